@@ -1,0 +1,33 @@
+/*
+ * The daemon's log: one logfmt line per event on stderr, in one write(2), at most 2 KiB. Control characters from outside are
+ * escaped, so a hostile name cannot forge a line.
+ *
+ *   ts=2026-01-31T12:00:00.000Z level=info proc=invoke/3 pid=42 req=… sandbox=… msg="…"
+ *
+ * Process code logs once, where an error stops travelling. Code below base/ conf/ ipc/ db/ does not log.
+ */
+#ifndef BASE_LOG_H
+#define BASE_LOG_H
+
+#include "base/defs.h"
+
+enum log_level { LOG_DEBUG, LOG_INFO, LOG_WARN, LOG_ERROR, LOG_LEVEL_COUNT };
+
+/* The level of that name, or -1. */
+int log_level_parse(const char *name);
+
+/* Who is speaking, e.g. "poolmgr" or "invoke/3". Copied. */
+void log_init(const char *process, enum log_level least);
+
+/* Context put on every line until changed; NULL or "" clears. Copied, truncated to a sane length. */
+void log_set_request(const char *request_id);
+
+void log_line(enum log_level level, const char *fmt, ...) PRINTF_LIKE(2, 3);
+void log_sandbox(enum log_level level, const char *sandbox_id, const char *fmt, ...) PRINTF_LIKE(3, 4);
+
+#define log_debug(...) log_line(LOG_DEBUG, __VA_ARGS__)
+#define log_info(...)  log_line(LOG_INFO, __VA_ARGS__)
+#define log_warn(...)  log_line(LOG_WARN, __VA_ARGS__)
+#define log_error(...) log_line(LOG_ERROR, __VA_ARGS__)
+
+#endif

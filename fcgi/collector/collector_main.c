@@ -1,0 +1,304 @@
+/*
+ * The collector: the only writer of metrics. The master starts one at start-up and keeps it running.
+ *
+ * Workers append a record per invocation to their spool files. Every collector.interval_ms the collector looks at the spool
+ * directory, reads what is new and stores it in PostgreSQL together with how far it has read (store.h). A file that is stored
+ * and has no writer any more is removed. The total of what waits is published on the scoreboard: workers stop writing at the
+ * quota.
+ *
+ * It keeps nothing that is not in the spool or in PostgreSQL. So its crash costs nothing but time, and while PostgreSQL is away
+ * the spool grows and the collector tries again.
+ *
+ * SIGTERM, or the end of the master, ends it: it stores what is there, once, and exits with 0. SIGHUP has it read its settings
+ * again. SIGQUIT ends it at once.
+ */
+#include <errno.h>
+#include <inttypes.h>
+#include <poll.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/fd.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "collector/spool_dir.h"
+#include "collector/store.h"
+#include "conf/conf.h"
+#include "db/db.h"
+#include "ipc/heritage.h"
+#include "ipc/scoreboard.h"
+
+#define BATCH_MIN_BYTES (4u << 10)
+#define PARTITIONS_US   3600000000ll
+#define RETRY_MIN_MS    1000 /* between rounds when db.c makes no pause and a smaller batch is no help */
+#define PROGRAM_FAILED  1
+
+struct collector {
+	const struct conf *conf;
+	struct conf *reloaded; /* what conf is after a SIGHUP; owned */
+	struct db *db;
+	struct spool *spool;
+	struct spool_batch batch;
+	size_t batch_limit; /* collector.batch_bytes, less while PostgreSQL is too slow for it */
+	struct scoreboard *board;
+	struct slot *slot;
+	int signal_fd;
+	bool offsets_known;
+	bool stopping;
+	int64_t partitions_at_us; /* when to make partitions next; monotonic */
+	int failing;              /* err.code of the failure that was logged; -1: all is well */
+};
+
+static void collector_free(struct collector *c)
+{
+	db_free(&c->db);
+	spool_close(&c->spool);
+	spool_batch_free(&c->batch);
+	fd_close(&c->signal_fd);
+	scoreboard_close(&c->board);
+	conf_free(&c->reloaded);
+}
+
+static int open_signals(int *signal_fd, struct err *err)
+{
+	sigset_t set;
+
+	signal(SIGPIPE, SIG_IGN); /* stderr may be a pipe that nobody reads any more */
+	sigemptyset(&set);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGHUP);
+	if (sigprocmask(SIG_BLOCK, &set, NULL) < 0)
+		return err_set(err, errno, "block signals");
+	*signal_fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+	return *signal_fd < 0 ? err_set(err, errno, "signalfd") : 0;
+}
+
+static int collector_init(struct collector *c, const struct heritage *h, struct err *err)
+{
+	AUTO(mem_free) char *path = mem_printf("%s/%s", h->conf->master_state_dir, RECORD_SPOOL_DIR);
+
+	*c = (struct collector){.conf = h->conf, .signal_fd = -1, .failing = -1};
+	c->batch_limit = (size_t)c->conf->collector_batch_bytes;
+	if (scoreboard_attach(HERITAGE_SCOREBOARD_FD, &c->board, err) < 0)
+		return -1;
+	c->slot = scoreboard_slot(c->board, h->slot);
+	if (open_signals(&c->signal_fd, err) < 0 || spool_open(path, &c->spool, err) < 0)
+		return -1;
+	c->db = db_new(c->conf, "berth collector");
+	return 0;
+}
+
+static void set_state(struct collector *c, enum slot_state state)
+{
+	atomic_store(&c->slot->state, c->stopping ? SLOT_STOPPING : state);
+}
+
+static void publish_pending(struct collector *c)
+{
+	atomic_store(scoreboard_spool_bytes(c->board), spool_pending_bytes(c->spool));
+}
+
+/* What was found in one file is now stored: note it, and say what was lost. */
+static void settle_read(struct collector *c, const struct spool_read *read)
+{
+	struct spool_file *file = spool_find(c->spool, read->name);
+
+	file->offset = read->to;
+	file->finished = read->finished;
+	if (read->damaged_bytes > 0)
+		log_error("spool file %s: %" PRIu64 " damaged bytes skipped between %" PRIu64 " and %" PRIu64, read->name,
+			  read->damaged_bytes, read->from, read->to);
+	if (read->torn_bytes > 0)
+		log_warn("spool file %s: its last %" PRIu64 " bytes are an unfinished record, dropped", read->name,
+			 read->torn_bytes);
+}
+
+static bool anything_to_store(const struct spool_batch *batch)
+{
+	for (size_t i = 0; i < batch->read_count; i++)
+		if (batch->reads[i].to != batch->reads[i].from)
+			return true;
+	return false;
+}
+
+/* Stores the batch and empties it. A PostgreSQL too slow for it gets half as much, and then slowly more again. */
+static int store(struct collector *c, struct err *err)
+{
+	struct spool_batch *batch = &c->batch;
+	size_t largest = (size_t)c->conf->collector_batch_bytes;
+
+	if (anything_to_store(batch)) {
+		set_state(c, SLOT_BUSY);
+		struct err why;
+		if (store_batch(c->db, c->spool, batch, &why) < 0) {
+			if (why.code == ETIMEDOUT)
+				c->batch_limit = MAX(c->batch_limit / 2, BATCH_MIN_BYTES);
+			return db_fail(err, why.code, "%s", why.msg);
+		}
+		c->batch_limit = MIN(c->batch_limit + largest / 64, largest);
+		atomic_fetch_add(&c->slot->requests, batch->record_count - batch->refused_count);
+	}
+	for (size_t i = 0; i < batch->read_count; i++)
+		settle_read(c, &batch->reads[i]);
+	if (batch->refused_count > 0)
+		log_error("%zu records cannot be stored and are set aside in %s/%s: %s", batch->refused_count, c->spool->path,
+			  SPOOL_REJECTED_DIR, batch->refused_why);
+	spool_batch_reset(batch, c->batch_limit);
+	return 0;
+}
+
+/* Reads one file to its end, storing a batch whenever one is full. */
+static int collect_file(struct collector *c, struct spool_file *file, struct err *err)
+{
+	bool more = true;
+
+	file->looked_at_size = file->size;
+	file->looked_at_us = clock_mono_us();
+	while (more) {
+		struct err why;
+		if (spool_read(c->spool->dir_fd, file->name, file->offset, &c->batch, &why) < 0) {
+			/* One file's trouble must not stop the others. The next scan forgets one that is gone. */
+			if (why.code != ENOENT && !file->unreadable)
+				log_error("%s", why.msg);
+			file->unreadable = true;
+			return 0;
+		}
+		file->unreadable = false;
+		more = c->batch.reads[c->batch.read_count - 1].more;
+		if (more && store(c, err) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+static int remove_finished(struct collector *c, struct err *err)
+{
+	size_t count = 0;
+
+	if (spool_unlink_finished(c->spool, &count, err) < 0)
+		return -1;
+	if (count > 0 && store_forget_finished(c->db, c->spool, err) < 0)
+		return -1;
+	spool_forget_finished(c->spool);
+	return 0;
+}
+
+static int prepare(struct collector *c, struct err *err)
+{
+	if (clock_mono_us() >= c->partitions_at_us) {
+		if (store_prepare_partitions(c->db, err) < 0)
+			return -1;
+		c->partitions_at_us = clock_mono_us() + PARTITIONS_US;
+	}
+	if (!c->offsets_known && store_load_offsets(c->db, c->spool, err) < 0)
+		return -1;
+	c->offsets_known = true;
+	return 0;
+}
+
+/* Stores all that the spool holds now. */
+static int collect(struct collector *c, struct err *err)
+{
+	struct spool_file *file, *next;
+
+	if (spool_scan(c->spool, err) < 0)
+		return -1;
+	publish_pending(c);
+	if (prepare(c, err) < 0)
+		return -1;
+	spool_batch_reset(&c->batch, c->batch_limit);
+	HASH_ITER (hh, c->spool->files, file, next)
+		if (spool_file_is_due(file, clock_mono_us()) && collect_file(c, file, err) < 0)
+			return -1;
+	if (store(c, err) < 0 || remove_finished(c, err) < 0)
+		return -1;
+	publish_pending(c);
+	return 0;
+}
+
+/* One round and what it means for the log: a line when things go wrong, or wrong in another way, and one when they are well. */
+static void round_once(struct collector *c)
+{
+	struct err err;
+
+	if (collect(c, &err) == 0) {
+		if (c->failing >= 0)
+			log_info("records are stored again");
+		c->failing = -1;
+	} else {
+		if (c->failing != err.code)
+			log_warn("records stay in the spool for now: %s", err.msg);
+		c->failing = err.code;
+		c->offsets_known = false;
+	}
+	set_state(c, SLOT_IDLE);
+}
+
+static void reload(struct collector *c)
+{
+	struct conf *next;
+	struct err err;
+
+	if (conf_load_fd(HERITAGE_CONF_FD, &next, &err) < 0) {
+		log_error("keeps its settings: %s", err.msg);
+		return;
+	}
+	db_set_conf(c->db, next);
+	c->conf = next;
+	c->batch_limit = (size_t)next->collector_batch_bytes;
+	log_init(child_role_name(CHILD_COLLECTOR), (enum log_level)log_level_parse(next->log_level));
+	conf_free(&c->reloaded);
+	c->reloaded = next;
+	log_info("settings reloaded");
+}
+
+static void take_signals(struct collector *c)
+{
+	struct signalfd_siginfo info;
+
+	while (read(c->signal_fd, &info, sizeof(info)) == (ssize_t)sizeof(info)) {
+		if (info.ssi_signo == SIGHUP)
+			reload(c);
+		else
+			c->stopping = true;
+	}
+}
+
+/* Until the next round is due, or it is time to stop. */
+static void wait_for_work(struct collector *c)
+{
+	struct pollfd fds[] = {{.fd = c->signal_fd, .events = POLLIN}, {.fd = HERITAGE_LIFE_FD, .events = POLLIN}};
+	int64_t pause_ms = c->conf->collector_interval_ms;
+
+	if (c->failing >= 0 && c->failing != ENOTCONN && c->failing != ETIMEDOUT)
+		pause_ms = MAX(pause_ms, RETRY_MIN_MS);
+	if (poll(fds, ARRAY_SIZE(fds), (int)pause_ms) <= 0)
+		return;
+	take_signals(c);
+	if (fds[1].revents != 0)
+		c->stopping = true;
+}
+
+int collector_main(const struct heritage *heritage)
+{
+	AUTO(collector_free) struct collector c;
+	struct err err;
+
+	if (collector_init(&c, heritage, &err) < 0) {
+		log_error("%s", err.msg);
+		return PROGRAM_FAILED;
+	}
+	set_state(&c, SLOT_IDLE);
+	while (!c.stopping) {
+		round_once(&c);
+		wait_for_work(&c);
+	}
+	set_state(&c, SLOT_STOPPING);
+	round_once(&c);
+	if (spool_pending_bytes(c.spool) > 0)
+		log_info("%" PRIu64 " bytes stay in the spool for the next collector", spool_pending_bytes(c.spool));
+	return 0;
+}

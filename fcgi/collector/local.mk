@@ -1,0 +1,8 @@
+noinst_LIBRARIES += libcollector.a
+libcollector_a_SOURCES = \
+	%D%/collector_main.c \
+	%D%/copy.c %D%/copy.h \
+	%D%/metrics.def \
+	%D%/spool_dir.c %D%/spool_dir.h \
+	%D%/spool_reader.c %D%/spool_reader.h \
+	%D%/store.c %D%/store.h

@@ -1,0 +1,65 @@
+/*
+ * The spool directory as the collector knows it: which files there are, how large, how far each is stored. Offsets come from
+ * PostgreSQL; what is here is a copy that is thrown away after every error.
+ */
+#ifndef COLLECTOR_SPOOL_DIR_H
+#define COLLECTOR_SPOOL_DIR_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <uthash.h>
+
+#include "base/err.h"
+#include "base/uuid.h"
+#include "collector/spool_reader.h"
+
+/* Records that are whole but cannot be stored are put here, one file each, in the format of a spool file. */
+#define SPOOL_REJECTED_DIR "rejected"
+
+struct spool_file {
+	char name[SPOOL_NAME_SIZE]; /* <uuid>.spool */
+	uint64_t size;              /* at the latest scan */
+	uint64_t offset;            /* stored up to here */
+	uint64_t looked_at_size;    /* its size when it was read last */
+	int64_t looked_at_us;       /* monotonic; 0: never */
+	bool finished;              /* all is stored and nobody writes it: to be removed */
+	bool unreadable;            /* said so in the log */
+	uint64_t scan;              /* the latest scan that saw it */
+	UT_hash_handle hh;
+};
+
+struct spool {
+	char *path;
+	int dir_fd;
+	char id[UUID_TEXT_SIZE];  /* of this directory, kept in its file "id": several nodes may share one PostgreSQL */
+	struct spool_file *files; /* by name */
+	uint64_t scans;
+};
+
+/* path must exist. */
+int spool_open(const char *path, struct spool **spool, struct err *err);
+void spool_close(struct spool **spool); /* destructor for AUTO; accepts NULL */
+
+/* Finds new files, forgets those that are gone, notes the sizes. Names that are not <uuid>.spool are none of its business. */
+int spool_scan(struct spool *spool, struct err *err);
+
+/* NULL when there is none. */
+struct spool_file *spool_find(const struct spool *spool, const char *name);
+
+/* Whether reading the file may bring something: it grew, or its writer may have gone meanwhile. */
+bool spool_file_is_due(const struct spool_file *file, int64_t now_us);
+
+/* Bytes not stored yet. */
+uint64_t spool_pending_bytes(const struct spool *spool);
+
+/*
+ * Removes the finished files from the disk, for good: when it returns 0, not even a power failure brings one back. They stay in
+ * the table until spool_forget_finished, so that their rows in PostgreSQL can be deleted in between.
+ */
+int spool_unlink_finished(struct spool *spool, size_t *count, struct err *err);
+void spool_forget_finished(struct spool *spool);
+
+/* Puts a whole record aside; doing so twice leaves one. It is on the disk when this returns 0. */
+int spool_set_aside(const struct spool *spool, const char *name, uint64_t offset, const void *raw, size_t len, struct err *err);
+
+#endif

@@ -1,0 +1,197 @@
+#include "collector/spool_reader.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/fd.h"
+#include "base/mem.h"
+
+/* An empty file without a lock may be one whose writer is about to lock it. */
+#define EMPTY_FILE_AGE_S 10
+
+void spool_batch_reset(struct spool_batch *batch, size_t limit)
+{
+	batch->limit = limit;
+	buf_reset(&batch->raw);
+	batch->record_count = batch->read_count = batch->refused_count = 0;
+	/* Memory that one giant record needed is not kept; everything is reserved now, as records point into it. */
+	if (batch->raw.cap > 2 * limit + 2)
+		buf_free(&batch->raw);
+	buf_reserve(&batch->raw, limit);
+}
+
+void spool_batch_free(struct spool_batch *batch)
+{
+	buf_free(&batch->raw);
+	mem_free(&batch->records);
+	mem_free(&batch->reads);
+	*batch = (struct spool_batch){0};
+}
+
+/* Makes room for one more element of an array that doubles. */
+static void *grown(void *array, size_t count, size_t *cap, size_t element_size)
+{
+	if (count < *cap)
+		return array;
+	*cap = *cap ? *cap * 2 : 64;
+	return mem_realloc(array, *cap * element_size);
+}
+
+static struct spool_read *add_read(struct spool_batch *batch, const char *name, uint64_t offset)
+{
+	batch->reads = grown(batch->reads, batch->read_count, &batch->read_cap, sizeof(*batch->reads));
+	struct spool_read *r = &batch->reads[batch->read_count++];
+
+	*r = (struct spool_read){.from = offset, .to = offset};
+	snprintf(r->name, sizeof(r->name), "%s", name);
+	return r;
+}
+
+static void add_record(struct spool_batch *batch, const struct record *record, const char *raw, size_t raw_len, uint64_t offset)
+{
+	batch->records = grown(batch->records, batch->record_count, &batch->record_cap, sizeof(*batch->records));
+	batch->records[batch->record_count++] = (struct spool_record){
+		.record = *record, .raw = raw, .raw_len = raw_len, .read = batch->read_count - 1, .offset = offset};
+}
+
+/* A part of a file in memory. */
+struct window {
+	const char *data;
+	size_t len, pos; /* before pos everything is dealt with */
+	bool at_end;     /* the file had nothing behind it */
+	bool no_writer;
+};
+
+/* Steps over a damaged place. A header may lie across the end of the window: its first bytes are left for the next one. */
+static void skip_damage(struct window *w, struct spool_read *read)
+{
+	size_t left = w->len - w->pos;
+	size_t skip = record_resync(w->data + w->pos, left);
+
+	if (skip == left && !(w->at_end && w->no_writer))
+		skip = left - 3;
+	read->damaged_bytes += skip;
+	w->pos += skip;
+}
+
+/* A header announces more than the file has, and nobody is left to write it: the writer's last words, or damage. */
+static void skip_unfinished(struct window *w, struct spool_read *read)
+{
+	size_t left = w->len - w->pos;
+	size_t skip = record_resync(w->data + w->pos, left);
+
+	if (skip == left)
+		read->torn_bytes += skip;
+	else
+		read->damaged_bytes += skip;
+	w->pos += skip;
+}
+
+static void take_records(struct window *w, struct spool_batch *batch)
+{
+	struct spool_read *read = &batch->reads[batch->read_count - 1];
+
+	while (w->pos < w->len) {
+		struct record record;
+		const char *p = w->data + w->pos;
+		ptrdiff_t n = record_decode(p, w->len - w->pos, &record, NULL);
+		if (n > 0) {
+			add_record(batch, &record, p, (size_t)n, read->from + w->pos);
+			w->pos += (size_t)n;
+		} else if (n < 0) {
+			skip_damage(w, read);
+		} else if (w->at_end && w->no_writer) {
+			skip_unfinished(w, read);
+		} else {
+			break;
+		}
+	}
+	read->to = read->from + w->pos;
+}
+
+/* Reads up to room bytes; *at_end tells whether the file ended before. */
+static int fill(int fd, uint64_t offset, char *to, size_t room, size_t *len, bool *at_end, struct err *err)
+{
+	size_t have = 0;
+
+	while (have < room) {
+		ssize_t n = pread(fd, to + have, room - have, (off_t)(offset + have));
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return err_set(err, errno, "read");
+		if (n == 0)
+			break;
+		have += (size_t)n;
+	}
+	*len = have;
+	*at_end = have < room;
+	return 0;
+}
+
+/* How much of the batch this file may use: what is left, or all that its first record needs if it would never fit otherwise. */
+static int room_for(int fd, uint64_t offset, const struct spool_batch *batch, size_t *room, struct err *err)
+{
+	unsigned char header[RECORD_HEADER_SIZE];
+	size_t len;
+	bool at_end;
+
+	*room = batch->limit > batch->raw.len ? batch->limit - batch->raw.len : 0;
+	if (batch->raw.len > 0)
+		return 0;
+	if (fill(fd, offset, (char *)header, sizeof(header), &len, &at_end, err) < 0)
+		return -1;
+	if (len == sizeof(header) && buf_get_u32(header) == RECORD_MAGIC && buf_get_u32(header + 4) <= RECORD_MAX_SIZE)
+		*room = MAX(*room, RECORD_HEADER_SIZE + (size_t)buf_get_u32(header + 4));
+	return 0;
+}
+
+static bool is_finished(int fd, const struct window *w, const struct spool_read *read)
+{
+	struct stat st;
+
+	if (!w->no_writer || !w->at_end || w->pos < w->len)
+		return false;
+	if (read->to > 0)
+		return true;
+	return fstat(fd, &st) == 0 && clock_wall_us() / 1000000 - st.st_mtim.tv_sec >= EMPTY_FILE_AGE_S;
+}
+
+static int read_file(int fd, const char *name, uint64_t offset, struct spool_batch *batch, struct err *err)
+{
+	/* Asked before reading: when there is no writer now, what is read next is all there will ever be. */
+	struct window w = {.no_writer = flock(fd, LOCK_SH | LOCK_NB) == 0};
+	size_t room;
+
+	if (room_for(fd, offset, batch, &room, err) < 0)
+		return -1;
+	w.data = buf_reserve(&batch->raw, room);
+	if (fill(fd, offset, (char *)w.data, room, &w.len, &w.at_end, err) < 0)
+		return -1;
+
+	struct spool_read *read = add_read(batch, name, offset);
+	take_records(&w, batch);
+	batch->raw.len += w.pos;
+	read->more = !w.at_end;
+	read->finished = is_finished(fd, &w, read);
+	return 0;
+}
+
+int spool_read(int dir_fd, const char *name, uint64_t offset, struct spool_batch *batch, struct err *err)
+{
+	AUTO(fd_close) int fd = openat(dir_fd, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+
+	assert(batch->limit > 0 && strlen(name) < SPOOL_NAME_SIZE);
+	if (fd < 0)
+		return err_set(err, errno, "open spool file '%s'", name);
+	if (read_file(fd, name, offset, batch, err) < 0)
+		return err_prefix(err, "spool file '%s'", name);
+	return 0;
+}

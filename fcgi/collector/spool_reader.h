@@ -1,0 +1,61 @@
+/*
+ * Reads records from spool files into a batch: what one transaction stores. A file is read from a given offset; nothing about
+ * it is kept between calls.
+ *
+ * A spool file belongs to its writer as long as the writer holds its exclusive flock(2). A writer takes the lock before the
+ * file gets its final name; a file without a lock is complete, and what is not a whole record at its end will never become one.
+ */
+#ifndef COLLECTOR_SPOOL_READER_H
+#define COLLECTOR_SPOOL_READER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/buf.h"
+#include "base/err.h"
+#include "ipc/record.h"
+
+#define SPOOL_NAME_SIZE (sizeof("01234567-89ab-cdef-0123-456789abcdef") + sizeof(RECORD_FILE_SUFFIX) - 1)
+
+/* One record; everything it points to lives in the batch's raw. */
+struct spool_record {
+	struct record record;
+	const char *raw; /* with its header */
+	size_t raw_len;
+	size_t read;     /* index of the spool_read it came from */
+	uint64_t offset; /* in the file */
+	bool refused;    /* not to be stored; set by store_batch */
+};
+
+/* What one call of spool_read found. */
+struct spool_read {
+	char name[SPOOL_NAME_SIZE];
+	uint64_t from, to;      /* what lies between is in the batch, or damaged */
+	uint64_t damaged_bytes; /* skipped; more records may follow */
+	uint64_t torn_bytes;    /* dropped at the end: the beginning of a record whose rest was never written */
+	bool more;              /* the batch is full, the file has more */
+	bool finished;          /* there is no writer, and to is the end */
+};
+
+struct spool_batch {
+	size_t limit; /* bytes of spool files it takes, unless a single record is larger */
+	struct buf raw;
+	struct spool_record *records;
+	size_t record_count, record_cap;
+	struct spool_read *reads; /* at most one per file */
+	size_t read_count, read_cap;
+	size_t refused_count; /* set by store_batch, with the reason for the first one */
+	char refused_why[sizeof(((struct err *)0)->msg)];
+};
+
+void spool_batch_reset(struct spool_batch *batch, size_t limit); /* empties it; keeps the memory */
+void spool_batch_free(struct spool_batch *batch);                /* destructor for AUTO */
+
+/*
+ * Appends the records of the file from offset on, and one element to batch->reads. On failure (ENOENT: the file is gone) the
+ * batch is as before. A read with more set and no progress means that the batch must be emptied first.
+ */
+int spool_read(int dir_fd, const char *name, uint64_t offset, struct spool_batch *batch, struct err *err);
+
+#endif

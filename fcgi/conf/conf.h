@@ -1,0 +1,41 @@
+/*
+ * The configuration: one INI file, read by inih, checked against the table in conf.def. A struct conf is complete and valid or
+ * does not exist. The master reads it and hands its text to the children, so that all run with the same settings.
+ */
+#ifndef CONF_CONF_H
+#define CONF_CONF_H
+
+#include <stdint.h>
+#include <stdio.h>
+
+#include "base/buf.h"
+#include "base/err.h"
+
+struct conf {
+#define CONF_INT(section, key, def, min, max, unit, when, text) int64_t section##_##key;
+#define CONF_STR(section, key, def, when, text)                 char *section##_##key;
+#include "conf/conf.def"
+#undef CONF_INT
+#undef CONF_STR
+};
+
+/*
+ * path NULL: the defaults. On failure the message names file, line and setting. The caller owns *conf: conf_free.
+ */
+int conf_load_file(const char *path, struct conf **conf, struct err *err);
+int conf_load_fd(int fd, struct conf **conf, struct err *err); /* from offset 0; fd stays open */
+
+/* Destructor for AUTO; accepts NULL. */
+void conf_free(struct conf **conf);
+
+/* Writes every setting, with its text, unit, range and default as comments: a valid configuration file. */
+void conf_dump(const struct conf *conf, FILE *out);
+
+/*
+ * Gives the settings marked RESTART in *next the values they have in *now, since a reload cannot change them, and appends the
+ * names of those that differed to ignored: "master.user, docker.socket". -1 when the rest of next does not go with the old
+ * values.
+ */
+int conf_keep_restart(const struct conf *now, struct conf *next, struct buf *ignored, struct err *err);
+
+#endif

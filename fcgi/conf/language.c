@@ -1,0 +1,116 @@
+#include "conf/language.h"
+
+#include <errno.h>
+#include <glob.h>
+#include <stdlib.h>
+#include <string.h>
+#include <utlist.h>
+
+#include "base/mem.h"
+
+static void free_one(struct language **language)
+{
+	struct language *l = *language;
+
+	if (l == NULL)
+		return;
+	free(l->name);
+	free(l->image);
+	free(l->source_file);
+	free(l->default_handler);
+	json_decref(l->command);
+	mem_free(language);
+}
+
+void language_free(struct language **list)
+{
+	struct language *l, *next;
+
+	LL_FOREACH_SAFE (*list, l, next)
+		free_one(&l);
+	*list = NULL;
+}
+
+static int load_one(const char *path, struct language **language, struct err *err)
+{
+	json_error_t e;
+	json_t *json = json_load_file(path, JSON_REJECT_DUPLICATES, &e);
+	const char *name, *image, *source_file, *default_handler;
+	json_t *command;
+	json_int_t min_memory_mb;
+
+	if (json == NULL)
+		return err_set(err, EINVAL, "%s line %d: %s", path, e.line, e.text);
+	int rc = json_unpack_ex(json, &e, 0, "{s:s, s:s, s:o, s:s, s:s, s:I}", "language", &name, "image", &image, "command",
+				&command, "source_file", &source_file, "default_handler", &default_handler, "min_memory_mb",
+				&min_memory_mb);
+	if (rc < 0 || !json_is_array(command)) {
+		json_decref(json);
+		return err_set(err, EINVAL, "%s: %s", path, rc < 0 ? e.text : "command is no array");
+	}
+
+	struct language *l = mem_alloc(sizeof(*l));
+	l->name = mem_strdup(name);
+	l->image = mem_strdup(image);
+	l->command = json_incref(command);
+	l->source_file = mem_strdup(source_file);
+	l->default_handler = mem_strdup(default_handler);
+	l->min_memory_mb = min_memory_mb;
+	json_decref(json);
+	*language = l;
+	return 0;
+}
+
+/* "python=image javascript=image": the images an operator set. */
+static int apply_images(const char *setting, struct language *list, struct err *err)
+{
+	AUTO(mem_free) char *copy = mem_strdup(setting);
+	char *rest = copy, *word;
+
+	while ((word = strsep(&rest, " \t,")) != NULL) {
+		if (*word == '\0')
+			continue;
+		char *equals = strchr(word, '=');
+		if (equals == NULL || equals[1] == '\0')
+			return err_set(err, EINVAL, "sandbox.images: '%s' is not language=image", word);
+		*equals = '\0';
+		struct language *l = (struct language *)language_find(list, word);
+		if (l == NULL)
+			return err_set(err, EINVAL, "sandbox.images: there is no language '%s'", word);
+		free(l->image);
+		l->image = mem_strdup(equals + 1);
+	}
+	return 0;
+}
+
+int language_load_all(const struct conf *conf, struct language **list, struct err *err)
+{
+	AUTO(mem_free) char *pattern = mem_printf("%s/*/runtime.json", conf->sandbox_runtimes_dir);
+	AUTO(language_free) struct language *all = NULL;
+	glob_t found;
+
+	int rc = glob(pattern, 0, NULL, &found); /* sorted */
+	if (rc != 0)
+		return err_set(err, rc == GLOB_NOMATCH ? ENOENT : EIO, "languages: '%s'", pattern);
+	for (size_t i = 0; rc == 0 && i < found.gl_pathc; i++) {
+		struct language *l;
+		rc = load_one(found.gl_pathv[i], &l, err);
+		if (rc == 0)
+			LL_APPEND(all, l);
+	}
+	globfree(&found);
+	if (rc < 0 || apply_images(conf->sandbox_images, all, err) < 0)
+		return -1;
+	*list = TAKE_PTR(all);
+	return 0;
+}
+
+const struct language *language_find(const struct language *list, const char *name)
+{
+	const struct language *l;
+
+	LL_FOREACH (list, l)
+		if (strcmp(l->name, name) == 0)
+			return l;
+	return NULL;
+}

@@ -1,0 +1,359 @@
+#include "db/db_functions.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <utlist.h>
+
+#include "base/mem.h"
+
+#define NUMBER_SIZE 24 /* an int64_t as text */
+
+#define UTC(column)      "to_char(" column " at time zone 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.MS\"Z\"')"
+#define FUNCTION_COLUMNS "function_spec(f.function_id::text, 0), f.status, " UTC("f.created_at") ", " UTC("f.updated_at")
+
+/*
+ * The row of a package is locked until the transaction ends, whether it is new or not: see delete_function_versions() in
+ * migrations/. That is why a conflict updates the row instead of doing nothing.
+ */
+static const struct db_statement package_put = {
+	.name = "package_put",
+	.sql = "insert into packages (sha256, archive, size) values ($1, $2, $3::bigint) "
+	       "on conflict (sha256) do update set size = excluded.size",
+	.param_count = 3,
+};
+
+static const struct db_statement package_lock = {
+	.name = "package_lock",
+	.sql = "select from packages where sha256 = $1 for key share",
+	.param_count = 1,
+};
+
+static const struct db_statement package_get = {
+	.name = "package_get",
+	.sql = "select archive from packages where sha256 = $1",
+	.param_count = 1,
+	.reads = true,
+	.binary = true,
+};
+
+static const struct db_statement function_insert = {
+	.name = "function_insert",
+	.sql = "insert into functions (function_id, name, version) values ($1::uuid, $2, $3::integer)",
+	.param_count = 3,
+};
+
+/*
+ * One parameter per member of a spec, in the order of spec.def: see put_version(). The name, $2, belongs to the function; it is
+ * returned because PostgreSQL wants every parameter used.
+ */
+static const struct db_statement version_insert = {
+	.name = "version_insert",
+	.sql = "insert into function_versions (function_id, version, language, runtime, handler, environment, timeout_ms, "
+	       "memory_limit_mb, cpu_millis, tmp_mb, network, max_concurrency, package_sha256) "
+	       "values ($1::uuid, $3::integer, $4, $5, $6, $7::jsonb, $8::integer, $9::integer, $10::integer, $11::integer, "
+	       "$12, $13::integer, $14) returning $2::text",
+	.param_count = 14,
+};
+
+/* Locks the function until the transaction ends. The condition is checked again on a row that had to be waited for. */
+static const struct db_statement function_lock = {
+	.name = "function_lock",
+	.sql = "select function_id, version from functions "
+	       "where function_id = function_id_of($1) and status <> 'deleted' for update",
+	.param_count = 1,
+};
+
+static const struct db_statement function_set = {
+	.name = "function_set",
+	.sql = "update functions set name = $2, version = $3::integer, updated_at = now() where function_id = $1::uuid",
+	.param_count = 3,
+};
+
+static const struct db_statement function_delete = {
+	.name = "function_delete",
+	.sql = "update functions set status = 'deleted', version = null, updated_at = now() where function_id = $1::uuid",
+	.param_count = 1,
+};
+
+static const struct db_statement versions_delete = {
+	.name = "versions_delete",
+	.sql = "select delete_function_versions($1::uuid)",
+	.param_count = 1,
+};
+
+static const struct db_statement function_get = {
+	.name = "function_get",
+	.sql = "select " FUNCTION_COLUMNS " from functions f where f.function_id = function_id_of($1)",
+	.param_count = 1,
+	.reads = true,
+};
+
+static const struct db_statement function_list = {
+	.name = "function_list",
+	.sql = "select " FUNCTION_COLUMNS " from functions f where f.status <> 'deleted' "
+	       "and ($2::uuid is null or f.function_id > $2::uuid) order by f.function_id limit $1::integer",
+	.param_count = 2,
+	.reads = true,
+};
+
+static const struct db_statement spec_get = {
+	.name = "spec_get",
+	.sql = "select spec from function_spec($1, $2::integer) as spec where spec is not null",
+	.param_count = 2,
+	.reads = true,
+};
+
+static void free_one(struct db_function **function)
+{
+	struct db_function *f = *function;
+
+	if (f == NULL)
+		return;
+	spec_free(&f->spec);
+	free(f->status);
+	free(f->created_at);
+	free(f->updated_at);
+	mem_free(function);
+}
+
+void db_function_free(struct db_function **list)
+{
+	struct db_function *f, *next;
+
+	LL_FOREACH_SAFE (*list, f, next)
+		free_one(&f);
+	*list = NULL;
+}
+
+static const char *number(int64_t n, char text[NUMBER_SIZE])
+{
+	snprintf(text, NUMBER_SIZE, "%" PRId64, n);
+	return text;
+}
+
+static int no_function(const char *ref, struct err *err)
+{
+	return db_fail(err, ENOENT, "there is no function '%.80s'", ref);
+}
+
+/* One row of FUNCTION_COLUMNS. */
+static int function_new(const PGresult *r, int row, struct db_function **out, struct err *err)
+{
+	AUTO(db_function_free) struct db_function *f = mem_alloc(sizeof(*f));
+
+	if (spec_from_text(PQgetvalue(r, row, 0), (size_t)PQgetlength(r, row, 0), &f->spec, err) < 0)
+		return -1;
+	f->status = mem_strdup(PQgetvalue(r, row, 1));
+	f->created_at = mem_strdup(PQgetvalue(r, row, 2));
+	f->updated_at = mem_strdup(PQgetvalue(r, row, 3));
+	*out = TAKE_PTR(f);
+	return 0;
+}
+
+static int put_package(struct db *db, const char *sha256, const void *archive, size_t len, struct err *err)
+{
+	AUTO(db_result_clear) PGresult *r = NULL;
+	char size[NUMBER_SIZE];
+	const struct db_param params[] = {{sha256}, {archive, (int)len, 1}, {number((int64_t)len, size)}};
+
+	if (len > INT_MAX)
+		return db_fail(err, EINVAL, "a package of %zu bytes is too large", len);
+	if (archive != NULL)
+		return db_run(db, &package_put, params, NULL, err);
+	if (db_run(db, &package_lock, params, &r, err) < 0)
+		return -1;
+	return PQntuples(r) == 1 ? 0 : db_fail(err, ENOENT, "there is no package %.64s", sha256);
+}
+
+static int put_version(struct db *db, const struct spec *spec, struct err *err)
+{
+	/* One parameter per member of spec.def; numbers and JSON become text that is kept here until the statement has run. */
+	char *texts[DB_PARAMS_MAX] = {NULL};
+	struct db_param params[DB_PARAMS_MAX];
+	int n = 0;
+
+#define SPEC_STR(field) params[n++] = (struct db_param){spec->field};
+#define SPEC_INT(field)                                                                                                        \
+	texts[n] = mem_printf("%" PRId64, spec->field);                                                                        \
+	params[n] = (struct db_param){texts[n]};                                                                               \
+	n++;
+#define SPEC_JSON(field)                                                                                                       \
+	texts[n] = json_dumps(spec->field, JSON_COMPACT);                                                                      \
+	params[n] = (struct db_param){texts[n]};                                                                               \
+	n++;
+#include "ipc/spec.def"
+#undef SPEC_STR
+#undef SPEC_INT
+#undef SPEC_JSON
+
+	int rc = db_run(db, &version_insert, params, NULL, err);
+	for (int i = 0; i < n; i++)
+		free(texts[i]);
+	return rc;
+}
+
+/* Locks the function. version: what its current version must be, or -1. */
+static int lock_function(struct db *db, const char *ref, int64_t version, struct uuid *id, struct err *err)
+{
+	AUTO(db_result_clear) PGresult *r = NULL;
+
+	if (db_run(db, &function_lock, (struct db_param[]){{ref}}, &r, err) < 0)
+		return -1;
+	if (PQntuples(r) == 0)
+		return no_function(ref, err);
+	const char *current = PQgetvalue(r, 0, 1);
+	if (version >= 0 && version != atoll(current))
+		return db_fail(err, ESTALE, "version %" PRId64 " of '%.80s' is not the current one, which is %s", version, ref,
+			       current);
+	return uuid_parse(PQgetvalue(r, 0, 0), id) ? 0 : db_fail(err, EIO, "PostgreSQL sent a function without id");
+}
+
+static int set_name_and_version(struct db *db, const struct db_statement *statement, const struct spec *spec, struct err *err)
+{
+	char version[NUMBER_SIZE];
+	const struct db_param params[] = {{spec->function_id}, {spec->name}, {number(spec->version, version)}};
+	struct err why;
+
+	if (db_run(db, statement, params, NULL, &why) == 0)
+		return 0;
+	if (why.code == EEXIST)
+		return db_fail(err, EEXIST, "there is a function named '%.80s' already", spec->name);
+	return db_fail(err, why.code, "%s", why.msg);
+}
+
+/* Everything but begin and commit; the rows of functions are locked before those of packages, always. */
+static int store(struct db *db, const struct spec *spec, bool is_new, const void *archive, size_t archive_len,
+		 struct db_function **out, struct err *err)
+{
+	struct uuid id;
+
+	if (!is_new && lock_function(db, spec->function_id, spec->version - 1, &id, err) < 0)
+		return -1;
+	if (set_name_and_version(db, is_new ? &function_insert : &function_set, spec, err) < 0)
+		return -1;
+	if (put_package(db, spec->package_sha256, archive, archive_len, err) < 0 || put_version(db, spec, err) < 0)
+		return -1;
+	return db_function_get(db, spec->function_id, out, err);
+}
+
+static int store_in_transaction(struct db *db, const struct spec *spec, bool is_new, const void *archive, size_t archive_len,
+				struct db_function **out, struct err *err)
+{
+	AUTO(db_function_free) struct db_function *stored = NULL;
+
+	if (db_begin(db, err) < 0)
+		return -1;
+	if (store(db, spec, is_new, archive, archive_len, &stored, err) < 0) {
+		db_rollback(db);
+		return -1;
+	}
+	if (db_commit(db, err) < 0)
+		return -1;
+	*out = TAKE_PTR(stored);
+	return 0;
+}
+
+int db_function_create(struct db *db, const struct spec *spec, const void *archive, size_t archive_len,
+		       struct db_function **out, struct err *err)
+{
+	return store_in_transaction(db, spec, true, archive, archive_len, out, err);
+}
+
+int db_function_update(struct db *db, const struct spec *spec, const void *archive, size_t archive_len,
+		       struct db_function **out, struct err *err)
+{
+	return store_in_transaction(db, spec, false, archive, archive_len, out, err);
+}
+
+int db_function_get(struct db *db, const char *ref, struct db_function **out, struct err *err)
+{
+	AUTO(db_result_clear) PGresult *r = NULL;
+
+	if (db_run(db, &function_get, (struct db_param[]){{ref}}, &r, err) < 0)
+		return -1;
+	if (PQntuples(r) == 0)
+		return no_function(ref, err);
+	return function_new(r, 0, out, err);
+}
+
+int db_function_spec(struct db *db, const char *ref, int64_t version, struct spec **spec, struct err *err)
+{
+	AUTO(db_result_clear) PGresult *r = NULL;
+	char text[NUMBER_SIZE];
+
+	if (version < 0 || version > INT_MAX)
+		return db_fail(err, ENOENT, "there is no version %" PRId64 " of '%.80s'", version, ref);
+	if (db_run(db, &spec_get, (struct db_param[]){{ref}, {number(version, text)}}, &r, err) < 0)
+		return -1;
+	if (PQntuples(r) == 0)
+		return version == 0 ? no_function(ref, err)
+				    : db_fail(err, ENOENT, "there is no version %" PRId64 " of '%.80s'", version, ref);
+	return spec_from_text(PQgetvalue(r, 0, 0), (size_t)PQgetlength(r, 0, 0), spec, err);
+}
+
+int db_function_list(struct db *db, int limit, const struct uuid *after, struct db_function **out, struct err *err)
+{
+	AUTO(db_result_clear) PGresult *r = NULL;
+	AUTO(db_function_free) struct db_function *list = NULL;
+	struct db_function **end = &list;
+	char limit_text[NUMBER_SIZE], after_text[UUID_TEXT_SIZE];
+
+	if (after != NULL)
+		uuid_format(after, after_text);
+	const struct db_param params[] = {{number(limit, limit_text)}, {after != NULL ? after_text : NULL}};
+	if (db_run(db, &function_list, params, &r, err) < 0)
+		return -1;
+	for (int row = 0; row < PQntuples(r); row++) {
+		if (function_new(r, row, end, err) < 0)
+			return -1;
+		end = &(*end)->next;
+	}
+	*out = TAKE_PTR(list);
+	return 0;
+}
+
+static int delete_locked(struct db *db, const struct uuid *id, struct err *err)
+{
+	char text[UUID_TEXT_SIZE];
+
+	uuid_format(id, text);
+	const struct db_param params[] = {{text}};
+	if (db_run(db, &function_delete, params, NULL, err) < 0)
+		return -1;
+	return db_run(db, &versions_delete, params, NULL, err);
+}
+
+int db_function_delete(struct db *db, const char *ref, int64_t version, struct uuid *function_id, struct err *err)
+{
+	struct uuid id;
+
+	if (db_begin(db, err) < 0)
+		return -1;
+	if (lock_function(db, ref, version, &id, err) < 0 || delete_locked(db, &id, err) < 0) {
+		db_rollback(db);
+		return -1;
+	}
+	if (db_commit(db, err) < 0)
+		return -1;
+	*function_id = id;
+	return 0;
+}
+
+int db_package_get(struct db *db, const char *sha256, void **archive, size_t *archive_len, struct err *err)
+{
+	AUTO(db_result_clear) PGresult *r = NULL;
+
+	if (db_run(db, &package_get, (struct db_param[]){{sha256}}, &r, err) < 0)
+		return -1;
+	if (PQntuples(r) == 0)
+		return db_fail(err, ENOENT, "there is no package %.64s", sha256);
+	size_t len = (size_t)PQgetlength(r, 0, 0);
+	*archive = mem_alloc(len);
+	memcpy(*archive, PQgetvalue(r, 0, 0), len);
+	*archive_len = len;
+	return 0;
+}

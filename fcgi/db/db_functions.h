@@ -1,0 +1,55 @@
+/*
+ * Functions, their versions and packages in PostgreSQL. Errors as in db/db.h, and ENOENT when there is no such function (or
+ * package), ESTALE when the version is not the one expected. Names and ids are those of functions that are not deleted.
+ */
+#ifndef DB_DB_FUNCTIONS_H
+#define DB_DB_FUNCTIONS_H
+
+#include <stddef.h>
+
+#include "base/uuid.h"
+#include "db/db.h"
+#include "ipc/spec.h"
+
+/* A function as stored: its current version's spec and what PostgreSQL adds. */
+struct db_function {
+	struct spec *spec;
+	char *status;                  /* "active" */
+	char *created_at, *updated_at; /* RFC 3339, UTC, milliseconds */
+	struct db_function *next;
+};
+void db_function_free(struct db_function **list); /* frees the whole list; destructor for AUTO */
+
+/*
+ * Stores spec (version 1) and its package in one transaction. archive NULL: the package is stored already, else ENOENT. EEXIST:
+ * the name is taken. EINVAL: the database refuses the data, e.g. an archive that does not have spec's sha256. *out: as stored.
+ */
+int db_function_create(struct db *db, const struct spec *spec, const void *archive, size_t archive_len,
+		       struct db_function **out, struct err *err);
+
+/*
+ * Stores spec as the new current version; spec->version must be the current one plus 1, else ESTALE. Otherwise as
+ * db_function_create; a new name renames the function.
+ */
+int db_function_update(struct db *db, const struct spec *spec, const void *archive, size_t archive_len,
+		       struct db_function **out, struct err *err);
+
+/* By id or by name. */
+int db_function_get(struct db *db, const char *ref, struct db_function **out, struct err *err);
+
+/* One version of a function; 0 is the current one. */
+int db_function_spec(struct db *db, const char *ref, int64_t version, struct spec **spec, struct err *err);
+
+/* At most limit functions whose id is greater than after (NULL: from the start), in order of id. An empty page is *out NULL. */
+int db_function_list(struct db *db, int limit, const struct uuid *after, struct db_function **out, struct err *err);
+
+/*
+ * version -1: whatever is current; else ESTALE when that is not the current one. Frees the name; the versions go, and the
+ * packages no other function uses.
+ */
+int db_function_delete(struct db *db, const char *ref, int64_t version, struct uuid *function_id, struct err *err);
+
+/* The archive of a stored package; the caller frees *archive. */
+int db_package_get(struct db *db, const char *sha256, void **archive, size_t *archive_len, struct err *err);
+
+#endif

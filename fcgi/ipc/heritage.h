@@ -1,0 +1,54 @@
+/*
+ * What the master hands to every child across fork and exec: fixed descriptor numbers and two command line options. Nothing
+ * else is inherited: descriptors above HERITAGE_FD_LAST are closed.
+ *
+ *   berthd --child=<role> --slot=<n>
+ *
+ * A child starts as master.user without a way back to root, with no_new_privs, umask 077, in "/", stdin from /dev/null, every
+ * signal unblocked and at its default but SIGINT, which is ignored: ^C is for the master. Its title and log level are set. It
+ * is not dumpable, so that its siblings, which are the same user, cannot look into it. Its slot says SLOT_STARTING; the child
+ * sets it to SLOT_IDLE when it is ready for work, whatever its role.
+ */
+#ifndef IPC_HERITAGE_H
+#define IPC_HERITAGE_H
+
+enum heritage_fd {
+	HERITAGE_CONF_FD = 3,       /* memfd, read-only: the configuration as text, for conf_load_fd */
+	HERITAGE_SCOREBOARD_FD = 4, /* memfd: shared scoreboard */
+	HERITAGE_LIFE_FD = 5,       /* pipe; end of file when the master is gone: finish and exit */
+	HERITAGE_LISTEN_FD = 6,     /* invoke, control: FastCGI socket; poolmgr: its IPC socket; collector: none */
+	HERITAGE_FD_LAST = HERITAGE_LISTEN_FD,
+};
+
+/*
+ * Signals from the master:
+ *
+ *   SIGTERM  finish what you hold, then exit 0; SIGKILL follows after master.stop_timeout_ms
+ *   SIGQUIT  exit now
+ *   SIGHUP   poolmgr and collector: the text behind HERITAGE_CONF_FD has changed, load it again. A text that does not load is
+ *            about to change once more: keep what you have. Before there is a handler the signal ends the process, and the
+ *            one that follows it reads the new text. Workers never get it: they are replaced
+ */
+
+enum child_role { CHILD_INVOKE, CHILD_CONTROL, CHILD_POOLMGR, CHILD_COLLECTOR, CHILD_ROLE_COUNT };
+
+/* "invoke", "control", "poolmgr", "collector". */
+const char *child_role_name(enum child_role role);
+
+/* CHILD_ROLE_COUNT when there is no such role. */
+enum child_role child_role_parse(const char *name);
+
+struct conf;
+
+/* What a child's main gets. Each returns the process's exit status. */
+struct heritage {
+	enum child_role role;
+	int slot;                /* its scoreboard slot */
+	const struct conf *conf; /* outlives the process's main */
+};
+
+int worker_main(const struct heritage *heritage);
+int poolmgr_main(const struct heritage *heritage);
+int collector_main(const struct heritage *heritage);
+
+#endif

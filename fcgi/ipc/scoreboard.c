@@ -1,0 +1,96 @@
+#include "ipc/scoreboard.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/fd.h"
+#include "base/mem.h"
+
+/* What is shared. Nothing in it is trusted to find one's way in it: any child can write there. */
+struct shared {
+	_Atomic uint64_t spool_bytes;
+	/* Slots of different children do not share a cache line. */
+	_Alignas(64) struct {
+		_Alignas(64) struct slot slot;
+	} entries[];
+};
+
+struct scoreboard {
+	struct shared *shared;
+	size_t size;
+	uint32_t count;
+};
+
+static size_t size_for(uint32_t count)
+{
+	return sizeof(struct shared) + count * sizeof(((struct shared *)0)->entries[0]);
+}
+
+static int map(int fd, size_t size, struct scoreboard **board, struct err *err)
+{
+	void *p = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+
+	if (p == MAP_FAILED)
+		return err_set(err, errno, "map the scoreboard");
+	struct scoreboard *b = mem_alloc(sizeof(*b));
+	b->shared = p;
+	b->size = size;
+	b->count = (uint32_t)((size - sizeof(struct shared)) / sizeof(b->shared->entries[0]));
+	*board = b;
+	return 0;
+}
+
+int scoreboard_create(int count, struct scoreboard **board, int *fd, struct err *err)
+{
+	AUTO(fd_close) int memfd = memfd_create("berth-scoreboard", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+
+	assert(count > 0);
+	if (memfd < 0 || ftruncate(memfd, (off_t)size_for((uint32_t)count)) < 0)
+		return err_set(err, errno, "create the scoreboard");
+	/* Who could cut the file off would kill everybody who looks at it. */
+	if (fcntl(memfd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) < 0)
+		return err_set(err, errno, "seal the scoreboard");
+	if (map(memfd, size_for((uint32_t)count), board, err) < 0)
+		return -1;
+	*fd = TAKE_FD(memfd);
+	return 0;
+}
+
+int scoreboard_attach(int fd, struct scoreboard **board, struct err *err)
+{
+	struct stat st;
+
+	if (fstat(fd, &st) < 0)
+		return err_set(err, errno, "scoreboard descriptor %d", fd);
+	if ((size_t)st.st_size < size_for(1))
+		return err_set(err, EINVAL, "scoreboard of %lld bytes", (long long)st.st_size);
+	return map(fd, (size_t)st.st_size, board, err);
+}
+
+void scoreboard_close(struct scoreboard **board)
+{
+	if (*board == NULL)
+		return;
+	munmap((*board)->shared, (*board)->size);
+	mem_free(board);
+}
+
+int scoreboard_count(const struct scoreboard *board)
+{
+	return (int)board->count;
+}
+
+struct slot *scoreboard_slot(struct scoreboard *board, int index)
+{
+	assert(index >= 0 && (uint32_t)index < board->count);
+	return &board->shared->entries[index].slot;
+}
+
+_Atomic uint64_t *scoreboard_spool_bytes(struct scoreboard *board)
+{
+	return &board->shared->spool_bytes;
+}

@@ -1,0 +1,131 @@
+#include "master/child.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/close_range.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/fd.h"
+#include "base/log.h"
+#include "base/mem.h"
+
+#define CHILD_NOFILE 65536
+
+static int reset_signals(const struct child_plan *plan, struct err *err)
+{
+	sigset_t none;
+
+	(void)plan;
+	for (int s = 1; s < NSIG; s++)
+		signal(s, SIG_DFL); /* fails for the few that cannot be changed */
+	signal(SIGINT, SIG_IGN);    /* ^C reaches the whole terminal; what it means is for the master to say */
+	sigemptyset(&none);
+	if (sigprocmask(SIG_SETMASK, &none, NULL) < 0)
+		return err_set(err, errno, "unblock signals");
+	return 0;
+}
+
+/* First everything goes up and out of the way, since a source may sit on another one's number. */
+static int arrange_fds(const struct child_plan *plan, struct err *err)
+{
+	int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	struct {
+		int fd, number;
+	} fds[] = {
+		{null, STDIN_FILENO},
+		{plan->conf_fd, HERITAGE_CONF_FD},
+		{plan->board_fd, HERITAGE_SCOREBOARD_FD},
+		{plan->life_fd, HERITAGE_LIFE_FD},
+		{plan->listen_fd, HERITAGE_LISTEN_FD},
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(fds); i++) {
+		bool absent = fds[i].number == HERITAGE_LISTEN_FD && fds[i].fd < 0;
+		fds[i].fd = fcntl(fds[i].fd, F_DUPFD_CLOEXEC, HERITAGE_FD_LAST + 1);
+		if (fds[i].fd < 0 && !absent)
+			return err_set(err, errno, "duplicate descriptor %d", fds[i].number);
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(fds); i++) {
+		if (fds[i].fd < 0)
+			close(fds[i].number);
+		else if (dup2(fds[i].fd, fds[i].number) < 0)
+			return err_set(err, errno, "duplicate descriptor %d", fds[i].number);
+	}
+	if (close_range(HERITAGE_FD_LAST + 1, ~0u, CLOSE_RANGE_CLOEXEC) < 0)
+		return err_set(err, errno, "close_range");
+	return 0;
+}
+
+static int set_limits(const struct child_plan *plan, struct err *err)
+{
+	struct rlimit limit;
+	char score[16];
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
+		return err_set(err, errno, "limit of open files");
+	limit.rlim_cur = MIN(limit.rlim_max, CHILD_NOFILE);
+	limit.rlim_max = limit.rlim_cur;
+	if (setrlimit(RLIMIT_NOFILE, &limit) < 0)
+		return err_set(err, errno, "limit of open files");
+
+	/* Only a preference: where it may not be set, the kernel's own choice is good enough. */
+	AUTO(fd_close) int fd = open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC);
+	int len = snprintf(score, sizeof(score), "%d", roles[plan->role].oom_score_adj);
+	if (fd < 0 || write(fd, score, (size_t)len) < 0)
+		log_debug("oom_score_adj %s of slot %d: %s", score, plan->slot, strerror(errno));
+	return 0;
+}
+
+static int drop_privileges(const struct child_plan *plan, struct err *err)
+{
+	umask(077);
+	if (chdir("/") < 0)
+		return err_set(err, errno, "chdir '/'");
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
+		return err_set(err, errno, "no_new_privs");
+	if (!plan->identity->can_switch)
+		return 0;
+	return identity_assume(plan->identity, roles[plan->role].docker, err);
+}
+
+static int become(const struct child_plan *plan, struct err *err)
+{
+	const char *name = child_role_name(plan->role);
+	AUTO(mem_free) char *title = mem_printf("berthd: %s/%d", name, plan->slot);
+	AUTO(mem_free) char *role = mem_printf("--child=%s", name);
+	AUTO(mem_free) char *slot = mem_printf("--slot=%d", plan->slot);
+	char *argv[] = {title, role, slot, NULL};
+
+	fexecve(plan->program_fd, argv, environ);
+	return err_set(err, errno, "execute berthd again");
+}
+
+/* In the new process, in this order: what needs root comes before root is given up. */
+static int (*const steps[])(const struct child_plan *, struct err *) = {
+	reset_signals, arrange_fds, set_limits, drop_privileges, become,
+};
+
+pid_t child_spawn(const struct child_plan *plan, struct err *err)
+{
+	struct err why = {0};
+
+	assert(plan->program_fd > HERITAGE_FD_LAST);
+	pid_t pid = fork();
+	if (pid < 0)
+		return err_set(err, errno, "fork");
+	if (pid > 0)
+		return pid;
+	for (size_t i = 0; i < ARRAY_SIZE(steps); i++)
+		if (steps[i](plan, &why) < 0)
+			break;
+	log_error("%s/%d cannot be started: %s", child_role_name(plan->role), plan->slot, why.msg);
+	_exit(1);
+}

@@ -1,0 +1,180 @@
+#include "master/crew.h"
+
+#include <inttypes.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/wait.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+
+static void clear_slot(struct slot *slot, enum slot_state state)
+{
+	atomic_store(&slot->pid, 0);
+	atomic_store(&slot->requests, 0);
+	atomic_store(&slot->dropped_records, 0);
+	atomic_store(&slot->state, state);
+}
+
+int crew_free_slot(struct crew *crew)
+{
+	for (int i = 0; i < CREW_SLOTS; i++) {
+		if (crew->members[i].pid != 0)
+			continue;
+		clear_slot(scoreboard_slot(crew->board, i), SLOT_STARTING);
+		return i;
+	}
+	return -1;
+}
+
+void crew_add(struct crew *crew, int slot, enum child_role role, unsigned generation, pid_t pid)
+{
+	crew->members[slot] = (struct crew_member){
+		.pid = pid,
+		.role = role,
+		.generation = generation,
+		.started_us = clock_mono_us(),
+		.kill_at_us = INT64_MAX,
+	};
+	crew->used = MAX(crew->used, slot + 1);
+	atomic_store(&scoreboard_slot(crew->board, slot)->pid, pid);
+}
+
+static uint32_t state_of(struct crew *crew, int slot)
+{
+	return atomic_load(&scoreboard_slot(crew->board, slot)->state);
+}
+
+struct sizing_count crew_count(struct crew *crew, enum child_role role, unsigned generation)
+{
+	struct sizing_count count = {0};
+
+	for (int i = 0; i < crew->used; i++) {
+		const struct crew_member *m = &crew->members[i];
+		if (m->pid == 0 || m->role != role || m->generation != generation || m->stopping)
+			continue;
+		uint32_t state = state_of(crew, i);
+		if (state == SLOT_STARTING)
+			count.starting++;
+		else if (state == SLOT_IDLE)
+			count.idle++;
+		else
+			count.busy++;
+	}
+	return count;
+}
+
+bool crew_has(const struct crew *crew, enum child_role role)
+{
+	for (int i = 0; i < crew->used; i++)
+		if (crew->members[i].pid != 0 && crew->members[i].role == role)
+			return true;
+	return false;
+}
+
+void crew_stop(struct crew *crew, int slot, int64_t kill_at_us)
+{
+	struct crew_member *m = &crew->members[slot];
+
+	m->kill_at_us = MIN(m->kill_at_us, kill_at_us);
+	if (!m->stopping)
+		kill(m->pid, SIGTERM);
+	m->stopping = true;
+}
+
+void crew_stop_idle(struct crew *crew, enum child_role role)
+{
+	for (int i = crew->used - 1; i >= 0; i--) {
+		const struct crew_member *m = &crew->members[i];
+		if (m->pid != 0 && m->role == role && !m->stopping && state_of(crew, i) == SLOT_IDLE) {
+			/* It may take a request at this very moment, which has all the time its function has. */
+			crew_stop(crew, i, INT64_MAX);
+			return;
+		}
+	}
+}
+
+void crew_stop_older(struct crew *crew, enum child_role role, unsigned generation, int64_t kill_at_us)
+{
+	for (int i = 0; i < crew->used; i++) {
+		const struct crew_member *m = &crew->members[i];
+		if (m->pid != 0 && m->role == role && m->generation < generation)
+			crew_stop(crew, i, kill_at_us);
+	}
+}
+
+void crew_signal(struct crew *crew, enum child_role role, int signal)
+{
+	for (int i = 0; i < crew->used; i++)
+		if (crew->members[i].pid != 0 && crew->members[i].role == role)
+			kill(crew->members[i].pid, signal);
+}
+
+void crew_hurry(struct crew *crew)
+{
+	for (int i = 0; i < crew->used; i++)
+		if (crew->members[i].stopping)
+			crew->members[i].kill_at_us = 0;
+}
+
+void crew_kill_late(struct crew *crew, int64_t now_us)
+{
+	for (int i = 0; i < crew->used; i++) {
+		struct crew_member *m = &crew->members[i];
+		if (m->pid == 0 || m->kill_at_us > now_us)
+			continue;
+		log_warn("%s/%d did not finish in time and is killed", child_role_name(m->role), i);
+		kill(m->pid, SIGKILL);
+		m->kill_at_us = INT64_MAX;
+	}
+}
+
+static int find_pid(const struct crew *crew, pid_t pid)
+{
+	for (int i = 0; i < crew->used; i++)
+		if (crew->members[i].pid == pid)
+			return i;
+	return -1;
+}
+
+static void write_obituary(const struct crew_member *m, int slot, uint64_t requests, int status)
+{
+	char how[48];
+	double seconds = (double)(clock_mono_us() - m->started_us) / 1e6;
+	bool failed = !m->stopping && status != 0;
+
+	if (WIFSIGNALED(status))
+		snprintf(how, sizeof(how), "was killed by SIG%s", sigabbrev_np(WTERMSIG(status)) ?: "?");
+	else
+		snprintf(how, sizeof(how), "exited with status %d", WEXITSTATUS(status));
+	log_line(failed ? LOG_ERROR : LOG_INFO, "%s/%d (pid %d) %s after %.1f s and %" PRIu64 " requests",
+		 child_role_name(m->role), slot, (int)m->pid, how, seconds, requests);
+}
+
+bool crew_reap(struct crew *crew, struct crew_death *death)
+{
+	int status, slot;
+	pid_t pid;
+
+	/* A process that is not in the table was left to us by somebody else: it is collected and forgotten. */
+	do {
+		pid = waitpid(-1, &status, WNOHANG);
+		slot = pid > 0 ? find_pid(crew, pid) : -1;
+	} while (pid > 0 && slot < 0);
+	if (pid <= 0)
+		return false;
+
+	struct crew_member *m = &crew->members[slot];
+	struct slot *shared = scoreboard_slot(crew->board, slot);
+	write_obituary(m, slot, atomic_load(&shared->requests), status);
+	*death = (struct crew_death){
+		.role = m->role,
+		.started_us = m->started_us,
+		.asked = m->stopping,
+		.success = WIFEXITED(status) && WEXITSTATUS(status) == 0,
+	};
+	clear_slot(shared, SLOT_FREE);
+	*m = (struct crew_member){0};
+	return true;
+}

@@ -1,0 +1,412 @@
+/*
+ * The master: the first process, and the only one that stays root.
+ *
+ * Started by  a person, a script or the service manager; stays in the foreground.
+ * Does        opens the sockets, starts the children, replaces those that die, sizes the pools. It reads nothing that came over
+ *             a network, knows no SQL and never talks to Docker.
+ * Ended by    SIGTERM or SIGINT: the children finish stage by stage (role.c), late ones are killed. A second signal ends the
+ *             patience with them. SIGHUP reads the configuration again.
+ * Its crash   closes the life pipe; every child sees that, finishes what it holds and exits. Sockets and the lock on the pid
+ * file are gone with it, so that a new master can start at once.
+ */
+#include "master/master_main.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/buf.h"
+#include "base/clock.h"
+#include "base/fd.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "master/child.h"
+#include "master/crew.h"
+#include "master/notify.h"
+#include "master/pidfile.h"
+#include "master/role.h"
+#include "master/throttle.h"
+
+#define TICK_US       100000
+#define OOM_SCORE_ADJ "-900" /* without the master nobody repairs anything */
+
+enum replacement {
+	REPLACE_NO,
+	REPLACE_WANTED, /* waits for its turn: one pool after the other */
+	REPLACE_RUNS,   /* the generation before still works, until this one is up */
+};
+
+struct team {
+	struct throttle throttle;
+	unsigned generation;
+	enum replacement replacement;
+	int64_t shrunk_at_us;
+};
+
+struct master {
+	struct settings *settings;
+	struct identity identity;
+	struct scoreboard *board;
+	struct crew *crew;
+	struct team teams[CHILD_ROLE_COUNT];
+	int program_fd, board_fd, life_read_fd, life_write_fd, signal_fd, run_dir_fd, pid_fd;
+	int listen_fds[LISTEN_COUNT];
+	bool ready; /* said so to the service manager */
+	int stage;  /* of the stop; -1 while running, ROLE_STAGE_COUNT when done */
+	int64_t next_tick_us;
+};
+
+static void master_free(struct master *m)
+{
+	for (int i = 0; i < LISTEN_COUNT; i++)
+		listen_refuse(m->run_dir_fd, (enum listen_socket)i, &m->listen_fds[i]);
+	pidfile_remove(m->run_dir_fd, &m->pid_fd);
+	int *fds[] = {&m->program_fd, &m->board_fd, &m->life_read_fd, &m->life_write_fd, &m->signal_fd, &m->run_dir_fd};
+	for (size_t i = 0; i < ARRAY_SIZE(fds); i++)
+		fd_close(fds[i]);
+	scoreboard_close(&m->board);
+	identity_free(&m->identity);
+	mem_free(&m->crew);
+}
+
+/* Start-up, in this order. */
+
+static int init_process(struct master *m, struct err *err)
+{
+	umask(077);
+	signal(SIGPIPE, SIG_IGN); /* a reader of the log that goes away does not take the platform along */
+	notify_init();
+
+	/* Held open: a newer program at the same path is for the next start. The number must not be one of the heritage's. */
+	AUTO(fd_close) int low_fd = open("/proc/self/exe", O_PATH | O_CLOEXEC);
+	m->program_fd = fcntl(low_fd, F_DUPFD_CLOEXEC, HERITAGE_FD_LAST + 1);
+	if (m->program_fd < 0)
+		return err_set(err, errno, "open /proc/self/exe");
+
+	AUTO(fd_close) int oom_fd = open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC);
+	if (oom_fd < 0 || write(oom_fd, OOM_SCORE_ADJ, strlen(OOM_SCORE_ADJ)) < 0)
+		log_debug("oom_score_adj: %s", strerror(errno));
+	return 0;
+}
+
+static int init_identity(struct master *m, struct err *err)
+{
+	if (identity_resolve(m->settings->conf, &m->identity, err) < 0)
+		return -1;
+	if (!m->identity.can_switch)
+		log_warn("not started as root: every process runs as user id %d, and master.user is not used", (int)geteuid());
+	return 0;
+}
+
+static int init_run_dir(struct master *m, struct err *err)
+{
+	const struct conf *conf = m->settings->conf;
+
+	m->run_dir_fd = listen_run_dir(conf, err);
+	if (m->run_dir_fd < 0)
+		return -1;
+	m->pid_fd = pidfile_lock(m->run_dir_fd, err);
+	if (m->pid_fd < 0)
+		return err_prefix(err, "%s", conf->master_run_dir);
+	return listen_state_dirs(conf, &m->identity, err);
+}
+
+static int init_signals(struct master *m, struct err *err)
+{
+	static const int wanted[] = {SIGTERM, SIGINT, SIGHUP, SIGCHLD};
+	sigset_t set;
+
+	sigemptyset(&set);
+	for (size_t i = 0; i < ARRAY_SIZE(wanted); i++)
+		sigaddset(&set, wanted[i]);
+	if (sigprocmask(SIG_SETMASK, &set, NULL) < 0)
+		return err_set(err, errno, "block signals");
+	m->signal_fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+	return m->signal_fd < 0 ? err_set(err, errno, "signalfd") : 0;
+}
+
+static int init_shared(struct master *m, struct err *err)
+{
+	int life[2];
+
+	if (settings_share(m->settings, err) < 0 || scoreboard_create(CREW_SLOTS, &m->board, &m->board_fd, err) < 0)
+		return -1;
+	m->crew = mem_alloc(sizeof(*m->crew));
+	m->crew->board = m->board;
+	if (pipe2(life, O_CLOEXEC) < 0)
+		return err_set(err, errno, "life pipe");
+	m->life_read_fd = life[0];
+	m->life_write_fd = life[1];
+	return 0;
+}
+
+static int init_sockets(struct master *m, struct err *err)
+{
+	if (listen_open(m->run_dir_fd, &m->identity, m->listen_fds, err) < 0)
+		return err_prefix(err, "%s", m->settings->conf->master_run_dir);
+	return 0;
+}
+
+static int (*const inits[])(struct master *, struct err *) = {
+	init_process, init_identity, init_run_dir, init_signals, init_shared, init_sockets,
+};
+
+/* Keeping the pools as large as they should be. */
+
+static int start_child(struct master *m, enum child_role role, struct err *err)
+{
+	int slot = crew_free_slot(m->crew);
+	enum listen_socket socket = roles[role].socket;
+
+	if (slot < 0)
+		return err_set(err, 0, "all %d places are taken", CREW_SLOTS);
+	struct child_plan plan = {
+		.role = role,
+		.slot = slot,
+		.program_fd = m->program_fd,
+		.conf_fd = m->settings->read_fd,
+		.board_fd = m->board_fd,
+		.life_fd = m->life_read_fd,
+		.listen_fd = socket == LISTEN_NONE ? -1 : m->listen_fds[socket],
+		.identity = &m->identity,
+	};
+	pid_t pid = child_spawn(&plan, err);
+	if (pid < 0)
+		return -1;
+	crew_add(m->crew, slot, role, m->teams[role].generation, pid);
+	log_debug("%s/%d (pid %d) starts", child_role_name(role), slot, (int)pid);
+	return 0;
+}
+
+static void start_missing(struct master *m, enum child_role role, int count, int64_t now_us)
+{
+	struct throttle *throttle = &m->teams[role].throttle;
+	struct err err;
+
+	if (!throttle_allows(throttle, now_us))
+		return;
+	for (int i = 0; i < count; i++) {
+		if (start_child(m, role, &err) == 0)
+			continue;
+		/* Likely the machine is short of something: as if the process had started and failed. */
+		log_error("%s cannot be started: %s", child_role_name(role), err.msg);
+		throttle_on_exit(throttle, false, now_us, clock_mono_us(), m->settings->conf->master_restart_delay_ms * 1000);
+		return;
+	}
+}
+
+static int64_t stop_deadline_us(const struct master *m)
+{
+	return clock_mono_us() + m->settings->conf->master_stop_timeout_ms * 1000;
+}
+
+/* May there be processes of that role? Not once its stage of the stop has begun. */
+static bool is_wanted(const struct master *m, enum child_role role)
+{
+	for (int i = 0; i <= m->stage && i < ROLE_STAGE_COUNT; i++)
+		if (role_stages[i].has[role])
+			return false;
+	return true;
+}
+
+/* Returns whether the role is up. */
+static bool adjust(struct master *m, enum child_role role, int64_t now_us)
+{
+	struct team *team = &m->teams[role];
+	struct sizing_limits limits = role_limits(role, m->settings->conf);
+	struct sizing_count count = crew_count(m->crew, role, team->generation);
+
+	start_missing(m, role, sizing_missing(&limits, &count), now_us);
+	if (sizing_shrink(&limits, &count, now_us, &team->shrunk_at_us))
+		crew_stop_idle(m->crew, role);
+	return sizing_is_up(&limits, &count);
+}
+
+static void say_ready(struct master *m)
+{
+	struct err err;
+
+	m->ready = true;
+	log_info("ready: sockets in '%s'", m->settings->conf->master_run_dir);
+	if (notify_send("READY=1", &err) < 0)
+		log_warn("%s", err.msg);
+}
+
+/* Moves a replacement on by a step; returns whether it still runs. */
+static bool replace(struct master *m, enum child_role role, bool up, bool others_run)
+{
+	struct team *team = &m->teams[role];
+
+	if (team->replacement == REPLACE_RUNS && up) {
+		crew_stop_older(m->crew, role, team->generation, stop_deadline_us(m));
+		team->replacement = REPLACE_NO;
+		log_info("reload: new %s workers have taken over", child_role_name(role));
+	}
+	if (team->replacement == REPLACE_WANTED && !others_run) {
+		team->generation++;
+		team->replacement = REPLACE_RUNS;
+	}
+	return team->replacement == REPLACE_RUNS;
+}
+
+static void tick(struct master *m, int64_t now_us)
+{
+	bool all_up = true, replacing = false;
+
+	for (enum child_role role = 0; role < CHILD_ROLE_COUNT; role++) {
+		bool up = is_wanted(m, role) && adjust(m, role, now_us);
+		replacing = replace(m, role, up, replacing) || replacing;
+		all_up = all_up && up;
+	}
+	if (all_up && !m->ready)
+		say_ready(m);
+	crew_kill_late(m->crew, now_us);
+}
+
+/* Signals. */
+
+static void reap_all(struct master *m)
+{
+	struct crew_death death;
+
+	while (crew_reap(m->crew, &death))
+		if (!death.asked)
+			throttle_on_exit(&m->teams[death.role].throttle, death.success, death.started_us, clock_mono_us(),
+					 m->settings->conf->master_restart_delay_ms * 1000);
+}
+
+static void reload(struct master *m)
+{
+	AUTO(buf_free) struct buf ignored = {0};
+	struct err err;
+
+	if (m->stage >= 0)
+		return;
+	if (settings_reload(m->settings, &ignored, &err) < 0) {
+		log_error("reload refused, the old configuration stays: %s", err.msg);
+		return;
+	}
+	if (ignored.len > 0)
+		log_warn("reload: only a restart changes %s", buf_str(&ignored));
+	log_init("master", (enum log_level)log_level_parse(m->settings->conf->log_level));
+	log_info("reload: configuration read from '%s'", m->settings->path);
+	for (enum child_role role = 0; role < CHILD_ROLE_COUNT; role++) {
+		if (roles[role].at_reload == RELOAD_SIGNAL) {
+			crew_signal(m->crew, role, SIGHUP);
+			continue;
+		}
+		m->teams[role].replacement = REPLACE_WANTED;
+	}
+}
+
+static void begin_stage(struct master *m)
+{
+	const struct role_stage *stage = &role_stages[m->stage];
+	int64_t deadline_us = stop_deadline_us(m);
+
+	log_debug("stopping: %s", stage->name);
+	for (enum child_role role = 0; role < CHILD_ROLE_COUNT; role++) {
+		if (!stage->has[role])
+			continue;
+		/* Signal first: whoever wakes up because its socket is shut already knows why. */
+		crew_stop_older(m->crew, role, m->teams[role].generation + 1, deadline_us);
+		if (roles[role].socket != LISTEN_NONE)
+			listen_refuse(m->run_dir_fd, roles[role].socket, &m->listen_fds[roles[role].socket]);
+	}
+}
+
+static bool stage_is_over(const struct master *m)
+{
+	for (enum child_role role = 0; role < CHILD_ROLE_COUNT; role++)
+		if (role_stages[m->stage].has[role] && crew_has(m->crew, role))
+			return false;
+	return true;
+}
+
+static void advance_stop(struct master *m)
+{
+	while (m->stage >= 0 && m->stage < ROLE_STAGE_COUNT && stage_is_over(m))
+		if (++m->stage < ROLE_STAGE_COUNT)
+			begin_stage(m);
+}
+
+static void stop(struct master *m, int signal)
+{
+	struct err err;
+
+	if (m->stage >= 0) {
+		log_warn("SIG%s again: not waiting any longer", sigabbrev_np(signal));
+		crew_hurry(m->crew);
+		return;
+	}
+	log_info("SIG%s: stopping", sigabbrev_np(signal));
+	if (notify_send("STOPPING=1", &err) < 0)
+		log_warn("%s", err.msg);
+	m->stage = 0;
+	begin_stage(m);
+}
+
+static void handle_signals(struct master *m)
+{
+	struct signalfd_siginfo info;
+
+	while (read(m->signal_fd, &info, sizeof(info)) == (ssize_t)sizeof(info)) {
+		if (info.ssi_signo == SIGCHLD)
+			reap_all(m);
+		else if (info.ssi_signo == SIGHUP)
+			reload(m);
+		else
+			stop(m, (int)info.ssi_signo);
+	}
+}
+
+static void loop(struct master *m)
+{
+	while (m->stage < ROLE_STAGE_COUNT) {
+		struct pollfd p = {.fd = m->signal_fd, .events = POLLIN};
+		if (poll(&p, 1, clock_left_ms(m->next_tick_us)) > 0)
+			handle_signals(m);
+		advance_stop(m);
+
+		int64_t now_us = clock_mono_us();
+		if (now_us >= m->next_tick_us && m->stage < ROLE_STAGE_COUNT) {
+			tick(m, now_us);
+			m->next_tick_us = now_us + TICK_US;
+		}
+	}
+}
+
+int master_main(struct settings *settings)
+{
+	AUTO(master_free)
+	struct master m = {
+		.settings = settings,
+		.program_fd = -1,
+		.board_fd = -1,
+		.life_read_fd = -1,
+		.life_write_fd = -1,
+		.signal_fd = -1,
+		.run_dir_fd = -1,
+		.pid_fd = -1,
+		.listen_fds = {-1, -1, -1},
+		.stage = -1,
+	};
+	struct err err;
+
+	log_init("master", (enum log_level)log_level_parse(settings->conf->log_level));
+	for (size_t i = 0; i < ARRAY_SIZE(inits); i++) {
+		if (inits[i](&m, &err) < 0) {
+			log_error("berthd does not start: %s", err.msg);
+			return 1;
+		}
+	}
+	log_info("berthd " PACKAGE_VERSION " starts, instance '%s'", settings->conf->master_instance);
+	loop(&m);
+	log_info("stopped");
+	return 0;
+}

@@ -1,0 +1,13 @@
+/* Tells the service manager how far we are: one datagram to $NOTIFY_SOCKET, sd_notify(3). Nothing happens without one. */
+#ifndef MASTER_NOTIFY_H
+#define MASTER_NOTIFY_H
+
+#include "base/err.h"
+
+/* Takes the address out of the environment, so that no child talks to the service manager. Call once. */
+void notify_init(void);
+
+/* "READY=1", "STOPPING=1". */
+int notify_send(const char *state, struct err *err);
+
+#endif

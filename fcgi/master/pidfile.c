@@ -1,0 +1,65 @@
+#include "master/pidfile.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/fd.h"
+
+static int refuse(int fd, struct err *err)
+{
+	char pid[24] = "";
+	ssize_t n = pread(fd, pid, sizeof(pid) - 1, 0);
+
+	pid[n > 0 ? n : 0] = '\0';
+	pid[strcspn(pid, "\n")] = '\0';
+	return err_set(err, 0, "another berthd (pid %s) uses this run directory", pid[0] ? pid : "unknown");
+}
+
+/* Whether the file we locked is still the one in the directory: its owner may have removed it while we opened it. */
+static bool is_current(int run_dir_fd, int fd)
+{
+	struct stat locked, there;
+
+	return fstat(fd, &locked) == 0 && fstatat(run_dir_fd, PIDFILE_NAME, &there, AT_SYMLINK_NOFOLLOW) == 0 &&
+	       locked.st_dev == there.st_dev && locked.st_ino == there.st_ino;
+}
+
+static int write_pid(int fd, struct err *err)
+{
+	char text[24];
+	int len = snprintf(text, sizeof(text), "%d\n", (int)getpid());
+
+	if (ftruncate(fd, 0) < 0 || fchmod(fd, 0644) < 0)
+		return err_set(err, errno, PIDFILE_NAME);
+	return fd_write_all(fd, text, (size_t)len, err);
+}
+
+int pidfile_lock(int run_dir_fd, struct err *err)
+{
+	for (;;) {
+		AUTO(fd_close)
+		int fd = openat(run_dir_fd, PIDFILE_NAME, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0644);
+		if (fd < 0)
+			return err_set(err, errno, "open " PIDFILE_NAME);
+		if (flock(fd, LOCK_EX | LOCK_NB) < 0)
+			return errno == EWOULDBLOCK ? refuse(fd, err) : err_set(err, errno, "lock " PIDFILE_NAME);
+		if (!is_current(run_dir_fd, fd))
+			continue;
+		if (write_pid(fd, err) < 0)
+			return -1;
+		return TAKE_FD(fd);
+	}
+}
+
+void pidfile_remove(int run_dir_fd, int *fd)
+{
+	if (*fd >= 0)
+		unlinkat(run_dir_fd, PIDFILE_NAME, 0);
+	fd_close(fd);
+}

@@ -1,0 +1,18 @@
+/*
+ * <run_dir>/berthd.pid: one berthd per run directory. The lock is what counts, the number in the file is for people and
+ * scripts. The kernel drops the lock when the process is gone, however it went.
+ */
+#ifndef MASTER_PIDFILE_H
+#define MASTER_PIDFILE_H
+
+#include "base/err.h"
+
+#define PIDFILE_NAME "berthd.pid"
+
+/* Returns a descriptor that holds the lock while it is open. When another berthd has it, the message says which. */
+int pidfile_lock(int run_dir_fd, struct err *err);
+
+/* Removes the file, then gives up the lock. */
+void pidfile_remove(int run_dir_fd, int *fd);
+
+#endif

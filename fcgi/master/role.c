@@ -1,0 +1,27 @@
+#include "master/role.h"
+
+const struct role roles[CHILD_ROLE_COUNT] = {
+	[CHILD_INVOKE] = {.socket = LISTEN_INVOKE, .at_reload = RELOAD_REPLACE},
+	[CHILD_CONTROL] = {.socket = LISTEN_CONTROL, .at_reload = RELOAD_REPLACE},
+	[CHILD_POOLMGR] = {.socket = LISTEN_POOLMGR, .docker = true, .at_reload = RELOAD_SIGNAL, .oom_score_adj = -500},
+	[CHILD_COLLECTOR] = {.socket = LISTEN_NONE, .at_reload = RELOAD_SIGNAL},
+};
+
+/* Workers hold sandboxes, so poolmgr outlives them; both write what the collector stores, so it goes last. */
+const struct role_stage role_stages[ROLE_STAGE_COUNT] = {
+	{"workers", {[CHILD_INVOKE] = true, [CHILD_CONTROL] = true}},
+	{"poolmgr", {[CHILD_POOLMGR] = true}},
+	{"collector", {[CHILD_COLLECTOR] = true}},
+};
+
+struct sizing_limits role_limits(enum child_role role, const struct conf *conf)
+{
+	switch (role) {
+	case CHILD_INVOKE:
+		return (struct sizing_limits){(int)conf->invoke_min_spare, (int)conf->invoke_max_workers};
+	case CHILD_CONTROL:
+		return (struct sizing_limits){(int)conf->control_workers, (int)conf->control_workers};
+	default:
+		return (struct sizing_limits){1, 1};
+	}
+}

@@ -1,0 +1,37 @@
+/* What the master knows about each kind of child: one row per role. */
+#ifndef MASTER_ROLE_H
+#define MASTER_ROLE_H
+
+#include <stdbool.h>
+
+#include "conf/conf.h"
+#include "ipc/heritage.h"
+#include "master/listen.h"
+#include "master/sizing.h"
+
+enum role_reload {
+	RELOAD_REPLACE, /* new processes first, then the old ones are stopped */
+	RELOAD_SIGNAL,  /* what it holds is worth keeping: it reads the new configuration itself */
+};
+
+struct role {
+	enum listen_socket socket; /* LISTEN_NONE: none */
+	bool docker;               /* may open Docker's socket */
+	enum role_reload at_reload;
+	int oom_score_adj; /* what the kernel should spare when memory runs out: the smaller, the longer */
+};
+
+extern const struct role roles[CHILD_ROLE_COUNT];
+
+struct sizing_limits role_limits(enum child_role role, const struct conf *conf);
+
+/* The order in which a stop goes: a stage begins when nobody of the one before is left. */
+struct role_stage {
+	const char *name;
+	bool has[CHILD_ROLE_COUNT];
+};
+
+#define ROLE_STAGE_COUNT 3
+extern const struct role_stage role_stages[ROLE_STAGE_COUNT];
+
+#endif

@@ -1,0 +1,87 @@
+#include "master/settings.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/buf.h"
+#include "base/fd.h"
+#include "base/mem.h"
+
+void settings_free(struct settings *s)
+{
+	conf_free(&s->conf);
+	fd_close(&s->write_fd);
+	fd_close(&s->read_fd);
+}
+
+static int load(struct settings *s, struct conf **conf, struct err *err)
+{
+	bool missing = s->may_be_missing && access(s->path, F_OK) < 0 && errno == ENOENT;
+
+	if (conf_load_file(missing ? NULL : s->path, conf, err) < 0)
+		return -1;
+	s->was_missing = missing;
+	return 0;
+}
+
+int settings_read(struct settings *s, struct err *err)
+{
+	return load(s, &s->conf, err);
+}
+
+/*
+ * The new text goes over the old one and the rest is cut off after that: a child that reads at this moment never finds the file
+ * empty, which would mean the defaults. What it might find, old and new mixed, does not last: the reload that is being carried
+ * out replaces it or has it read again.
+ */
+static int write_text(int fd, const struct conf *conf, struct err *err)
+{
+	AUTO(mem_free) char *text = NULL;
+	size_t len = 0;
+	FILE *out = open_memstream(&text, &len);
+
+	if (out == NULL)
+		return err_set(err, errno, "configuration text");
+	conf_dump(conf, out);
+	if (fclose(out) != 0)
+		return err_set(err, errno, "configuration text");
+	if (lseek(fd, 0, SEEK_SET) < 0 || fd_write_all(fd, text, len, err) < 0 || ftruncate(fd, (off_t)len) < 0)
+		return err_set(err, errno, "share the configuration");
+	return 0;
+}
+
+int settings_share(struct settings *s, struct err *err)
+{
+	char path[32];
+	AUTO(fd_close) int write_fd = memfd_create("berth-conf", MFD_CLOEXEC);
+
+	/* Whoever runs as another user can open it again for reading only. */
+	if (write_fd < 0 || fchmod(write_fd, 0444) < 0)
+		return err_set(err, errno, "share the configuration");
+	if (write_text(write_fd, s->conf, err) < 0)
+		return -1;
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", write_fd);
+	s->read_fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (s->read_fd < 0)
+		return err_set(err, errno, "open '%s'", path);
+	s->write_fd = TAKE_FD(write_fd);
+	return 0;
+}
+
+int settings_reload(struct settings *s, struct buf *ignored, struct err *err)
+{
+	AUTO(conf_free) struct conf *next = NULL;
+
+	if (load(s, &next, err) < 0 || conf_keep_restart(s->conf, next, ignored, err) < 0)
+		return -1;
+	if (write_text(s->write_fd, next, err) < 0)
+		return -1;
+	conf_free(&s->conf);
+	s->conf = TAKE_PTR(next);
+	return 0;
+}

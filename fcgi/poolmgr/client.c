@@ -1,0 +1,192 @@
+#include "poolmgr/client.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+#include <utlist.h>
+
+#include "base/fd.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "poolmgr/pool.h"
+#include "poolmgr/sandbox.h"
+#include "poolmgr/stats.h"
+#include "poolmgr/watch.h"
+
+struct client {
+	int fd;
+	struct watch *watch;
+	uint32_t pid;
+	bool broken;                        /* a send failed: to be closed */
+	char held_sandbox[SANDBOX_ID_SIZE]; /* of an earlier poolmgr; "" none */
+	struct client *prev, *next;
+};
+
+static uv_loop_t *loop;
+static int listen_fd;
+static struct watch *listen_watch;
+static struct client *clients;
+static struct buf scratch; /* what strings of the message in hand point into */
+
+/* What an earlier poolmgr leased cannot be used again: its sockets are not known here. */
+static void let_go_of_held(struct client *c)
+{
+	char id[SANDBOX_ID_SIZE];
+
+	if (c->held_sandbox[0] == '\0')
+		return;
+	memcpy(id, c->held_sandbox, sizeof(id));
+	c->held_sandbox[0] = '\0';
+	sandbox_remove_stray(id);
+}
+
+static void client_close(struct client *c)
+{
+	DL_DELETE(clients, c);
+	pool_client_gone(c);
+	let_go_of_held(c);
+	watch_free(&c->watch);
+	fd_close(&c->fd);
+	free(c);
+}
+
+/* ---- One handler per message ---- */
+
+static void on_hello(struct client *c, struct ipc_msg *m)
+{
+	c->pid = m->hello.pid;
+	if (m->hello.held_sandbox.len == SANDBOX_ID_SIZE - 1)
+		snprintf(c->held_sandbox, sizeof(c->held_sandbox), "%.*s", SANDBOX_ID_SIZE - 1, m->hello.held_sandbox.data);
+}
+
+static void on_lease(struct client *c, struct ipc_msg *m)
+{
+	pool_lease(c, &m->lease);
+}
+
+static void on_check(struct client *c, struct ipc_msg *m)
+{
+	pool_check(c, &m->check, m->fds[0]);
+}
+
+static void on_release(struct client *c, struct ipc_msg *m)
+{
+	if (!pool_release(c, m->release.lease_id, m->release.destroy != 0, m->release.reason))
+		let_go_of_held(c);
+}
+
+static void on_invalidate(struct client *c, struct ipc_msg *m)
+{
+	struct ipc_msg done = {.type = IPC_DONE, .done.seq = m->invalidate.seq};
+	char id[UUID_TEXT_SIZE];
+
+	uuid_format(&m->invalidate.function_id, id);
+	pool_invalidate(id, m->invalidate.version);
+	client_send(c, &done);
+}
+
+static void on_stats(struct client *c, struct ipc_msg *m)
+{
+	char *text = stats_text_new();
+	struct ipc_msg reply = {.type = IPC_STATS_REPLY, .stats_reply = {.seq = m->stats.seq, .json = STR(text)}};
+
+	client_send(c, &reply);
+	free(text);
+}
+
+static void (*const handlers[IPC_TYPE_COUNT])(struct client *c, struct ipc_msg *m) = {
+	[IPC_HELLO] = on_hello,     [IPC_LEASE] = on_lease,           [IPC_CHECK] = on_check,
+	[IPC_RELEASE] = on_release, [IPC_INVALIDATE] = on_invalidate, [IPC_STATS] = on_stats,
+};
+
+/* Takes one message; false when the client is to be closed. */
+static bool serve_one(struct client *c)
+{
+	struct ipc_msg m;
+	struct err err;
+
+	int rc = ipc_recv(c->fd, IPC_WORKER, 0, &scratch, &m, &err);
+	if (rc < 0 && (err.code == EAGAIN || err.code == EINTR))
+		return true;
+	if (rc == 0 || (rc < 0 && err.code == ECONNRESET)) /* reset: it ended without reading all its answers */
+		return false;
+	if (rc < 0) {
+		log_error("worker %u: %s", c->pid, err.msg);
+		return false;
+	}
+	handlers[m.type](c, &m);
+	ipc_close_fds(&m);
+	return true;
+}
+
+static void on_readable(int events, void *arg)
+{
+	struct client *c = arg;
+
+	(void)events;
+	if (c->broken || !serve_one(c))
+		client_close(c);
+}
+
+void client_send(struct client *c, const struct ipc_msg *msg)
+{
+	struct err err;
+
+	if (c->broken || ipc_send(c->fd, msg, &err) == 0)
+		return;
+	if (err.code != EPIPE && err.code != ECONNRESET)
+		log_error("worker %u: %s", c->pid, err.msg);
+	/* Not closed here: callers still use it. The shutdown makes its descriptor readable, and the loop comes by. */
+	c->broken = true;
+	shutdown(c->fd, SHUT_RDWR);
+}
+
+static void on_connection(int events, void *arg)
+{
+	(void)events;
+	(void)arg;
+	int fd = accept4(listen_fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+	if (fd < 0)
+		return;
+
+	struct client *c = mem_alloc(sizeof(*c));
+	c->fd = fd;
+	c->watch = watch_new(loop, fd, UV_READABLE, on_readable, c);
+	DL_APPEND(clients, c);
+}
+
+bool client_anyone_holds(const char *sandbox_id)
+{
+	const struct client *c;
+
+	DL_FOREACH (clients, c)
+		if (strcmp(c->held_sandbox, sandbox_id) == 0)
+			return true;
+	return false;
+}
+
+int client_count(void)
+{
+	const struct client *c;
+	int n;
+
+	DL_COUNT(clients, c, n);
+	return n;
+}
+
+void client_init(uv_loop_t *l, int fd)
+{
+	loop = l;
+	listen_fd = fd;
+	listen_watch = watch_new(loop, listen_fd, UV_READABLE, on_connection, NULL);
+}
+
+void client_deinit(void)
+{
+	watch_free(&listen_watch);
+	while (clients != NULL)
+		client_close(clients);
+	buf_free(&scratch);
+}

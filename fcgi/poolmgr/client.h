@@ -1,0 +1,31 @@
+/*
+ * The workers' connections. A client is one worker process; what it sends becomes calls of pool.h, what the pool decides goes
+ * back through here. A worker that breaks a rule, or is too slow to take an answer, loses its connection and with it its
+ * leases.
+ */
+#ifndef POOLMGR_CLIENT_H
+#define POOLMGR_CLIENT_H
+
+#include <stdbool.h>
+#include <uv.h>
+
+#include "base/err.h"
+#include "ipc/ipc.h"
+
+struct client;
+
+/* Serves the listening socket, which stays the caller's. */
+void client_init(uv_loop_t *loop, int listen_fd);
+
+/* Serves it no more, and closes all connections. */
+void client_deinit(void);
+
+/* Sends one message. A client that cannot take it is closed before the next turn of the loop. */
+void client_send(struct client *client, const struct ipc_msg *msg);
+
+/* A container an earlier poolmgr leased, named by the worker that still uses it. */
+bool client_anyone_holds(const char *sandbox_id);
+
+int client_count(void);
+
+#endif

@@ -1,0 +1,19 @@
+noinst_LIBRARIES += libpoolmgr.a
+libpoolmgr_a_SOURCES = \
+	%D%/client.c %D%/client.h \
+	%D%/package.c %D%/package.h \
+	%D%/pool.c %D%/pool.h \
+	%D%/poolmgr_main.c \
+	%D%/reconcile.c %D%/reconcile.h \
+	%D%/resolve.c %D%/resolve.h \
+	%D%/sandbox.c %D%/sandbox.h \
+	%D%/shape.c %D%/shape.h \
+	%D%/stats.c %D%/stats.h \
+	%D%/store.c %D%/store.h \
+	%D%/tree.c %D%/tree.h \
+	%D%/version.c %D%/version.h \
+	%D%/watch.c %D%/watch.h \
+	runtimes/docker/docker.c runtimes/docker/docker.h \
+	runtimes/docker/docker_container.c \
+	runtimes/docker/docker_http.c runtimes/docker/docker_http.h
+libpoolmgr_a_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/runtimes $(UV_CFLAGS) $(CURL_CFLAGS) $(PQ_CFLAGS) $(ARCHIVE_CFLAGS)

@@ -1,0 +1,58 @@
+/*
+ * The pool: who gets which sandbox, and how many there are. Requests for one version wait in its queue; when sandboxes of a
+ * shape are short, the versions that wait are served in turn. The pool starts what the waiting need plus the spares each shape
+ * should have, as far as the limits allow, and evicts what has been idle.
+ */
+#ifndef POOLMGR_POOL_H
+#define POOLMGR_POOL_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <uv.h>
+
+#include "conf/conf.h"
+#include "docker/docker.h"
+#include "ipc/ipc.h"
+#include "poolmgr/client.h"
+
+struct sandbox;
+struct shape;
+
+void pool_init(const struct conf *conf, struct docker *docker);
+void pool_set_conf(const struct conf *conf);
+
+/* Answered with GRANT or DENY through client_send, now or later, at the latest at the request's deadline. */
+void pool_lease(struct client *client, const struct ipc_lease *request);
+void pool_check(struct client *client, const struct ipc_check *request, int archive_fd); /* archive_fd is borrowed */
+
+/* False when this client has no such lease. */
+bool pool_release(struct client *client, uint64_t lease_id, bool destroy, struct str reason);
+
+/* Forgets versions of the function that are older than version; 0: all. */
+void pool_invalidate(const char *function_id, int64_t version);
+
+/* The worker is gone: what it leased is destroyed, what it waits for is forgotten. */
+void pool_client_gone(struct client *client);
+
+/* Sandbox hooks (poolmgr/sandbox.h). */
+void pool_on_spare(struct sandbox *sandbox);
+void pool_on_start_failed(struct shape *shape, const char *why);
+void pool_on_gone(void);
+
+/* Docker Engine does not answer: who cannot be served is told. */
+void pool_on_engine_down(void);
+
+/* Deadlines, eviction, spares; called every POOL_TICK_MS. */
+#define POOL_TICK_MS 50
+void pool_tick(int64_t now_us);
+
+/* No sandbox is started or granted any more; all are killed, those that are leased once they are given back. */
+void pool_stop(void);
+
+/* Kills those that are leased. */
+void pool_revoke(void);
+
+/* How many requests wait, in all queues and for lookups. */
+int pool_waiting(void);
+
+#endif

@@ -1,0 +1,222 @@
+/*
+ * poolmgr: the only process with the Docker socket, and the single owner of all pool state.
+ *
+ * The master starts one. It takes what an earlier poolmgr left (reconcile.c), keeps sandboxes ready and leases them to workers
+ * until the master sends SIGTERM or is gone; then it removes every sandbox and exits. Invocations that run then have
+ * master.stop_timeout_ms to end: a master that stops waits for the workers first, but one that was killed does not. When
+ * poolmgr crashes, the workers' invocations go on; they name what they hold to the next poolmgr, and everything else is
+ * removed.
+ *
+ * It is one event loop; no callback blocks, work on files goes to libuv's thread pool.
+ */
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/prctl.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "conf/conf.h"
+#include "conf/language.h"
+#include "docker/docker.h"
+#include "ipc/heritage.h"
+#include "ipc/scoreboard.h"
+#include "poolmgr/client.h"
+#include "poolmgr/package.h"
+#include "poolmgr/pool.h"
+#include "poolmgr/reconcile.h"
+#include "poolmgr/resolve.h"
+#include "poolmgr/sandbox.h"
+#include "poolmgr/shape.h"
+#include "poolmgr/stats.h"
+#include "poolmgr/store.h"
+#include "poolmgr/version.h"
+#include "poolmgr/watch.h"
+
+/* How long removing all sandboxes at the end may take; the next poolmgr finds what is left. */
+#define STOP_US         15000000
+#define IMAGE_PERIOD_US 10000000
+
+static uv_loop_t *loop;
+static struct conf *reloaded; /* the latest configuration read at SIGHUP; owned */
+static struct docker *docker;
+static struct language *languages;
+static uv_timer_t tick_timer;
+static uv_signal_t signals[3];
+static struct slot *slot;
+static const struct conf *conf;  /* in force */
+static int64_t revoke_us;        /* stopping: when leases end, whatever their functions do */
+static int64_t stop_deadline_us; /* 0: not stopping */
+static int64_t images_us;
+
+static void set_conf(const struct conf *c)
+{
+	conf = c;
+	shape_set_conf(conf);
+	package_set_conf(conf);
+	sandbox_set_conf(conf);
+	docker_set_conf(docker, conf);
+	store_set_conf(conf);
+	resolve_set_conf(conf);
+	pool_set_conf(conf);
+	log_init("poolmgr", (enum log_level)log_level_parse(conf->log_level));
+}
+
+static void reload(void)
+{
+	struct conf *next;
+	struct err err;
+
+	if (conf_load_fd(HERITAGE_CONF_FD, &next, &err) < 0) {
+		log_error("keeps its settings: %s", err.msg);
+		return;
+	}
+	set_conf(next);
+	conf_free(&reloaded);
+	reloaded = next;
+	log_info("settings reloaded");
+}
+
+static void stop(const char *why)
+{
+	if (stop_deadline_us != 0)
+		return;
+	log_info("stopping: %s", why);
+	slot->state = SLOT_STOPPING;
+	revoke_us = clock_mono_us() + conf->master_stop_timeout_ms * 1000;
+	stop_deadline_us = clock_mono_us() + STOP_US;
+	pool_stop();
+	reconcile_stop();
+}
+
+static void stop_tick(int64_t now_us)
+{
+	sandbox_tick(now_us);
+	if (sandbox_counts[SANDBOX_LEASED] > 0) {
+		stop_deadline_us = now_us + STOP_US;
+		if (now_us >= revoke_us)
+			pool_revoke();
+	}
+	if ((sandbox_total() == 0 && reconcile_is_over()) || now_us > stop_deadline_us) {
+		log_info("stopped, %d sandboxes left", sandbox_total());
+		exit(0);
+	}
+}
+
+static void on_signal(uv_signal_t *handle, int number)
+{
+	(void)handle;
+	if (number == SIGHUP)
+		reload();
+	else if (number == SIGQUIT)
+		exit(0);
+	else
+		stop("SIGTERM");
+}
+
+/* The life pipe is never written to: readable means that the master is gone. */
+static void on_master_gone(int events, void *arg)
+{
+	struct watch **watch = arg;
+
+	(void)events;
+	watch_free(watch);
+	stop("the master is gone");
+}
+
+static void on_tick(uv_timer_t *timer)
+{
+	int64_t now_us = clock_mono_us();
+
+	(void)timer;
+	if (stop_deadline_us != 0) {
+		stop_tick(now_us);
+		return;
+	}
+	pool_tick(now_us);
+	reconcile_tick(now_us);
+	if (now_us >= images_us && docker_is_up(docker)) {
+		images_us = now_us + IMAGE_PERIOD_US;
+		stats_check_images();
+	}
+}
+
+static void on_engine_up(void *arg)
+{
+	(void)arg;
+	log_info("Docker Engine %s answers", docker_version(docker));
+	images_us = 0;
+	reconcile_now();
+}
+
+static void on_engine_down(void *arg)
+{
+	(void)arg;
+	log_error("%s", docker_problem(docker));
+	pool_on_engine_down();
+}
+
+static void on_container_died(const char *sandbox_id, void *arg)
+{
+	struct sandbox *s = sandbox_find(sandbox_id);
+
+	(void)arg;
+	if (s != NULL)
+		sandbox_died(s);
+}
+
+static const struct docker_events docker_events = {on_engine_up, on_engine_down, on_container_died, NULL};
+static const struct sandbox_hooks sandbox_hooks = {pool_on_spare, pool_on_start_failed, pool_on_gone};
+static const struct store_hooks store_hooks = {pool_invalidate, resolve_forget_all};
+
+static int init(const struct heritage *heritage, struct err *err)
+{
+	conf = heritage->conf;
+	loop = uv_default_loop();
+	if (language_load_all(conf, &languages, err) < 0 || docker_new(loop, conf, &docker_events, &docker, err) < 0 ||
+	    sandbox_init(loop, conf, docker, &sandbox_hooks, err) < 0 || package_init(loop, conf, err) < 0)
+		return -1;
+	store_init(loop, conf, &store_hooks);
+	resolve_init(conf);
+	shape_init(conf, languages);
+	pool_init(conf, docker);
+	reconcile_init(docker);
+	stats_init(docker, languages);
+	client_init(loop, HERITAGE_LISTEN_FD);
+	return 0;
+}
+
+static void watch_signals(void)
+{
+	static const int numbers[ARRAY_SIZE(signals)] = {SIGTERM, SIGHUP, SIGQUIT};
+	static struct watch *life;
+
+	for (size_t i = 0; i < ARRAY_SIZE(numbers); i++) {
+		uv_signal_init(loop, &signals[i]);
+		uv_signal_start(&signals[i], on_signal, numbers[i]);
+	}
+	life = watch_new(loop, HERITAGE_LIFE_FD, UV_READABLE | UV_DISCONNECT, on_master_gone, &life);
+}
+
+int poolmgr_main(const struct heritage *heritage)
+{
+	struct scoreboard *board;
+	struct err err;
+
+	/* Workers run as the same user; none may look into the process that can reach Docker. */
+	prctl(PR_SET_DUMPABLE, 0);
+
+	if (scoreboard_attach(HERITAGE_SCOREBOARD_FD, &board, &err) < 0 || init(heritage, &err) < 0) {
+		log_error("cannot start: %s", err.msg);
+		return 1;
+	}
+	slot = scoreboard_slot(board, heritage->slot);
+	watch_signals();
+	uv_timer_init(loop, &tick_timer);
+	uv_timer_start(&tick_timer, on_tick, 0, POOL_TICK_MS);
+	slot->state = SLOT_IDLE;
+	log_info("started");
+	uv_run(loop, UV_RUN_DEFAULT);
+	return 0;
+}

@@ -1,0 +1,602 @@
+#include "poolmgr/sandbox.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <sodium.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include <utlist.h>
+
+#include "base/clock.h"
+#include "base/fd.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "ipc/frame.h"
+#include "poolmgr/tree.h"
+
+#define PROTOCOL              1
+#define MAX_HELLO_BYTES       4096
+#define SETTLE_US             1000000 /* a spare that ends sooner has not really started */
+#define REMOVE_RETRY_FIRST_US 100000
+#define REMOVE_RETRY_MOST_US  10000000
+
+struct sandbox *sandbox_lists[SANDBOX_STATE_COUNT];
+int sandbox_counts[SANDBOX_STATE_COUNT];
+
+static uv_loop_t *loop;
+static const struct conf *conf;
+static struct docker *docker;
+static struct sandbox_hooks hooks;
+static struct sandbox *by_id;
+static int sandboxes_fd = -1; /* <state_dir>/sandboxes */
+static char *sandboxes_path;
+static unsigned char *uid_taken; /* one byte per uid from sandbox.uid_base on */
+
+/* ---- States ---- */
+
+#define TO(state) (1u << SANDBOX_##state)
+
+static const struct {
+	const char *name;
+	unsigned to; /* states that may follow */
+} states[SANDBOX_STATE_COUNT] = {
+	[SANDBOX_CREATING] = {"creating", TO(BOOTING) | TO(DYING)},
+	[SANDBOX_BOOTING] = {"booting", TO(SPARE) | TO(DYING)},
+	[SANDBOX_SPARE] = {"spare", TO(ASSIGNED) | TO(DYING)},
+	[SANDBOX_ASSIGNED] = {"assigned", TO(LEASED) | TO(IDLE) | TO(DYING)},
+	[SANDBOX_LEASED] = {"leased", TO(IDLE) | TO(DYING)},
+	[SANDBOX_IDLE] = {"idle", TO(LEASED) | TO(DYING)},
+	[SANDBOX_DYING] = {"dying", TO(GONE)},
+	[SANDBOX_GONE] = {"gone", 0},
+};
+
+const char *sandbox_state_name(enum sandbox_state state)
+{
+	return states[state].name;
+}
+
+static bool is_live(enum sandbox_state state)
+{
+	return state == SANDBOX_ASSIGNED || state == SANDBOX_LEASED || state == SANDBOX_IDLE;
+}
+
+static bool is_starting(enum sandbox_state state)
+{
+	return state == SANDBOX_CREATING || state == SANDBOX_BOOTING;
+}
+
+/* Adds (+1) or takes away (-1) the sandbox from all that counts or lists those in its state. */
+static void count(struct sandbox *s, int by)
+{
+	sandbox_counts[s->state] += by;
+	if (is_starting(s->state))
+		s->shape->starting += by;
+	if (is_live(s->state))
+		s->version->live += by;
+	if (s->state == SANDBOX_ASSIGNED)
+		s->version->assigning += by;
+	if (s->state == SANDBOX_SPARE)
+		s->shape->spare_count += by;
+}
+
+static void leave_state(struct sandbox *s)
+{
+	count(s, -1);
+	DL_DELETE(sandbox_lists[s->state], s);
+	if (s->state == SANDBOX_SPARE)
+		DL_DELETE2(s->shape->spares, s, peer_prev, peer_next);
+	if (s->state == SANDBOX_IDLE)
+		DL_DELETE2(s->version->idle, s, peer_prev, peer_next);
+}
+
+static void enter_state(struct sandbox *s, enum sandbox_state state)
+{
+	s->state = state;
+	s->since_us = clock_mono_us();
+	count(s, +1);
+	DL_APPEND(sandbox_lists[state], s);
+	if (state == SANDBOX_SPARE)
+		DL_APPEND2(s->shape->spares, s, peer_prev, peer_next);
+	if (state == SANDBOX_IDLE)
+		DL_PREPEND2(s->version->idle, s, peer_prev, peer_next);
+}
+
+void sandbox_set_state(struct sandbox *s, enum sandbox_state state)
+{
+	assert((states[s->state].to & (1u << state)) != 0);
+	assert(!is_live(state) || s->version != NULL);
+	leave_state(s);
+	enter_state(s, state);
+}
+
+int sandbox_total(void)
+{
+	int total = 0;
+
+	for (int i = 0; i < SANDBOX_GONE; i++)
+		total += sandbox_counts[i];
+	return total;
+}
+
+struct sandbox *sandbox_find(const char *id)
+{
+	struct sandbox *s;
+
+	HASH_FIND_STR(by_id, id, s);
+	return s;
+}
+
+/* ---- User ids ---- */
+
+/*
+ * Goes round, so that an id is not used again soon after its last sandbox; from anywhere, so that those of an earlier poolmgr's
+ * sandboxes, or of another instance's, are hardly met.
+ */
+static uint32_t take_uid(void)
+{
+	static int64_t next = -1;
+
+	if (next < 0)
+		next = (int64_t)randombytes_uniform((uint32_t)conf->sandbox_uid_count);
+	for (int64_t i = 0; i < conf->sandbox_uid_count; i++) {
+		int64_t n = (next + i) % conf->sandbox_uid_count;
+		if (!uid_taken[n]) {
+			uid_taken[n] = 1;
+			next = n + 1;
+			return (uint32_t)(conf->sandbox_uid_base + n);
+		}
+	}
+	abort(); /* the configuration has more uids than sandboxes */
+}
+
+static void give_uid_back(uint32_t uid)
+{
+	uid_taken[uid - conf->sandbox_uid_base] = 0;
+}
+
+/* ---- The end ---- */
+
+static void drop_sockets(struct sandbox *s)
+{
+	watch_free(&s->control_watch);
+	watch_free(&s->log_watch);
+	fd_close(&s->control_listener);
+	fd_close(&s->log_listener);
+	fd_close(&s->control_fd);
+	fd_close(&s->log_fd);
+	buf_free(&s->hello);
+}
+
+/* One that no struct sandbox stands for, while it is being removed. */
+struct stray {
+	char id[SANDBOX_ID_SIZE];
+	UT_hash_handle hh;
+};
+
+static struct stray *strays;
+
+static void stray_free(const char *id)
+{
+	struct stray *stray;
+
+	HASH_FIND_STR(strays, id, stray);
+	HASH_DEL(strays, stray);
+	free(stray);
+}
+
+struct sweep {
+	uv_work_t work;
+	char id[SANDBOX_ID_SIZE];
+	struct sandbox *sandbox; /* NULL for a stray */
+	struct err err;
+	int rc;
+};
+
+static void sweep_run(uv_work_t *work)
+{
+	struct sweep *w = work->data;
+
+	w->rc = tree_remove(sandboxes_fd, w->id, &w->err);
+}
+
+static void sweep_after(uv_work_t *work, int status)
+{
+	struct sweep *w = work->data;
+	struct sandbox *s = w->sandbox;
+
+	(void)status;
+	if (w->rc < 0)
+		log_sandbox(LOG_ERROR, w->id, "its directory stays: %s", w->err.msg);
+	if (s != NULL) {
+		sandbox_set_state(s, SANDBOX_GONE);
+		leave_state(s);
+		HASH_DEL(by_id, s);
+		give_uid_back(s->uid);
+		s->shape->users--;
+		free(s);
+		hooks.gone();
+	} else {
+		stray_free(w->id);
+	}
+	free(w);
+}
+
+static void remove_directory(const char *id, struct sandbox *s)
+{
+	struct sweep *w = mem_alloc(sizeof(*w));
+
+	snprintf(w->id, sizeof(w->id), "%s", id);
+	w->sandbox = s;
+	w->work.data = w;
+	uv_queue_work(loop, &w->work, sweep_run, sweep_after);
+}
+
+static void on_container_removed(const struct err *err, void *arg)
+{
+	struct sandbox *s = arg;
+
+	if (err == NULL) {
+		remove_directory(s->id, s);
+		return;
+	}
+	int64_t pause_us = REMOVE_RETRY_FIRST_US << MIN(s->remove_failures, 10);
+	if (s->remove_failures++ == 0)
+		log_sandbox(LOG_WARN, s->id, "will be removed later: %s", err->msg);
+	s->remove_retry_us = clock_mono_us() + MIN(pause_us, REMOVE_RETRY_MOST_US);
+}
+
+static void remove_container(struct sandbox *s)
+{
+	s->remove_retry_us = 0;
+	fd_close(&s->dir_fd);
+	docker_remove(docker, s->id, on_container_removed, s);
+}
+
+void sandbox_kill(struct sandbox *s, const char *reason)
+{
+	struct version *version = s->version;
+
+	if (s->state == SANDBOX_DYING || s->state == SANDBOX_GONE)
+		return;
+	log_sandbox(LOG_DEBUG, s->id, "%s → dying: %s", sandbox_state_name(s->state), reason);
+	sandbox_set_state(s, SANDBOX_DYING);
+	s->holder = NULL;
+	s->version = NULL;
+	version_unref(&version);
+	drop_sockets(s);
+	if (s->holds == 0)
+		remove_container(s);
+}
+
+void sandbox_hold(struct sandbox *s)
+{
+	s->holds++;
+}
+
+void sandbox_release_hold(struct sandbox *s)
+{
+	assert(s->holds > 0);
+	if (--s->holds == 0 && s->state == SANDBOX_DYING)
+		remove_container(s);
+}
+
+/* ---- The start ---- */
+
+static void fail_start(struct sandbox *s, const char *why)
+{
+	struct shape *shape = s->shape;
+	bool counts = s->created_us >= shape->failed_us;
+
+	log_sandbox(LOG_WARN, s->id, "did not start (%s): %s", shape->name, why);
+	sandbox_kill(s, "it did not start");
+	if (counts)
+		hooks.start_failed(shape, why);
+}
+
+void sandbox_died(struct sandbox *s)
+{
+	if (s->state == SANDBOX_DYING || s->state == SANDBOX_GONE)
+		return;
+	if (s->state == SANDBOX_LEASED) {
+		/* Its worker may still have a result to read. */
+		s->dead = true;
+		watch_free(&s->control_watch);
+		return;
+	}
+	if (is_starting(s->state))
+		fail_start(s, "the container ended before its agent said hello");
+	else if (s->state == SANDBOX_SPARE && clock_mono_us() - s->booted_us < SETTLE_US)
+		fail_start(s, "it ended as soon as it was up");
+	else
+		sandbox_kill(s, "it ended");
+}
+
+static void on_disconnect(int events, void *arg)
+{
+	(void)events;
+	sandbox_died(arg);
+}
+
+/* Both sockets are connected and the agent has said hello: no one else can connect any more. */
+static void become_spare(struct sandbox *s)
+{
+	fd_close(&s->control_listener);
+	fd_close(&s->log_listener);
+	unlinkat(s->dir_fd, "control.sock", 0);
+	unlinkat(s->dir_fd, "log.sock", 0);
+	buf_free(&s->hello);
+	watch_free(&s->log_watch);
+	watch_free(&s->control_watch);
+	s->control_watch = watch_new(loop, s->control_fd, UV_DISCONNECT, on_disconnect, s);
+	sandbox_set_state(s, SANDBOX_SPARE);
+	s->booted_us = s->since_us;
+	shape_start_succeeded(s->shape);
+	log_sandbox(LOG_DEBUG, s->id, "ready after %lld ms (%s)", (long long)(clock_mono_us() - s->created_us) / 1000,
+		    s->shape->name);
+	hooks.spare(s);
+}
+
+/* 0 when *frame is a good HELLO. */
+static int check_hello(const struct frame *frame, struct err *err)
+{
+	if (frame->type != FRAME_HELLO)
+		return err_set(err, EPROTO, "the agent said %s, not HELLO", frame_name(frame->type));
+	json_t *json = json_loadb(frame->payload, frame->len, 0, NULL);
+	json_int_t protocol = json_integer_value(json_object_get(json, "protocol"));
+	json_decref(json);
+	if (protocol != PROTOCOL)
+		return err_set(err, EPROTO, "the agent speaks protocol %d, not %d", (int)protocol, PROTOCOL);
+	return 0;
+}
+
+static int accept_one(int listener)
+{
+	return accept4(listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+}
+
+static void on_log_connection(int events, void *arg)
+{
+	struct sandbox *s = arg;
+
+	(void)events;
+	s->log_fd = accept_one(s->log_listener);
+	if (s->log_fd >= 0)
+		watch_free(&s->log_watch);
+}
+
+static void on_hello(int events, void *arg)
+{
+	struct sandbox *s = arg;
+	struct frame frame;
+	struct err err;
+
+	(void)events;
+	ssize_t n = read(s->control_fd, buf_reserve(&s->hello, MAX_HELLO_BYTES), MAX_HELLO_BYTES);
+	if (n < 0 && (errno == EAGAIN || errno == EINTR))
+		return;
+	if (n <= 0) {
+		fail_start(s, "the agent ended before it said hello");
+		return;
+	}
+	s->hello.len += (size_t)n;
+	ptrdiff_t took = frame_decode(s->hello.data, s->hello.len, MAX_HELLO_BYTES, &frame, &err);
+	if (took == 0)
+		return;
+	if (s->log_fd < 0)
+		on_log_connection(0, s); /* its event may come after this one */
+	if (took < 0 || check_hello(&frame, &err) < 0)
+		fail_start(s, err.msg);
+	else if ((size_t)took != s->hello.len)
+		fail_start(s, "the agent said more than HELLO");
+	else if (s->log_fd < 0)
+		fail_start(s, "the agent said hello without its log connection");
+	else if (s->state != SANDBOX_BOOTING)
+		fail_start(s, "somebody said hello before its container was started");
+	else
+		become_spare(s);
+}
+
+static void on_control_connection(int events, void *arg)
+{
+	struct sandbox *s = arg;
+
+	(void)events;
+	s->control_fd = accept_one(s->control_listener);
+	if (s->control_fd < 0)
+		return;
+	watch_free(&s->control_watch);
+	s->control_watch = watch_new(loop, s->control_fd, UV_READABLE | UV_DISCONNECT, on_hello, s);
+}
+
+/*
+ * The directory that becomes /berth in the sandbox. Only this user can reach it on the host (its parent is 0700); the sandbox's
+ * own user must be able to connect and read. It is locked as long as this process has the sandbox: see is_others().
+ */
+static int make_directory(struct sandbox *s, struct err *err)
+{
+	if (mkdirat(sandboxes_fd, s->id, 0755) < 0)
+		return err_set(err, errno, "make directory '%s/%s'", sandboxes_path, s->id);
+	s->dir_fd = openat(sandboxes_fd, s->id, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (s->dir_fd < 0 || flock(s->dir_fd, LOCK_EX | LOCK_NB) < 0 || fchmod(s->dir_fd, 0755) < 0 ||
+	    mkdirat(s->dir_fd, "function", 0755) < 0 || fchmodat(s->dir_fd, "function", 0755, 0) < 0)
+		return err_set(err, errno, "make directory '%s/%s/function'", sandboxes_path, s->id);
+	s->control_listener = fd_listen_unix(s->dir_fd, "control.sock", SOCK_STREAM | SOCK_NONBLOCK, 0666, 1, err);
+	if (s->control_listener < 0)
+		return -1;
+	s->log_listener = fd_listen_unix(s->dir_fd, "log.sock", SOCK_STREAM | SOCK_NONBLOCK, 0666, 1, err);
+	if (s->log_listener < 0)
+		return -1;
+	s->control_watch = watch_new(loop, s->control_listener, UV_READABLE, on_control_connection, s);
+	s->log_watch = watch_new(loop, s->log_listener, UV_READABLE, on_log_connection, s);
+	return 0;
+}
+
+static void on_container_created(const struct err *err, void *arg)
+{
+	struct sandbox *s = arg;
+
+	if (s->state != SANDBOX_DYING && err == NULL)
+		sandbox_set_state(s, SANDBOX_BOOTING);
+	else if (s->state != SANDBOX_DYING)
+		fail_start(s, err->msg);
+	if (err != NULL)
+		sandbox_release_hold(s); /* else the start is under way, and its end does that */
+}
+
+static void on_container_started(const struct err *err, void *arg)
+{
+	struct sandbox *s = arg;
+
+	if (err != NULL && is_starting(s->state)) /* else its agent is up, whatever Docker says */
+		fail_start(s, err->msg);
+	sandbox_release_hold(s);
+}
+
+static struct sandbox *sandbox_new(struct shape *shape)
+{
+	struct sandbox *s = mem_alloc(sizeof(*s));
+	unsigned char random[(SANDBOX_ID_SIZE - 1) / 2];
+
+	randombytes_buf(random, sizeof(random));
+	sodium_bin2hex(s->id, sizeof(s->id), random, sizeof(random));
+	s->created_us = clock_mono_us();
+	s->uid = take_uid();
+	s->shape = shape;
+	shape->users++;
+	s->dir_fd = s->control_listener = s->log_listener = s->control_fd = s->log_fd = -1;
+	HASH_ADD_STR(by_id, id, s);
+	enter_state(s, SANDBOX_CREATING);
+	return s;
+}
+
+void sandbox_create(struct shape *shape)
+{
+	struct sandbox *s = sandbox_new(shape);
+	AUTO(mem_free) char *host_dir = mem_printf("%s/%s", sandboxes_path, s->id);
+	struct err err;
+
+	if (make_directory(s, &err) < 0) {
+		fail_start(s, err.msg);
+		return;
+	}
+	struct docker_launch launch = {
+		.sandbox_id = s->id,
+		.image = shape->language->image,
+		.command = shape->language->command,
+		.host_dir = host_dir,
+		.uid = s->uid,
+		.memory_mb = shape->memory_mb,
+		.cpu_millis = shape->cpu_millis,
+		.tmp_mb = shape->tmp_mb,
+	};
+	sandbox_hold(s);
+	docker_start(docker, &launch, on_container_created, on_container_started, s);
+}
+
+/* ---- Upkeep ---- */
+
+static void end_slow_boots(enum sandbox_state state, int64_t now_us)
+{
+	struct sandbox *s, *next;
+
+	DL_FOREACH_SAFE (sandbox_lists[state], s, next) {
+		if (now_us - s->since_us > conf->pool_boot_timeout_ms * 1000)
+			fail_start(s, "it was not ready within pool.boot_timeout_ms");
+	}
+}
+
+void sandbox_tick(int64_t now_us)
+{
+	struct sandbox *s, *next;
+
+	end_slow_boots(SANDBOX_BOOTING, now_us);
+	DL_FOREACH_SAFE (sandbox_lists[SANDBOX_DYING], s, next) {
+		if (s->remove_retry_us != 0 && now_us >= s->remove_retry_us && docker_is_up(docker))
+			remove_container(s);
+	}
+}
+
+static void on_stray_removed(const struct err *err, void *arg)
+{
+	const struct stray *stray = arg;
+
+	if (err == NULL) {
+		remove_directory(stray->id, NULL);
+		return;
+	}
+	log_sandbox(LOG_WARN, stray->id, "left over from before, will be removed later: %s", err->msg);
+	stray_free(stray->id);
+}
+
+/*
+ * Is it of a poolmgr that still runs? One whose master was killed ends the invocations in hand before it goes, and the next
+ * master need not wait for that.
+ */
+static bool is_others(const char *id)
+{
+	AUTO(fd_close) int fd = openat(sandboxes_fd, id, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+
+	return fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) < 0 && errno == EWOULDBLOCK;
+}
+
+void sandbox_remove_stray(const char *id)
+{
+	struct stray *stray;
+
+	if (strlen(id) != SANDBOX_ID_SIZE - 1 || strspn(id, "0123456789abcdef") != SANDBOX_ID_SIZE - 1)
+		return; /* a label somebody else made */
+	HASH_FIND_STR(strays, id, stray);
+	if (stray != NULL || sandbox_find(id) != NULL || is_others(id))
+		return;
+	stray = mem_alloc(sizeof(*stray));
+	snprintf(stray->id, sizeof(stray->id), "%s", id);
+	HASH_ADD_STR(strays, id, stray);
+	log_sandbox(LOG_INFO, id, "left over from before: removing it");
+	docker_remove(docker, stray->id, on_stray_removed, stray);
+}
+
+int sandbox_strays(void)
+{
+	return (int)HASH_COUNT(strays);
+}
+
+static void sweep_one(int dir_fd, const char *name, void *arg)
+{
+	bool (*keep)(const char *id) = *(bool (**)(const char *))arg;
+
+	(void)dir_fd;
+	if (sandbox_find(name) == NULL && !keep(name))
+		sandbox_remove_stray(name);
+}
+
+void sandbox_sweep_directories(bool (*keep)(const char *id))
+{
+	struct err err;
+
+	if (tree_each(sandboxes_fd, sweep_one, &keep, &err) < 0)
+		log_error("%s", err.msg);
+}
+
+int sandbox_init(uv_loop_t *l, const struct conf *c, struct docker *d, const struct sandbox_hooks *h, struct err *err)
+{
+	loop = l;
+	conf = c;
+	docker = d;
+	hooks = *h;
+	sandboxes_path = mem_printf("%s/sandboxes", conf->master_state_dir);
+	sandboxes_fd = open(sandboxes_path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (sandboxes_fd < 0)
+		return err_set(err, errno, "open '%s'", sandboxes_path);
+	uid_taken = mem_alloc((size_t)conf->sandbox_uid_count);
+	return 0;
+}
+
+void sandbox_set_conf(const struct conf *c)
+{
+	conf = c;
+}

@@ -1,0 +1,119 @@
+/*
+ * A sandbox: one container, its directory on the host and the two sockets to its agent. It serves one version of one function,
+ * one invocation at a time, and is never given to another.
+ *
+ *   CREATING → BOOTING → SPARE → ASSIGNED → LEASED ⇄ IDLE → DYING → GONE
+ *
+ * Each state is a list; sandbox_set_state is the only place that changes one. sandbox_kill may be called in any state and is
+ * the only way out.
+ */
+#ifndef POOLMGR_SANDBOX_H
+#define POOLMGR_SANDBOX_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <uthash.h>
+#include <uv.h>
+
+#include "base/buf.h"
+#include "conf/conf.h"
+#include "docker/docker.h"
+#include "poolmgr/shape.h"
+#include "poolmgr/version.h"
+#include "poolmgr/watch.h"
+
+#define SANDBOX_ID_SIZE 17 /* 16 hexadecimal digits */
+
+enum sandbox_state {
+	SANDBOX_CREATING, /* Docker makes the container */
+	SANDBOX_BOOTING,  /* it starts; the agent has not said hello */
+	SANDBOX_SPARE,    /* ready for any function of its shape */
+	SANDBOX_ASSIGNED, /* its function's files are being linked */
+	SANDBOX_LEASED,   /* a worker talks to it */
+	SANDBOX_IDLE,     /* waits for its version's next invocation */
+	SANDBOX_DYING,    /* being killed and removed */
+	SANDBOX_GONE,     /* only its memory is left */
+	SANDBOX_STATE_COUNT
+};
+
+struct client;
+
+struct sandbox {
+	char id[SANDBOX_ID_SIZE];
+	enum sandbox_state state;
+	int64_t since_us; /* in this state */
+	int64_t created_us;
+	int64_t booted_us; /* when it became SPARE; 0: not yet */
+	int64_t listed_us; /* the latest listing of containers it was in (poolmgr/reconcile.c) */
+	uint32_t uid;
+	struct shape *shape;     /* counted in shape->users */
+	struct version *version; /* a reference, from ASSIGNED to DYING */
+
+	/* LEASED only */
+	struct client *holder;
+	uint64_t lease_id;
+
+	bool initialised;        /* INIT was sent and answered: the next start is warm */
+	bool dead;               /* its agent or container ended while it was LEASED; the worker finds out by itself */
+	int holds;               /* what is at work on it and must come to its end before it is removed */
+	int64_t remove_retry_us; /* DYING: when to try again; 0: a removal is under way */
+	int remove_failures;
+
+	int dir_fd;
+	int control_listener, log_listener; /* CREATING and BOOTING only */
+	int control_fd, log_fd;
+	struct watch *control_watch, *log_watch;
+	struct buf hello; /* what has come of the HELLO frame */
+
+	struct sandbox *prev, *next;           /* sandbox_lists[state] */
+	struct sandbox *peer_prev, *peer_next; /* SPARE: shape->spares; IDLE: version->idle */
+	UT_hash_handle hh;                     /* by id */
+};
+
+/* Oldest in its state first; how many there are. */
+extern struct sandbox *sandbox_lists[SANDBOX_STATE_COUNT];
+extern int sandbox_counts[SANDBOX_STATE_COUNT];
+
+/* What the pool does when something happens by itself. */
+struct sandbox_hooks {
+	void (*spare)(struct sandbox *sandbox);                     /* it has become SPARE */
+	void (*start_failed)(struct shape *shape, const char *why); /* one of that shape is DYING before it was ever SPARE */
+	void (*gone)(void);                                         /* one is GONE: there is room */
+};
+
+int sandbox_init(uv_loop_t *loop, const struct conf *conf, struct docker *docker, const struct sandbox_hooks *hooks,
+		 struct err *err);
+void sandbox_set_conf(const struct conf *conf);
+
+const char *sandbox_state_name(enum sandbox_state state);
+void sandbox_set_state(struct sandbox *sandbox, enum sandbox_state state);
+
+/* All that are not GONE. */
+int sandbox_total(void);
+struct sandbox *sandbox_find(const char *id); /* NULL when there is none */
+
+/* Starts a new one: CREATING. What can go wrong on the host is told through hooks.start_failed. */
+void sandbox_create(struct shape *shape);
+
+/* Puts it to death: DYING, later GONE and freed. A second call does nothing. */
+void sandbox_kill(struct sandbox *sandbox, const char *reason);
+
+/* Keeps a sandbox that is killed meanwhile, its directory and dir_fd until the hold is released, which may begin its removal.
+ */
+void sandbox_hold(struct sandbox *sandbox);
+void sandbox_release_hold(struct sandbox *sandbox);
+
+/* Docker says its container has ended. */
+void sandbox_died(struct sandbox *sandbox);
+
+/* Repeats removals that failed and ends boots that take too long; called every tick. */
+void sandbox_tick(int64_t now_us);
+
+/* Removes a container and a directory that no struct sandbox stands for: what an earlier poolmgr left, once that has ended. */
+void sandbox_remove_stray(const char *id);
+int sandbox_strays(void); /* removals of such under way */
+
+/* Removes the directories that belong to nobody; keep says which ids to leave alone. */
+void sandbox_sweep_directories(bool (*keep)(const char *id));
+
+#endif

@@ -1,0 +1,62 @@
+/*
+ * A shape is what Docker must know when it creates a sandbox: runtime, language, memory, cpus, /tmp. Sandboxes of one shape are
+ * alike until one is assigned to a function, so each shape has its prewarmed spares.
+ */
+#ifndef POOLMGR_SHAPE_H
+#define POOLMGR_SHAPE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "conf/conf.h"
+#include "conf/language.h"
+#include "ipc/spec.h"
+
+struct sandbox;
+struct version;
+
+struct shape {
+	char *name; /* "docker/python/128MB/1000m/64MB": for the log and the statistics */
+	char *runtime;
+	const struct language *language;
+	int64_t memory_mb, cpu_millis, tmp_mb;
+	bool always; /* keeps its spares even when no function uses it */
+
+	struct sandbox *spares; /* state SPARE, linked by peer_prev, peer_next */
+	int spare_count;
+	int starting; /* sandboxes CREATING or BOOTING */
+	int users;    /* sandboxes and versions that refer to it */
+
+	struct version *hungry; /* versions with requests waiting, served in turn */
+	int64_t used_us;        /* when a function last asked for it */
+
+	/* After a sandbox failed to start: when to try again, and why it failed. */
+	int failures;      /* in a row; those that were under way together fail together, and count as one */
+	int64_t failed_us; /* the latest one that counted */
+	int64_t retry_us;
+	char problem[512];
+
+	struct shape *prev, *next;
+};
+
+/* All shapes there are. */
+extern struct shape *shapes;
+
+/* Makes the shapes that are always ready: the default limits, once per language. Borrows both for the life of the process. */
+void shape_init(const struct conf *conf, const struct language *languages);
+void shape_set_conf(const struct conf *conf);
+
+/* The shape a version needs, made when there is none yet. -1 when its language is not there. */
+int shape_for(const struct spec *spec, struct shape **shape, struct err *err);
+
+/* How many spares it should have now. */
+int shape_spares_wanted(const struct shape *shape, int64_t now_us);
+
+/* A sandbox could not be started: doubles the pause before the next try. */
+void shape_start_failed(struct shape *shape, const char *why, int64_t now_us);
+void shape_start_succeeded(struct shape *shape);
+
+/* Frees it when nothing refers to it any more. */
+void shape_forget_if_unused(struct shape *shape, int64_t now_us);
+
+#endif

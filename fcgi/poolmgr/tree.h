@@ -1,0 +1,16 @@
+/* Directory trees, relative to open descriptors so that no name on the way can lead elsewhere. Blocking: for worker threads. */
+#ifndef POOLMGR_TREE_H
+#define POOLMGR_TREE_H
+
+#include "base/err.h"
+
+/* Removes name below dir_fd with all that is in it, following no symbolic link. One that is not there is no error. */
+int tree_remove(int dir_fd, const char *name, struct err *err);
+
+/* Calls fn for every name in the directory dir_fd besides "." and "..", which fn may remove. */
+int tree_each(int dir_fd, void (*fn)(int dir_fd, const char *name, void *arg), void *arg, struct err *err);
+
+/* Rebuilds the directories of from_fd below to_fd, which is empty, and hard-links every file. */
+int tree_link(int from_fd, int to_fd, struct err *err);
+
+#endif

@@ -1,0 +1,66 @@
+/*
+ * A version of a function as poolmgr knows it: what to run, which sandboxes run it, who waits for one. Referenced by the cache
+ * of names, by its sandboxes and by whoever waits; gone with the last reference.
+ */
+#ifndef POOLMGR_VERSION_H
+#define POOLMGR_VERSION_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <uthash.h>
+
+#include "base/uuid.h"
+#include "conf/conf.h"
+#include "ipc/spec.h"
+#include "poolmgr/shape.h"
+
+struct sandbox;
+struct waiter;
+
+/* Is its package unpacked on this node? */
+enum version_package { PACKAGE_UNKNOWN, PACKAGE_COMING, PACKAGE_READY };
+
+struct version {
+	char key[UUID_TEXT_SIZE + 12]; /* "<function id>/<version>" */
+	struct spec *spec;
+	struct uuid function_id;
+	struct shape *shape;
+	char *init; /* payload of the INIT frame */
+	enum version_package package;
+	int refs;
+	bool stale; /* a newer version is current, or the function is gone: its sandboxes are not kept */
+
+	struct sandbox *idle; /* state IDLE, the one used last in front; linked by peer_prev, peer_next */
+	int live;             /* sandboxes ASSIGNED, LEASED or IDLE; at most spec->max_concurrency */
+	int assigning;        /* sandboxes ASSIGNED: each will serve one of the waiting */
+	int64_t lease_us;     /* how long a lease lasts, moving average; 0: not known yet */
+
+	struct waiter *waiters; /* first come, first served */
+	int waiting;            /* how many; at most pool.queue_length */
+	bool hungry;            /* is in shape->hungry */
+	struct version *hungry_prev, *hungry_next;
+
+	bool candidate;              /* not stored yet, as far as is known here */
+	struct version *prev, *next; /* candidates */
+	UT_hash_handle hh;           /* versions */
+};
+
+/* All versions PostgreSQL has and this node has met, by key. */
+extern struct version *versions;
+
+/* Versions that are being tried before they are stored. Several may have the same key: only one of them will be stored. */
+extern struct version *candidates;
+
+/*
+ * The version a stored spec describes, with one new reference. One that is known already is taken: a version never changes. So
+ * is a candidate with the very same spec, along with its sandboxes. Steals spec in any case.
+ */
+int version_get_new(const struct conf *conf, struct spec *spec, struct version **version, struct err *err);
+
+/* A new candidate, with one reference. Steals spec in any case. */
+int version_candidate_new(const struct conf *conf, struct spec *spec, struct version **version, struct err *err);
+
+struct version *version_ref(struct version *version);
+void version_unref(struct version **version); /* destructor for AUTO; accepts NULL */
+
+#endif

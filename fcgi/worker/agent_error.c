@@ -1,0 +1,74 @@
+#include "worker/agent_error.h"
+
+#include <errno.h>
+#include <stdio.h>
+
+#include "worker/json_body.h"
+
+#define TYPE_MAX        256
+#define MESSAGE_MAX     8192
+#define STACK_LINES_MAX 64
+#define STACK_LINE_MAX  512
+
+static json_t *cut(const json_t *text, size_t max)
+{
+	const char *s = json_string_value(text);
+
+	return s != NULL ? json_stringn(s, json_text_cut(s, json_string_length(text), max)) : json_string("");
+}
+
+static json_t *cut_stack(const json_t *stack)
+{
+	json_t *lines = json_array();
+
+	for (size_t i = 0; i < MIN(json_array_size(stack), STACK_LINES_MAX); i++)
+		json_array_append_new(lines, cut(json_array_get(stack, i), STACK_LINE_MAX));
+	return lines;
+}
+
+static void copy(char *to, size_t size, const json_t *text)
+{
+	const char *s = json_string_value(text);
+
+	snprintf(to, size, "%s", s != NULL ? s : "");
+}
+
+int agent_error_parse(const char *payload, size_t len, struct agent_error *e, struct err *err)
+{
+	json_error_t why;
+
+	if (len > AGENT_ERROR_MAX)
+		return err_set(err, EMSGSIZE, "an error report of %zu bytes", len);
+	AUTO(json_decrefp) json_t *json = json_loadb(payload, len, 0, &why);
+	if (!json_is_object(json))
+		return err_set(err, EPROTO, "an error report that is no JSON object");
+
+	*e = (struct agent_error){
+		.line = json_integer_value(json_object_get(json, "line")),
+		.size_bytes = json_integer_value(json_object_get(json, "size_bytes")),
+		.exiting = json_is_true(json_object_get(json, "exiting")),
+	};
+	copy(e->kind, sizeof(e->kind), json_object_get(json, "kind"));
+	copy(e->request_id, sizeof(e->request_id), json_object_get(json, "request_id"));
+	e->error = json_object();
+	json_object_set_new(e->error, "type", cut(json_object_get(json, "type"), TYPE_MAX));
+	json_object_set_new(e->error, "message", cut(json_object_get(json, "message"), MESSAGE_MAX));
+	json_object_set_new(e->error, "stack", cut_stack(json_object_get(json, "stack")));
+	return 0;
+}
+
+void agent_error_clear(struct agent_error *e)
+{
+	json_decref(e->error);
+	*e = (struct agent_error){0};
+}
+
+const char *agent_error_type(const struct agent_error *e)
+{
+	return json_string_value(json_object_get(e->error, "type"));
+}
+
+const char *agent_error_message(const struct agent_error *e)
+{
+	return json_string_value(json_object_get(e->error, "message"));
+}

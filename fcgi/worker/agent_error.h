@@ -1,0 +1,32 @@
+/*
+ * What an agent says when a function fails: the payload of ERROR and INIT_ERROR. Written by whoever controls the sandbox, so
+ * every member is checked for its type and cut to a sane length.
+ */
+#ifndef WORKER_AGENT_ERROR_H
+#define WORKER_AGENT_ERROR_H
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/err.h"
+
+#define AGENT_ERROR_MAX 131072 /* a longer payload breaks the protocol */
+
+struct agent_error {
+	char kind[32];       /* "function", "invalid_output", "syntax", …; of no fixed set */
+	char request_id[72]; /* "" when it has none */
+	json_t *error;       /* owned: {"type", "message", "stack": […]}, for the client */
+	int64_t line;        /* of a syntax error; 0 when not said */
+	int64_t size_bytes;  /* of an output that was too large; 0 when not said */
+	bool exiting;        /* the agent ends after this */
+};
+
+int agent_error_parse(const char *payload, size_t len, struct agent_error *e, struct err *err);
+void agent_error_clear(struct agent_error *e); /* destructor for AUTO */
+
+const char *agent_error_type(const struct agent_error *e);
+const char *agent_error_message(const struct agent_error *e);
+
+#endif

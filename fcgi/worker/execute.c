@@ -1,0 +1,170 @@
+/*
+ * The hot path: no database, no Docker, no copy of the input or output that is not needed. Its order makes each invocation that
+ * was answered count exactly once: the sandbox is given back, the record is in the spool, then the client gets its answer.
+ */
+#include "worker/execute.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "ipc/record.h"
+#include "worker/invocation.h"
+#include "worker/json_body.h"
+#include "worker/lease.h"
+#include "worker/problem.h"
+#include "worker/request.h"
+#include "worker/response.h"
+#include "worker/spool.h"
+#include "worker/worker.h"
+
+static const char *const start_kinds[] = {
+	[IPC_START_WARM] = "warm", [IPC_START_PREWARMED] = "prewarmed", [IPC_START_COLD] = "cold"};
+
+/* One invocation, from its request to its record. */
+struct call {
+	struct uuid id;
+	int64_t requested_at_us; /* wall clock */
+	int64_t start_us;        /* monotonic */
+	int64_t queue_us;
+	bool known; /* which function it is: there will be a record */
+	struct uuid function_id;
+	uint32_t version;
+	const char *start_kind; /* "" when it got no sandbox */
+	char runtime[32];
+	struct problem problem; /* when failed */
+	bool failed;
+	struct outcome outcome;
+};
+
+static void call_clear(struct call *c)
+{
+	problem_clear(&c->problem);
+	outcome_clear(&c->outcome);
+}
+
+static const struct json_member_rule body_rules[] = {{"input", false}, {"parameters", true}, {NULL}};
+
+static void take_denial(struct call *c, struct denial *denial)
+{
+	c->failed = true;
+	c->problem = denial->problem; /* with all it owns */
+	c->known = denial->known;
+	c->function_id = denial->function_id;
+	c->version = denial->version;
+}
+
+static void take_lease(struct call *c, const struct lease *lease)
+{
+	c->known = true;
+	c->function_id = lease->function_id;
+	c->version = lease->version;
+	c->start_kind = start_kinds[lease->start_kind];
+	snprintf(c->runtime, sizeof(c->runtime), "%s", lease->runtime);
+}
+
+/* Gets a sandbox, runs the function in it and gives it back. */
+static void attempt(struct worker *w, const struct request *request, uint32_t version, int64_t deadline_us, struct call *c)
+{
+	struct invocation_input input = {request->id, request->traceparent, request->body, request->body_len};
+	struct lease lease = LEASE_NONE;
+	struct denial denial = {0};
+
+	int rc = lease_acquire(w->poolmgr, request->segments[1], version, request->id, deadline_us, &lease, &denial);
+	c->queue_us = clock_mono_us() - c->start_us;
+	if (rc < 0) {
+		take_denial(c, &denial);
+		return;
+	}
+	take_lease(c, &lease);
+	invocation_run(w->invocation, &lease, &input, &c->outcome);
+	lease_release(w->poolmgr, &lease, c->outcome.destroy_reason);
+}
+
+static void run(struct worker *w, const struct request *request, uint32_t version, struct call *c)
+{
+	int64_t deadline_us = c->start_us + w->conf->pool_queue_timeout_ms * 1000;
+
+	attempt(w, request, version, deadline_us, c);
+	/* The sandbox had died or misbehaved while it was idle. Nothing ran, so one more may be tried. */
+	if (!c->failed && c->outcome.kind == OUTCOME_UNTOUCHED) {
+		outcome_clear(&c->outcome);
+		attempt(w, request, version, deadline_us, c);
+	}
+	if (!c->failed && c->outcome.kind != OUTCOME_SUCCESS) {
+		c->failed = true;
+		c->problem = c->outcome.problem;
+		c->outcome.problem = (struct problem){0};
+	}
+}
+
+static void respond(const struct call *c, struct response *response)
+{
+	char id[UUID_TEXT_SIZE];
+
+	uuid_format(&c->id, id);
+	if (c->known) /* the id of a record */
+		response_header(response, "Berth-Invocation-Id", "%s", id);
+	if (c->start_kind[0] != '\0')
+		response_header(response, "Berth-Start", "%s", c->start_kind);
+	response_header(response, "Server-Timing", "queue;dur=%.3f, init;dur=%.3f, exec;dur=%.3f", (double)c->queue_us / 1000,
+			(double)c->outcome.init_us / 1000, (double)c->outcome.exec_us / 1000);
+	if (c->failed) {
+		problem_send(&c->problem, response);
+		return;
+	}
+	struct str parts[] = {STR("{\"output\":"), c->outcome.output, STR("}")};
+	response_body(response, 200, "application/json", parts, ARRAY_SIZE(parts));
+}
+
+static void record(struct worker *w, const struct request *request, const struct call *c, const struct response *response)
+{
+	const struct outcome *o = &c->outcome;
+	struct record r = {
+		.invocation_id = c->id,
+		.function_id = c->function_id,
+		.version = c->version,
+		.request_id = STR(request->id),
+		.requested_at_us = (uint64_t)c->requested_at_us,
+		.response_us = (uint64_t)(clock_mono_us() - c->start_us),
+		.queue_us = (uint64_t)c->queue_us,
+		.init_us = (uint64_t)o->init_us,
+		.exec_us = (uint64_t)o->exec_us,
+		.start_kind = STR(c->start_kind),
+		.runtime = STR(c->runtime),
+		.status = (uint32_t)response->status,
+		.error_code = STR(c->failed ? problem_name(c->problem.code) : ""),
+		.error_message = STR(c->failed ? problem_detail(&c->problem) : ""),
+		.request_bytes = request->body_len,
+		.response_bytes = response->body_len,
+		.log = o->log,
+		.log_bytes = o->log_bytes,
+		.orphan_bytes = o->orphan_bytes,
+	};
+
+	spool_append(w->spool, &r);
+}
+
+void execute(struct worker *w, const struct request *request, struct response *response)
+{
+	AUTO(call_clear)
+	struct call c = {.id = uuid_new(), .requested_at_us = clock_wall_us(), .start_us = clock_mono_us(), .start_kind = ""};
+	AUTO(problem_clear) struct problem problem = {0};
+	int64_t version = 0;
+	struct err err = {0};
+
+	if (request_param_int(request, "version", 1, INT32_MAX, &version, &err) < 0) {
+		problem_respond(response, PROBLEM_INVALID_REQUEST, NULL, "%s", err.msg);
+		return;
+	}
+	if (json_body_check(request, body_rules, &problem) < 0) {
+		problem_send(&problem, response);
+		return;
+	}
+	run(w, request, (uint32_t)version, &c);
+	respond(&c, response);
+	if (c.known)
+		record(w, request, &c, response);
+	invocation_rest(w->invocation);
+}

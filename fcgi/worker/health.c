@@ -1,0 +1,90 @@
+#include "worker/health.h"
+
+#include <jansson.h>
+
+#include "base/clock.h"
+#include "db/db.h"
+#include "worker/function_input.h"
+#include "worker/json_body.h"
+#include "worker/lease.h"
+#include "worker/request.h"
+#include "worker/response.h"
+#include "worker/worker.h"
+
+/* Who asks whether we are ready does not want to wait long for a no. */
+#define STATS_TIMEOUT_US 500000
+
+void health_alive(struct worker *w, const struct request *request, struct response *response)
+{
+	AUTO(json_decrefp) json_t *json = json_pack("{s:s}", "status", "ok");
+
+	(void)w, (void)request;
+	response_json(response, 200, "application/json", json);
+}
+
+static void add_check(json_t *checks, const char *name, bool ok, const char *detail)
+{
+	json_object_set_new(checks, name, json_pack("{s:s, s:o}", "status", ok ? "ok" : "failed", "detail", json_text(detail)));
+}
+
+static bool check_database(struct worker *w, json_t *checks)
+{
+	struct err err = {0};
+	bool ok = db_ping(w->db, &err) == 0;
+
+	add_check(checks, "database", ok, ok ? "PostgreSQL answers" : err.msg);
+	return ok;
+}
+
+/* poolmgr's numbers, NULL when it does not answer. */
+static json_t *check_poolmgr(struct worker *w, json_t *checks)
+{
+	AUTO(buf_free) struct buf text = {0};
+	struct err err = {0};
+	json_t *stats = NULL;
+
+	if (lease_stats(w->poolmgr, clock_mono_us() + STATS_TIMEOUT_US, &text, &err) == 0) {
+		stats = json_loadb(text.data, text.len, 0, NULL);
+		err_set(&err, 0, "%s", stats != NULL ? "the pool manager answers" : "the pool manager's answer is not JSON");
+	}
+	add_check(checks, "poolmgr", stats != NULL, err.msg);
+	return stats;
+}
+
+static bool check_docker(const json_t *stats, json_t *checks)
+{
+	const json_t *docker = json_object_get(stats, "docker");
+	const char *detail = json_string_value(json_object_get(docker, "detail"));
+	bool ok = json_is_true(json_object_get(docker, "ok"));
+
+	if (detail == NULL || detail[0] == '\0')
+		detail = ok ? "Docker Engine answers" : "the pool manager does not say";
+	add_check(checks, "docker", ok, detail);
+	return ok;
+}
+
+void health_ready(struct worker *w, const struct request *request, struct response *response)
+{
+	AUTO(json_decrefp) json_t *checks = json_object();
+	bool database = check_database(w, checks);
+	AUTO(json_decrefp) json_t *stats = check_poolmgr(w, checks);
+	bool ready = check_docker(stats, checks) && database;
+	AUTO(json_decrefp)
+	json_t *json = json_pack("{s:s, s:O, s:O?}", "status", ready ? "ready" : "not_ready", "checks", checks, "pool", stats);
+
+	(void)request;
+	response_json(response, ready ? 200 : 503, "application/json", json);
+}
+
+void health_limits(struct worker *w, const struct request *request, struct response *response)
+{
+	struct function_rules rules = {w->conf, w->languages};
+	json_t *invocation =
+		json_pack("{s:I, s:I, s:I}", "request_bytes", (json_int_t)w->conf->limits_request_bytes, "response_bytes",
+			  (json_int_t)w->conf->limits_response_bytes, "log_bytes", (json_int_t)w->conf->limits_log_bytes);
+	AUTO(json_decrefp)
+	json_t *json = json_pack("{s:o, s:o}", "function", function_input_limits(&rules), "invocation", invocation);
+
+	(void)request;
+	response_json(response, 200, "application/json", json);
+}

@@ -1,0 +1,445 @@
+#include "worker/invocation.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <poll.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "ipc/frame.h"
+#include "worker/agent_error.h"
+#include "worker/json_body.h"
+#include "worker/json_scan.h"
+#include "worker/trim.h"
+
+#define READ_SIZE       65536
+#define META_MAX        4096  /* the JSON line of a RESULT */
+#define FRAME_EXTRA     65536 /* a frame may be this much longer than limits.response_bytes */
+#define LOG_DRAIN_READS 16    /* a log without end must not hold up an answer */
+
+struct invocation {
+	const struct conf *conf;
+	struct lease_client *client;
+
+	/* Of the invocation in hand. */
+	const struct lease *lease;
+	struct outcome *outcome;
+	int log_fd;     /* -1 once it ended */
+	struct buf in;  /* from the control socket; the frame last returned is still at its front */
+	size_t taken;   /* length of that frame */
+	struct buf out; /* for the control socket */
+	size_t sent;    /* of out */
+	struct buf log;
+	struct err broken; /* why EVENT_BROKEN */
+};
+
+enum event {
+	EVENT_FRAME,
+	EVENT_TIMEOUT,
+	EVENT_CLOSED, /* the agent is gone */
+	EVENT_BROKEN, /* it broke the protocol */
+	EVENT_NONE,
+};
+
+struct invocation *invocation_new(const struct conf *conf, struct lease_client *client)
+{
+	struct invocation *v = mem_alloc(sizeof(*v));
+
+	v->conf = conf;
+	v->client = client;
+	return v;
+}
+
+void invocation_free(struct invocation **invocation)
+{
+	if (*invocation == NULL)
+		return;
+	buf_free(&(*invocation)->in);
+	buf_free(&(*invocation)->out);
+	buf_free(&(*invocation)->log);
+	mem_free(invocation);
+}
+
+void invocation_rest(struct invocation *v)
+{
+	trim_buf(&v->in);
+	trim_buf(&v->out);
+	trim_buf(&v->log);
+}
+
+void outcome_clear(struct outcome *outcome)
+{
+	problem_clear(&outcome->problem);
+	*outcome = (struct outcome){0};
+}
+
+/* Reads what the function printed: keeps what the limit allows, throws the rest away. False: nothing more is there now. */
+static bool read_log_once(struct invocation *v, bool keep)
+{
+	static char waste[READ_SIZE];
+	size_t limit = keep ? (size_t)v->conf->limits_log_bytes : 0;
+	size_t room = limit > v->log.len ? MIN(limit - v->log.len, READ_SIZE) : 0;
+	char *to = room > 0 ? buf_reserve(&v->log, room) : waste;
+	size_t size = room > 0 ? room : sizeof(waste);
+
+	ssize_t n = v->log_fd >= 0 ? recv(v->log_fd, to, size, MSG_DONTWAIT) : 0;
+	if (n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR))
+		v->log_fd = -1; /* poll would report its end for ever */
+	if (n <= 0)
+		return false;
+	if (room > 0)
+		v->log.len += (size_t)n;
+	if (keep)
+		v->outcome->log_bytes += (uint64_t)n;
+	else
+		v->outcome->orphan_bytes += (uint64_t)n;
+	return (size_t)n == size;
+}
+
+static void drain_log(struct invocation *v, bool keep)
+{
+	for (int i = 0; i < LOG_DRAIN_READS && read_log_once(v, keep); i++)
+		;
+}
+
+/*
+ * A clean start: nothing of the invocation before may count as this one's. Bytes on the control socket now are no answer to
+ * anything; neither is its end. Returns -1 then.
+ */
+static int begin(struct invocation *v, const struct lease *lease, struct outcome *outcome)
+{
+	struct pollfd p[] = {{.fd = lease->control_fd, .events = POLLIN}, {.fd = lease->log_fd, .events = POLLIN}};
+
+	*outcome = (struct outcome){0};
+	v->lease = lease;
+	v->outcome = outcome;
+	v->log_fd = lease->log_fd;
+	v->taken = v->sent = 0;
+	buf_reset(&v->in);
+	buf_reset(&v->out);
+	buf_reset(&v->log);
+
+	if (poll(p, ARRAY_SIZE(p), 0) <= 0)
+		return 0;
+	if (p[1].revents != 0)
+		drain_log(v, false);
+	if (p[0].revents == 0)
+		return 0;
+	outcome->kind = OUTCOME_UNTOUCHED;
+	outcome->destroy_reason = p[0].revents & POLLHUP ? "exited while idle" : "spoke unasked";
+	problem_set(&outcome->problem, PROBLEM_SANDBOX_EXITED, NULL, "The function's sandbox %s; nothing was run",
+		    outcome->destroy_reason);
+	return -1;
+}
+
+/* Writes as much as the socket takes. An agent that no longer listens may still have said why: what to send is dropped. */
+static void flush(struct invocation *v)
+{
+	while (v->sent < v->out.len) {
+		ssize_t n =
+			send(v->lease->control_fd, v->out.data + v->sent, v->out.len - v->sent, MSG_DONTWAIT | MSG_NOSIGNAL);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0 && errno == EAGAIN)
+			return;
+		v->sent = n < 0 ? v->out.len : v->sent + (size_t)n;
+	}
+}
+
+/* Room for what the frame in hand still lacks, or for one read. Its length was checked against the limit by frame_decode. */
+static size_t next_read_size(const struct invocation *v)
+{
+	size_t want = READ_SIZE;
+
+	if (v->in.len >= FRAME_HEADER_SIZE) {
+		size_t whole = FRAME_HEADER_SIZE + (size_t)buf_get_u32(v->in.data);
+		want = whole > v->in.len ? MAX(want, whole - v->in.len) : want;
+	}
+	return want;
+}
+
+static enum event read_control(struct invocation *v)
+{
+	size_t size = next_read_size(v);
+	char *to = buf_reserve(&v->in, size);
+	ssize_t n = recv(v->lease->control_fd, to, size, MSG_DONTWAIT);
+
+	if (n < 0 && (errno == EAGAIN || errno == EINTR))
+		return EVENT_NONE;
+	if (n <= 0)
+		return EVENT_CLOSED;
+	v->in.len += (size_t)n;
+	return EVENT_NONE;
+}
+
+/* Waits for the first of: bytes either way, the deadline, the end of poolmgr; and moves the bytes. */
+static enum event wait_once(struct invocation *v, int64_t deadline_us)
+{
+	int64_t watch_due_us = v->client != NULL ? lease_watch_due_us(v->client) : INT64_MAX;
+	struct pollfd p[] = {
+		{.fd = v->lease->control_fd, .events = (short)(v->sent < v->out.len ? POLLIN | POLLOUT : POLLIN)},
+		{.fd = v->log_fd, .events = POLLIN},
+		{.fd = v->client != NULL ? lease_watch_fd(v->client) : -1, .events = POLLIN},
+	};
+
+	if (clock_left_ms(deadline_us) == 0)
+		return EVENT_TIMEOUT;
+	if (poll(p, ARRAY_SIZE(p), clock_left_ms(MIN(deadline_us, watch_due_us))) < 0)
+		return EVENT_NONE; /* EINTR */
+	if (p[2].revents != 0 || clock_mono_us() >= watch_due_us)
+		lease_watch(v->client);
+	if (p[1].revents != 0)
+		read_log_once(v, true);
+	if (p[0].revents & POLLOUT)
+		flush(v);
+	return p[0].revents & ~POLLOUT ? read_control(v) : EVENT_NONE;
+}
+
+/* The next frame, or what came instead. The frame before is given up. */
+static enum event next_event(struct invocation *v, int64_t deadline_us, struct frame *frame)
+{
+	size_t max_payload = (size_t)v->conf->limits_response_bytes + FRAME_EXTRA;
+	enum event event = EVENT_NONE;
+
+	buf_consume(&v->in, v->taken);
+	v->taken = 0;
+	flush(v);
+	while (event == EVENT_NONE) {
+		ptrdiff_t n = frame_decode(buf_str(&v->in), v->in.len, max_payload, frame, &v->broken);
+		if (n > 0)
+			v->taken = (size_t)n;
+		if (n != 0)
+			return n > 0 ? EVENT_FRAME : EVENT_BROKEN;
+		event = wait_once(v, deadline_us);
+	}
+	return event;
+}
+
+static enum event broken(struct invocation *v, const char *what)
+{
+	err_set(&v->broken, 0, "%s", what);
+	return EVENT_BROKEN;
+}
+
+/* Ends in failure and condemns the sandbox. */
+static void fail(struct invocation *v, const char *destroy_reason, enum problem_code code, json_t *members, const char *detail)
+{
+	v->outcome->kind = OUTCOME_FAILURE;
+	v->outcome->destroy_reason = destroy_reason;
+	problem_set(&v->outcome->problem, code, members, "%s", detail);
+}
+
+/* What is left to say when no frame came. */
+static void fail_without_frame(struct invocation *v, enum event event, const char *phase, int64_t limit_ms)
+{
+	char detail[700];
+
+	if (event == EVENT_TIMEOUT) {
+		snprintf(detail, sizeof(detail),
+			 "The function did not %s within %" PRId64 " ms (%s); raise the limit or do less",
+			 strcmp(phase, "init") == 0 ? "load" : "return", limit_ms,
+			 strcmp(phase, "init") == 0 ? "limits.init_timeout_ms" : "its timeout_ms");
+		fail(v, "timeout", PROBLEM_FUNCTION_TIMEOUT,
+		     json_pack("{s:I, s:s}", "limit_ms", (json_int_t)limit_ms, "phase", phase), detail);
+		return;
+	}
+	snprintf(detail, sizeof(detail),
+		 event == EVENT_CLOSED ? "The function's process ended before it answered; look at the invocation's log%s"
+				       : "The function's process broke the protocol: %s",
+		 event == EVENT_CLOSED ? "" : v->broken.msg);
+	fail(v, event == EVENT_CLOSED ? "exited" : "broke the protocol", PROBLEM_SANDBOX_EXITED,
+	     json_pack("{s:s}", "phase", phase), detail);
+	if (event == EVENT_BROKEN)
+		log_sandbox(LOG_WARN, v->lease->sandbox_id, "protocol broken in %s: %s", phase, v->broken.msg);
+}
+
+/* "Type: message", as much as fits. */
+static void describe(const struct agent_error *e, char *out, size_t size)
+{
+	const char *type = agent_error_type(e), *message = agent_error_message(e);
+	size_t room = size > strlen(type) + 3 ? size - strlen(type) - 3 : 0;
+
+	snprintf(out, size, "%s: %.*s", type, (int)json_text_cut(message, strlen(message), room), message);
+}
+
+static enum event take_init_error(struct invocation *v, const struct frame *frame)
+{
+	static const struct {
+		const char *kind;
+		enum init_failure failure;
+	} kinds[] = {{"syntax", INIT_SYNTAX}, {"handler", INIT_HANDLER}};
+	AUTO(agent_error_clear) struct agent_error e = {0};
+	char detail[900];
+
+	if (agent_error_parse(frame->payload, frame->len, &e, &v->broken) < 0)
+		return EVENT_BROKEN;
+	v->outcome->init_failure = INIT_EXCEPTION;
+	for (size_t i = 0; i < ARRAY_SIZE(kinds); i++)
+		if (strcmp(kinds[i].kind, e.kind) == 0)
+			v->outcome->init_failure = kinds[i].failure;
+	v->outcome->init_line = e.line > 0 ? e.line : 0;
+	describe(&e, detail, sizeof(detail));
+	fail(v, "init error", PROBLEM_INIT_ERROR, json_pack("{s:O}", "error", e.error), detail);
+	return EVENT_FRAME;
+}
+
+/* Waits for READY. -1: the outcome is a failure. */
+static int await_ready(struct invocation *v)
+{
+	int64_t limit_ms = v->conf->limits_init_timeout_ms, start_us = clock_mono_us();
+	struct frame frame;
+
+	enum event event = next_event(v, start_us + limit_ms * 1000, &frame);
+	v->outcome->init_us = clock_mono_us() - start_us;
+	if (event == EVENT_FRAME && frame.type == FRAME_READY)
+		return 0;
+	if (event == EVENT_FRAME)
+		event = frame.type == FRAME_INIT_ERROR ? take_init_error(v, &frame) : broken(v, "not READY after INIT");
+	if (event != EVENT_FRAME) {
+		v->outcome->init_failure = event == EVENT_TIMEOUT ? INIT_TIMEOUT : INIT_EXITED;
+		fail_without_frame(v, event, "init", limit_ms);
+	}
+	return -1;
+}
+
+static void too_large(struct invocation *v, const char *destroy_reason, int64_t size)
+{
+	json_int_t limit = v->conf->limits_response_bytes;
+	char detail[160];
+
+	snprintf(detail, sizeof(detail),
+		 "The output has %" PRId64 " bytes, the limit is %lld (limits.response_bytes); return less", size,
+		 (long long)limit);
+	fail(v, destroy_reason, PROBLEM_RESPONSE_TOO_LARGE, json_pack("{s:I, s:I}", "limit", limit, "actual", (json_int_t)size),
+	     detail);
+}
+
+static bool meta_matches(const char *meta, size_t len, const char *request_id)
+{
+	json_error_t e;
+	AUTO(json_decrefp) json_t *json = len <= META_MAX ? json_loadb(meta, len, 0, &e) : NULL;
+	const char *id = json_string_value(json_object_get(json, "request_id"));
+
+	return id != NULL && strcmp(id, request_id) == 0;
+}
+
+static enum event take_result(struct invocation *v, const struct frame *frame, const char *request_id)
+{
+	const char *meta, *output;
+	size_t meta_len, output_len;
+	struct json_scan_error e;
+	char detail[400];
+
+	if (frame_split(frame, &meta, &meta_len, &output, &output_len, &v->broken) < 0)
+		return EVENT_BROKEN;
+	if (!meta_matches(meta, meta_len, request_id))
+		return broken(v, "RESULT of another request");
+	if (output_len > (size_t)v->conf->limits_response_bytes) {
+		too_large(v, NULL, (int64_t)output_len);
+		return EVENT_FRAME;
+	}
+	/* Spliced into the answer as it is, so it must be JSON; what it says does not matter. */
+	if (json_scan(output, output_len, NULL, &e) < 0) {
+		snprintf(detail, sizeof(detail), "What the function returned is not JSON, line %zu column %zu: %s", e.line,
+			 e.column, e.what);
+		fail(v, NULL, PROBLEM_INVALID_OUTPUT, NULL, detail);
+		return EVENT_FRAME;
+	}
+	v->outcome->output = (struct str){output, (uint32_t)output_len};
+	return EVENT_FRAME;
+}
+
+static enum event take_error(struct invocation *v, const struct frame *frame, const char *request_id)
+{
+	AUTO(agent_error_clear) struct agent_error e = {0};
+	char detail[900];
+
+	if (agent_error_parse(frame->payload, frame->len, &e, &v->broken) < 0)
+		return EVENT_BROKEN;
+	if (strcmp(e.request_id, request_id) != 0)
+		return broken(v, "ERROR of another request");
+	const char *destroy_reason = e.exiting ? "exited after an error" : NULL;
+	describe(&e, detail, sizeof(detail));
+	if (strcmp(e.kind, "response_too_large") == 0)
+		too_large(v, destroy_reason, e.size_bytes);
+	else if (strcmp(e.kind, "invalid_output") == 0)
+		fail(v, destroy_reason, PROBLEM_INVALID_OUTPUT, json_pack("{s:O}", "error", e.error), detail);
+	else
+		fail(v, destroy_reason, PROBLEM_FUNCTION_ERROR, json_pack("{s:O}", "error", e.error), detail);
+	return EVENT_FRAME;
+}
+
+/* Waits for the answer to INVOKE, which has the function's whole timeout from here. */
+static void await_result(struct invocation *v, const char *request_id)
+{
+	int64_t limit_ms = v->lease->timeout_ms, start_us = clock_mono_us();
+	struct frame frame;
+
+	enum event event = next_event(v, start_us + limit_ms * 1000, &frame);
+	v->outcome->exec_us = clock_mono_us() - start_us;
+	if (event == EVENT_FRAME && frame.type == FRAME_RESULT)
+		event = take_result(v, &frame, request_id);
+	else if (event == EVENT_FRAME && frame.type == FRAME_ERROR)
+		event = take_error(v, &frame, request_id);
+	else if (event == EVENT_FRAME)
+		event = broken(v, "neither RESULT nor ERROR after INVOKE");
+	if (event != EVENT_FRAME)
+		fail_without_frame(v, event, "exec", limit_ms);
+	else if (v->in.len > v->taken && v->outcome->destroy_reason == NULL)
+		v->outcome->destroy_reason = "spoke unasked";
+}
+
+/* The agent writes what was printed before it answers, so all of it is there. */
+static void finish(struct invocation *v)
+{
+	drain_log(v, true);
+	v->outcome->log = (struct str){buf_str(&v->log), (uint32_t)v->log.len};
+}
+
+static void queue_init(struct invocation *v)
+{
+	frame_encode(&v->out, FRAME_INIT, v->lease->init.data, v->lease->init.len, NULL, 0);
+}
+
+static void queue_invoke(struct invocation *v, const struct invocation_input *input)
+{
+	char meta[256];
+	int len = snprintf(meta, sizeof(meta), "{\"request_id\":\"%s\",\"remaining_ms\":%u", input->request_id,
+			   v->lease->timeout_ms);
+
+	if (input->traceparent[0] != '\0')
+		len += snprintf(meta + len, sizeof(meta) - (size_t)len, ",\"traceparent\":\"%s\"", input->traceparent);
+	len += snprintf(meta + len, sizeof(meta) - (size_t)len, "}\n");
+	frame_encode(&v->out, FRAME_INVOKE, meta, (size_t)len, input->body, input->body_len);
+}
+
+void invocation_run(struct invocation *v, const struct lease *lease, const struct invocation_input *input,
+		    struct outcome *outcome)
+{
+	bool needs_init = lease->init.len > 0;
+
+	if (begin(v, lease, outcome) < 0)
+		return;
+	/* Both at once: the agent finds INVOKE waiting when it has loaded the function. */
+	if (needs_init)
+		queue_init(v);
+	queue_invoke(v, input);
+	if (!needs_init || await_ready(v) == 0)
+		await_result(v, input->request_id);
+	finish(v);
+}
+
+void invocation_init(struct invocation *v, const struct lease *lease, struct outcome *outcome)
+{
+	if (begin(v, lease, outcome) < 0)
+		return;
+	queue_init(v);
+	if (await_ready(v) == 0 && v->in.len > v->taken)
+		outcome->destroy_reason = "spoke unasked";
+	finish(v);
+}

@@ -1,0 +1,64 @@
+/*
+ * The conversation with one sandbox: INIT, INVOKE, and what comes back (runtimes/protocol.md), with a deadline, while the log
+ * is read at its side. Whatever a function does in there costs it its sandbox at worst: it can neither block the worker nor
+ * make it use more memory than the limits allow.
+ */
+#ifndef WORKER_INVOCATION_H
+#define WORKER_INVOCATION_H
+
+#include <stdint.h>
+
+#include "base/fields.h"
+#include "conf/conf.h"
+#include "worker/lease.h"
+#include "worker/problem.h"
+
+/* Holds the buffers, which serve one invocation after the other. */
+struct invocation;
+
+/* conf and client are borrowed; client may be NULL: then nobody watches over poolmgr. */
+struct invocation *invocation_new(const struct conf *conf, struct lease_client *client);
+void invocation_free(struct invocation **invocation); /* destructor for AUTO; accepts NULL */
+
+enum outcome_kind {
+	OUTCOME_SUCCESS,
+	OUTCOME_FAILURE,   /* problem says what */
+	OUTCOME_UNTOUCHED, /* the sandbox was bad before anything ran in it: another one may be tried */
+};
+
+/* How loading the code went wrong. */
+enum init_failure { INIT_FINE, INIT_SYNTAX, INIT_HANDLER, INIT_EXCEPTION, INIT_EXITED, INIT_TIMEOUT };
+
+/* What points somewhere points into the invocation, until invocation_rest or its next use. */
+struct outcome {
+	enum outcome_kind kind;
+	struct problem problem;
+	enum init_failure init_failure;
+	int64_t init_line;          /* of INIT_SYNTAX; 0: not known */
+	const char *destroy_reason; /* NULL: the sandbox may serve again */
+	struct str output;          /* JSON, checked */
+	int64_t init_us, exec_us;
+	struct str log;        /* what was printed, up to limits.log_bytes */
+	uint64_t log_bytes;    /* printed in all */
+	uint64_t orphan_bytes; /* printed before this invocation and thrown away */
+};
+void outcome_clear(struct outcome *outcome); /* destructor for AUTO */
+
+struct invocation_input {
+	const char *request_id;  /* safe inside JSON, as request.h has it */
+	const char *traceparent; /* the same; "" for none */
+	const char *body;        /* the request's JSON object */
+	size_t body_len;
+};
+
+/* Initialises the function if it is not yet, and runs it. Always fills *outcome, which the caller clears. */
+void invocation_run(struct invocation *v, const struct lease *lease, const struct invocation_input *input,
+		    struct outcome *outcome);
+
+/* Only initialises it: OUTCOME_SUCCESS when the agent said READY. */
+void invocation_init(struct invocation *v, const struct lease *lease, struct outcome *outcome);
+
+/* Between two requests: gives memory back that a large one took. */
+void invocation_rest(struct invocation *v);
+
+#endif

@@ -1,0 +1,23 @@
+noinst_LIBRARIES += libworker.a
+libworker_a_SOURCES = \
+	%D%/agent_error.c %D%/agent_error.h \
+	%D%/connection.c %D%/connection.h \
+	%D%/deploy.c %D%/deploy.h \
+	%D%/execute.c %D%/execute.h \
+	%D%/function_input.c %D%/function_input.h \
+	%D%/functions.c %D%/functions.h \
+	%D%/health.c %D%/health.h \
+	%D%/invocation.c %D%/invocation.h \
+	%D%/json_body.c %D%/json_body.h \
+	%D%/json_scan.c %D%/json_scan.h \
+	%D%/lease.c %D%/lease.h \
+	%D%/package.c %D%/package.h \
+	%D%/problem.c %D%/problem.def %D%/problem.h \
+	%D%/request.c %D%/request.h \
+	%D%/response.c %D%/response.h \
+	%D%/route.c %D%/route.h \
+	%D%/spool.c %D%/spool.h \
+	%D%/trim.h \
+	%D%/worker.h \
+	%D%/worker_main.c
+libworker_a_CPPFLAGS = $(AM_CPPFLAGS) $(PQ_CFLAGS)

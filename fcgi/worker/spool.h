@@ -1,0 +1,24 @@
+/*
+ * A worker's spool: one record per invocation, appended to a file of its own in one write(2), from where the collector stores
+ * it. The file is locked as long as it is written, so the collector knows which ones are finished. A record that cannot be kept
+ * is counted, never waited for.
+ */
+#ifndef WORKER_SPOOL_H
+#define WORKER_SPOOL_H
+
+#include <stdatomic.h>
+
+#include "conf/conf.h"
+#include "ipc/record.h"
+#include "ipc/scoreboard.h"
+
+struct spool;
+
+/* No file is made before the first record. conf, slot and spooled_bytes (all workers together) are borrowed. */
+struct spool *spool_new(const struct conf *conf, struct slot *slot, const _Atomic uint64_t *spooled_bytes);
+void spool_free(struct spool **spool); /* destructor for AUTO; accepts NULL */
+
+/* Once it returns, the record survives the end of this process, or was counted as dropped. */
+void spool_append(struct spool *spool, const struct record *record);
+
+#endif

@@ -1,0 +1,28 @@
+/* What a handler may use: one object per worker process, made by worker_main. */
+#ifndef WORKER_WORKER_H
+#define WORKER_WORKER_H
+
+#include "base/buf.h"
+#include "conf/conf.h"
+#include "conf/language.h"
+#include "ipc/heritage.h"
+#include "ipc/scoreboard.h"
+
+struct db;
+struct invocation;
+struct lease_client;
+struct spool;
+
+struct worker {
+	enum child_role role;
+	const struct conf *conf;
+	struct scoreboard *board; /* shared with the master */
+	struct slot *slot;        /* this process's own */
+	struct lease_client *poolmgr;
+	struct invocation *invocation;
+	struct spool *spool;        /* invoke only */
+	struct db *db;              /* control only */
+	struct language *languages; /* control only */
+};
+
+#endif

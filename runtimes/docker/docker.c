@@ -1,0 +1,441 @@
+#include "docker/docker.h"
+
+#include <curl/curl.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/buf.h"
+#include "base/clock.h"
+#include "base/mem.h"
+#include "docker/docker_http.h"
+
+/* The API this was written against (1.x). An engine may be older, or refuse one that old: it is brought within what it offers.
+ */
+#define API_MINOR 41
+
+#define PROBE_TIMEOUT_MS 3000
+#define PROBE_PERIOD_MS  5000 /* while it is up */
+#define RETRY_FIRST_MS   200  /* while it is not; doubles */
+#define RETRY_MOST_MS    4000
+#define STREAM_RETRY_MS  1000 /* after an event stream that did not last that long */
+#define FAILURES_TO_DOWN 2    /* one slow answer of a busy engine is no outage */
+#define MAX_EVENT_BYTES  65536
+
+enum health { UNKNOWN, UP, DOWN };
+
+struct docker {
+	const struct conf *conf;
+	struct docker_events events;
+	struct docker_http *http;
+	uv_timer_t *timer; /* the next probe; freed when libuv has closed it */
+	enum health health;
+	int failures; /* probes in a row */
+	int64_t retry_ms;
+	char problem[400];
+	char version[64];
+	char prefix[16]; /* "/v1.41" */
+	bool probing;
+	bool streaming;            /* the event stream is open */
+	int64_t stream_started_us; /* the latest one */
+	struct buf line;           /* of the event stream, up to the next newline */
+};
+
+/* ---- Requests ---- */
+
+/* What a request's answer is measured by and whom to tell. */
+struct request {
+	struct docker *docker;
+	const char *what; /* "create the container": for the error */
+	int also_good;    /* a status that counts as success beside 2xx; 0: none */
+	docker_done_fn done;
+	void *arg;
+};
+
+static void on_timer(uv_timer_t *timer);
+
+static void probe_after(struct docker *d, int64_t delay_ms)
+{
+	uv_timer_start(d->timer, on_timer, (uint64_t)delay_ms, 0);
+}
+
+/* While it is up: otherwise the next probe comes soon anyway. */
+static void probe_within(struct docker *d, int64_t delay_ms)
+{
+	if (!d->probing && d->health == UP && uv_timer_get_due_in(d->timer) > (uint64_t)delay_ms)
+		probe_after(d, delay_ms);
+}
+
+/* Docker's errors are {"message": "…"}. */
+static void refusal(const struct docker_answer *a, const char *what, struct err *err)
+{
+	json_t *json = json_loadb(a->body, a->len, 0, NULL);
+	const char *message = json_string_value(json_object_get(json, "message"));
+
+	err_set(err, 0, "Docker Engine could not %s: %s (status %d)", what, message ? message : "it gave no reason", a->status);
+	err->code = a->status == 404 ? ENOENT : EIO;
+	json_decref(json);
+}
+
+static int check_answer(struct docker *d, const struct docker_answer *a, const char *what, int also_good, struct err *err)
+{
+	if (a->status == 0) {
+		err_set(err, 0, "Docker Engine at %s did not answer the request to %s: %s", d->conf->docker_socket, what,
+			a->error);
+		err->code = ENOTCONN;
+		probe_within(d, 0);
+		return -1;
+	}
+	if (a->status / 100 != 2 && a->status != also_good) {
+		refusal(a, what, err);
+		return -1;
+	}
+	return 0;
+}
+
+static void on_request_done(const struct docker_answer *a, void *arg)
+{
+	struct request r = *(struct request *)arg;
+	struct err err;
+
+	free(arg);
+	int rc = check_answer(r.docker, a, r.what, r.also_good, &err);
+	r.done(rc < 0 ? &err : NULL, r.arg);
+}
+
+static void send_request(const struct request *r, const char *method, const char *body, const char *path)
+{
+	struct request *copy = mem_alloc(sizeof(*copy));
+	AUTO(mem_free) char *full = mem_printf("%s%s", r->docker->prefix, path);
+
+	*copy = *r;
+	docker_http_send(r->docker->http, method, full, body, r->docker->conf->docker_timeout_ms, on_request_done, copy);
+}
+
+/* "berth-<instance>-<sandbox>": both are made of characters that need no escaping in a path. */
+static char *container_name_new(const struct docker *d, const char *sandbox_id)
+{
+	return mem_printf("berth-%s-%s", d->conf->master_instance, sandbox_id);
+}
+
+/* A query with ?filters={…}, escaped. Steals filters. */
+static char *filtered_path_new(const char *path, json_t *filters)
+{
+	char *text = json_dumps(filters, JSON_COMPACT);
+	char *escaped = curl_easy_escape(NULL, text, 0);
+	char *full = mem_printf("%sfilters=%s", path, escaped);
+
+	curl_free(escaped);
+	free(text);
+	json_decref(filters);
+	return full;
+}
+
+static json_t *instance_filter_new(const struct docker *d)
+{
+	AUTO(mem_free) char *label = mem_printf("%s=%s", DOCKER_LABEL_INSTANCE, d->conf->master_instance);
+
+	return json_pack("{s:[s]}", "label", label);
+}
+
+/* ---- Containers ---- */
+
+struct start {
+	struct docker *docker;
+	char *name;
+	docker_done_fn created, started;
+	void *arg;
+};
+
+static void start_end(struct start *s, docker_done_fn fn, const struct err *err)
+{
+	void *arg = s->arg;
+
+	free(s->name);
+	free(s);
+	fn(err, arg);
+}
+
+static void on_started(const struct err *err, void *arg)
+{
+	struct start *s = arg;
+
+	start_end(s, s->started, err);
+}
+
+static void on_created(const struct err *err, void *arg)
+{
+	struct start *s = arg;
+
+	if (err != NULL) {
+		start_end(s, s->created, err);
+		return;
+	}
+	s->created(NULL, s->arg);
+	AUTO(mem_free) char *path = mem_printf("/containers/%s/start", s->name);
+	send_request(&(struct request){s->docker, "start the container", 304 /* it runs */, on_started, s}, "POST", NULL, path);
+}
+
+void docker_start(struct docker *d, const struct docker_launch *launch, docker_done_fn created, docker_done_fn started,
+		  void *arg)
+{
+	struct start *s = mem_alloc(sizeof(*s));
+	json_t *json = docker_container_json(d->conf, launch);
+	char *body = json_dumps(json, JSON_COMPACT);
+
+	*s = (struct start){d, container_name_new(d, launch->sandbox_id), created, started, arg};
+	AUTO(mem_free) char *path = mem_printf("/containers/create?name=%s", s->name);
+	send_request(&(struct request){d, "create the container", 0, on_created, s}, "POST", body, path);
+	free(body);
+	json_decref(json);
+}
+
+/* Not there (404) is as good as removed; so is a removal under way (409). */
+static void on_removed(const struct err *err, void *arg)
+{
+	struct request r = *(struct request *)arg;
+
+	free(arg);
+	r.done(err != NULL && err->code == ENOENT ? NULL : err, r.arg);
+}
+
+void docker_remove(struct docker *d, const char *sandbox_id, docker_done_fn done, void *arg)
+{
+	AUTO(mem_free) char *name = container_name_new(d, sandbox_id);
+	AUTO(mem_free) char *path = mem_printf("/containers/%s?force=true&v=true", name);
+	struct request *r = mem_alloc(sizeof(*r));
+
+	*r = (struct request){.done = done, .arg = arg};
+	send_request(&(struct request){d, "remove the container", 409, on_removed, r}, "DELETE", NULL, path);
+}
+
+struct list {
+	struct docker *docker;
+	docker_container_fn each;
+	docker_done_fn done;
+	void *arg;
+};
+
+static void on_list(const struct docker_answer *a, void *arg)
+{
+	struct list l = *(struct list *)arg;
+	struct err err;
+	json_t *item;
+	size_t i;
+
+	free(arg);
+	if (check_answer(l.docker, a, "list containers", 0, &err) < 0) {
+		l.done(&err, l.arg);
+		return;
+	}
+	json_t *containers = json_loadb(a->body, a->len, 0, NULL);
+	if (!json_is_array(containers)) {
+		json_decref(containers);
+		err_set(&err, EPROTO, "Docker Engine's list of containers is no JSON array");
+		l.done(&err, l.arg);
+		return;
+	}
+	json_array_foreach (containers, i, item) {
+		const char *id = json_string_value(json_object_get(json_object_get(item, "Labels"), DOCKER_LABEL_SANDBOX));
+		const char *state = json_string_value(json_object_get(item, "State"));
+		if (id != NULL)
+			l.each(id, state != NULL && strcmp(state, "running") == 0, l.arg);
+	}
+	json_decref(containers);
+	l.done(NULL, l.arg);
+}
+
+void docker_list(struct docker *d, docker_container_fn each, docker_done_fn done, void *arg)
+{
+	struct list *l = mem_alloc(sizeof(*l));
+	AUTO(mem_free) char *path = filtered_path_new("/containers/json?all=true&", instance_filter_new(d));
+	AUTO(mem_free) char *full = mem_printf("%s%s", d->prefix, path);
+
+	*l = (struct list){d, each, done, arg};
+	docker_http_send(d->http, "GET", full, NULL, d->conf->docker_timeout_ms, on_list, l);
+}
+
+void docker_check_image(struct docker *d, const char *image, docker_done_fn done, void *arg)
+{
+	AUTO(mem_free) char *path = mem_printf("/images/%s/json", image);
+
+	send_request(&(struct request){d, "find the image", 0, done, arg}, "GET", NULL, path);
+}
+
+/* ---- Events ---- */
+
+static void on_event_line(struct docker *d, const char *line, size_t len)
+{
+	json_t *event = json_loadb(line, len, 0, NULL);
+	const json_t *attributes = json_object_get(json_object_get(event, "Actor"), "Attributes");
+	const char *id = json_string_value(json_object_get(attributes, DOCKER_LABEL_SANDBOX));
+
+	if (id != NULL)
+		d->events.died(id, d->events.arg);
+	json_decref(event);
+}
+
+static void on_event_piece(const char *data, size_t len, void *arg)
+{
+	struct docker *d = arg;
+	char *newline;
+
+	buf_add(&d->line, data, len);
+	while (d->line.len > 0 && (newline = memchr(d->line.data, '\n', d->line.len)) != NULL) {
+		size_t line_len = (size_t)(newline - d->line.data);
+		on_event_line(d, d->line.data, line_len);
+		buf_consume(&d->line, line_len + 1);
+	}
+	if (d->line.len > MAX_EVENT_BYTES)
+		buf_reset(&d->line); /* no event is that long; what was missed, the next listing finds */
+}
+
+static void on_events_end(const struct docker_answer *a, void *arg)
+{
+	struct docker *d = arg;
+
+	(void)a;
+	d->streaming = false;
+	buf_reset(&d->line);
+	bool lasted = clock_mono_us() - d->stream_started_us > STREAM_RETRY_MS * 1000;
+	probe_within(d, lasted ? 0 : STREAM_RETRY_MS);
+}
+
+static void stream_events(struct docker *d)
+{
+	json_t *filters = instance_filter_new(d);
+
+	json_object_set_new(filters, "type", json_pack("[s]", "container"));
+	json_object_set_new(filters, "event", json_pack("[s]", "die"));
+	AUTO(mem_free) char *path = filtered_path_new("/events?", filters);
+	AUTO(mem_free) char *full = mem_printf("%s%s", d->prefix, path);
+	d->streaming = true;
+	d->stream_started_us = clock_mono_us();
+	docker_http_stream(d->http, full, on_event_piece, on_events_end, d);
+}
+
+/* ---- Is it there? ---- */
+
+static void probe_failed(struct docker *d, const char *why)
+{
+	snprintf(d->problem, sizeof(d->problem), "Docker Engine does not answer at %s: %s", d->conf->docker_socket, why);
+	d->failures++;
+	probe_after(d, d->retry_ms);
+	d->retry_ms = MIN(d->retry_ms * 2, RETRY_MOST_MS);
+	if (d->health == DOWN || (d->health == UP && d->failures < FAILURES_TO_DOWN))
+		return;
+	d->health = DOWN;
+	d->events.down(d->events.arg);
+}
+
+/* Picks the API version: ours if the engine has it, else the nearest it has. */
+static int negotiate(struct docker *d, const json_t *answer)
+{
+	const char *highest = json_string_value(json_object_get(answer, "ApiVersion"));
+	const char *lowest = json_string_value(json_object_get(answer, "MinAPIVersion"));
+	const char *engine = json_string_value(json_object_get(answer, "Version"));
+	int high, low = 0;
+
+	if (highest == NULL || sscanf(highest, "1.%d", &high) != 1)
+		return -1;
+	if (lowest != NULL)
+		sscanf(lowest, "1.%d", &low);
+	snprintf(d->prefix, sizeof(d->prefix), "/v1.%d", MAX(MIN(API_MINOR, high), low));
+	snprintf(d->version, sizeof(d->version), "%s", engine ? engine : "");
+	return 0;
+}
+
+static void on_probe(const struct docker_answer *a, void *arg)
+{
+	struct docker *d = arg;
+	json_t *json = a->status == 200 ? json_loadb(a->body, a->len, 0, NULL) : NULL;
+
+	d->probing = false;
+	if (json == NULL || negotiate(d, json) < 0) {
+		probe_failed(d, a->status == 0 ? a->error : "it does not answer /version as Docker Engine does");
+		json_decref(json);
+		return;
+	}
+	json_decref(json);
+	d->failures = 0;
+	d->retry_ms = RETRY_FIRST_MS;
+	d->problem[0] = '\0';
+	probe_after(d, PROBE_PERIOD_MS);
+	bool missed_something = d->health != UP || !d->streaming;
+	d->health = UP;
+	if (!d->streaming)
+		stream_events(d);
+	if (missed_something)
+		d->events.up(d->events.arg);
+}
+
+static void on_timer(uv_timer_t *timer)
+{
+	struct docker *d = timer->data;
+
+	if (d->probing)
+		return;
+	d->probing = true;
+	docker_http_send(d->http, "GET", "/version", NULL, PROBE_TIMEOUT_MS, on_probe, d);
+}
+
+int docker_new(uv_loop_t *loop, const struct conf *conf, const struct docker_events *events, struct docker **docker,
+	       struct err *err)
+{
+	struct docker *d = mem_alloc(sizeof(*d));
+
+	if (docker_http_new(loop, conf->docker_socket, &d->http, err) < 0) {
+		free(d);
+		return -1;
+	}
+	d->conf = conf;
+	d->events = *events;
+	d->retry_ms = RETRY_FIRST_MS;
+	snprintf(d->problem, sizeof(d->problem), "Docker Engine was not asked yet");
+	d->timer = mem_alloc(sizeof(*d->timer));
+	uv_timer_init(loop, d->timer);
+	d->timer->data = d;
+	probe_after(d, 0);
+	*docker = d;
+	return 0;
+}
+
+static void free_handle(uv_handle_t *handle)
+{
+	free(handle);
+}
+
+void docker_free(struct docker **docker)
+{
+	if (*docker == NULL)
+		return;
+	docker_http_free(&(*docker)->http);
+	uv_close((uv_handle_t *)(*docker)->timer, free_handle);
+	buf_free(&(*docker)->line);
+	mem_free(docker);
+}
+
+void docker_set_conf(struct docker *d, const struct conf *conf)
+{
+	d->conf = conf;
+}
+
+bool docker_is_up(const struct docker *d)
+{
+	return d->health == UP;
+}
+
+bool docker_is_unknown(const struct docker *d)
+{
+	return d->health == UNKNOWN;
+}
+
+const char *docker_problem(const struct docker *d)
+{
+	return d->problem;
+}
+
+const char *docker_version(const struct docker *d)
+{
+	return d->version;
+}

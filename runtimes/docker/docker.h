@@ -1,0 +1,88 @@
+/*
+ * Docker Engine as a runtime of sandboxes: starts and removes containers, tells when one has died and which there are.
+ * Source of all paths and fields: Docker Engine API v1.41 (https://docs.docker.com/engine/api/v1.41/).
+ *
+ * Everything is asynchronous on the libuv loop. Each callback is called exactly once, never from within the call that got it.
+ * Errors come in words a user understands; Docker's own are quoted.
+ */
+#ifndef DOCKER_DOCKER_H
+#define DOCKER_DOCKER_H
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <uv.h>
+
+#include "base/err.h"
+#include "conf/conf.h"
+
+#define DOCKER_LABEL_INSTANCE "berth.instance"
+#define DOCKER_LABEL_SANDBOX  "berth.sandbox"
+
+struct docker;
+
+/* What the owner wants to hear. */
+struct docker_events {
+	/* Docker Engine answers (again): what is known of its containers may be out of date. */
+	void (*up)(void *arg);
+	/* It does not answer any more. */
+	void (*down)(void *arg);
+	/* The container of a sandbox of this instance has ended. */
+	void (*died)(const char *sandbox_id, void *arg);
+	void *arg;
+};
+
+/* One sandbox to start. Everything is borrowed for the time of the call. */
+struct docker_launch {
+	const char *sandbox_id;
+	const char *image;
+	const json_t *command; /* what the launcher execs */
+	const char *host_dir;  /* mounted at /berth */
+	uint32_t uid;          /* user and group */
+	int64_t memory_mb;     /* memory and swap together */
+	int64_t cpu_millis;
+	int64_t tmp_mb;
+};
+
+/* err NULL: done. */
+typedef void (*docker_done_fn)(const struct err *err, void *arg);
+
+/* One container of this instance. */
+typedef void (*docker_container_fn)(const char *sandbox_id, bool running, void *arg);
+
+/* Starts to look for the engine at once. conf is read at every use, and outlives the object or is replaced: docker_set_conf. */
+int docker_new(uv_loop_t *loop, const struct conf *conf, const struct docker_events *events, struct docker **docker,
+	       struct err *err);
+
+/* Drops its probe and the event stream. Nobody waits for an answer any more. Accepts NULL. */
+void docker_free(struct docker **docker);
+void docker_set_conf(struct docker *docker, const struct conf *conf);
+
+bool docker_is_up(const struct docker *docker);
+
+/* True until the first answer, or failure to get one. */
+bool docker_is_unknown(const struct docker *docker);
+
+/* Why it is not up; "" when it is. */
+const char *docker_problem(const struct docker *docker);
+
+/* The engine's version, "" when never seen. */
+const char *docker_version(const struct docker *docker);
+
+/* Creates and starts the container. created is called in between, when it exists but does not run yet. */
+void docker_start(struct docker *docker, const struct docker_launch *launch, docker_done_fn created, docker_done_fn started,
+		  void *arg);
+
+/* Kills and removes it. One that is not there counts as removed. */
+void docker_remove(struct docker *docker, const char *sandbox_id, docker_done_fn done, void *arg);
+
+/* Calls each for every container of this instance, then done. */
+void docker_list(struct docker *docker, docker_container_fn each, docker_done_fn done, void *arg);
+
+/* Is an image there? */
+void docker_check_image(struct docker *docker, const char *image, docker_done_fn done, void *arg);
+
+/* The body of POST /containers/create; a new reference. For tests. */
+json_t *docker_container_json(const struct conf *conf, const struct docker_launch *launch);
+
+#endif

@@ -1,0 +1,94 @@
+/* What a sandbox's container is made of: the hardening list, in the terms of POST /containers/create. */
+#include <stdio.h>
+
+#include "base/mem.h"
+#include "docker/docker.h"
+
+#define MB        (INT64_C(1) << 20)
+#define SHM_BYTES (8 * MB) /* /dev/shm: enough for semaphores */
+
+static json_t *json_printf(const char *fmt, ...) PRINTF_LIKE(1, 2);
+
+static json_t *json_printf(const char *fmt, ...)
+{
+	char text[512];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	return json_string(text);
+}
+
+/* A bind mount fails when its source is missing, where Docker's older "Binds" would create it as root. */
+static json_t *read_only_mount(const char *source, const char *target)
+{
+	return json_pack("{s:s, s:s, s:s, s:b, s:{s:s}}", "Type", "bind", "Source", source, "Target", target, "ReadOnly", 1,
+			 "BindOptions", "Propagation", "rprivate");
+}
+
+static json_t *ulimit(const char *name, int64_t value)
+{
+	return json_pack("{s:s, s:I, s:I}", "Name", name, "Soft", (json_int_t)value, "Hard", (json_int_t)value);
+}
+
+static json_t *host_config(const struct conf *conf, const struct docker_launch *l)
+{
+	json_t *h = json_object();
+
+	/* Who it is and what it may do. */
+	json_object_set_new(h, "CapDrop", json_pack("[s]", "ALL"));
+	json_object_set_new(h, "SecurityOpt", json_pack("[s]", "no-new-privileges"));
+	json_object_set_new(h, "Privileged", json_false());
+	json_object_set_new(h, "IpcMode", json_string("private"));
+	json_object_set_new(h, "CgroupnsMode", json_string("private"));
+	json_object_set_new(h, "NetworkMode", json_string("none"));
+	json_object_set_new(h, "Init", json_true());
+
+	/* What it sees. */
+	json_object_set_new(h, "ReadonlyRootfs", json_true());
+	json_object_set_new(h, "Mounts",
+			    json_pack("[o, o]", read_only_mount(l->host_dir, "/berth"),
+				      read_only_mount(conf->sandbox_runtimes_dir, "/opt/berth")));
+	json_object_set_new(h, "Tmpfs",
+			    json_pack("{s:o}", "/tmp",
+				      json_printf("rw,nosuid,nodev,size=%lldm,nr_inodes=%lld,mode=1777", (long long)l->tmp_mb,
+						  (long long)conf->sandbox_tmp_inodes)));
+	json_object_set_new(h, "ShmSize", json_integer(SHM_BYTES));
+
+	/* How much it may use. Memory and swap together are as much as memory alone: there is no swap. */
+	json_object_set_new(h, "Memory", json_integer(l->memory_mb * MB));
+	json_object_set_new(h, "MemorySwap", json_integer(l->memory_mb * MB));
+	json_object_set_new(h, "NanoCpus", json_integer(l->cpu_millis * 1000000));
+	json_object_set_new(h, "PidsLimit", json_integer(conf->sandbox_pids_limit));
+	json_object_set_new(h, "Ulimits",
+			    json_pack("[o, o, o]", ulimit("nofile", conf->sandbox_nofile), ulimit("core", 0),
+				      ulimit("fsize", l->tmp_mb * MB)));
+	json_object_set_new(h, "OomScoreAdj", json_integer(500));
+
+	/* Its output comes through the log socket; Docker keeps none, and never starts it again. */
+	json_object_set_new(h, "LogConfig", json_pack("{s:s}", "Type", "none"));
+	json_object_set_new(h, "RestartPolicy", json_pack("{s:s}", "Name", "no"));
+	return h;
+}
+
+json_t *docker_container_json(const struct conf *conf, const struct docker_launch *l)
+{
+	json_t *c = json_object();
+	json_t *cmd = json_pack("[s]", "/opt/berth/launcher");
+
+	json_array_extend(cmd, (json_t *)l->command);
+	json_object_set_new(c, "Image", json_string(l->image));
+	json_object_set_new(c, "Entrypoint", json_array());
+	json_object_set_new(c, "Cmd", cmd);
+	json_object_set_new(c, "Healthcheck", json_pack("{s:[s]}", "Test", "NONE")); /* the image's would run in the sandbox */
+	json_object_set_new(c, "User", json_printf("%u:%u", l->uid, l->uid));
+	json_object_set_new(c, "WorkingDir", json_string("/tmp"));
+	json_object_set_new(c, "Hostname", json_string("sandbox"));
+	json_object_set_new(c, "Env", json_pack("[s, s, s]", "PATH=/usr/local/bin:/usr/bin:/bin", "HOME=/tmp", "LANG=C.UTF-8"));
+	json_object_set_new(
+		c, "Labels",
+		json_pack("{s:s, s:s}", DOCKER_LABEL_INSTANCE, conf->master_instance, DOCKER_LABEL_SANDBOX, l->sandbox_id));
+	json_object_set_new(c, "HostConfig", host_config(conf, l));
+	return c;
+}

@@ -1,0 +1,105 @@
+/*
+ * The first program of every sandbox: launcher <agent> [argument...]
+ *
+ * Connects the two sockets the host left in /berth, hands them over as the
+ * descriptors every agent expects, and becomes the agent:
+ *
+ *   0     /dev/null
+ *   1, 2  log.sock      whatever is printed here is the function's log
+ *   3     control.sock  the agent protocol, see ../protocol.md
+ *
+ * Once descriptor 2 is the log socket, errors go there too. The exit code tells
+ * the host which step failed.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <time.h>
+#include <unistd.h>
+
+#ifndef BERTH_DIR
+#define BERTH_DIR "/berth"
+#endif
+
+enum {
+	CONTROL_FD = 3,
+	CONNECT_TRIES = 50,
+	CONNECT_PAUSE_MS = 10,
+};
+
+enum exit_code {
+	EXIT_USAGE = 120,
+	EXIT_CONTROL = 121,
+	EXIT_LOG = 122,
+	EXIT_DESCRIPTORS = 123,
+	EXIT_NOT_EXECUTABLE = 126, /* these two as in a shell */
+	EXIT_NOT_FOUND = 127,
+};
+
+static int complain(const char *what)
+{
+	dprintf(STDERR_FILENO, "launcher: %s: %s\n", what, strerror(errno));
+	return -1;
+}
+
+/* Moves fd out of the range 0-3, which is about to be filled. */
+static int move_up(int fd)
+{
+	int moved = fcntl(fd, F_DUPFD_CLOEXEC, CONTROL_FD + 1);
+
+	close(fd);
+	return moved;
+}
+
+/* The host may still be about to listen; a path that stays away is an error. */
+static int connect_to(const char *path)
+{
+	const struct timespec pause = {.tv_nsec = CONNECT_PAUSE_MS * 1000000L};
+	struct sockaddr_un addr = {.sun_family = AF_UNIX};
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	if (fd == -1 || (fd = move_up(fd)) == -1)
+		return complain("socket");
+
+	strncpy(addr.sun_path, path, sizeof(addr.sun_path) - 1);
+	for (int tries = 1; connect(fd, (struct sockaddr *)&addr, sizeof(addr)) == -1; tries++) {
+		if ((errno != ENOENT && errno != ECONNREFUSED) || tries == CONNECT_TRIES)
+			return complain(path);
+		nanosleep(&pause, NULL);
+	}
+	return fd;
+}
+
+int main(int argc, char **argv)
+{
+	int control, log, null;
+
+	if (argc < 2) {
+		dprintf(STDERR_FILENO, "usage: launcher <agent> [argument...]\n");
+		return EXIT_USAGE;
+	}
+
+	if ((control = connect_to(BERTH_DIR "/control.sock")) == -1)
+		return EXIT_CONTROL;
+	if ((log = connect_to(BERTH_DIR "/log.sock")) == -1)
+		return EXIT_LOG;
+	if ((null = open("/dev/null", O_RDWR | O_CLOEXEC)) == -1 || (null = move_up(null)) == -1) {
+		complain("/dev/null");
+		return EXIT_DESCRIPTORS;
+	}
+
+	if (dup2(null, STDIN_FILENO) == -1 || dup2(log, STDOUT_FILENO) == -1 || dup2(control, CONTROL_FD) == -1 ||
+	    dup2(log, STDERR_FILENO) == -1) {
+		complain("dup2");
+		return EXIT_DESCRIPTORS;
+	}
+	closefrom(CONTROL_FD + 1);
+
+	execvp(argv[1], argv + 1);
+	int code = errno == ENOENT ? EXIT_NOT_FOUND : EXIT_NOT_EXECUTABLE;
+	complain(argv[1]);
+	return code;
+}

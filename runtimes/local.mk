@@ -1,0 +1,18 @@
+# The launcher runs in images that may have no libc of ours: static, and without sanitizers, which cannot be.
+launcherdir = $(pkglibexecdir)/runtimes
+launcher_PROGRAMS = %D%/launcher/launcher
+%C%_launcher_launcher_SOURCES = %D%/launcher/launcher.c
+%C%_launcher_launcher_CFLAGS = -std=gnu17 $(WARN_CFLAGS) -fstack-protector-strong
+%C%_launcher_launcher_LDFLAGS = -static
+%C%_launcher_launcher_LDADD =
+
+# A language is a folder: its agent, runtime.json, and the recipe of its image for scripts/images.
+pythondir = $(launcherdir)/python
+dist_python_DATA = %D%/python/agent.py %D%/python/runtime.json
+pythonimagedir = $(pythondir)/image
+dist_pythonimage_DATA = %D%/python/image/recipe
+
+javascriptdir = $(launcherdir)/javascript
+dist_javascript_DATA = %D%/javascript/agent.js %D%/javascript/runtime.json
+javascriptimagedir = $(javascriptdir)/image
+dist_javascriptimage_DATA = %D%/javascript/image/recipe

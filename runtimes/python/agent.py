@@ -1,0 +1,304 @@
+"""Berth's Python agent: one function, one invocation at a time, over descriptor 3 (../protocol.md).
+
+The function shares this interpreter. So the agent imports little (a module imported here would hide one of the
+function's of the same name), and takes what it needs before the function's code can replace it.
+"""
+
+import json
+import os
+import sys
+import time
+
+HELLO, INIT, READY, INIT_ERROR, INVOKE, RESULT, ERROR = range(1, 8)
+
+CONTROL_FD = 3
+HEADER_BYTES = 5
+READ_BYTES = 64 << 10
+FRAME_BYTES_MAX = 64 << 20  # what the host sends; far above any limit it is configured with
+
+TYPE_BYTES_MAX = 256
+MESSAGE_BYTES_MAX = 8 << 10
+STACK_LINES_MAX = 64
+STACK_LINE_BYTES_MAX = 512
+ERROR_BYTES_MAX = 64 << 10
+
+CO_COROUTINE = 0x80  # inspect.CO_COROUTINE, without importing inspect
+
+read, readv, write, leave = os.read, os.readv, os.write, os._exit
+monotonic = time.monotonic
+decode = json.JSONDecoder().decode
+encode = json.JSONEncoder(allow_nan=False, separators=(",", ":")).encode
+STDOUT, STDERR = sys.stdout, sys.stderr
+
+control = CONTROL_FD  # -1 in a child the function forked
+unread = b""  # what came after the last frame taken
+loop = None  # the asyncio loop of an async handler
+
+
+class ProtocolError(Exception):
+    """The host broke the protocol; there is nobody left to tell but the log."""
+
+
+class HandlerError(Exception):
+    """The handler setting does not name a function."""
+
+
+class Context:
+    """What a handler gets as its second argument; one per invocation, what stays the same is in the class."""
+
+    function_name = None
+    function_version = None
+    memory_limit_in_mb = None
+
+    def __init__(self, meta, parameters, deadline):
+        self.aws_request_id = self.request_id = meta["request_id"]
+        self.traceparent = meta.get("traceparent")
+        self.parameters = parameters
+        self._deadline = deadline
+
+    def get_remaining_time_in_millis(self):
+        return max(0, int((self._deadline - monotonic()) * 1000))
+
+
+# Frames
+
+
+def receive():
+    """The next frame as (type, payload); (None, b"") once the host has closed."""
+    global unread
+    data, unread = unread, b""
+    while len(data) < HEADER_BYTES:
+        more = read(CONTROL_FD, READ_BYTES)
+        if not more:
+            return None, b""
+        data += more
+    end = HEADER_BYTES + int.from_bytes(data[:4], "big")
+    if end > FRAME_BYTES_MAX:
+        raise ProtocolError(f"frame of {end} bytes")
+    if len(data) < end:
+        data = receive_rest(data, end)
+        if data is None:
+            return None, b""
+    unread = data[end:]
+    return data[4], data[HEADER_BYTES:end]
+
+
+def receive_rest(start, size):
+    data = bytearray(size)
+    at = len(start)
+    data[:at] = start
+    with memoryview(data) as view:
+        while at < size:
+            got = readv(CONTROL_FD, [view[at:]])
+            if got == 0:
+                return None
+            at += got
+    return data
+
+
+def send(kind, payload):
+    frame = b"%b%c%b" % (len(payload).to_bytes(4, "big"), kind, payload)
+    try:
+        sent = write(control, frame)
+        while sent < len(frame):
+            sent += write(control, memoryview(frame)[sent:])
+    except OSError:  # the host has closed, or this is a child the function forked
+        leave(0)
+
+
+def flush():
+    """What was printed must be in the log socket before the frame that ends the invocation is in the other one."""
+    for stream in (getattr(sys, "stdout", None), getattr(sys, "stderr", None), STDOUT, STDERR):
+        try:
+            stream.flush()
+        except Exception:  # closed, or replaced by anything at all
+            pass
+
+
+# Errors
+
+
+def clean(text, limit):
+    """At most limit bytes of UTF-8, without what C's JSON parsers refuse: lone surrogates and NUL."""
+    return text.replace("\0", "\ufffd").encode("utf-8", "backslashreplace")[:limit].decode("utf-8", "ignore")
+
+
+def stack_of(error, directory):
+    """One line for each of the function's frames, innermost first, then those of the error's cause."""
+    lines, seen = [], set()
+    while True:
+        seen.add(id(error))
+        frames = []
+        traceback = error.__traceback__
+        while traceback:
+            code = traceback.tb_frame.f_code
+            # Before the function's first frame there is only what called it: the agent, importlib, asyncio.
+            if frames or code.co_filename.startswith(directory):
+                if not code.co_filename.startswith("<frozen importlib"):
+                    frames.append(f'File "{code.co_filename}", line {traceback.tb_lineno}, in {code.co_name}')
+            traceback = traceback.tb_next
+        lines += reversed(frames)
+        error = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
+        if error is None or id(error) in seen or len(lines) >= STACK_LINES_MAX:
+            return lines
+        lines.append(f"Caused by {type(error).__name__}: {message_of(error)}")
+
+
+def message_of(error):
+    try:
+        return str(error)
+    except Exception:
+        return "(its __str__ failed)"
+
+
+def send_error(frame, fields, type_name, message, stack):
+    fields["type"] = clean(type_name, TYPE_BYTES_MAX)
+    fields["message"] = clean(message, MESSAGE_BYTES_MAX)
+    fields["stack"] = [clean(line, STACK_LINE_BYTES_MAX) for line in stack[:STACK_LINES_MAX]]
+    payload = encode(fields).encode()
+    if len(payload) > ERROR_BYTES_MAX:  # escapes make it up to six times as long
+        fields["stack"] = []
+        payload = encode(fields).encode()
+    send(frame, payload)
+
+
+# The function
+
+
+def load(name, directory):
+    """The function that a handler like "main.handler", "pkg/mod.handler" or "pkg.mod.handler" names."""
+    parts = name.replace("/", ".").split(".")
+    if len(parts) < 2 or not all(parts):
+        raise HandlerError(f"handler '{name}' is not of the form 'module.function'")
+    module_name, attribute = ".".join(parts[:-1]), parts[-1]
+    sys.path.insert(0, directory)
+    try:
+        __import__(module_name)
+    except ModuleNotFoundError as error:
+        if error.name and f"{module_name}.".startswith(f"{error.name}."):
+            raise HandlerError(f"handler '{name}': there is no module '{module_name}'") from None
+        raise
+    module = sys.modules[module_name]
+    handler = getattr(module, attribute, None)
+    if handler is None:
+        raise HandlerError(f"handler '{name}': {getattr(module, '__file__', module_name)} has no '{attribute}'")
+    if not callable(handler):
+        raise HandlerError(f"handler '{name}': '{attribute}' is not callable")
+    return handler
+
+
+def complete(awaitable):
+    return event_loop().run_until_complete(awaitable)
+
+
+def event_loop():
+    global loop
+    if loop is None or loop.is_closed():
+        import asyncio  # slow to import, so only for those who use it
+
+        loop = asyncio.new_event_loop()
+        asyncio.set_event_loop(loop)
+    return loop
+
+
+def init(settings, directory):
+    """Loads the function and answers READY, or answers INIT_ERROR and leaves."""
+    try:
+        os.environ.update(settings["environment"])
+        time.tzset()
+        os.chdir(directory)
+        handler = load(settings["handler"], directory)
+        if getattr(getattr(handler, "__code__", None), "co_flags", 0) & CO_COROUTINE:
+            event_loop()  # here, not at the cost of the first invocation
+    except SystemExit:
+        raise
+    except BaseException as error:
+        fields, message, stack = {"kind": "exception"}, message_of(error), stack_of(error, directory)
+        if isinstance(error, HandlerError):
+            fields["kind"] = "handler"
+        elif isinstance(error, SyntaxError) and (error.filename or "").startswith(directory):
+            fields.update(kind="syntax", line=error.lineno or 0)
+            message = error.msg
+            stack.insert(0, f'File "{error.filename}", line {error.lineno}')
+        flush()
+        send_error(INIT_ERROR, fields, type(error).__name__, message, stack)
+        leave(1)
+    function, limits = settings["function"], settings["limits"]
+    Context.function_name = function["name"]
+    Context.function_version = str(function["version"])
+    Context.memory_limit_in_mb = limits["memory_limit_mb"]
+    flush()
+    send(READY, b"{}")
+    return handler, limits["response_bytes"]
+
+
+def invoke(handler, payload, output_bytes_max, directory):
+    meta, _, body = payload.decode().partition("\n")
+    meta = decode(meta)
+    request_id = meta["request_id"]
+    deadline = monotonic() + meta["remaining_ms"] / 1000
+    kind = "function"
+    try:
+        request = decode(body) if body else {}
+        del body
+        result = handler(request.get("input"), Context(meta, request.get("parameters", {}), deadline))
+        if hasattr(type(result), "__await__"):
+            result = complete(result)
+        kind = "invalid_output"
+        output = encode(result)
+    except SystemExit:  # the function wants the process to end; the host sees that it did
+        raise
+    except BaseException as error:
+        message = message_of(error)
+        if kind == "invalid_output":
+            message = f"what the handler returned cannot be written as JSON: {message}"
+        flush()
+        fields = {"request_id": request_id, "kind": kind}
+        send_error(ERROR, fields, type(error).__name__, message, stack_of(error, directory))
+        return
+    flush()
+    if len(output) > output_bytes_max:
+        message = f"the output has {len(output)} bytes, the limit is {output_bytes_max}"
+        fields = {"request_id": request_id, "kind": "response_too_large", "size_bytes": len(output)}
+        send_error(ERROR, fields, "ResponseTooLarge", message, [])
+        return
+    send(RESULT, f'{{"request_id":"{request_id}"}}\n{output}'.encode())
+
+
+def disown():
+    """In a child the function forked: only the agent may answer the host, and only its end closes the socket."""
+    global control
+    if control != -1:
+        os.close(control)
+        control = -1
+
+
+def main():
+    directory = os.environ.get("BERTH_FUNCTION_DIR", "/berth/function")
+    os.set_inheritable(CONTROL_FD, False)
+    os.register_at_fork(after_in_child=disown)
+    for stream in (STDOUT, STDERR):
+        # Line by line, so that what was printed before a timeout or an out-of-memory kill is in the log.
+        stream.reconfigure(line_buffering=True, errors="backslashreplace")
+
+    version = "%d.%d.%d" % sys.version_info[:3]
+    send(HELLO, encode({"protocol": 1, "language": "python", "version": version}).encode())
+    kind, payload = receive()
+    if kind is None:
+        leave(0)
+    if kind != INIT:
+        raise ProtocolError(f"frame of type {kind}, not INIT")
+    handler, output_bytes_max = init(decode(payload.decode()), directory)
+
+    while True:
+        kind, payload = receive()
+        if kind is None:
+            flush()
+            leave(0)  # not sys.exit(), which would wait for threads the function left behind
+        if kind != INVOKE:
+            raise ProtocolError(f"frame of type {kind}, not INVOKE")
+        invoke(handler, payload, output_bytes_max, directory)
+
+
+if __name__ == "__main__":
+    main()

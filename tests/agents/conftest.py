@@ -1,0 +1,188 @@
+"""Plays the host for one agent: a control socket as its descriptor 3, a log socket as 1 and 2."""
+
+import json
+import os
+import select
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+RUNTIMES = Path(__file__).resolve().parents[2] / "runtimes"
+FRAME_TIMEOUT_S = 10
+
+HELLO, INIT, READY, INIT_ERROR, INVOKE, RESULT, ERROR = range(1, 8)
+REQUEST_ID = "6f1c2a34-0d5e-4b7a-9c88-1f2e3d4c5b6a"
+FILES = {"python": "main.py", "javascript": "main.js"}
+
+
+class Closed(Exception):
+    """The agent closed its end of the control socket."""
+
+
+def frame(kind, payload):
+    return len(payload).to_bytes(4, "big") + bytes([kind]) + payload
+
+
+def init_frame(**settings):
+    limits = {"memory_limit_mb": 128, "timeout_ms": 3000, "response_bytes": 6 << 20} | settings.pop("limits", {})
+    function = {"id": "b0b3c1de-6d7c-4a7a-8b1c-5f0b8a1d2e3f", "name": "greet", "version": 7}
+    settings = {"handler": "main.handler", "environment": {}, "function": function, "limits": limits} | settings
+    return frame(INIT, json.dumps(settings).encode())
+
+
+def invoke_frame(body=b"", request_id=REQUEST_ID, **meta):
+    if not isinstance(body, bytes):
+        body = json.dumps(body).encode()
+    meta = {"request_id": request_id, "remaining_ms": 3000} | meta
+    return frame(INVOKE, json.dumps(meta).encode() + b"\n" + body)
+
+
+class Agent:
+    def __init__(self, language, directory):
+        runtime = json.loads((RUNTIMES / language / "runtime.json").read_text())
+        command = [arg.replace("/opt/berth", str(RUNTIMES)) for arg in runtime["command"]]
+        if language == "python":
+            command[0] = sys.executable  # the Python the tests were started with, whatever else is in PATH
+        self.control, control = socket.socketpair()
+        self.log_socket, log = socket.socketpair()
+        self.control.settimeout(FRAME_TIMEOUT_S)
+        self.received = b""
+        self.log = b""
+
+        def descriptors():  # dup2 alone would keep close-on-exec where the number is 3 already
+            os.dup2(control.fileno(), 100)
+            os.dup2(100, 3)
+
+        self.process = subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            env={"PATH": os.environ["PATH"], "BERTH_FUNCTION_DIR": str(directory)},
+            preexec_fn=descriptors,
+            pass_fds=[3],
+        )
+        control.close()
+        log.close()
+
+    def send(self, data):
+        self.control.sendall(data)
+
+    def receive(self):
+        """The next frame; the log is read meanwhile, and is complete when a frame has come."""
+        deadline = time.monotonic() + FRAME_TIMEOUT_S
+        while len(self.received) < 5 or len(self.received) < 5 + int.from_bytes(self.received[:4], "big"):
+            open_sockets = [self.control, self.log_socket]
+            ready, _, _ = select.select(open_sockets, [], [], max(0, deadline - time.monotonic()))
+            assert ready, f"no frame within {FRAME_TIMEOUT_S} s; log: {self.log!r}"
+            if self.log_socket in ready:
+                self.drain_log()
+            if self.control in ready:
+                data = self.control.recv(1 << 20)
+                if not data:
+                    raise Closed
+                self.received += data
+        self.drain_log()
+        end = 5 + int.from_bytes(self.received[:4], "big")
+        kind, payload, self.received = self.received[4], self.received[5:end], self.received[end:]
+        return kind, payload
+
+    def drain_log(self):
+        try:
+            while data := self.log_socket.recv(1 << 20, socket.MSG_DONTWAIT):
+                self.log += data
+        except (BlockingIOError, ConnectionResetError):
+            pass
+
+    def expect(self, kind):
+        got, payload = self.receive()
+        assert got == kind, payload
+        meta, _, output = payload.partition(b"\n")
+        meta = json.loads(meta)
+        if kind == RESULT:
+            assert meta == {"request_id": REQUEST_ID}
+            return json.loads(output)
+        return meta
+
+    def invoke(self, body=b"", **meta):
+        self.send(invoke_frame(body, **meta))
+        return self.expect(RESULT)
+
+    def invoke_error(self, body=b"", **meta):
+        self.send(invoke_frame(body, **meta))
+        return self.expect(ERROR)
+
+    def wait_exit(self):
+        """Its exit code, after it closed the control socket by itself."""
+        with pytest.raises(Closed):
+            self.receive()
+        code = self.process.wait(FRAME_TIMEOUT_S)
+        self.drain_log()
+        return code
+
+    def close(self):
+        self.control.close()
+        try:
+            self.process.wait(FRAME_TIMEOUT_S)
+        finally:
+            self.process.kill()
+            self.process.wait()
+            self.log_socket.close()
+
+
+@pytest.fixture(params=["python", "javascript"])
+def language(request):
+    return request.param
+
+
+@pytest.fixture
+def boot(tmp_path):
+    """boot(language, files): an agent that has said HELLO; the function's files are in its directory."""
+    agents = []
+
+    def start(language, files):
+        if isinstance(files, str):
+            files = {FILES[language]: files}
+        for name, text in files.items():
+            path = tmp_path / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text)
+        agent = Agent(language, tmp_path)
+        agents.append(agent)
+        agent.hello = agent.expect(HELLO)
+        return agent
+
+    yield start
+    for agent in agents:
+        agent.close()
+
+
+@pytest.fixture
+def ready(boot):
+    """ready(language, files, **settings): an agent that has said READY."""
+
+    def start(language, files, **settings):
+        agent = boot(language, files)
+        agent.send(init_frame(**settings))
+        agent.expect(READY)
+        return agent
+
+    return start
+
+
+@pytest.fixture
+def init_error(boot):
+    """init_error(language, files, **settings): the INIT_ERROR of an agent that then has exited with 1."""
+
+    def start(language, files, **settings):
+        agent = boot(language, files)
+        agent.send(init_frame(**settings))
+        error = agent.expect(INIT_ERROR)
+        assert agent.wait_exit() == 1
+        return error
+
+    return start

@@ -1,0 +1,249 @@
+"""What goes wrong in an invocation, and that the next one works."""
+
+import json
+
+import pytest
+
+from conftest import ERROR, REQUEST_ID, invoke_frame
+
+
+def test_exception_is_an_error_with_the_functions_frames_only(ready, language, tmp_path):
+    code = {
+        "python": """
+def inner(event):
+    raise LookupError("no " + event)
+def handler(event, context):
+    return inner(event) if event else "fine"
+""",
+        "javascript": """
+function inner(event) {
+    throw new RangeError('no ' + event);
+}
+exports.handler = (event) => (event ? inner(event) : 'fine');
+""",
+    }[language]
+    agent = ready(language, code)
+    error = agent.invoke_error({"input": "cheese"})
+    assert error["request_id"] == REQUEST_ID
+    assert error["kind"] == "function"
+    assert error["type"] == {"python": "LookupError", "javascript": "RangeError"}[language]
+    assert error["message"] == "no cheese"
+    assert len(error["stack"]) == 2 and "inner" in error["stack"][0]
+    assert all(str(tmp_path) in line for line in error["stack"])
+    assert agent.invoke() == "fine"
+    assert agent.log == b""
+
+
+@pytest.mark.parametrize(
+    "language, code",
+    [
+        ("python", "import asyncio\nasync def handler(e, c):\n await asyncio.sleep(0)\n raise ValueError('later')"),
+        ("javascript", "exports.handler = async () => { await 1; throw new Error('later'); };"),
+        ("javascript", "exports.handler = (e, c, done) => { setTimeout(() => done(new Error('later')), 1); };"),
+        ("javascript", "exports.handler = (e, c, done) => done('later');"),
+        ("javascript", "exports.handler = () => Promise.reject(new Error('later'));"),
+    ],
+)
+def test_later_failure_is_an_error(ready, language, code):
+    agent = ready(language, code)
+    for _ in range(2):
+        error = agent.invoke_error()
+        assert (error["kind"], error["message"]) == ("function", "later")
+        assert not any("agent." in line or "asyncio" in line for line in error["stack"])
+
+
+def test_cause_is_in_the_stack(ready, language):
+    code = {
+        "python": "def handler(e, c):\n try: 1 / 0\n except ArithmeticError as e: raise ValueError('outer') from e",
+        "javascript": "exports.handler = () => { throw new Error('outer', { cause: new RangeError('inner') }); };",
+    }[language]
+    error = ready(language, code).invoke_error()
+    assert error["message"] == "outer"
+    assert any(line.startswith("Caused by ") for line in error["stack"])
+
+
+@pytest.mark.parametrize(
+    "language, code, type_name",
+    [
+        ("python", "raise KeyboardInterrupt()", "KeyboardInterrupt"),
+        ("python", "import asyncio; raise asyncio.CancelledError()", "CancelledError"),
+        ("python", "return handler(event, context)", "RecursionError"),
+        ("python", "raise type('E', (Exception,), {'__str__': lambda self: 1 / 0})()", "E"),
+        ("javascript", "const f = () => f(); f();", "RangeError"),
+        ("javascript", "throw null;", "object"),
+        ("javascript", "throw 'text';", "string"),
+        ("javascript", "throw { code: 1 };", "object"),
+        ("javascript", "throw Object.create(Error.prototype, { stack: { get() { throw 1; } } });", "Error"),
+        ("javascript", "throw new (class Custom extends Error {})();", "Custom"),
+    ],
+)
+def test_whatever_is_thrown_is_an_error_and_the_next_invocation_works(ready, language, code, type_name):
+    code = {
+        "python": f"def handler(event, context):\n if event: return event\n {code}",
+        "javascript": f"exports.handler = (event) => {{ if (event) return event; {code} }};",
+    }[language]
+    agent = ready(language, code)
+    error = agent.invoke_error()
+    assert (error["kind"], error["type"]) == ("function", type_name)
+    assert agent.invoke({"input": 1}) == 1
+
+
+@pytest.mark.parametrize(
+    "language, code",
+    [
+        ("python", "return float('nan')"),
+        ("python", "return [float('inf')]"),
+        ("python", "return {1, 2}"),
+        ("python", "return b'bytes'"),
+        ("python", "a = []; a.append(a); return a"),
+        ("python", "return {(1, 2): 3}"),
+        ("python", "a = []\n for _ in range(100000): a = [a]\n return a"),
+        ("javascript", "return 1n;"),
+        ("javascript", "const a = {}; a.a = a; return a;"),
+        ("javascript", "return { toJSON() { throw new Error('no'); } };"),
+        ("javascript", "let a = []; for (let i = 0; i < 100000; i++) a = [a]; return a;"),
+    ],
+)
+def test_output_that_json_cannot_say_is_invalid_output(ready, language, code):
+    code = {
+        "python": f"def handler(event, context):\n if event: return event\n {code}",
+        "javascript": f"exports.handler = (event) => {{ if (event) return event; {code} }};",
+    }[language]
+    agent = ready(language, code)
+    error = agent.invoke_error()
+    assert error["kind"] == "invalid_output", error
+    assert "cannot be written as JSON: " in error["message"]
+    assert agent.invoke({"input": 1}) == 1
+
+
+def test_output_up_to_the_limit_is_a_result_and_above_it_an_error(ready, language):
+    code = {
+        "python": "def handler(event, context): return 'x' * event",
+        "javascript": "exports.handler = (event) => 'x'.repeat(event);",
+    }[language]
+    agent = ready(language, code, limits={"response_bytes": 1000})
+    assert agent.invoke({"input": 998}) == "x" * 998
+    error = agent.invoke_error({"input": 999})
+    assert (error["kind"], error["size_bytes"]) == ("response_too_large", 1001)
+    assert "1000" in error["message"]
+    assert agent.invoke({"input": 1}) == "x"
+
+
+def test_input_the_language_cannot_hold_is_an_error(ready):
+    agent = ready("python", "def handler(event, context): return event")
+    error = agent.invoke_error(b'{"input":' + b"[" * 100000 + b"]" * 100000 + b"}")
+    assert (error["kind"], error["type"]) == ("function", "RecursionError")
+    assert agent.invoke({"input": 1}) == 1
+
+
+def test_error_is_bounded_whatever_the_function_throws(ready, language):
+    code = {
+        "python": r"""
+def dive(n): return dive(n - 1) if n else fail()
+def fail(): raise ValueError("\x01\0é\U0001f600" * (1 << 20))
+def handler(event, context): dive(500)
+""",
+        "javascript": r"""
+Error.stackTraceLimit = 1000;
+const dive = (n) => (n ? dive(n - 1) : fail());
+const fail = () => { throw new Error('\x01\0é\u{1f600}'.repeat(1 << 20)); };
+exports.handler = () => dive(500);
+""",
+    }[language]
+    agent = ready(language, code)
+    agent.send(invoke_frame())
+    kind, payload = agent.receive()
+    assert kind == ERROR and len(payload) <= 64 << 10
+    error = json.loads(payload)
+    assert 8000 < len(error["message"].encode()) <= 8 << 10
+    assert len(error["stack"]) == 64 and "fail" in error["stack"][0]
+
+
+def test_error_whose_escapes_would_not_fit_loses_its_stack(ready, language):
+    code = {
+        "python": r"""
+def handler(event, context):
+    try: raise ValueError("\x01" * 600)
+    except ValueError as error: cause = error
+    for _ in range(40):
+        try: raise ValueError("\x01" * 8192) from cause
+        except ValueError as error: cause = error
+    raise cause
+""",
+        "javascript": r"""
+exports.handler = () => {
+    let cause;
+    for (let i = 0; i < 40; i++) cause = new Error('\x01'.repeat(8192), { cause });
+    throw cause;
+};
+""",
+    }[language]
+    agent = ready(language, code)
+    agent.send(invoke_frame())
+    kind, payload = agent.receive()
+    error = json.loads(payload)
+    assert kind == ERROR and len(payload) <= 64 << 10
+    assert len(error["message"]) == 8192 and error["stack"] == []
+
+
+def test_error_has_neither_lone_surrogates_nor_nul(ready, language):
+    code = {
+        "python": r"def handler(event, context): raise ValueError('a\ud83d\0b')",
+        "javascript": r"exports.handler = () => { throw new Error('a\ud83d\0b'); };",
+    }[language]
+    agent = ready(language, code)
+    agent.send(invoke_frame())
+    kind, payload = agent.receive()
+    message = json.loads(payload)["message"]
+    message.encode()
+    assert message[0] == "a" and message[-1] == "b" and "\0" not in message
+
+
+@pytest.mark.parametrize("code", [0, 3])
+def test_exit_in_an_invocation_ends_the_process_with_a_complete_log(ready, language, code):
+    source = {
+        "python": f"import sys\ndef handler(event, context):\n print('x' * 300000)\n sys.exit({code})",
+        "javascript": f"exports.handler = () => {{ console.log('x'.repeat(300000)); process.exit({code}); }};",
+    }[language]
+    agent = ready(language, source)
+    agent.send(invoke_frame())
+    assert agent.wait_exit() == code
+    assert agent.log == b"x" * 300000 + b"\n"
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "setTimeout(() => { throw new Error('lost'); }, 1);",
+        "Promise.reject(new Error('lost'));",
+    ],
+)
+def test_exception_nobody_handles_is_an_error_and_ends_the_process(ready, code):
+    source = f"exports.handler = () => {{ console.log('before'); {code} return new Promise(() => {{}}); }};"
+    agent = ready("javascript", source)
+    error = agent.invoke_error()
+    assert (error["kind"], error["message"], error["exiting"]) == ("function", "lost", True)
+    assert agent.wait_exit() == 1
+    assert agent.log == b"before\n"
+
+
+def test_exception_between_invocations_is_in_the_log_and_ends_the_process(ready):
+    code = "exports.handler = (event) => { setTimeout(() => { throw new Error('lost'); }, 1); return event; };"
+    agent = ready("javascript", code)
+    assert agent.invoke({"input": 1}) == 1
+    assert agent.wait_exit() == 1
+    assert b"Error: lost" in agent.log
+
+
+def test_rejection_the_function_handles_itself_is_left_to_it(ready):
+    code = """
+let seen = 0;
+process.on('unhandledRejection', () => { seen++; });
+exports.handler = async () => {
+    Promise.reject(new Error('lost'));
+    await new Promise((resolve) => setTimeout(resolve, 5));
+    return seen;
+};
+"""
+    agent = ready("javascript", code)
+    assert [agent.invoke(), agent.invoke()] == [1, 2]

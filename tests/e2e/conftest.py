@@ -1,0 +1,104 @@
+"""The end-to-end tests' view of a running stack. scripts/check starts one and says where it is in BERTH_… variables."""
+
+import os
+
+import pytest
+
+pytest.register_assert_rewrite("support")
+
+from support import Api, Database, Load, Stack, unique, wait_for  # noqa: E402
+
+VARIABLES = ("BERTH_URL", "BERTH_HTTP_PORT", "BERTH_CA", "BERTH_INSTANCE", "BERTH_STACK_DIR", "BERTH_STACK", "BERTH_DATABASE")
+
+
+def pytest_configure(config):
+    missing = [name for name in VARIABLES if not os.environ.get(name)]
+    if missing and not config.option.collectonly:
+        pytest.exit(f"{', '.join(missing)} not set: scripts/check --only e2e starts a stack and sets them", 4)
+
+
+@pytest.fixture(scope="session")
+def stack():
+    return Stack(os.environ)
+
+
+@pytest.fixture(scope="session")
+def api(stack):
+    """A client with a connection per request and without retries: what goes wrong once is seen."""
+    return Api(stack.url, stack.ca)
+
+
+@pytest.fixture(scope="session")
+def database():
+    return Database(os.environ["BERTH_DATABASE"])
+
+
+@pytest.fixture(scope="module", autouse=True)
+def ready(stack, api):
+    """Each scenario starts on a stack that is ready, whatever the one before has done to it."""
+    wait_for("the stack to be ready", lambda: api.get("/readyz").status_code == 200, 30)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def nothing_is_left(stack, api):
+    """At the end only spares and idle sandboxes that poolmgr knows are there: each a container and a directory."""
+    yield
+    wait_for("sandboxes, containers and directories to agree", lambda: stack.is_tidy(api), 30)
+
+
+def deployer(api, request):
+    """Deploys a function under a name of its own; whatever it became, it is deleted at the end."""
+
+    def deploy(code, language="python", **fields):
+        fields = {"name": unique(request.node.name), "language": language, "code": code} | fields
+        answer = api.post("/functions", json=fields)
+        assert answer.status_code == 201, answer.text
+        function_id = answer.json()["id"]
+        request.addfinalizer(lambda: api.delete_for_sure(f"/functions/{function_id}"))
+        return answer.json()
+
+    return deploy
+
+
+@pytest.fixture
+def deploy(api, request):
+    return deployer(api, request)
+
+
+@pytest.fixture(scope="module")
+def deploy_once(api, request):
+    """The same, for functions that a whole file uses."""
+    return deployer(api, request)
+
+
+@pytest.fixture
+def reload(stack, api):
+    """reload("section.key=value", …) changes settings while everything runs; they have their defaults again afterwards."""
+    changed = set()
+
+    def apply(*settings):
+        mark = stack.log_mark()
+        arguments = [part for setting in settings for part in ("--set", setting)]
+        stack.run("reload", *arguments)
+        # The pools are replaced one after the other, invoke first.
+        wait_for("the new workers to take over", lambda: "new control workers have taken over" in stack.log_since(mark), 20)
+        for name, _, value in (setting.partition("=") for setting in settings):
+            changed.add(name) if value else changed.discard(name)
+
+    yield apply
+    if changed:
+        apply(*[f"{name}=" for name in changed])
+
+
+@pytest.fixture
+def load(stack):
+    """Steady requests from threads, until the end of the test at the latest."""
+    loads = []
+
+    def start(*args, **kwargs):
+        loads.append(Load(*args, **kwargs))
+        return loads[-1]
+
+    yield start
+    for one in loads:
+        one.stop()

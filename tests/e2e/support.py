@@ -1,0 +1,418 @@
+"""What the end-to-end tests have in common: HTTP, SQL, processes, containers, and waiting for a condition."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import threading
+import time
+import uuid
+from pathlib import Path
+
+import requests
+
+POLL_S = 0.02
+REQUEST_TIMEOUT_S = 60
+
+
+def unique(text):
+    """A name for a function that nobody else has."""
+    return f"{re.sub('[^a-z0-9]+', '-', text.lower()).strip('-')[:40].strip('-')}-{uuid.uuid4().hex[:12]}"
+
+
+def wait_for(what, condition, timeout_s=10):
+    """Until condition() is true; returns what it gave. The poll is for other processes, which cannot wake us."""
+    deadline = time.monotonic() + timeout_s
+    while True:
+        result = condition()
+        if result:
+            return result
+        assert time.monotonic() < deadline, f"waited {timeout_s} s for {what}; in the end: {result!r}"
+        time.sleep(POLL_S)
+
+
+class Api:
+    def __init__(self, url, ca):
+        self.url = url
+        self.ca = ca
+
+    def request(self, method, path, **options):
+        options.setdefault("timeout", REQUEST_TIMEOUT_S)
+        with requests.Session() as session:  # requests' adapter does not retry
+            session.trust_env = False
+            session.verify = self.ca
+            return session.request(method, self.url + path, **options)
+
+    def get(self, path, **options):
+        return self.request("GET", path, **options)
+
+    def post(self, path, **options):
+        return self.request("POST", path, **options)
+
+    def put(self, path, **options):
+        return self.request("PUT", path, **options)
+
+    def delete(self, path, **options):
+        return self.request("DELETE", path, **options)
+
+    def execute(self, function, event=None, **options):
+        ref = function if isinstance(function, str) else function["name"]
+        if "data" not in options and "json" not in options:
+            options["json"] = {"input": event}
+        return self.post(f"/execute/{ref}", **options)
+
+    def output(self, function, event=None, **options):
+        """What the function returned; it must have succeeded."""
+        answer = self.execute(function, event, **options)
+        assert answer.status_code == 200, answer.text
+        return answer.json()["output"]
+
+    def raw(self, method, path, data, headers):
+        """A body just as it is, with just these headers."""
+        return self.request(method, path, data=data, headers=headers)
+
+    def delete_for_sure(self, path):
+        """For clean-up, also while the stack recovers from what a test did."""
+
+        def gone():
+            try:
+                return self.delete(path).status_code in (204, 404)
+            except requests.ConnectionError:
+                return False
+
+        wait_for(f"DELETE {path}", gone, 30)
+
+
+def check_problem(answer, status, code):
+    """An RFC 9457 problem with this status and code; returns its members."""
+    assert (answer.status_code, answer.headers["Content-Type"]) == (status, "application/problem+json"), answer.text
+    problem = answer.json()
+    assert problem["code"] == code, problem
+    assert problem["type"] == f"urn:berth:problem:{code}"
+    assert problem["status"] == status
+    assert problem["title"] and problem["detail"] and problem["instance"].startswith("/")
+    assert problem["request_id"] == answer.headers["X-Request-Id"]
+    if status in (429, 503):
+        assert int(answer.headers["Retry-After"]) >= 1
+    return problem
+
+
+class Database:
+    def __init__(self, conninfo):
+        self.conninfo = conninfo
+
+    def rows(self, query, **params):
+        """Rows as dictionaries. :'name' in the query stands for the parameter."""
+        command = ["psql", "-XAtqw", "-v", "ON_ERROR_STOP=1", self.conninfo]
+        for name, value in params.items():
+            command += ["-v", f"{name}={value}"]
+        wrapped = f"select coalesce(json_agg(to_json(r)), '[]') from ({query}) r"
+        done = subprocess.run(command, input=wrapped, text=True, capture_output=True, timeout=60)
+        assert done.returncode == 0, done.stderr
+        return json.loads(done.stdout)
+
+    def value(self, query, **params):
+        (row,) = self.rows(query, **params)
+        (value,) = row.values()
+        return value
+
+    def counts(self):
+        """How many rows the API has written."""
+        (row,) = self.rows(
+            "select (select count(*) from functions where status <> 'deleted') as functions,"
+            " (select count(*) from function_versions) as versions, (select count(*) from packages) as packages"
+        )
+        return row
+
+    def metric(self, invocation_id):
+        """The one record of an invocation, once it is stored."""
+        query = "select * from metrics where metric_id = :'id'"
+        rows = wait_for(f"the record of {invocation_id}", lambda: self.rows(query, id=invocation_id))
+        (row,) = rows
+        return row
+
+    def log(self, invocation_id):
+        """The log of an invocation that is recorded: {text, log_bytes, orphan_bytes}, or None."""
+        query = (
+            "select encode(log, 'hex') as log, log_bytes, orphan_bytes, function_id from invocation_logs"
+            " where metric_id = :'id'"
+        )
+        rows = self.rows(query, id=invocation_id)
+        assert len(rows) <= 1
+        for row in rows:
+            row["text"] = bytes.fromhex(row.pop("log")).decode(errors="replace")
+        return rows[0] if rows else None
+
+    def stored(self, function_id):
+        """metric_id → [rows] of a function."""
+        rows = self.rows(
+            "select metric_id, status, error_code from metrics where function_id = :'id'", id=function_id
+        )
+        by_id = {}
+        for row in rows:
+            by_id.setdefault(row["metric_id"], []).append(row)
+        return by_id
+
+
+class Answer:
+    """What came of one request of a load: a response or an exception, and when."""
+
+    def __init__(self, started, ended, response, error):
+        self.started, self.ended, self.error = started, ended, error
+        self.status = response.status_code if response is not None else None
+        self.headers = response.headers if response is not None else {}
+        self.text = response.text if response is not None else ""
+        self.invocation_id = self.headers.get("Berth-Invocation-Id")
+
+    @property
+    def output(self):
+        return json.loads(self.text)["output"]
+
+    @property
+    def code(self):
+        return json.loads(self.text)["code"] if self.status != 200 and self.text.startswith("{") else None
+
+    def __repr__(self):
+        return f"<{self.status} {self.error or self.text[:200]}>"
+
+
+class Load:
+    """Runs send() over and over from threads, and keeps every answer."""
+
+    def __init__(self, send, threads=4):
+        self.answers = []
+        self.send = send
+        self.stopping = threading.Event()
+        self.threads = [threading.Thread(target=self.run, daemon=True) for _ in range(threads)]
+        for thread in self.threads:
+            thread.start()
+
+    def run(self):
+        while not self.stopping.is_set():
+            started = time.monotonic()
+            response = error = None
+            try:
+                response = self.send()
+            except requests.RequestException as e:
+                error = e
+            self.answers.append(Answer(started, time.monotonic(), response, error))
+            if error is not None or response.status_code == 502:
+                self.stopping.wait(POLL_S)  # nobody listens just now: do not spin
+
+    def wait_for_more(self, count, timeout_s=30):
+        """Until so many more were answered with success."""
+        start = len(self.answers)
+        wait_for(
+            f"{count} more invocations to succeed",
+            lambda: sum(a.status == 200 for a in self.answers[start:]) >= count,
+            timeout_s,
+        )
+
+    def stop(self):
+        self.stopping.set()
+        for thread in self.threads:
+            thread.join(REQUEST_TIMEOUT_S)
+            assert not thread.is_alive()
+        return self.answers
+
+    def failed(self):
+        return [a for a in self.answers if a.status != 200]
+
+
+def in_background(call):
+    """Starts call() in a thread; the function returned waits for its result."""
+    result = []
+
+    def run():
+        started = time.monotonic()
+        response = error = None
+        try:
+            response = call()
+        except requests.RequestException as e:
+            error = e
+        result.append(Answer(started, time.monotonic(), response, error))
+
+    thread = threading.Thread(target=run, daemon=True)
+    thread.start()
+
+    def wait():
+        thread.join(REQUEST_TIMEOUT_S)
+        return result[0]
+
+    return wait
+
+
+class Process:
+    """A process found in /proc; start_time tells it from a later one with the same pid."""
+
+    def __init__(self, pid):
+        self.pid = pid
+        stat = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        self.state, self.parent, self.start_time = stat[0], int(stat[1]), stat[19]
+        self.title = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")[0].decode()
+        self.status = dict(
+            line.split(":\t", 1) for line in Path(f"/proc/{pid}/status").read_text().splitlines() if ":\t" in line
+        )
+
+    @property
+    def role(self):
+        """"invoke" of "berthd: invoke/3"."""
+        return self.title.partition(": ")[2].partition("/")[0]
+
+    @property
+    def uids(self):
+        return {int(uid) for uid in self.status["Uid"].split()}
+
+    @property
+    def groups(self):
+        return {int(gid) for gid in self.status["Groups"].split()} | {int(gid) for gid in self.status["Gid"].split()}
+
+    def kill(self, signal_number=signal.SIGKILL):
+        os.kill(self.pid, signal_number)
+
+    def is_alive(self):
+        try:
+            now = Process(self.pid)
+        except (FileNotFoundError, ProcessLookupError):
+            return False
+        return now.start_time == self.start_time and now.state != "Z"
+
+
+def processes():
+    found = []
+    for entry in Path("/proc").iterdir():
+        if not entry.name.isdigit():
+            continue
+        try:
+            found.append(Process(int(entry.name)))
+        except (FileNotFoundError, ProcessLookupError):
+            pass  # gone meanwhile
+    return found
+
+
+class Stack:
+    def __init__(self, environ):
+        self.url = environ["BERTH_URL"]
+        self.port = int(self.url.rpartition(":")[2])
+        self.http_port = int(environ["BERTH_HTTP_PORT"])
+        self.ca = environ["BERTH_CA"]
+        self.instance = environ["BERTH_INSTANCE"]
+        self.dir = Path(environ["BERTH_STACK_DIR"])
+        self.script = environ["BERTH_STACK"]
+
+    # Scripts and programs
+
+    def run(self, command, *args, check=True):
+        done = subprocess.run(
+            [self.script, command, "--dir", self.dir, *args], capture_output=True, text=True, timeout=150
+        )
+        assert not check or done.returncode == 0, done.stderr
+        return done
+
+    def option(self, name):
+        for line in (self.dir / "options").read_text().splitlines():
+            key, _, value = line.partition("=")
+            if key == name:
+                return value
+        raise KeyError(name)
+
+    def berthd(self, *args):
+        return subprocess.run(
+            [f"{self.option('prefix')}/sbin/berthd", *args], capture_output=True, text=True, timeout=60
+        )
+
+    def settings(self):
+        """Every setting of the running stack's configuration: section.key → value."""
+        settings, section = {}, None
+        for line in self.berthd("--config", str(self.dir / "berth.conf"), "--dump-config").stdout.splitlines():
+            if line.startswith("["):
+                section = line.strip("[]")
+            elif line and line[0] not in ";#":
+                key, _, value = line.partition("=")
+                settings[f"{section}.{key.strip()}"] = value.strip()
+        return settings
+
+    # Processes
+
+    def master(self):
+        """The berthd that runs, or None."""
+        try:
+            process = Process(int((self.dir / "run" / "berthd.pid").read_text()))
+        except (FileNotFoundError, ProcessLookupError, ValueError):
+            return None
+        return process if "berthd" in process.title else None
+
+    def children(self, role=None):
+        """The running children of the master."""
+        master = self.master()
+        if master is None:
+            return []
+        found = [p for p in processes() if p.parent == master.pid and p.state != "Z" and p.title.startswith("berthd: ")]
+        return [p for p in found if role in (None, p.role)]
+
+    def nginx_workers(self):
+        pid, _, _ = (self.dir / "pids" / "nginx").read_text().partition(" ")
+        return [p for p in processes() if p.parent == int(pid) and p.title.startswith("nginx: worker")]
+
+    # Logs
+
+    def log_mark(self, name="berthd"):
+        return (self.dir / "log" / f"{name}.log").stat().st_size
+
+    def log_since(self, mark, name="berthd"):
+        with open(self.dir / "log" / f"{name}.log", errors="replace") as log:
+            log.seek(mark)
+            return log.read()
+
+    # Containers and what belongs to them
+
+    def docker(self, *args, check=True):
+        done = subprocess.run(["docker", *args], capture_output=True, text=True, timeout=60)
+        assert not check or done.returncode == 0, done.stderr
+        return done.stdout
+
+    def containers(self):
+        """Container id → sandbox id, of this stack, in any state."""
+        listed = self.docker(
+            "ps", "-a", "--no-trunc", "--filter", f"label=berth.instance={self.instance}",
+            "--format", '{{.ID}} {{.Label "berth.sandbox"}}',
+        )
+        return dict(line.split(" ", 1) for line in listed.splitlines())
+
+    def sandbox_container(self, sandbox_id):
+        """The id of a sandbox's container, None when there is none."""
+        for container, sandbox in self.containers().items():
+            if sandbox == sandbox_id:
+                return container
+        return None
+
+    def inspect(self, container):
+        return json.loads(self.docker("inspect", container))[0]
+
+    def inspect_all(self):
+        """All containers of this stack, but for those that vanish meanwhile."""
+        containers = self.containers()
+        return json.loads(self.docker("inspect", *containers, check=False)) if containers else []
+
+    def sandbox_directories(self):
+        return {entry.name for entry in (self.dir / "state" / "sandboxes").iterdir()}
+
+    def is_tidy(self, api):
+        """Nothing is on its way, and poolmgr, Docker and the file system agree about which sandboxes there are."""
+        pool = api.get("/readyz").json().get("pool")
+        if not pool or any(pool["sandboxes"][state] for state in ("creating", "booting", "assigned", "leased", "dying")):
+            return False
+        sandboxes = sorted(self.containers().values())
+        return len(sandboxes) == sum(pool["sandboxes"].values()) and sorted(self.sandbox_directories()) == sandboxes
+
+
+# In a function: the id of the sandbox it runs in, as the host knows it.
+PYTHON_SANDBOX_ID = """
+def sandbox_id():
+    with open("/proc/self/mountinfo") as mounts:
+        for line in mounts:
+            fields = line.split()
+            if fields[4] == "/berth":
+                return fields[3].rpartition("/")[2]
+"""

@@ -1,0 +1,449 @@
+"""Functions are deployed, read, changed and deleted; what is not right is refused by its own code, and nothing is stored."""
+
+import json
+import uuid
+
+import pytest
+from support import check_problem, unique
+
+PYTHON = "def handler(event, context):\n    return event\n"
+JAVASCRIPT = "exports.handler = async (event) => event;\n"
+JSON = {"Content-Type": "application/json"}
+
+
+@pytest.fixture(scope="module")
+def function(deploy_once):
+    return deploy_once(PYTHON)
+
+
+@pytest.fixture
+def unchanged(database):
+    """Whatever the test sends, as many functions, versions and packages are stored afterwards as before."""
+    before = database.counts()
+    yield
+    assert database.counts() == before
+
+
+def valid(**fields):
+    """A body that would be accepted, changed by fields; None takes one away."""
+    body = {"name": unique("refused"), "language": "python", "code": PYTHON} | fields
+    return {name: value for name, value in body.items() if value is not None}
+
+
+# What is right
+
+
+def test_a_deployed_function_is_answered_with_all_its_settings(api, deploy):
+    name = unique("settings")
+    answer = api.post(
+        "/functions",
+        json={"name": name, "language": "python", "code": PYTHON, "timeout_ms": 1500, "environment": {"A": "b"}},
+    )
+    function = answer.json()
+    try:
+        assert answer.status_code == 201
+        assert answer.headers["Location"] == f"/functions/{function['id']}"
+        assert answer.headers["ETag"] == '"1"'
+        assert uuid.UUID(function["id"])
+        assert function.items() >= {
+            "name": name,
+            "version": 1,
+            "language": "python",
+            "runtime": "docker",
+            "handler": "main.handler",
+            "environment": {"A": "b"},
+            "timeout_ms": 1500,
+            "memory_limit_mb": 128,
+            "cpus": 1.0,
+            "tmp_mb": 64,
+            "network": "none",
+            "max_concurrency": 50,
+            "status": "active",
+        }.items()
+        assert function["created_at"] == function["updated_at"]
+        assert function["limits"]["request_bytes"] == 6291456
+        assert "code" not in function
+    finally:
+        api.delete_for_sure(f"/functions/{function['id']}")
+
+
+def test_a_deployment_is_in_the_database(database, function):
+    (stored,) = database.rows(
+        "select f.name, f.version, f.status, v.language, v.handler, v.timeout_ms, p.sha256, p.size > 0 as has_archive"
+        " from functions f join function_versions v using (function_id, version) join packages p on p.sha256 = v.package_sha256"
+        " where function_id = :'id'",
+        id=function["id"],
+    )
+    assert stored == {
+        "name": function["name"],
+        "version": 1,
+        "status": "active",
+        "language": "python",
+        "handler": "main.handler",
+        "timeout_ms": 3000,
+        "sha256": function["package_sha256"],
+        "has_archive": True,
+    }
+
+
+def test_a_function_is_found_by_its_id_and_by_its_name(api, function):
+    by_id = api.get(f"/functions/{function['id']}")
+    by_name = api.get(f"/functions/{function['name']}")
+    assert by_id.status_code == by_name.status_code == 200
+    assert by_id.json() == by_name.json()
+    assert by_id.json()["id"] == function["id"]
+    assert by_id.headers["ETag"] == '"1"'
+    assert api.output(function["id"], "by id") == "by id"
+
+
+def test_the_list_goes_on_where_its_cursor_says(api, deploy):
+    mine = {deploy(PYTHON)["id"] for _ in range(3)}
+    seen, path = [], "/functions?limit=2"
+    while path:
+        page = api.get(path).json()
+        assert len(page["items"]) <= 2
+        seen += [f["id"] for f in page["items"]]
+        assert (page["next"] is None) or len(page["items"]) == 2
+        path = page["next"] and f"/functions?limit=2&cursor={page['next']}"
+    assert len(seen) == len(set(seen))
+    assert mine <= set(seen)
+    assert set(seen) == {f["id"] for f in api.get("/functions?limit=200").json()["items"]}
+
+
+def test_put_makes_a_new_version_and_keeps_what_it_does_not_name(api, database, deploy):
+    function = deploy(PYTHON, environment={"A": "1"}, timeout_ms=2000)
+    answer = api.put(f"/functions/{function['id']}", json={"timeout_ms": 2500})
+    assert answer.status_code == 200
+    assert answer.headers["ETag"] == '"2"'
+    changed = answer.json()
+    assert (changed["version"], changed["timeout_ms"], changed["environment"]) == (2, 2500, {"A": "1"})
+    assert changed["package_sha256"] == function["package_sha256"]
+    assert changed["updated_at"] > changed["created_at"]
+    versions = database.rows(
+        "select version, timeout_ms from function_versions where function_id = :'id' order by version", id=function["id"]
+    )
+    assert versions == [{"version": 1, "timeout_ms": 2000}, {"version": 2, "timeout_ms": 2500}]
+
+
+def test_put_can_change_the_name_and_frees_the_old_one(api, deploy):
+    function = deploy(PYTHON)
+    new_name = unique("renamed")
+    assert api.output(function["name"], 1) == 1
+    assert api.put(f"/functions/{function['name']}", json={"name": new_name}).status_code == 200
+    assert api.output(new_name, 2) == 2
+    check_problem(api.get(f"/functions/{function['name']}"), 404, "not_found")
+    check_problem(api.execute(function["name"]), 404, "not_found")
+    other = deploy(PYTHON, name=function["name"])
+    assert other["id"] != function["id"]
+
+
+def test_put_can_change_the_language_with_its_code(api, deploy):
+    function = deploy(PYTHON)
+    changed = api.put(f"/functions/{function['id']}", json={"language": "javascript", "code": JAVASCRIPT})
+    assert changed.status_code == 200, changed.text
+    assert api.output(function, "now in JavaScript") == "now in JavaScript"
+
+
+def test_if_match_lets_only_the_current_version_be_changed(api, database, deploy):
+    function = deploy(PYTHON)
+    path = f"/functions/{function['id']}"
+    assert api.put(path, json={"timeout_ms": 1000}, headers={"If-Match": '"1"'}).status_code == 200
+    before = database.counts()
+    for tag in ('"1"', '"3"', "2", "garbage", 'W/"2"'):
+        check_problem(api.put(path, json={"timeout_ms": 900}, headers={"If-Match": tag}), 412, "version_mismatch")
+        check_problem(api.delete(path, headers={"If-Match": tag}), 412, "version_mismatch")
+    assert database.counts() == before
+    assert api.get(path).json()["timeout_ms"] == 1000
+    assert api.put(path, json={"timeout_ms": 800}, headers={"If-Match": "*"}).status_code == 200
+    assert api.delete(path, headers={"If-Match": '"3"'}).status_code == 204
+
+
+def test_delete_frees_the_name_and_takes_versions_and_package_along(api, database, deploy):
+    code = f"{PYTHON}\n# {uuid.uuid4()}\n"
+    before = database.counts()
+    first = deploy(code)
+    assert database.counts()["packages"] == before["packages"] + 1
+    answer = api.delete(f"/functions/{first['name']}")
+    assert (answer.status_code, answer.content) == (204, b"")
+    assert database.counts() == before
+    for method in ("GET", "PUT", "DELETE"):
+        for ref in (first["id"], first["name"]):
+            check_problem(api.request(method, f"/functions/{ref}", json={} if method == "PUT" else None), 404, "not_found")
+    second = deploy(code, name=first["name"])
+    assert second["id"] != first["id"]
+    assert second["version"] == 1
+    assert api.output(second, "again") == "again"
+
+
+def test_two_functions_can_have_the_same_code(api, database, deploy):
+    code = f"{PYTHON}\n# {uuid.uuid4()}\n"
+    first, second = deploy(code), deploy(code)
+    assert first["package_sha256"] == second["package_sha256"]
+    assert api.delete(f"/functions/{first['id']}").status_code == 204
+    assert database.value("select count(*) from packages where sha256 = :'sha'", sha=first["package_sha256"]) == 1
+    assert api.output(second, 3) == 3
+
+
+def test_a_handler_other_than_the_default_is_run(api, deploy):
+    assert api.output(deploy("def go(event, context):\n    return 'went'\n", handler="main.go")) == "went"
+    code = "exports.go = () => 'went';"
+    assert api.output(deploy(code, language="javascript", handler="main.go")) == "went"
+
+
+def test_code_that_fails_while_it_loads_is_stored_with_a_warning(api, deploy):
+    function = deploy("raise RuntimeError('no database')\ndef handler(event, context):\n    return 1\n")
+    (warning,) = function["warnings"]
+    assert warning["code"] == "init_error"
+    assert "no database" in warning["message"]
+    check_problem(api.execute(function), 502, "init_error")
+
+
+# What is wrong with a request
+
+
+@pytest.mark.parametrize("body", ["", "{", '{"name": "a",}', "{'name': 'a'}", '{"name": "a" "b"}', "nul", '"\ud800"', '{"a": 01}'])
+def test_broken_json_is_invalid_json(api, unchanged, body):
+    problem = check_problem(api.raw("POST", "/functions", body.encode("utf-8", "surrogatepass"), JSON), 400, "invalid_json")
+    assert problem["line"] >= 1
+    assert "column" in problem
+
+
+@pytest.mark.parametrize("body", ["[]", "3", '"text"', "null"])
+def test_json_that_is_no_object_is_an_invalid_request(api, unchanged, body):
+    check_problem(api.raw("POST", "/functions", body.encode(), JSON), 400, "invalid_request")
+
+
+def test_a_field_that_is_there_twice_is_refused(api, unchanged):
+    body = json.dumps(valid())[:-1] + ', "language": "javascript"}'
+    check_problem(api.raw("POST", "/functions", body.encode(), JSON), 400, "invalid_json")
+
+
+def errors_of(answer):
+    problem = check_problem(answer, 422, "invalid_function")
+    return {error["field"]: error for error in problem["errors"]}
+
+
+WRONG = {
+    "no name": ({"name": None}, "name", "required"),
+    "empty name": ({"name": ""}, "name", "out_of_range"),
+    "name with capitals": ({"name": "Hello"}, "name", "invalid_value"),
+    "name with a slash": ({"name": "a/b"}, "name", "invalid_value"),
+    "name like an id": ({"name": "01a20887-898b-78c5-b9bf-289e8eda74de"}, "name", "invalid_value"),
+    "name too long": ({"name": "a" * 64}, "name", "too_large"),
+    "name with NUL": ({"name": "a\0b"}, "name", "invalid_value"),
+    "name of wrong type": ({"name": 3}, "name", "wrong_type"),
+    "no language": ({"language": None}, "language", "required"),
+    "unknown language": ({"language": "cobol"}, "language", "invalid_value"),
+    "language of wrong type": ({"language": ["python"]}, "language", "wrong_type"),
+    "unknown runtime": ({"runtime": "chroot"}, "runtime", "invalid_value"),
+    "unknown network": ({"network": "host"}, "network", "invalid_value"),
+    "no code": ({"code": None}, "code", "required"),
+    "empty code": ({"code": ""}, "code", "out_of_range"),
+    "code of wrong type": ({"code": {"main.py": "x"}}, "code", "wrong_type"),
+    "code too large": ({"code": "#" * (4194304 + 1)}, "code", "too_large"),
+    "handler without a dot": ({"handler": "handler"}, "handler", "invalid_value"),
+    "handler that climbs": ({"handler": "../../etc/x.y"}, "handler", "invalid_value"),
+    "absolute handler": ({"handler": "/etc/x.y"}, "handler", "invalid_value"),
+    "timeout of wrong type": ({"timeout_ms": "3000"}, "timeout_ms", "wrong_type"),
+    "timeout with a fraction": ({"timeout_ms": 1000.5}, "timeout_ms", "wrong_type"),
+    "timeout zero": ({"timeout_ms": 0}, "timeout_ms", "out_of_range"),
+    "timeout negative": ({"timeout_ms": -1}, "timeout_ms", "out_of_range"),
+    "timeout of a day": ({"timeout_ms": 86400000}, "timeout_ms", "out_of_range"),
+    "timeout of 2^62": ({"timeout_ms": 2**62}, "timeout_ms", "out_of_range"),
+    "memory too small": ({"memory_limit_mb": 1}, "memory_limit_mb", "out_of_range"),
+    "memory of a petabyte": ({"memory_limit_mb": 10**9}, "memory_limit_mb", "out_of_range"),
+    "no cpus": ({"cpus": 0}, "cpus", "out_of_range"),
+    "negative cpus": ({"cpus": -1}, "cpus", "out_of_range"),
+    "a thousand cpus": ({"cpus": 1000}, "cpus", "out_of_range"),
+    "cpus of wrong type": ({"cpus": "1"}, "cpus", "wrong_type"),
+    "tmp too large": ({"tmp_mb": 100000}, "tmp_mb", "out_of_range"),
+    "concurrency zero": ({"max_concurrency": 0}, "max_concurrency", "out_of_range"),
+    "concurrency too large": ({"max_concurrency": 1000000}, "max_concurrency", "out_of_range"),
+    "environment of wrong type": ({"environment": ["A=b"]}, "environment", "wrong_type"),
+    "environment too large": ({"environment": {"A": "b" * 40000}}, "environment", "too_large"),
+    "variable of wrong type": ({"environment": {"A": 1}}, "environment.A", "wrong_type"),
+    "variable with a bad name": ({"environment": {"A-B": "1"}}, "environment.A-B", "invalid_value"),
+    "variable with NUL": ({"environment": {"A": "x\0y"}}, "environment.A", "invalid_value"),
+    "reserved variable": ({"environment": {"BERTH_FUNCTION_DIR": "/"}}, "environment.BERTH_FUNCTION_DIR", "reserved"),
+    "unknown field": ({"memory": 128}, "memory", "unknown_field"),
+    "field that only answers have": ({"version": 7}, "version", "unknown_field"),
+}
+
+
+@pytest.mark.parametrize("fields, field, code", WRONG.values(), ids=WRONG.keys())
+def test_a_wrong_field_is_named_and_nothing_is_stored(api, unchanged, fields, field, code):
+    errors = errors_of(api.post("/functions", json=valid(**fields)))
+    assert {name: error["code"] for name, error in errors.items()} == {field: code}
+    assert errors[field]["message"]
+
+
+def test_null_is_no_value(api, unchanged):
+    errors = errors_of(api.post("/functions", json={**valid(), "timeout_ms": None}))
+    assert errors["timeout_ms"]["code"] == "wrong_type"
+
+
+def test_all_wrong_fields_are_named_at_once(api, unchanged):
+    errors = errors_of(api.post("/functions", json=valid(language="cobol", timeout_ms=0, code=None, bogus=True)))
+    assert {name: error["code"] for name, error in errors.items()} == {
+        "language": "invalid_value",
+        "timeout_ms": "out_of_range",
+        "code": "required",
+        "bogus": "unknown_field",
+    }
+
+
+@pytest.mark.parametrize(
+    "language, code, line",
+    [
+        ("python", "import os\n\ndef handler(event context):\n    return 1\n", 3),
+        ("python", "def handler(event, context):\nreturn 1\n", 2),
+        ("javascript", "exports.handler = async (event) => {\n    return 1 1;\n};\n", 2),
+        ("javascript", "import os from 'node:os';\n\nexport const handler = (event) => event event;\n", 3),
+    ],
+    ids=["python", "python-indentation", "commonjs", "es-module"],
+)
+def test_code_that_does_not_compile_is_refused_with_its_line(api, unchanged, language, code, line):
+    errors = errors_of(api.post("/functions", json=valid(language=language, code=code)))
+    assert set(errors) == {"code"}
+    assert (errors["code"]["code"], errors["code"]["line"]) == ("does_not_compile", line)
+    assert f"Line {line}" in errors["code"]["message"]
+
+
+@pytest.mark.parametrize(
+    "language, fields",
+    [
+        ("python", {"code": "def other(event, context):\n    return 1\n"}),
+        ("python", {"code": "handler = 3\n"}),
+        ("python", {"code": PYTHON, "handler": "elsewhere.handler"}),
+        ("javascript", {"code": "exports.other = () => 1;\n"}),
+        ("javascript", {"code": "exports.handler = 3;\n"}),
+        ("javascript", {"code": "export const other = () => 1;\n"}),
+        ("javascript", {"code": JAVASCRIPT, "handler": "elsewhere.handler"}),
+    ],
+)
+def test_a_handler_that_is_not_in_the_code_is_refused(api, unchanged, language, fields):
+    errors = errors_of(api.post("/functions", json=valid(language=language, **fields)))
+    assert {name: error["code"] for name, error in errors.items()} == {"handler": "handler_not_found"}
+
+
+def test_a_put_that_is_refused_leaves_the_function_as_it_is(api, database, deploy):
+    function = deploy(PYTHON)
+    path = f"/functions/{function['id']}"
+    before = database.counts()
+    assert errors_of(api.put(path, json={"code": "def handler("}))["code"]["code"] == "does_not_compile"
+    assert errors_of(api.put(path, json={"timeout_ms": 1}))["timeout_ms"]["code"] == "out_of_range"
+    assert errors_of(api.put(path, json={"id": "x"}))["id"]["code"] == "unknown_field"
+    assert errors_of(api.put(path, json={"language": "javascript"}))["code"]["code"] == "required"
+    check_problem(api.raw("PUT", path, b"{", JSON), 400, "invalid_json")
+    assert database.counts() == before
+    assert api.get(path).json() == {name: value for name, value in function.items() if name != "warnings"}
+    assert api.output(function, "as before") == "as before"
+
+
+def test_a_name_that_is_taken_is_refused(api, unchanged, function):
+    check_problem(api.post("/functions", json=valid(name=function["name"])), 409, "name_taken")
+
+
+def test_a_put_cannot_take_a_name_that_is_taken(api, database, deploy, function):
+    other = deploy(PYTHON)
+    before = database.counts()
+    check_problem(api.put(f"/functions/{other['id']}", json={"name": function["name"]}), 409, "name_taken")
+    assert database.counts() == before
+
+
+@pytest.mark.parametrize("ref", [str(uuid.uuid4()), "no-such-function", "00000000-0000-0000-0000-000000000000"])
+def test_an_id_that_does_not_exist_is_not_found(api, unchanged, ref):
+    check_problem(api.get(f"/functions/{ref}"), 404, "not_found")
+    check_problem(api.put(f"/functions/{ref}", json={"timeout_ms": 1000}), 404, "not_found")
+    check_problem(api.delete(f"/functions/{ref}"), 404, "not_found")
+    answer = api.execute(ref)
+    check_problem(answer, 404, "not_found")
+    assert "Berth-Invocation-Id" not in answer.headers
+
+
+@pytest.mark.parametrize("path", ["/nowhere", "/functions/a/b", "/functions/a/", "/execute", "/execute/", "/execute/a/b"])
+def test_an_unknown_route_is_not_found(api, unchanged, path):
+    check_problem(api.get(path), 404, "not_found")
+
+
+@pytest.mark.parametrize(
+    "method, path, allow",
+    [
+        ("PATCH", "/functions", "GET, HEAD, POST"),
+        ("DELETE", "/functions", "GET, HEAD, POST"),
+        ("POST", "/functions/some", "GET, HEAD, PUT, DELETE"),
+        ("GET", "/execute/some", "POST"),
+        ("PUT", "/execute/some", "POST"),
+        ("POST", "/healthz", "GET, HEAD"),
+        ("DELETE", "/readyz", "GET, HEAD"),
+    ],
+)
+def test_a_method_that_is_not_allowed_says_which_are(api, unchanged, method, path, allow):
+    answer = api.request(method, path)
+    check_problem(answer, 405, "method_not_allowed")
+    assert answer.headers["Allow"] == allow
+
+
+@pytest.mark.parametrize("content_type", ["text/plain", "application/x-www-form-urlencoded", "application/jsonx"])
+def test_a_wrong_content_type_is_refused(api, unchanged, function, content_type):
+    headers = {"Content-Type": content_type}
+    check_problem(api.raw("POST", "/functions", json.dumps(valid()), headers), 415, "unsupported_media_type")
+    check_problem(api.raw("PUT", f"/functions/{function['id']}", "{}", headers), 415, "unsupported_media_type")
+    check_problem(api.raw("POST", f"/execute/{function['id']}", "{}", headers), 415, "unsupported_media_type")
+
+
+def test_a_content_type_with_parameters_is_json(api, function):
+    headers = {"Content-Type": "Application/JSON; charset=utf-8"}
+    answer = api.raw("POST", f"/execute/{function['id']}", '{"input": "ü"}'.encode(), headers)
+    assert answer.json() == {"output": "ü"}
+
+
+def test_a_body_over_the_limit_is_refused_by_nginx_with_the_limit(api, unchanged, function, stack):
+    limit = int(stack.settings()["limits.request_bytes"])
+    body = b'{"input": "' + b"x" * limit + b'"}'
+    problem = check_problem(api.raw("POST", f"/execute/{function['id']}", body, JSON), 413, "payload_too_large")
+    assert (problem["limit"], problem["actual"]) == (limit, len(body))
+    problem = check_problem(api.raw("POST", "/functions", b" " * (30 << 20), JSON), 413, "payload_too_large")
+    assert problem["limit"] >= limit
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["/functions?limit=0", "/functions?limit=201", "/functions?limit=x", "/functions?cursor=x", "/functions?offset=3"],
+)
+def test_wrong_query_parameters_of_the_list_are_refused(api, path):
+    check_problem(api.get(path), 400, "invalid_request")
+
+
+@pytest.mark.parametrize("query", ["version=0", "version=-1", "version=x", "version=4294967295", "version=1&version=2", "v=1"])
+def test_wrong_query_parameters_of_an_invocation_are_refused(api, function, query):
+    check_problem(api.post(f"/execute/{function['id']}?{query}", json={}), 400, "invalid_request")
+
+
+@pytest.mark.parametrize("body", [b"{", b'{"input": }', b'{"input": nan}', b'{"input": "\xff"}', b'{"input": 1} x', b"["])
+def test_an_invocation_with_broken_json_is_refused(api, function, body):
+    check_problem(api.raw("POST", f"/execute/{function['id']}", body, JSON), 400, "invalid_json")
+
+
+@pytest.mark.parametrize("body", [[], {"Input": 1}, {"input": 1, "more": 2}, {"parameters": []}, {"parameters": "x"}, 3])
+def test_an_invocation_with_other_members_is_refused(api, function, body):
+    answer = api.post(f"/execute/{function['id']}", json=body)
+    check_problem(answer, 400, "invalid_request")
+    assert "Berth-Invocation-Id" not in answer.headers
+
+
+def test_the_limits_that_are_documented_are_those_in_force(api, unchanged):
+    limits = api.get("/limits").json()["function"]
+    for field in ("timeout_ms", "memory_limit_mb", "tmp_mb", "max_concurrency", "cpus"):
+        for wrong in (limits[field]["min"] / 2 if field == "cpus" else limits[field]["min"] - 1, limits[field]["max"] + 1):
+            assert errors_of(api.post("/functions", json=valid(**{field: wrong})))[field]["code"] == "out_of_range"
+    assert limits["language"]["values"] == ["javascript", "python"]
+
+
+def test_no_process_died_of_bad_input(api, stack):
+    before = {p.pid for p in stack.children()}
+    mark = stack.log_mark()
+    for path, body in (("/functions", b"{"), ("/functions", b"\xff\xfe"), ("/execute/x", b"{"), ("/functions", b"[" * 100000)):
+        assert api.raw("POST", path, body, JSON).status_code in (400, 404, 422)
+    assert before <= {p.pid for p in stack.children()}
+    assert "was killed" not in stack.log_since(mark)

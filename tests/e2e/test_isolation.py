@@ -1,0 +1,295 @@
+"""A sandbox is closed on all sides: the hardening list item by item, and what a function can see and do in it."""
+
+import pytest
+from support import PYTHON_SANDBOX_ID
+
+MB = 1 << 20
+
+# Runs the code it is sent, so that each test can look from inside.
+PROBE = (
+    PYTHON_SANDBOX_ID
+    + """
+def handler(event, context):
+    scope = {"sandbox_id": sandbox_id}
+    exec(event, scope)
+    return scope["result"]
+"""
+)
+
+# "errno" when an attempt to do this fails, else what it gave
+ATTEMPT = """
+def attempt(do):
+    try:
+        return do()
+    except OSError as error:
+        import errno
+        return errno.errorcode[error.errno]
+"""
+
+
+@pytest.fixture(scope="module")
+def probe(deploy_once):
+    return deploy_once(PROBE, timeout_ms=10000, memory_limit_mb=160, tmp_mb=16, cpus=0.5)
+
+
+@pytest.fixture
+def look(api, probe):
+    """Runs code in the sandbox and returns its `result`."""
+    return lambda code: api.output(probe, ATTEMPT + code)
+
+
+@pytest.fixture(scope="module")
+def container(api, probe, stack):
+    """docker inspect of the function's live sandbox."""
+    sandbox = api.output(probe, "result = sandbox_id()")
+    return stack.inspect(stack.sandbox_container(sandbox))
+
+
+@pytest.fixture
+def host_config(container):
+    return container["HostConfig"]
+
+
+# What Docker was told
+
+
+def test_all_capabilities_are_dropped_and_none_can_be_gained(host_config, look):
+    assert host_config["CapDrop"] == ["ALL"]
+    assert not host_config["CapAdd"]
+    assert not host_config["Privileged"]
+    assert "no-new-privileges" in host_config["SecurityOpt"]
+    status = look("result = dict(l.split(':\\t') for l in open('/proc/self/status').read().splitlines() if ':\\t' in l)")
+    assert {name: int(status[name], 16) for name in ("CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb")} == {
+        "CapInh": 0, "CapPrm": 0, "CapEff": 0, "CapBnd": 0, "CapAmb": 0,
+    }  # fmt: skip
+    assert status["NoNewPrivs"] == "1"
+
+
+def test_the_system_calls_are_filtered_by_the_default_profile(host_config, look):
+    assert not any("seccomp" in option for option in host_config["SecurityOpt"])
+    status = look("result = [l for l in open('/proc/self/status') if l.startswith('Seccomp:')]")
+    assert status[0].split() == ["Seccomp:", "2"]
+
+
+def test_the_root_is_read_only_and_only_tmp_can_be_written(host_config, look):
+    assert host_config["ReadonlyRootfs"] is True
+    places = ["/x", "/etc/x", "/usr/x", "/var/x", "/root/x", "/berth/x", "/berth/function/x", "/opt/berth/x", "/run/x"]
+    code = f"result = {{p: attempt(lambda: open(p, 'w').write('x')) for p in {places}}}"
+    assert set(look(code).values()) <= {"EROFS", "EACCES", "ENOENT"}
+    assert look("result = attempt(lambda: open('/tmp/x', 'w').write('x'))") == 1
+    assert look("result = attempt(lambda: open('/berth/function/main.py', 'a').write('x'))") in ("EROFS", "EACCES")
+
+
+def test_the_mounts_are_its_directory_and_the_runtimes_read_only(container, stack):
+    mounts = {m["Destination"]: m for m in container["Mounts"]}
+    sandbox = container["Config"]["Labels"]["berth.sandbox"]
+    assert set(mounts) == {"/berth", "/opt/berth"}
+    assert not any(m["RW"] for m in mounts.values())
+    assert mounts["/berth"]["Source"] == f"{stack.dir}/state/sandboxes/{sandbox}"
+    assert all(m["Propagation"] == "rprivate" for m in mounts.values())
+
+
+def test_every_sandbox_has_a_user_id_of_its_own(stack, look, container):
+    users = [c["Config"]["User"] for c in stack.inspect_all()]
+    assert len(users) == len(set(users)) >= 2
+    uid, _, gid = container["Config"]["User"].partition(":")
+    assert uid == gid and int(uid) >= int(stack.settings()["sandbox.uid_base"])
+    assert look("import os\nresult = [os.getuid(), os.geteuid(), os.getgid(), os.getgroups()]")[:3] == [int(uid)] * 3
+
+
+def test_there_is_no_network(host_config, look):
+    assert host_config["NetworkMode"] == "none"
+    assert look("import os\nresult = os.listdir('/sys/class/net')") == ["lo"]
+    code = """
+import socket
+def reach(address):
+    with socket.socket() as s:
+        s.settimeout(2)
+        s.connect(address)
+        return "connected"
+result = [attempt(lambda: reach(a)) for a in [("192.0.2.1", 80), ("172.17.0.1", 22)]]
+"""
+    assert set(look(code)) == {"ENETUNREACH"}
+
+
+def test_the_hosts_loopback_is_not_the_sandboxs(look, stack):
+    code = f"""
+import socket
+s = socket.socket()
+result = attempt(lambda: s.connect(("127.0.0.1", {stack.port})))
+"""
+    assert look(code) == "ECONNREFUSED"
+
+
+def test_memory_is_limited_and_there_is_no_swap(host_config, look):
+    assert host_config["Memory"] == host_config["MemorySwap"] == 160 * MB
+    assert host_config["OomKillDisable"] in (False, None)
+
+
+def test_cpu_processes_and_files_are_limited(host_config, stack, look):
+    settings = stack.settings()
+    assert host_config["NanoCpus"] == 500_000_000
+    assert host_config["PidsLimit"] == int(settings["sandbox.pids_limit"])
+    limits = {u["Name"]: (u["Soft"], u["Hard"]) for u in host_config["Ulimits"]}
+    nofile = int(settings["sandbox.nofile"])
+    assert limits == {"nofile": (nofile, nofile), "core": (0, 0), "fsize": (16 * MB, 16 * MB)}
+    code = """
+import resource
+result = [resource.getrlimit(r) for r in (resource.RLIMIT_NOFILE, resource.RLIMIT_CORE, resource.RLIMIT_FSIZE)]
+"""
+    assert look(code) == [[nofile] * 2, [0, 0], [16 * MB] * 2]
+
+
+def test_a_fork_bomb_ends_at_the_limit_of_processes(look, stack):
+    code = """
+import os, signal
+children = []
+def bomb():
+    while True:
+        pid = os.fork()
+        if pid == 0:
+            signal.pause()
+        children.append(pid)
+result = [attempt(bomb), len(children)]
+for pid in children:
+    os.kill(pid, signal.SIGKILL)
+    os.waitpid(pid, 0)
+"""
+    error, count = look(code)
+    assert error == "EAGAIN"
+    assert count < int(stack.settings()["sandbox.pids_limit"])
+
+
+def test_tmp_is_limited_in_size_and_in_files(host_config, look, stack):
+    inodes = int(stack.settings()["sandbox.tmp_inodes"])
+    options = set(host_config["Tmpfs"]["/tmp"].split(","))
+    assert options >= {"size=16m", f"nr_inodes={inodes}", "nosuid", "nodev"}
+    code = """
+import os, shutil
+os.mkdir("/tmp/full")
+def fill():
+    for n in range(3):
+        with open(f"/tmp/full/{n}", "wb") as f:
+            f.write(b"x" * (8 << 20))
+    return "not full"
+result = attempt(fill)
+shutil.rmtree("/tmp/full")
+"""
+    assert look(code) == "ENOSPC"
+    code = f"""
+import os, shutil
+os.mkdir("/tmp/many")
+def fill():
+    for n in range({inodes} + 1):
+        os.close(os.open(f"/tmp/many/{{n}}", os.O_CREAT | os.O_WRONLY))
+    return "not full"
+result = attempt(fill)
+shutil.rmtree("/tmp/many")
+"""
+    assert look(code) == "ENOSPC"
+
+
+def test_docker_keeps_no_log_and_never_restarts(host_config):
+    assert host_config["LogConfig"]["Type"] == "none"
+    assert host_config["RestartPolicy"]["Name"] in ("no", "")
+
+
+def test_ipc_is_private_with_a_small_shared_memory(host_config, look):
+    assert host_config["IpcMode"] == "private"
+    assert host_config["CgroupnsMode"] == "private"
+    assert host_config["PidMode"] == host_config["UTSMode"] == ""
+    assert host_config["ShmSize"] <= 8 * MB
+    assert look("import os\ns = os.statvfs('/dev/shm')\nresult = s.f_blocks * s.f_frsize") <= 8 * MB
+
+
+def test_an_init_process_reaps_what_functions_leave(host_config, look):
+    assert host_config["Init"] is True
+    assert "init" in look("result = open('/proc/1/cmdline').read()")
+
+
+def test_the_labels_name_instance_and_sandbox(container, stack):
+    labels = container["Config"]["Labels"]
+    assert labels["berth.instance"] == stack.instance
+    assert labels["berth.sandbox"] in stack.sandbox_directories()
+
+
+# What it looks like from inside
+
+
+def test_a_function_sees_its_own_processes_only(look):
+    code = """
+import os
+result = [open(f"/proc/{p}/cmdline").read() for p in os.listdir("/proc") if p.isdigit()]
+"""
+    assert all("init" in title or "agent.py" in title for title in look(code))
+
+
+def test_a_function_sees_its_own_files_only(api, look, deploy):
+    other = deploy("SECRET = 'of another function'\ndef handler(event, context):\n    return 1\n")
+    assert api.output(other) == 1
+    code = "import os\nresult = [os.listdir('/berth'), os.listdir('/berth/function'), sorted(os.listdir('/opt/berth'))]"
+    berth, function, runtimes = look(code)
+    assert berth == ["function"]  # neither socket can be connected to again
+    assert function == ["main.py"]
+    assert set(runtimes) >= {"launcher", "python"}
+    found = """
+import os
+result = []
+for top in ("/berth", "/tmp", "/var", "/home", "/opt", "/mnt", "/srv", "/run"):
+    for directory, _, files in os.walk(top):
+        for name in files:
+            try:
+                if b"of another " b"function" in open(os.path.join(directory, name), "rb").read():
+                    result.append(os.path.join(directory, name))
+            except OSError:
+                pass
+"""
+    assert look(found) == []
+
+
+def test_there_is_no_secret_of_the_platform_inside(look, stack):
+    code = """
+import os
+result = [dict(os.environ), os.listdir("/proc/self/fd"), [os.readlink(f"/proc/self/fd/{n}") for n in ("0", "1", "2", "3")]]
+"""
+    environment, descriptors, targets = look(code)
+    assert set(environment) <= {"PATH", "HOME", "LANG", "HOSTNAME", "LC_CTYPE", "PWD", "USER", "LOGNAME", "SHLVL", "TZ"}
+    assert set(descriptors) <= {"0", "1", "2", "3", "4"}
+    assert targets[0] == "/dev/null" or targets[0].startswith("socket:")
+    assert not look("import os\nresult = os.path.exists('/var/run/docker.sock')")
+
+
+def test_what_one_function_leaves_in_tmp_no_other_finds(api, look, deploy):
+    look("result = open('/tmp/left', 'w').write('x')")
+    other = deploy(PROBE, timeout_ms=10000, memory_limit_mb=160, tmp_mb=16, cpus=0.5)
+    assert api.output(other, "import os\nresult = os.listdir('/tmp')") == []
+
+
+def test_no_sandbox_serves_two_functions_or_two_versions(api, deploy, load):
+    code = PYTHON_SANDBOX_ID + (
+        "def handler(event, context):\n    return [context.function_name, context.function_version, sandbox_id()]\n"
+    )
+    functions = [deploy(code) for _ in range(3)]
+    loads = [load(lambda f=f: api.execute(f), threads=2) for f in functions]
+    for round_ in range(3):
+        for one in loads:
+            one.wait_for_more(10)
+        for f in functions:
+            assert api.put(f"/functions/{f['id']}", json={"environment": {"ROUND": str(round_)}}).status_code == 200
+    owners = {}
+    for one in loads:
+        one.wait_for_more(5)
+        one.stop()
+        assert one.failed() == []
+        for answer in one.answers:
+            name, version, sandbox = answer.output
+            owners.setdefault(sandbox, set()).add((name, version))
+    assert {sandbox: o for sandbox, o in owners.items() if len(o) > 1} == {}
+    assert len(owners) >= 12
+
+
+def test_a_spare_is_hardened_like_the_others(stack):
+    found = [container["HostConfig"] for container in stack.inspect_all()]
+    assert found
+    for config in found:
+        assert config["NetworkMode"] == "none" and config["ReadonlyRootfs"] and config["CapDrop"] == ["ALL"]

@@ -1,0 +1,26 @@
+/* Datagrams between workers and poolmgr, from both sides. What decodes has one encoding only: the one it came from. */
+#include <assert.h>
+#include <string.h>
+
+#include "fuzz.h"
+#include "ipc/ipc.h"
+
+static void check(const uint8_t *data, size_t size, enum ipc_side sender)
+{
+	AUTO(buf_free) struct buf again = {0};
+	struct ipc_msg msg;
+	struct err err;
+
+	if (ipc_decode(data, size, sender, &msg, &err) < 0)
+		return;
+	assert(msg.fds[0] == -1 && msg.fds[1] == -1);
+	assert(ipc_encode(&msg, &again, &err) == 0);
+	assert(again.len == size && memcmp(again.data, data, size) == 0);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	check(data, size, IPC_WORKER);
+	check(data, size, IPC_POOLMGR);
+	return 0;
+}

@@ -1,0 +1,167 @@
+#include "tests/support/fake_poolmgr.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/fd.h"
+#include "tests/support/fake_agent.h"
+
+#define PATIENCE_US 10000000
+
+char fake_poolmgr_held[64];
+
+static void die(const char *what)
+{
+	fprintf(stderr, "fake poolmgr: %s\n", what);
+	_exit(1);
+}
+
+void fake_poolmgr_check(int condition, const char *what)
+{
+	if (!condition)
+		die(what);
+}
+
+static int listen_in(const char *run_dir)
+{
+	AUTO(fd_close) int dir = open(run_dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	struct err err = {0};
+
+	int fd = fd_listen_unix(dir, IPC_SOCKET_NAME, SOCK_SEQPACKET, 0600, 16, &err);
+	if (fd < 0)
+		die(err.msg);
+	return fd;
+}
+
+static void serve(int listen_fd, const char *run_dir, void (*const *scripts)(int fd), int count, int restart)
+{
+	for (int i = 0; i < count; i++) {
+		int fd = accept(listen_fd, NULL, NULL);
+		struct ipc_msg hello;
+		fake_poolmgr_check(fd >= 0, "accept");
+		if (restart)
+			close(listen_fd);
+		fake_poolmgr_expect(fd, IPC_HELLO, &hello);
+		snprintf(fake_poolmgr_held, sizeof(fake_poolmgr_held), "%.*s", (int)hello.hello.held_sandbox.len,
+			 hello.hello.held_sandbox.data);
+		scripts[i](fd);
+		close(fd);
+		if (restart) {
+			usleep(50000); /* connections are refused meanwhile */
+			listen_fd = listen_in(run_dir);
+		}
+	}
+}
+
+void fake_poolmgr_start(struct fake_poolmgr *poolmgr, const char *run_dir, void (*const *scripts)(int fd), int count,
+			int restart)
+{
+	int listen_fd = listen_in(run_dir);
+
+	poolmgr->pid = fork();
+	if (poolmgr->pid == 0) {
+		prctl(PR_SET_PDEATHSIG, 9);
+		serve(listen_fd, run_dir, scripts, count, restart);
+		_exit(0);
+	}
+	close(listen_fd);
+}
+
+int fake_poolmgr_wait(struct fake_poolmgr *poolmgr)
+{
+	int status;
+
+	if (waitpid(poolmgr->pid, &status, 0) < 0)
+		return -1;
+	poolmgr->pid = 0;
+	return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+}
+
+void fake_poolmgr_kill(struct fake_poolmgr *poolmgr)
+{
+	if (poolmgr->pid <= 0)
+		return;
+	kill(poolmgr->pid, 9);
+	fake_poolmgr_wait(poolmgr);
+}
+
+/* 1, or 0 at the end of the connection. */
+static int receive(int fd, struct ipc_msg *msg)
+{
+	static struct buf scratch;
+	struct err err = {0};
+
+	int rc = ipc_recv(fd, IPC_WORKER, clock_mono_us() + PATIENCE_US, &scratch, msg, &err);
+	if (rc < 0)
+		die(err.msg);
+	return rc;
+}
+
+void fake_poolmgr_expect(int fd, enum ipc_type type, struct ipc_msg *msg)
+{
+	fake_poolmgr_check(receive(fd, msg) == 1, "the worker closed");
+	fake_poolmgr_check(msg->type == type, ipc_name(msg->type));
+}
+
+void fake_poolmgr_expect_close(int fd)
+{
+	struct ipc_msg msg;
+
+	fake_poolmgr_check(receive(fd, &msg) == 0, "a message where the connection should end");
+}
+
+void fake_poolmgr_send(int fd, const struct ipc_msg *msg)
+{
+	struct err err = {0};
+
+	if (ipc_send(fd, msg, &err) < 0)
+		die(err.msg);
+}
+
+static uint64_t seq_of(const struct ipc_msg *question)
+{
+	return question->type == IPC_LEASE ? question->lease.seq : question->check.seq;
+}
+
+void fake_poolmgr_grant(int fd, const struct ipc_msg *question, const char *init, void (*agent)(int control, int log))
+{
+	struct fake_agent a;
+	struct ipc_msg grant = {.type = IPC_GRANT,
+				.grant = {.seq = seq_of(question),
+					  .lease_id = FAKE_LEASE_ID,
+					  .sandbox_id = STR(FAKE_SANDBOX),
+					  .start_kind = IPC_START_PREWARMED,
+					  .queued_us = 1500,
+					  .version = 4,
+					  .timeout_ms = 2000,
+					  .memory_limit_mb = 128,
+					  .runtime = STR("docker"),
+					  .init = STR(init)}};
+
+	uuid_parse(FAKE_FUNCTION, &grant.grant.function_id);
+	fake_agent_start(&a, agent);
+	grant.fds[0] = a.control_fd;
+	grant.fds[1] = a.log_fd;
+	fake_poolmgr_send(fd, &grant);
+	close(a.control_fd);
+	close(a.log_fd);
+}
+
+void fake_poolmgr_deny(int fd, const struct ipc_msg *question, const char *code, const char *reason, uint32_t retry_after_ms)
+{
+	struct ipc_msg deny = {.type = IPC_DENY,
+			       .deny = {.seq = seq_of(question),
+					.code = STR(code),
+					.reason = STR(reason),
+					.detail = STR("said by a test"),
+					.retry_after_ms = retry_after_ms}};
+
+	fake_poolmgr_send(fd, &deny);
+}

@@ -1,0 +1,10 @@
+unit_tests += \
+	%D%/test_buf \
+	%D%/test_clock \
+	%D%/test_err \
+	%D%/test_fd \
+	%D%/test_fields \
+	%D%/test_log \
+	%D%/test_mem \
+	%D%/test_uuid
+EXTRA_DIST += tests/unit/unit.h

@@ -1,0 +1,3 @@
+unit_tests += \
+	%D%/test_conf \
+	%D%/test_language

@@ -1,0 +1,132 @@
+#include "conf/language.h"
+
+#include <sys/stat.h>
+
+#include "base/mem.h"
+#include "tests/unit/unit.h"
+
+#define PYTHON                                                                                                                 \
+	"{\"language\":\"python\",\"image\":\"berth-python\",\"command\":[\"python3\",\"agent.py\"],\"source_file\":\"main."   \
+	"py\","                                                                                                                \
+	"\"default_handler\":\"main.handler\",\"min_memory_mb\":64}"
+#define RUBY                                                                                                                   \
+	"{\"language\":\"ruby\",\"image\":\"berth-ruby\",\"command\":[\"ruby\"],\"source_file\":\"main.rb\","                  \
+	"\"default_handler\":\"main.handler\",\"min_memory_mb\":96}"
+
+/* A runtimes directory with these languages (NULL: none), read with these images. */
+static int load(const char *python, const char *ruby, const char *images, struct language **list, struct err *err)
+{
+	AUTO(unit_remove_dir) char *dir = unit_make_dir();
+	const char *const texts[] = {ruby, python}, *const names[] = {"ruby", "python"};
+	AUTO(mem_free) char *text = mem_printf("[sandbox]\nruntimes_dir = %s\nimages = %s\n", dir, images);
+	AUTO(mem_free) char *conf_path = mem_printf("%s/berth.conf", dir);
+	AUTO(conf_free) struct conf *conf = NULL;
+
+	for (size_t i = 0; i < ARRAY_SIZE(texts); i++) {
+		AUTO(mem_free) char *sub = mem_printf("%s/%s", dir, names[i]);
+		AUTO(mem_free) char *file = mem_printf("%s/runtime.json", sub);
+		if (texts[i] == NULL)
+			continue;
+		assert_int_equal(mkdir(sub, 0700), 0);
+		unit_write_file(file, texts[i]);
+	}
+	unit_write_file(conf_path, text);
+	if (conf_load_file(conf_path, &conf, err) < 0)
+		return -1;
+	return language_load_all(conf, list, err);
+}
+
+static void every_folder_is_a_language_sorted_by_name(void **state)
+{
+	AUTO(language_free) struct language *list = NULL;
+	struct err err;
+
+	(void)state;
+	assert_ok(load(PYTHON, RUBY, "", &list, &err));
+	assert_string_equal(list->name, "python");
+	assert_string_equal(list->image, "berth-python");
+	assert_string_equal(list->source_file, "main.py");
+	assert_string_equal(list->default_handler, "main.handler");
+	assert_int_equal(list->min_memory_mb, 64);
+	assert_int_equal(json_array_size(list->command), 2);
+	assert_string_equal(list->next->name, "ruby");
+	assert_null(list->next->next);
+}
+
+static void a_language_is_found_by_its_whole_name(void **state)
+{
+	AUTO(language_free) struct language *list = NULL;
+	struct err err;
+
+	(void)state;
+	assert_ok(load(PYTHON, RUBY, "", &list, &err));
+	assert_string_equal(language_find(list, "ruby")->name, "ruby");
+	assert_null(language_find(list, "rub"));
+	assert_null(language_find(list, ""));
+	assert_null(language_find(NULL, "ruby"));
+}
+
+static void an_operator_can_name_other_images(void **state)
+{
+	AUTO(language_free) struct language *list = NULL;
+	struct err err;
+
+	(void)state;
+	assert_ok(load(PYTHON, RUBY, "ruby=reg.example:5000/ruby:3,  python=mine", &list, &err));
+	assert_string_equal(language_find(list, "python")->image, "mine");
+	assert_string_equal(language_find(list, "ruby")->image, "reg.example:5000/ruby:3");
+}
+
+static void wrong_images_are_refused(void **state)
+{
+	struct language *list = NULL;
+	struct err err;
+
+	(void)state;
+	assert_fails(load(PYTHON, NULL, "perl=x", &list, &err), "there is no language 'perl'");
+	assert_fails(load(PYTHON, NULL, "python", &list, &err), "'python' is not language=image");
+	assert_fails(load(PYTHON, NULL, "python=", &list, &err), "is not language=image");
+	assert_null(list);
+}
+
+static void a_broken_description_is_refused_and_named(void **state)
+{
+	static const char *const bad[] = {
+		"",
+		"[]",
+		"{\"language\":\"python\"}",
+		"{\"language\":\"python\",\"language\":\"python\"}",
+		"{\"language\":\"python\",\"image\":\"i\",\"command\":\"python3\",\"source_file\":\"main.py\","
+		"\"default_handler\":\"main.handler\",\"min_memory_mb\":64}",
+	};
+	struct language *list = NULL;
+	struct err err;
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(bad); i++)
+		assert_fails(load(bad[i], RUBY, "", &list, &err), "/python/runtime.json");
+	assert_null(list);
+}
+
+static void no_language_at_all_is_an_error(void **state)
+{
+	struct language *list = NULL;
+	struct err err;
+
+	(void)state;
+	assert_fails(load(NULL, NULL, "", &list, &err), "/*/runtime.json");
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(every_folder_is_a_language_sorted_by_name),
+		cmocka_unit_test(a_language_is_found_by_its_whole_name),
+		cmocka_unit_test(an_operator_can_name_other_images),
+		cmocka_unit_test(wrong_images_are_refused),
+		cmocka_unit_test(a_broken_description_is_refused_and_named),
+		cmocka_unit_test(no_language_at_all_is_an_error),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,6 @@
+unit_tests += %D%/test_db %D%/test_db_functions
+%C%_test_db_SOURCES = %D%/test_db.c $(pg_scratch)
+%C%_test_db_functions_SOURCES = %D%/test_db_functions.c $(pg_scratch)
+
+# A PostgreSQL for the length of a test.
+pg_scratch = tests/support/pg_scratch.c tests/support/pg_scratch.h

@@ -1,0 +1,473 @@
+#include "db/db_functions.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <setjmp.h>
+#include <sodium.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "base/mem.h"
+#include "tests/support/pg_scratch.h"
+
+static struct pg_scratch *pg;
+
+struct fixture {
+	struct conf *conf;
+	struct db *db;
+	struct err err;
+};
+
+static int start_postgres(void **state)
+{
+	(void)state;
+	pg = pg_scratch_new();
+	return 0;
+}
+
+static int stop_postgres(void **state)
+{
+	(void)state;
+	pg_scratch_free(&pg);
+	return 0;
+}
+
+static int set_up(void **state)
+{
+	struct fixture *f = mem_alloc(sizeof(*f));
+
+	pg_scratch_reset(pg);
+	f->conf = pg_scratch_conf(pg);
+	f->db = db_new(f->conf, "test");
+	*state = f;
+	return 0;
+}
+
+static int tear_down(void **state)
+{
+	struct fixture *f = *state;
+
+	db_free(&f->db);
+	conf_free(&f->conf);
+	mem_free(&f);
+	return 0;
+}
+
+static char *sha256_of(const char *archive)
+{
+	unsigned char hash[crypto_hash_sha256_BYTES];
+	char *hex = mem_alloc(2 * sizeof(hash) + 1);
+
+	crypto_hash_sha256(hash, (const unsigned char *)archive, strlen(archive));
+	return sodium_bin2hex(hex, 2 * sizeof(hash) + 1, hash, sizeof(hash));
+}
+
+static struct spec *make_spec(const char *name, const char *archive)
+{
+	struct spec *s = mem_alloc(sizeof(*s));
+	struct uuid id = uuid_new();
+
+	s->function_id = mem_alloc(UUID_TEXT_SIZE);
+	uuid_format(&id, s->function_id);
+	s->name = mem_strdup(name);
+	s->version = 1;
+	s->language = mem_strdup("python");
+	s->runtime = mem_strdup("docker");
+	s->handler = mem_strdup("main.handler");
+	s->environment = json_pack("{s:s}", "GREETING", "h\xc3\xa9llo");
+	s->timeout_ms = 3000;
+	s->memory_limit_mb = 128;
+	s->cpu_millis = 1000;
+	s->tmp_mb = 64;
+	s->network = mem_strdup("none");
+	s->max_concurrency = 50;
+	s->package_sha256 = sha256_of(archive);
+	return s;
+}
+
+/* Stores a function; its id is what is returned. */
+static struct uuid create(struct fixture *f, const char *name, const char *archive)
+{
+	AUTO(spec_free) struct spec *spec = make_spec(name, archive);
+	AUTO(db_function_free) struct db_function *stored = NULL;
+	struct uuid id;
+
+	assert_int_equal(db_function_create(f->db, spec, archive, strlen(archive), &stored, &f->err), 0);
+	assert_true(uuid_parse(stored->spec->function_id, &id));
+	return id;
+}
+
+static struct spec *current_spec(struct fixture *f, const char *ref)
+{
+	struct spec *spec = NULL;
+
+	assert_int_equal(db_function_spec(f->db, ref, 0, &spec, &f->err), 0);
+	return spec;
+}
+
+static long packages(void)
+{
+	return pg_scratch_number(pg, "select count(*) from packages");
+}
+
+static void a_function_comes_back_as_it_was_stored(void **state)
+{
+	struct fixture *f = *state;
+	AUTO(spec_free) struct spec *spec = make_spec("hello", "code");
+	AUTO(db_function_free) struct db_function *stored = NULL, *by_id = NULL, *by_name = NULL;
+
+	assert_int_equal(db_function_create(f->db, spec, "code", 4, &stored, &f->err), 0);
+	assert_string_equal(stored->status, "active");
+	assert_int_equal(strlen(stored->created_at), strlen("2026-01-31T12:00:00.000Z"));
+	assert_int_equal(stored->created_at[strlen(stored->created_at) - 1], 'Z');
+	assert_int_equal(db_function_get(f->db, "hello", &by_name, &f->err), 0);
+	assert_int_equal(db_function_get(f->db, spec->function_id, &by_id, &f->err), 0);
+
+	json_t *wanted = spec_to_json(spec), *one = spec_to_json(by_id->spec), *other = spec_to_json(by_name->spec);
+	assert_true(json_equal(wanted, one));
+	assert_true(json_equal(wanted, other));
+	json_decref(wanted);
+	json_decref(one);
+	json_decref(other);
+}
+
+static void function_spec_has_the_members_of_a_spec_and_no_others(void **state)
+{
+	struct fixture *f = *state;
+	long members = 0;
+
+#define SPEC_STR(name)  members++;
+#define SPEC_INT(name)  members++;
+#define SPEC_JSON(name) members++;
+#include "ipc/spec.def"
+#undef SPEC_STR
+#undef SPEC_INT
+#undef SPEC_JSON
+	create(f, "hello", "code");
+	assert_int_equal(pg_scratch_number(pg, "select count(*) from json_object_keys(function_spec('hello', 0))"), members);
+	assert_int_equal(pg_scratch_number(pg, "select count(*) from functions where function_spec('none', 0) is null"), 1);
+}
+
+static void a_name_can_be_taken_once(void **state)
+{
+	struct fixture *f = *state;
+	AUTO(spec_free) struct spec *again = make_spec("hello", "other code");
+	AUTO(db_function_free) struct db_function *stored = NULL;
+
+	create(f, "hello", "code");
+	assert_int_equal(db_function_create(f->db, again, "other code", 10, &stored, &f->err), -1);
+	assert_int_equal(f->err.code, EEXIST);
+	assert_string_equal(f->err.msg, "there is a function named 'hello' already");
+	assert_null(stored);
+	assert_int_equal(packages(), 1);
+}
+
+static void an_update_makes_a_new_version_and_keeps_the_old_one(void **state)
+{
+	struct fixture *f = *state;
+	AUTO(db_function_free) struct db_function *stored = NULL;
+	AUTO(spec_free) struct spec *old = NULL;
+
+	create(f, "hello", "code");
+	AUTO(spec_free) struct spec *spec = current_spec(f, "hello");
+	spec->version = 2;
+	spec->timeout_ms = 9000;
+	mem_free(&spec->name);
+	spec->name = mem_strdup("renamed");
+	assert_int_equal(db_function_update(f->db, spec, NULL, 0, &stored, &f->err), 0);
+	assert_int_equal(stored->spec->version, 2);
+	assert_string_equal(stored->spec->name, "renamed");
+	assert_int_equal(db_function_spec(f->db, "renamed", 1, &old, &f->err), 0);
+	assert_int_equal(old->timeout_ms, 3000);
+	assert_int_equal(db_function_spec(f->db, "renamed", 3, &old, &f->err), -1);
+	assert_int_equal(f->err.code, ENOENT);
+	assert_int_equal(db_function_spec(f->db, "hello", 0, &old, &f->err), -1);
+	assert_int_equal(f->err.code, ENOENT);
+}
+
+static void an_update_of_another_version_than_the_current_one_is_stale(void **state)
+{
+	struct fixture *f = *state;
+	AUTO(db_function_free) struct db_function *stored = NULL;
+
+	create(f, "hello", "code");
+	AUTO(spec_free) struct spec *spec = current_spec(f, "hello");
+	spec->version = 3;
+	assert_int_equal(db_function_update(f->db, spec, NULL, 0, &stored, &f->err), -1);
+	assert_int_equal(f->err.code, ESTALE);
+	spec->version = 2;
+	assert_int_equal(db_function_update(f->db, spec, NULL, 0, &stored, &f->err), 0);
+	db_function_free(&stored);
+	assert_int_equal(db_function_update(f->db, spec, NULL, 0, &stored, &f->err), -1);
+	assert_int_equal(f->err.code, ESTALE);
+}
+
+static void an_update_cannot_take_the_name_of_another_function(void **state)
+{
+	struct fixture *f = *state;
+	AUTO(db_function_free) struct db_function *stored = NULL;
+
+	create(f, "hello", "code");
+	create(f, "other", "code");
+	AUTO(spec_free) struct spec *spec = current_spec(f, "other");
+	spec->version = 2;
+	mem_free(&spec->name);
+	spec->name = mem_strdup("hello");
+	assert_int_equal(db_function_update(f->db, spec, NULL, 0, &stored, &f->err), -1);
+	assert_int_equal(f->err.code, EEXIST);
+}
+
+static void an_update_needs_a_package_that_is_there(void **state)
+{
+	struct fixture *f = *state;
+	AUTO(db_function_free) struct db_function *stored = NULL;
+
+	create(f, "hello", "code");
+	AUTO(spec_free) struct spec *spec = current_spec(f, "hello");
+	spec->version = 2;
+	mem_free(&spec->package_sha256);
+	spec->package_sha256 = sha256_of("nowhere");
+	assert_int_equal(db_function_update(f->db, spec, NULL, 0, &stored, &f->err), -1);
+	assert_int_equal(f->err.code, ENOENT);
+	assert_int_equal(db_function_update(f->db, spec, "not that", 8, &stored, &f->err), -1);
+	assert_int_equal(f->err.code, EINVAL);
+	assert_int_equal(db_function_update(f->db, spec, "nowhere", 7, &stored, &f->err), 0);
+	assert_int_equal(packages(), 2);
+}
+
+static void nonsense_is_refused_by_the_database(void **state)
+{
+	struct fixture *f = *state;
+	AUTO(db_function_free) struct db_function *stored = NULL;
+	AUTO(spec_free) struct spec *spec = make_spec("0192d3a0-0000-7000-8000-000000000000", "code");
+
+	assert_int_equal(db_function_create(f->db, spec, "code", 4, &stored, &f->err), -1);
+	assert_int_equal(f->err.code, EINVAL);
+	mem_free(&spec->name);
+	spec->name = mem_strdup("hello");
+	spec->timeout_ms = 0;
+	assert_int_equal(db_function_create(f->db, spec, "code", 4, &stored, &f->err), -1);
+	assert_int_equal(f->err.code, EINVAL);
+	assert_int_equal(pg_scratch_number(pg, "select count(*) from functions"), 0);
+	assert_int_equal(packages(), 0);
+}
+
+static void functions_are_listed_page_by_page(void **state)
+{
+	struct fixture *f = *state;
+	struct uuid ids[5], gone;
+	AUTO(db_function_free) struct db_function *page = NULL;
+
+	for (int i = 0; i < 5; i++) {
+		char name[] = {'f', (char)('0' + i), '\0'};
+		ids[i] = create(f, name, "code");
+		usleep(2000); /* ids sort by the millisecond */
+	}
+	assert_int_equal(db_function_delete(f->db, "f1", -1, &gone, &f->err), 0);
+	assert_int_equal(db_function_list(f->db, 2, NULL, &page, &f->err), 0);
+	assert_string_equal(page->spec->name, "f0");
+	assert_string_equal(page->next->spec->name, "f2");
+	assert_null(page->next->next);
+	db_function_free(&page);
+	assert_int_equal(db_function_list(f->db, 10, &ids[2], &page, &f->err), 0);
+	assert_string_equal(page->spec->name, "f3");
+	assert_string_equal(page->next->spec->name, "f4");
+	db_function_free(&page);
+	assert_int_equal(db_function_list(f->db, 10, &ids[4], &page, &f->err), 0);
+	assert_null(page);
+}
+
+static void a_deleted_function_is_gone_and_its_name_free(void **state)
+{
+	struct fixture *f = *state;
+	AUTO(db_function_free) struct db_function *found = NULL;
+	struct uuid id = create(f, "hello", "code"), gone;
+	char text[UUID_TEXT_SIZE];
+
+	uuid_format(&id, text);
+	assert_int_equal(db_function_delete(f->db, "hello", 2, &gone, &f->err), -1);
+	assert_int_equal(f->err.code, ESTALE);
+	assert_int_equal(db_function_delete(f->db, "hello", 1, &gone, &f->err), 0);
+	assert_memory_equal(&gone, &id, sizeof(id));
+	assert_int_equal(db_function_get(f->db, text, &found, &f->err), -1);
+	assert_int_equal(f->err.code, ENOENT);
+	assert_int_equal(db_function_delete(f->db, text, -1, &gone, &f->err), -1);
+	assert_int_equal(f->err.code, ENOENT);
+	assert_int_equal(packages(), 0);
+	create(f, "hello", "code");
+	AUTO(mem_free) char *name = pg_scratch_value(pg, "select name from functions where function_id = '%s'", text);
+	assert_string_equal(name, "hello");
+}
+
+static void a_package_stays_as_long_as_any_function_uses_it(void **state)
+{
+	struct fixture *f = *state;
+	struct uuid gone;
+	AUTO(mem_free) char *sha = sha256_of("shared");
+	AUTO(mem_free) void *archive = NULL;
+	size_t len = 0;
+
+	create(f, "one", "shared");
+	create(f, "two", "shared");
+	assert_int_equal(packages(), 1);
+	assert_int_equal(db_function_delete(f->db, "one", -1, &gone, &f->err), 0);
+	assert_int_equal(db_package_get(f->db, sha, &archive, &len, &f->err), 0);
+	assert_int_equal(len, 6);
+	assert_memory_equal(archive, "shared", 6);
+	assert_int_equal(db_function_delete(f->db, "two", -1, &gone, &f->err), 0);
+	mem_free(&archive);
+	assert_int_equal(db_package_get(f->db, sha, &archive, &len, &f->err), -1);
+	assert_int_equal(f->err.code, ENOENT);
+}
+
+/* A second client, which has to wait for what the test has not committed yet. */
+struct rival {
+	struct fixture *f;
+	pthread_t thread;
+	bool deletes; /* else creates */
+	int rc;
+};
+
+static void *run_rival(void *arg)
+{
+	struct rival *r = arg;
+	AUTO(spec_free) struct spec *spec = make_spec("rival", "shared");
+	AUTO(db_function_free) struct db_function *stored = NULL;
+	struct uuid gone;
+
+	if (r->deletes)
+		r->rc = db_function_delete(r->f->db, "victim", -1, &gone, &r->f->err);
+	else
+		r->rc = db_function_create(r->f->db, spec, "shared", 6, &stored, &r->f->err);
+	return NULL;
+}
+
+static void start_rival(struct rival *r)
+{
+	assert_int_equal(pthread_create(&r->thread, NULL, run_rival, r), 0);
+	while (pg_scratch_number(pg, "select count(*) from pg_stat_activity where wait_event_type = 'Lock'") == 0)
+		usleep(10000);
+}
+
+static void a_deletion_waits_for_a_deploy_of_its_package_and_leaves_it(void **state)
+{
+	struct fixture *f = *state;
+	struct rival rival = {.f = f, .deletes = true};
+	AUTO(mem_free) char *sha = sha256_of("shared");
+
+	create(f, "victim", "shared");
+	create(f, "bystander", "else");
+	pg_scratch_exec(pg, "begin");
+	pg_scratch_exec(pg, "insert into packages values ('%s', 'shared', 6) on conflict (sha256) do update set size = 6", sha);
+	pg_scratch_exec(
+		pg,
+		"insert into function_versions select function_id, 2, language, runtime, handler, environment, timeout_ms, "
+		"memory_limit_mb, cpu_millis, tmp_mb, network, max_concurrency, '%s' from function_versions "
+		"where function_id = function_id_of('bystander')",
+		sha);
+	start_rival(&rival);
+	pg_scratch_exec(pg, "commit");
+	pthread_join(rival.thread, NULL);
+	assert_int_equal(rival.rc, 0);
+	assert_int_equal(pg_scratch_number(pg, "select count(*) from packages where sha256 = '%s'", sha), 1);
+}
+
+static void a_deploy_waits_for_a_deletion_of_its_package_and_stores_it_again(void **state)
+{
+	struct fixture *f = *state;
+	struct rival rival = {.f = f};
+
+	create(f, "victim", "shared");
+	pg_scratch_exec(pg, "begin");
+	pg_scratch_exec(pg, "select delete_function_versions(function_id_of('victim'))");
+	pg_scratch_exec(pg, "update functions set status = 'deleted', version = null where name = 'victim'");
+	start_rival(&rival);
+	pg_scratch_exec(pg, "commit");
+	pthread_join(rival.thread, NULL);
+	assert_int_equal(rival.rc, 0);
+	assert_int_equal(packages(), 1);
+}
+
+static void a_deploy_keeps_a_package_it_found_until_its_version_is_there(void **state)
+{
+	struct fixture *f = *state;
+	struct rival rival = {.f = f};
+	AUTO(mem_free) char *sha = sha256_of("shared");
+
+	create(f, "owner", "shared");
+	pg_scratch_exec(pg, "create function pause() returns trigger language plpgsql as "
+			    "$$ begin perform pg_advisory_xact_lock(1); return new; end $$; "
+			    "create trigger pause before insert on function_versions for each row execute function pause(); "
+			    "select pg_advisory_lock(1)");
+	start_rival(&rival); /* it has the package and is about to store the version */
+	assert_int_equal(pg_scratch_number(pg,
+					   "select count(*) from (select from packages where sha256 = '%s' "
+					   "for update skip locked) as not_locked",
+					   sha),
+			 0);
+	pg_scratch_exec(pg, "select pg_advisory_unlock(1)");
+	pthread_join(rival.thread, NULL);
+	assert_int_equal(rival.rc, 0);
+}
+
+static void next_notice(PGconn *conn, const char *id, int version)
+{
+	AUTO(mem_free) char *wanted = mem_printf("{\"function_id\":\"%s\",\"version\":%d}", id, version);
+	PGresult *r = PQexec(conn, "select 1"); /* takes in what is there */
+
+	PQclear(r);
+	PGnotify *n = PQnotifies(conn);
+	assert_non_null(n);
+	assert_string_equal(n->relname, "berth_functions");
+	assert_string_equal(n->extra, wanted);
+	PQfreemem(n);
+}
+
+static void every_change_of_the_current_version_is_notified(void **state)
+{
+	struct fixture *f = *state;
+	AUTO(db_function_free) struct db_function *stored = NULL;
+	struct uuid gone;
+	PGconn *listener = PQconnectdb(f->conf->database_conninfo);
+
+	PQclear(PQexec(listener, "listen berth_functions"));
+	create(f, "hello", "code");
+	AUTO(spec_free) struct spec *spec = current_spec(f, "hello");
+	next_notice(listener, spec->function_id, 1);
+	spec->version = 2;
+	assert_int_equal(db_function_update(f->db, spec, NULL, 0, &stored, &f->err), 0);
+	next_notice(listener, spec->function_id, 2);
+	assert_int_equal(db_function_delete(f->db, "hello", -1, &gone, &f->err), 0);
+	next_notice(listener, spec->function_id, 0);
+	PQfinish(listener);
+}
+
+#define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(a_function_comes_back_as_it_was_stored),
+		TEST(function_spec_has_the_members_of_a_spec_and_no_others),
+		TEST(a_name_can_be_taken_once),
+		TEST(an_update_makes_a_new_version_and_keeps_the_old_one),
+		TEST(an_update_of_another_version_than_the_current_one_is_stale),
+		TEST(an_update_cannot_take_the_name_of_another_function),
+		TEST(an_update_needs_a_package_that_is_there),
+		TEST(nonsense_is_refused_by_the_database),
+		TEST(functions_are_listed_page_by_page),
+		TEST(a_deleted_function_is_gone_and_its_name_free),
+		TEST(a_package_stays_as_long_as_any_function_uses_it),
+		TEST(a_deletion_waits_for_a_deploy_of_its_package_and_leaves_it),
+		TEST(a_deploy_waits_for_a_deletion_of_its_package_and_stores_it_again),
+		TEST(a_deploy_keeps_a_package_it_found_until_its_version_is_there),
+		TEST(every_change_of_the_current_version_is_notified),
+	};
+
+	return cmocka_run_group_tests(tests, start_postgres, stop_postgres);
+}

@@ -1,0 +1,138 @@
+#include "ipc/record.h"
+
+#include <stdbool.h>
+
+#include "tests/unit/unit.h"
+
+#define VALUE_U32  0x21222324
+#define VALUE_U64  0x3132333435363738
+#define VALUE_STR  ((struct str){"some text", 9})
+#define VALUE_UUID ((struct uuid){{0x41, 0x42, 0x43}})
+
+static const struct record sample = {
+#define RECORD_FIELD(field, type) .field = VALUE_##type,
+#include "ipc/record.def"
+#undef RECORD_FIELD
+};
+
+static ptrdiff_t decode(const struct buf *b, struct record *record)
+{
+	struct err err;
+
+	return record_decode(b->data, b->len, record, &err);
+}
+
+static void a_record_comes_back_as_it_was(void **state)
+{
+	AUTO(buf_free) struct buf b = {0}, again = {0};
+	struct record back;
+
+	(void)state;
+	record_encode(&sample, &b);
+	assert_int_equal(decode(&b, &back), b.len);
+	assert_int_equal(back.status, VALUE_U32);
+	assert_int_equal(back.log.len, 9);
+	record_encode(&back, &again);
+	assert_int_equal(again.len, b.len);
+	assert_memory_equal(again.data, b.data, b.len);
+}
+
+static void a_torn_record_is_not_all_there_at_every_length(void **state)
+{
+	AUTO(buf_free) struct buf b = {0};
+	struct record record;
+	struct err err;
+
+	(void)state;
+	record_encode(&sample, &b);
+	for (size_t len = 0; len < b.len; len++)
+		assert_int_equal(record_decode(b.data, len, &record, &err), 0);
+}
+
+/* A flipped bit in the length makes a longer record that is not all there, or a shorter one with a wrong checksum. */
+static void every_flipped_bit_is_noticed(void **state)
+{
+	AUTO(buf_free) struct buf b = {0};
+	struct record record;
+
+	(void)state;
+	record_encode(&sample, &b);
+	for (size_t bit = 0; bit < b.len * 8; bit++) {
+		b.data[bit / 8] = (char)(b.data[bit / 8] ^ 1 << bit % 8);
+		bool in_length = bit / 8 >= 4 && bit / 8 < 8;
+		ptrdiff_t n = decode(&b, &record);
+		assert_true(n == -1 || (in_length && n == 0));
+		b.data[bit / 8] = (char)(b.data[bit / 8] ^ 1 << bit % 8);
+	}
+}
+
+static void records_are_read_one_after_the_other(void **state)
+{
+	AUTO(buf_free) struct buf b = {0};
+	struct record record;
+	int count = 0;
+
+	(void)state;
+	for (int i = 0; i < 5; i++)
+		record_encode(&sample, &b);
+	for (ptrdiff_t n; (n = decode(&b, &record)) > 0; count++)
+		buf_consume(&b, (size_t)n);
+	assert_int_equal(count, 5);
+	assert_int_equal(b.len, 0);
+}
+
+static void an_absurd_length_is_refused_at_once(void **state)
+{
+	AUTO(buf_free) struct buf b = {0};
+	struct record record;
+	struct err err;
+
+	(void)state;
+	record_encode(&sample, &b);
+	buf_put_u32(b.data + 4, RECORD_MAX_SIZE + 1);
+	assert_fails((int)record_decode(b.data, RECORD_HEADER_SIZE, &record, &err), "record of");
+}
+
+static void after_damage_the_next_record_is_found(void **state)
+{
+	AUTO(buf_free) struct buf b = {0};
+	struct record record;
+
+	(void)state;
+	for (size_t garbage = 1; garbage < 40; garbage++) {
+		buf_reset(&b);
+		for (size_t i = 0; i < garbage; i++)
+			buf_add_u8(&b, 'B'); /* like the first byte of a header */
+		record_encode(&sample, &b);
+		size_t skip = record_resync(b.data, b.len);
+		assert_int_equal(skip, garbage);
+		buf_consume(&b, skip);
+		assert_int_equal(decode(&b, &record), b.len);
+	}
+}
+
+static void resync_always_moves_on_and_never_beyond_the_end(void **state)
+{
+	AUTO(buf_free) struct buf b = {0};
+
+	(void)state;
+	record_encode(&sample, &b);
+	assert_int_equal(record_resync(b.data, b.len), b.len);
+	for (size_t len = 1; len < 8; len++)
+		assert_int_equal(record_resync(b.data, len), len);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_record_comes_back_as_it_was),
+		cmocka_unit_test(a_torn_record_is_not_all_there_at_every_length),
+		cmocka_unit_test(every_flipped_bit_is_noticed),
+		cmocka_unit_test(records_are_read_one_after_the_other),
+		cmocka_unit_test(an_absurd_length_is_refused_at_once),
+		cmocka_unit_test(after_damage_the_next_record_is_found),
+		cmocka_unit_test(resync_always_moves_on_and_never_beyond_the_end),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

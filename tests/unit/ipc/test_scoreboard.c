@@ -1,0 +1,104 @@
+#include "ipc/scoreboard.h"
+
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+
+#include "base/fd.h"
+#include "tests/unit/unit.h"
+
+static void new_slots_are_free(void **state)
+{
+	AUTO(scoreboard_close) struct scoreboard *board = NULL;
+	AUTO(fd_close) int fd = -1;
+	struct err err;
+
+	(void)state;
+	assert_ok(scoreboard_create(100, &board, &fd, &err));
+	assert_int_equal(scoreboard_count(board), 100);
+	for (int i = 0; i < 100; i++) {
+		assert_int_equal(scoreboard_slot(board, i)->state, SLOT_FREE);
+		assert_int_equal(scoreboard_slot(board, i)->pid, 0);
+	}
+	assert_true((fcntl(fd, F_GETFD) & FD_CLOEXEC) != 0);
+}
+
+static void slots_do_not_share_a_cache_line(void **state)
+{
+	AUTO(scoreboard_close) struct scoreboard *board = NULL;
+	AUTO(fd_close) int fd = -1;
+	struct err err;
+
+	(void)state;
+	assert_ok(scoreboard_create(2, &board, &fd, &err));
+	assert_true((char *)scoreboard_slot(board, 1) - (char *)scoreboard_slot(board, 0) >= 64);
+	assert_true((char *)scoreboard_slot(board, 0) - (char *)scoreboard_spool_bytes(board) >= 64);
+}
+
+static void what_a_child_writes_the_master_sees(void **state)
+{
+	AUTO(scoreboard_close) struct scoreboard *board = NULL;
+	AUTO(fd_close) int fd = -1;
+	struct err err;
+	int status;
+
+	(void)state;
+	assert_ok(scoreboard_create(3, &board, &fd, &err));
+	pid_t pid = fork();
+	if (pid == 0) {
+		struct scoreboard *mine;
+		if (scoreboard_attach(fd, &mine, &err) < 0 || scoreboard_count(mine) != 3)
+			_exit(1);
+		scoreboard_slot(mine, 2)->state = SLOT_BUSY;
+		scoreboard_slot(mine, 2)->requests = 42;
+		*scoreboard_spool_bytes(mine) = 1000;
+		_exit(0);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(status, 0);
+	assert_int_equal(scoreboard_slot(board, 2)->state, SLOT_BUSY);
+	assert_int_equal(scoreboard_slot(board, 2)->requests, 42);
+	assert_int_equal(scoreboard_slot(board, 1)->state, SLOT_FREE);
+	assert_int_equal(*scoreboard_spool_bytes(board), 1000);
+}
+
+static void a_child_cannot_cut_it_off_or_make_it_lie_about_its_size(void **state)
+{
+	AUTO(scoreboard_close) struct scoreboard *board = NULL;
+	AUTO(fd_close) int fd = -1;
+	struct err err;
+
+	(void)state;
+	assert_ok(scoreboard_create(3, &board, &fd, &err));
+	assert_int_equal(ftruncate(fd, 0), -1);
+	assert_int_equal(ftruncate(fd, 1 << 20), -1);
+	memset(scoreboard_slot(board, 0), 0xff, sizeof(struct slot));
+	*scoreboard_spool_bytes(board) = UINT64_MAX;
+	assert_int_equal(scoreboard_count(board), 3);
+}
+
+static void what_is_no_scoreboard_is_refused(void **state)
+{
+	AUTO(fd_close) int fd = memfd_create("empty", MFD_CLOEXEC);
+	struct scoreboard *board = NULL;
+	struct err err;
+
+	(void)state;
+	assert_fails(scoreboard_attach(fd, &board, &err), "scoreboard of 0 bytes");
+	assert_fails(scoreboard_attach(-1, &board, &err), "Bad file descriptor");
+	assert_null(board);
+	scoreboard_close(&board);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(new_slots_are_free),
+		cmocka_unit_test(slots_do_not_share_a_cache_line),
+		cmocka_unit_test(what_a_child_writes_the_master_sees),
+		cmocka_unit_test(a_child_cannot_cut_it_off_or_make_it_lie_about_its_size),
+		cmocka_unit_test(what_is_no_scoreboard_is_refused),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

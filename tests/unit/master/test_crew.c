@@ -1,0 +1,204 @@
+#include "master/crew.h"
+
+#include <fcntl.h>
+#include <signal.h>
+
+#include "base/clock.h"
+#include "base/fd.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "tests/unit/unit.h"
+
+/* A crew of processes that only wait for a signal. */
+struct fixture {
+	struct crew *crew;
+	int board_fd;
+};
+
+static struct fixture f;
+
+static int set_up(void **state)
+{
+	(void)state;
+	log_init("test", LOG_ERROR + 1); /* obituaries are not looked at */
+	f.crew = mem_alloc(sizeof(*f.crew));
+	return scoreboard_create(CREW_SLOTS, &f.crew->board, &f.board_fd, NULL);
+}
+
+static int tear_down(void **state)
+{
+	(void)state;
+	for (int role = 0; role < CHILD_ROLE_COUNT; role++)
+		crew_signal(f.crew, (enum child_role)role, SIGKILL);
+	scoreboard_close(&f.crew->board);
+	fd_close(&f.board_fd);
+	mem_free(&f.crew);
+	return 0;
+}
+
+static int start(enum child_role role, unsigned generation, enum slot_state state)
+{
+	int slot = crew_free_slot(f.crew);
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		pause();
+		_exit(0);
+	}
+	crew_add(f.crew, slot, role, generation, pid);
+	scoreboard_slot(f.crew->board, slot)->state = state;
+	return slot;
+}
+
+/* Waits for the next death. */
+static struct crew_death bury(void)
+{
+	struct crew_death death = {0};
+
+	for (int i = 0; i < 500; i++) {
+		if (crew_reap(f.crew, &death))
+			return death;
+		usleep(10000);
+	}
+	fail_msg("nobody died");
+	return death;
+}
+
+static void slots_are_given_from_the_lowest_and_cleared(void **state)
+{
+	(void)state;
+	assert_int_equal(start(CHILD_INVOKE, 0, SLOT_IDLE), 0);
+	assert_int_equal(start(CHILD_INVOKE, 0, SLOT_IDLE), 1);
+	scoreboard_slot(f.crew->board, 0)->requests = 9;
+	kill(f.crew->members[0].pid, SIGKILL);
+	bury();
+	assert_int_equal(scoreboard_slot(f.crew->board, 0)->state, SLOT_FREE);
+	assert_int_equal(crew_free_slot(f.crew), 0);
+	assert_int_equal(scoreboard_slot(f.crew->board, 0)->state, SLOT_STARTING);
+	assert_int_equal(scoreboard_slot(f.crew->board, 0)->requests, 0);
+}
+
+static void only_the_role_and_generation_asked_for_is_counted(void **state)
+{
+	(void)state;
+	start(CHILD_INVOKE, 1, SLOT_STARTING);
+	start(CHILD_INVOKE, 1, SLOT_IDLE);
+	start(CHILD_INVOKE, 1, SLOT_BUSY);
+	start(CHILD_INVOKE, 0, SLOT_IDLE);
+	start(CHILD_CONTROL, 1, SLOT_IDLE);
+	crew_stop(f.crew, start(CHILD_INVOKE, 1, SLOT_IDLE), INT64_MAX);
+	struct sizing_count count = crew_count(f.crew, CHILD_INVOKE, 1);
+	assert_int_equal(count.starting, 1);
+	assert_int_equal(count.idle, 1);
+	assert_int_equal(count.busy, 1);
+}
+
+static void a_state_nobody_knows_counts_as_busy(void **state)
+{
+	(void)state;
+	scoreboard_slot(f.crew->board, start(CHILD_INVOKE, 0, SLOT_IDLE))->state = 4711;
+	assert_int_equal(crew_count(f.crew, CHILD_INVOKE, 0).busy, 1);
+}
+
+static void a_death_says_who_it_was_and_whether_it_was_asked_for(void **state)
+{
+	(void)state;
+	int asked = start(CHILD_CONTROL, 0, SLOT_IDLE);
+	crew_stop(f.crew, asked, INT64_MAX);
+	struct crew_death death = bury();
+	assert_int_equal(death.role, CHILD_CONTROL);
+	assert_true(death.asked);
+	assert_false(death.success);
+	kill(f.crew->members[start(CHILD_POOLMGR, 0, SLOT_IDLE)].pid, SIGKILL);
+	death = bury();
+	assert_int_equal(death.role, CHILD_POOLMGR);
+	assert_false(death.asked);
+	assert_false(crew_has(f.crew, CHILD_POOLMGR));
+}
+
+static void a_process_that_is_not_in_the_table_is_collected_too(void **state)
+{
+	struct crew_death death;
+
+	(void)state;
+	if (fork() == 0)
+		_exit(0);
+	usleep(50000);
+	assert_false(crew_reap(f.crew, &death));
+}
+
+static void only_an_idle_one_is_chosen_when_a_pool_shrinks(void **state)
+{
+	(void)state;
+	start(CHILD_INVOKE, 0, SLOT_IDLE);
+	int chosen = start(CHILD_INVOKE, 0, SLOT_IDLE);
+	start(CHILD_INVOKE, 0, SLOT_BUSY);
+	start(CHILD_CONTROL, 0, SLOT_IDLE);
+	crew_stop_idle(f.crew, CHILD_INVOKE);
+	for (int i = 0; i < 4; i++)
+		assert_int_equal(f.crew->members[i].stopping, i == chosen);
+	assert_true(f.crew->members[chosen].kill_at_us == INT64_MAX);
+}
+
+static void older_generations_are_stopped_and_the_new_one_goes_on(void **state)
+{
+	(void)state;
+	int older = start(CHILD_INVOKE, 1, SLOT_BUSY), newer = start(CHILD_INVOKE, 2, SLOT_IDLE);
+	crew_stop_older(f.crew, CHILD_INVOKE, 2, 1000);
+	assert_true(f.crew->members[older].stopping);
+	assert_int_equal(f.crew->members[older].kill_at_us, 1000);
+	assert_false(f.crew->members[newer].stopping);
+}
+
+static void who_does_not_finish_in_time_is_killed(void **state)
+{
+	(void)state;
+	int slot = crew_free_slot(f.crew);
+	pid_t pid = fork();
+	if (pid == 0) {
+		signal(SIGTERM, SIG_IGN);
+		scoreboard_slot(f.crew->board, slot)->state = SLOT_IDLE;
+		for (;;)
+			pause();
+	}
+	crew_add(f.crew, slot, CHILD_INVOKE, 0, pid);
+	while (scoreboard_slot(f.crew->board, slot)->state != SLOT_IDLE)
+		usleep(1000);
+	int64_t now_us = clock_mono_us();
+	crew_stop(f.crew, slot, now_us + 1000);
+	crew_kill_late(f.crew, now_us);
+	assert_true(crew_has(f.crew, CHILD_INVOKE));
+	assert_true(f.crew->members[slot].kill_at_us == now_us + 1000);
+	crew_kill_late(f.crew, now_us + 1000);
+	bury();
+	assert_false(crew_has(f.crew, CHILD_INVOKE));
+}
+
+static void a_hurry_concerns_only_those_who_are_stopping(void **state)
+{
+	(void)state;
+	int stopping = start(CHILD_INVOKE, 0, SLOT_IDLE), working = start(CHILD_COLLECTOR, 0, SLOT_IDLE);
+	crew_stop(f.crew, stopping, INT64_MAX);
+	crew_hurry(f.crew);
+	assert_int_equal(f.crew->members[stopping].kill_at_us, 0);
+	assert_true(f.crew->members[working].kill_at_us == INT64_MAX);
+}
+
+#define CREW_TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		CREW_TEST(slots_are_given_from_the_lowest_and_cleared),
+		CREW_TEST(only_the_role_and_generation_asked_for_is_counted),
+		CREW_TEST(a_state_nobody_knows_counts_as_busy),
+		CREW_TEST(a_death_says_who_it_was_and_whether_it_was_asked_for),
+		CREW_TEST(a_process_that_is_not_in_the_table_is_collected_too),
+		CREW_TEST(only_an_idle_one_is_chosen_when_a_pool_shrinks),
+		CREW_TEST(older_generations_are_stopped_and_the_new_one_goes_on),
+		CREW_TEST(who_does_not_finish_in_time_is_killed),
+		CREW_TEST(a_hurry_concerns_only_those_who_are_stopping),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,196 @@
+#include "master/listen.h"
+
+#include <fcntl.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+
+#include "base/fd.h"
+#include "base/mem.h"
+#include "tests/unit/unit.h"
+
+/* Directories below a temporary one, and a configuration that names them. */
+struct place {
+	char *dir, *run_dir, *state_dir;
+	struct conf *conf;
+	struct identity id; /* nobody to switch to: what is made belongs to us */
+};
+
+static void place_free(struct place *p)
+{
+	conf_free(&p->conf);
+	mem_free(&p->run_dir);
+	mem_free(&p->state_dir);
+	unit_remove_dir(&p->dir);
+}
+
+static struct place place_make(void)
+{
+	struct place p = {.dir = unit_make_dir()};
+	AUTO(mem_free) char *path = mem_printf("%s/berth.conf", p.dir);
+	AUTO(mem_free) char *text = mem_printf("[master]\nrun_dir = %s/a/run\nstate_dir = %s/b/c/state\n", p.dir, p.dir);
+	struct err err;
+
+	p.run_dir = mem_printf("%s/a/run", p.dir);
+	p.state_dir = mem_printf("%s/b/c/state", p.dir);
+	unit_write_file(path, text);
+	assert_ok(conf_load_file(path, &p.conf, &err));
+	return p;
+}
+
+static mode_t mode_of(const char *dir, const char *name)
+{
+	AUTO(mem_free) char *path = mem_printf("%s/%s", dir, name);
+	struct stat st;
+
+	assert_int_equal(lstat(path, &st), 0);
+	return st.st_mode & 07777;
+}
+
+static void directories_are_made_with_their_parents_whatever_the_umask(void **state)
+{
+	AUTO(place_free) struct place p = place_make();
+	struct err err;
+
+	(void)state;
+	mode_t old = umask(0177);
+	AUTO(fd_close) int run_dir_fd = listen_run_dir(p.conf, &err);
+	int rc = listen_state_dirs(p.conf, &p.id, &err);
+	umask(old);
+	assert_ok(run_dir_fd);
+	assert_ok(rc);
+	assert_int_equal(mode_of(p.dir, "a"), 0755);
+	assert_int_equal(mode_of(p.run_dir, "."), 0755);
+	assert_int_equal(mode_of(p.state_dir, "."), 0755);
+	assert_int_equal(mode_of(p.state_dir, "sandboxes"), 0700);
+	assert_int_equal(mode_of(p.state_dir, "packages"), 0700);
+	assert_int_equal(mode_of(p.state_dir, "spool"), 0700);
+}
+
+static void directories_that_are_there_are_kept_but_private_ones_are_closed(void **state)
+{
+	AUTO(place_free) struct place p = place_make();
+	AUTO(mem_free) char *spool = mem_printf("%s/spool", p.state_dir);
+	AUTO(mem_free) char *file = mem_printf("%s/kept", spool);
+	struct err err;
+
+	(void)state;
+	assert_ok(listen_state_dirs(p.conf, &p.id, &err));
+	unit_write_file(file, "x");
+	assert_int_equal(chmod(spool, 0777), 0);
+	assert_int_equal(chmod(p.state_dir, 0711), 0);
+	assert_ok(listen_state_dirs(p.conf, &p.id, &err));
+	assert_int_equal(mode_of(p.state_dir, "spool"), 0700);
+	assert_int_equal(mode_of(p.state_dir, "."), 0711);
+	assert_int_equal(access(file, F_OK), 0);
+}
+
+static void a_link_in_place_of_a_private_directory_is_refused(void **state)
+{
+	AUTO(place_free) struct place p = place_make();
+	AUTO(mem_free) char *spool = mem_printf("%s/spool", p.state_dir);
+	struct err err;
+
+	(void)state;
+	assert_ok(listen_state_dirs(p.conf, &p.id, &err));
+	assert_int_equal(rmdir(spool), 0);
+	assert_int_equal(symlink(p.dir, spool), 0);
+	assert_fails(listen_state_dirs(p.conf, &p.id, &err), "open directory 'spool'");
+	assert_int_equal(mode_of(p.dir, "."), 0700);
+}
+
+static void a_file_in_place_of_a_directory_is_refused(void **state)
+{
+	AUTO(place_free) struct place p = place_make();
+	AUTO(mem_free) char *path = mem_printf("%s/a", p.dir);
+	struct err err;
+
+	(void)state;
+	unit_write_file(path, "");
+	assert_fails(listen_run_dir(p.conf, &err), "Not a directory");
+}
+
+static void sockets_have_their_types_and_modes(void **state)
+{
+	static const struct {
+		const char *name;
+		int type;
+		mode_t mode;
+	} wanted[LISTEN_COUNT] = {
+		[LISTEN_INVOKE] = {"invoke.sock", SOCK_STREAM, 0660},
+		[LISTEN_CONTROL] = {"control.sock", SOCK_STREAM, 0660},
+		[LISTEN_POOLMGR] = {"poolmgr.sock", SOCK_SEQPACKET, 0600},
+	};
+	AUTO(place_free) struct place p = place_make();
+	struct err err;
+	int fds[LISTEN_COUNT];
+
+	(void)state;
+	AUTO(fd_close) int run_dir_fd = listen_run_dir(p.conf, &err);
+	assert_ok(listen_open(run_dir_fd, &p.id, fds, &err));
+	for (int i = 0; i < LISTEN_COUNT; i++) {
+		AUTO(mem_free) char *path = mem_printf("%s/%s", p.run_dir, wanted[i].name);
+		AUTO(fd_close) int client = fd_connect_unix(path, wanted[i].type, &err);
+		assert_ok(client);
+		assert_int_equal(mode_of(p.run_dir, wanted[i].name), wanted[i].mode);
+		assert_true((fcntl(fds[i], F_GETFD) & FD_CLOEXEC) != 0);
+		assert_true((fcntl(fds[i], F_GETFL) & O_NONBLOCK) != 0);
+		fd_close(&fds[i]);
+	}
+}
+
+static void when_one_socket_fails_none_stays_open(void **state)
+{
+	AUTO(place_free) struct place p = place_make();
+	AUTO(mem_free) char *in_the_way = mem_printf("%s/poolmgr.sock", p.run_dir);
+	struct err err;
+	int fds[LISTEN_COUNT] = {-7, -7, -7};
+
+	(void)state;
+	AUTO(fd_close) int run_dir_fd = listen_run_dir(p.conf, &err);
+	assert_int_equal(mkdir(in_the_way, 0700), 0);
+	int before = unit_open_fds();
+	assert_fails(listen_open(run_dir_fd, &p.id, fds, &err), "poolmgr.sock");
+	assert_int_equal(unit_open_fds(), before);
+	assert_int_equal(fds[0], -7);
+}
+
+static void a_refusing_socket_ends_waiting_and_new_connections_at_once(void **state)
+{
+	AUTO(place_free) struct place p = place_make();
+	AUTO(mem_free) char *path = mem_printf("%s/invoke.sock", p.run_dir);
+	AUTO(mem_free) char *hidden = mem_printf("%s/hidden", p.run_dir);
+	struct err err;
+	int fds[LISTEN_COUNT];
+	char byte;
+
+	(void)state;
+	AUTO(fd_close) int run_dir_fd = listen_run_dir(p.conf, &err);
+	assert_ok(listen_open(run_dir_fd, &p.id, fds, &err));
+	assert_int_equal(link(path, hidden), 0);
+	AUTO(fd_close) int shared = dup(fds[LISTEN_INVOKE]); /* as a worker has it */
+	AUTO(fd_close) int waiting = fd_connect_unix(path, SOCK_STREAM, &err);
+	assert_ok(waiting);
+	listen_refuse(run_dir_fd, LISTEN_INVOKE, &fds[LISTEN_INVOKE]);
+	assert_int_equal(fds[LISTEN_INVOKE], -1);
+	assert_int_equal(read(waiting, &byte, 1), 0);
+	assert_fails(fd_connect_unix(path, SOCK_STREAM, &err), "No such file");
+	assert_fails(fd_connect_unix(hidden, SOCK_STREAM, &err), "Connection refused");
+	listen_refuse(run_dir_fd, LISTEN_INVOKE, &fds[LISTEN_INVOKE]);
+	fd_close(&fds[LISTEN_CONTROL]);
+	fd_close(&fds[LISTEN_POOLMGR]);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(directories_are_made_with_their_parents_whatever_the_umask),
+		cmocka_unit_test(directories_that_are_there_are_kept_but_private_ones_are_closed),
+		cmocka_unit_test(a_link_in_place_of_a_private_directory_is_refused),
+		cmocka_unit_test(a_file_in_place_of_a_directory_is_refused),
+		cmocka_unit_test(sockets_have_their_types_and_modes),
+		cmocka_unit_test(when_one_socket_fails_none_stays_open),
+		cmocka_unit_test(a_refusing_socket_ends_waiting_and_new_connections_at_once),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,131 @@
+#include "master/pidfile.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+
+#include "base/fd.h"
+#include "base/mem.h"
+#include "tests/unit/unit.h"
+
+struct run_dir {
+	char *path;
+	int fd;
+};
+
+static void run_dir_remove(struct run_dir *dir)
+{
+	fd_close(&dir->fd);
+	unit_remove_dir(&dir->path);
+}
+
+static struct run_dir run_dir_make(void)
+{
+	struct run_dir dir = {.path = unit_make_dir()};
+
+	dir.fd = open(dir.path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	assert_true(dir.fd >= 0);
+	return dir;
+}
+
+static void the_file_names_its_process_and_everyone_may_read_it(void **state)
+{
+	AUTO(run_dir_remove) struct run_dir dir = run_dir_make();
+	AUTO(mem_free) char *path = mem_printf("%s/" PIDFILE_NAME, dir.path);
+	AUTO(mem_free) char *text = NULL;
+	struct stat st;
+	struct err err;
+
+	(void)state;
+	mode_t old = umask(077);
+	AUTO(fd_close) int lock = pidfile_lock(dir.fd, &err);
+	umask(old);
+	assert_ok(lock);
+	assert_ok(fd_read_file(path, 100, &text, NULL, &err));
+	assert_int_equal(atoi(text), getpid());
+	assert_int_equal(stat(path, &st), 0);
+	assert_int_equal(st.st_mode & 0777, 0644);
+	assert_true((fcntl(lock, F_GETFD) & FD_CLOEXEC) != 0);
+}
+
+static void a_second_one_is_refused_and_told_who_is_first(void **state)
+{
+	AUTO(run_dir_remove) struct run_dir dir = run_dir_make();
+	AUTO(mem_free) char *pid = mem_printf("(pid %d)", (int)getpid());
+	struct err err;
+
+	(void)state;
+	AUTO(fd_close) int lock = pidfile_lock(dir.fd, &err);
+	assert_ok(lock);
+	int before = unit_open_fds();
+	assert_fails(pidfile_lock(dir.fd, &err), pid);
+	assert_fails(pidfile_lock(dir.fd, &err), "another berthd");
+	assert_int_equal(unit_open_fds(), before);
+}
+
+static void a_file_left_by_a_process_that_died_is_taken_over(void **state)
+{
+	AUTO(run_dir_remove) struct run_dir dir = run_dir_make();
+	AUTO(mem_free) char *path = mem_printf("%s/" PIDFILE_NAME, dir.path);
+	AUTO(mem_free) char *text = NULL;
+	struct err err;
+
+	(void)state;
+	unit_write_file(path, "123456789012345678901234567890\n");
+	AUTO(fd_close) int lock = pidfile_lock(dir.fd, &err);
+	assert_ok(lock);
+	assert_ok(fd_read_file(path, 100, &text, NULL, &err));
+	assert_int_equal(atoi(text), getpid());
+	assert_int_equal(strcspn(text, "\n"), strlen(text) - 1);
+}
+
+static void after_removal_the_next_one_can_start(void **state)
+{
+	AUTO(run_dir_remove) struct run_dir dir = run_dir_make();
+	struct err err;
+
+	(void)state;
+	for (int i = 0; i < 2; i++) {
+		int lock = pidfile_lock(dir.fd, &err);
+		assert_ok(lock);
+		pidfile_remove(dir.fd, &lock);
+		assert_int_equal(lock, -1);
+		assert_int_equal(faccessat(dir.fd, PIDFILE_NAME, F_OK, 0), -1);
+	}
+}
+
+static void removing_without_a_lock_leaves_another_ones_file(void **state)
+{
+	AUTO(run_dir_remove) struct run_dir dir = run_dir_make();
+	int none = -1;
+	struct err err;
+
+	(void)state;
+	AUTO(fd_close) int lock = pidfile_lock(dir.fd, &err);
+	assert_ok(lock);
+	pidfile_remove(dir.fd, &none);
+	assert_int_equal(faccessat(dir.fd, PIDFILE_NAME, F_OK, 0), 0);
+}
+
+static void a_symbolic_link_is_not_followed(void **state)
+{
+	AUTO(run_dir_remove) struct run_dir dir = run_dir_make();
+	struct err err;
+
+	(void)state;
+	assert_int_equal(symlinkat("elsewhere", dir.fd, PIDFILE_NAME), 0);
+	assert_fails(pidfile_lock(dir.fd, &err), "open " PIDFILE_NAME);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(the_file_names_its_process_and_everyone_may_read_it),
+		cmocka_unit_test(a_second_one_is_refused_and_told_who_is_first),
+		cmocka_unit_test(a_file_left_by_a_process_that_died_is_taken_over),
+		cmocka_unit_test(after_removal_the_next_one_can_start),
+		cmocka_unit_test(removing_without_a_lock_leaves_another_ones_file),
+		cmocka_unit_test(a_symbolic_link_is_not_followed),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

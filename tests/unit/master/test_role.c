@@ -1,0 +1,50 @@
+#include "master/role.h"
+
+#include "tests/unit/unit.h"
+
+static void every_role_stops_in_exactly_one_stage(void **state)
+{
+	(void)state;
+	for (int role = 0; role < CHILD_ROLE_COUNT; role++) {
+		int stages = 0;
+		for (int i = 0; i < ROLE_STAGE_COUNT; i++)
+			stages += role_stages[i].has[role];
+		assert_int_equal(stages, 1);
+	}
+}
+
+static void only_poolmgr_has_docker(void **state)
+{
+	(void)state;
+	for (int role = 0; role < CHILD_ROLE_COUNT; role++)
+		assert_int_equal(roles[role].docker, role == CHILD_POOLMGR);
+}
+
+static void limits_follow_the_configuration(void **state)
+{
+	AUTO(conf_free) struct conf *conf = NULL;
+	struct err err;
+
+	(void)state;
+	assert_ok(conf_load_file(NULL, &conf, &err));
+	conf->invoke_min_spare = 3;
+	conf->invoke_max_workers = 30;
+	conf->control_workers = 5;
+	assert_int_equal(role_limits(CHILD_INVOKE, conf).min_spare, 3);
+	assert_int_equal(role_limits(CHILD_INVOKE, conf).max, 30);
+	assert_int_equal(role_limits(CHILD_CONTROL, conf).min_spare, 5);
+	assert_int_equal(role_limits(CHILD_CONTROL, conf).max, 5);
+	assert_int_equal(role_limits(CHILD_POOLMGR, conf).max, 1);
+	assert_int_equal(role_limits(CHILD_COLLECTOR, conf).min_spare, 1);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(every_role_stops_in_exactly_one_stage),
+		cmocka_unit_test(only_poolmgr_has_docker),
+		cmocka_unit_test(limits_follow_the_configuration),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,138 @@
+#include "master/settings.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+
+#include "base/buf.h"
+#include "base/fd.h"
+#include "base/mem.h"
+#include "tests/unit/unit.h"
+
+/* Settings from a file with this text (NULL: no file). */
+struct source {
+	char *dir, *path;
+	struct settings settings;
+};
+
+static void source_free(struct source *s)
+{
+	settings_free(&s->settings);
+	mem_free(&s->path);
+	unit_remove_dir(&s->dir);
+}
+
+static struct source source_make(const char *text)
+{
+	struct source s = {.dir = unit_make_dir()};
+
+	s.path = mem_printf("%s/berth.conf", s.dir);
+	s.settings = (struct settings){.path = s.path, .may_be_missing = true, .write_fd = -1, .read_fd = -1};
+	if (text != NULL)
+		unit_write_file(s.path, text);
+	return s;
+}
+
+/* What a child finds in the shared file. */
+static int64_t shared_workers(const struct source *s)
+{
+	AUTO(conf_free) struct conf *conf = NULL;
+	struct err err;
+
+	assert_ok(conf_load_fd(s->settings.read_fd, &conf, &err));
+	return conf->control_workers;
+}
+
+static void a_missing_file_means_the_defaults_when_nobody_asked_for_it(void **state)
+{
+	AUTO(source_free) struct source s = source_make(NULL);
+	struct err err;
+
+	(void)state;
+	assert_ok(settings_read(&s.settings, &err));
+	assert_true(s.settings.was_missing);
+	assert_int_equal(s.settings.conf->control_workers, 4);
+}
+
+static void a_missing_file_that_was_asked_for_is_an_error(void **state)
+{
+	AUTO(source_free) struct source s = source_make(NULL);
+	struct err err;
+
+	(void)state;
+	s.settings.may_be_missing = false;
+	assert_fails(settings_read(&s.settings, &err), "No such file");
+}
+
+static void children_read_what_the_master_has_read(void **state)
+{
+	AUTO(source_free) struct source s = source_make("[control]\nworkers = 7\n");
+	struct err err;
+
+	(void)state;
+	assert_ok(settings_read(&s.settings, &err));
+	assert_ok(settings_share(&s.settings, &err));
+	assert_int_equal(shared_workers(&s), 7);
+	assert_int_equal(write(s.settings.read_fd, "x", 1), -1);
+}
+
+static void other_users_can_open_the_shared_file_for_reading_only(void **state)
+{
+	AUTO(source_free) struct source s = source_make("");
+	struct stat st;
+	struct err err;
+
+	(void)state;
+	assert_ok(settings_read(&s.settings, &err));
+	assert_ok(settings_share(&s.settings, &err));
+	assert_int_equal(fstat(s.settings.read_fd, &st), 0);
+	assert_int_equal(st.st_mode & 0777, 0444);
+}
+
+static void a_reload_rewrites_the_shared_file_in_place(void **state)
+{
+	AUTO(source_free) struct source s = source_make("[control]\nworkers = 7\n[database]\nconninfo = host=/a/long/path\n");
+	AUTO(buf_free) struct buf ignored = {0};
+	struct err err;
+
+	(void)state;
+	assert_ok(settings_read(&s.settings, &err));
+	assert_ok(settings_share(&s.settings, &err));
+	unit_write_file(s.path, "[control]\nworkers = 8\n[database]\nconninfo = x\n");
+	assert_ok(settings_reload(&s.settings, &ignored, &err));
+	assert_string_equal(buf_str(&ignored), "database.conninfo");
+	assert_int_equal(s.settings.conf->control_workers, 8);
+	assert_string_equal(s.settings.conf->database_conninfo, "host=/a/long/path");
+	assert_int_equal(shared_workers(&s), 8);
+	assert_int_equal(unlink(s.path), 0);
+	assert_ok(settings_reload(&s.settings, &ignored, &err));
+	assert_int_equal(shared_workers(&s), 4);
+}
+
+static void a_reload_of_a_bad_file_changes_nothing(void **state)
+{
+	AUTO(source_free) struct source s = source_make("[control]\nworkers = 7\n");
+	AUTO(buf_free) struct buf ignored = {0};
+	struct err err;
+
+	(void)state;
+	assert_ok(settings_read(&s.settings, &err));
+	assert_ok(settings_share(&s.settings, &err));
+	unit_write_file(s.path, "[control]\nworkers = 0\n");
+	assert_fails(settings_reload(&s.settings, &ignored, &err), "control.workers");
+	assert_int_equal(s.settings.conf->control_workers, 7);
+	assert_int_equal(shared_workers(&s), 7);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_missing_file_means_the_defaults_when_nobody_asked_for_it),
+		cmocka_unit_test(a_missing_file_that_was_asked_for_is_an_error),
+		cmocka_unit_test(children_read_what_the_master_has_read),
+		cmocka_unit_test(other_users_can_open_the_shared_file_for_reading_only),
+		cmocka_unit_test(a_reload_rewrites_the_shared_file_in_place),
+		cmocka_unit_test(a_reload_of_a_bad_file_changes_nothing),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

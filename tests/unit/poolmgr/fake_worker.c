@@ -1,0 +1,228 @@
+#include "tests/unit/poolmgr/fake_worker.h"
+
+#include "tests/unit/poolmgr/rig.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+
+#include "base/fd.h"
+#include "base/mem.h"
+
+static int open_fds[64], open_count;
+
+struct worker worker_connect(void)
+{
+	AUTO(mem_free) char *path = mem_printf("%s/poolmgr.sock", rig.dir);
+	struct worker w = {.fd = fd_connect_unix(path, SOCK_SEQPACKET | SOCK_NONBLOCK, NULL)};
+
+	assert_true(w.fd >= 0 && open_count < (int)ARRAY_SIZE(open_fds));
+	open_fds[open_count++] = w.fd;
+	return w;
+}
+
+void worker_close(struct worker *w)
+{
+	for (int i = 0; i < open_count; i++)
+		if (open_fds[i] == w->fd)
+			open_fds[i] = open_fds[--open_count];
+	fd_close(&w->fd);
+	buf_free(&w->scratch);
+}
+
+void worker_close_all(void)
+{
+	while (open_count > 0)
+		fd_close(&open_fds[--open_count]);
+}
+
+/* ---- Questions ---- */
+
+void worker_send(struct worker *w, struct ipc_msg *msg)
+{
+	struct err err;
+
+	assert_ok(ipc_send(w->fd, msg, &err));
+}
+
+void worker_hello(struct worker *w, const char *held_sandbox)
+{
+	struct ipc_msg m = {.type = IPC_HELLO, .hello = {.pid = 4711, .held_sandbox = STR(held_sandbox)}};
+
+	worker_send(w, &m);
+}
+
+uint64_t worker_lease_until(struct worker *w, const char *function, uint32_t version, int64_t deadline_us)
+{
+	struct ipc_msg m = {.type = IPC_LEASE,
+			    .lease = {.seq = ++w->seq,
+				      .function = STR(function),
+				      .version = version,
+				      .deadline_us = (uint64_t)deadline_us,
+				      .request_id = STR("request")}};
+
+	worker_send(w, &m);
+	return w->seq;
+}
+
+uint64_t worker_lease(struct worker *w, const char *function, uint32_t version)
+{
+	return worker_lease_until(w, function, version, clock_mono_us() + 2 * RIG_PATIENCE_US);
+}
+
+uint64_t worker_check_fd(struct worker *w, const char *spec, int fd, int64_t deadline_us)
+{
+	struct ipc_msg m = {.type = IPC_CHECK,
+			    .check = {.seq = ++w->seq,
+				      .spec = STR(spec),
+				      .deadline_us = (uint64_t)deadline_us,
+				      .request_id = STR("request")}};
+
+	m.fds[0] = fd;
+	worker_send(w, &m);
+	return w->seq;
+}
+
+uint64_t worker_check(struct worker *w, const json_t *spec, const struct buf *archive)
+{
+	AUTO(mem_free) char *text = json_dumps(spec, JSON_COMPACT);
+	AUTO(fd_close) int fd = memfd_create("package", MFD_CLOEXEC);
+
+	assert_int_equal(write(fd, archive->data, archive->len), archive->len);
+	json_decref((json_t *)spec);
+	return worker_check_fd(w, text, fd, clock_mono_us() + 2 * RIG_PATIENCE_US);
+}
+
+void worker_release(struct worker *w, uint64_t lease_id, bool destroy)
+{
+	struct ipc_msg m = {.type = IPC_RELEASE,
+			    .release = {.lease_id = lease_id, .destroy = destroy, .reason = STR(destroy ? "test" : "")}};
+
+	worker_send(w, &m);
+}
+
+uint64_t worker_invalidate(struct worker *w, const char *function_id, uint32_t version)
+{
+	struct ipc_msg m = {.type = IPC_INVALIDATE, .invalidate = {.seq = ++w->seq, .version = version}};
+
+	assert_true(uuid_parse(function_id, &m.invalidate.function_id));
+	worker_send(w, &m);
+	return w->seq;
+}
+
+/* ---- Answers ---- */
+
+bool worker_has_message(const struct worker *w)
+{
+	struct pollfd p = {.fd = w->fd, .events = POLLIN};
+
+	return poll(&p, 1, 0) == 1;
+}
+
+static void receive(struct worker *w, enum ipc_type type, struct ipc_msg *m)
+{
+	struct err err;
+
+	WAIT_FOR(worker_has_message(w));
+	int rc = ipc_recv(w->fd, IPC_POOLMGR, 0, &w->scratch, m, &err);
+	if (rc == 0)
+		fail_msg("the connection was closed instead of %s", ipc_name(type));
+	if (rc < 0)
+		fail_msg("%s instead of %s", err.msg, ipc_name(type));
+	if (m->type == IPC_DENY && type != IPC_DENY)
+		fail_msg("DENY %.*s (%.*s) instead of %s", (int)m->deny.code.len, m->deny.code.data, (int)m->deny.detail.len,
+			 m->deny.detail.data, ipc_name(type));
+	if (m->type != type)
+		fail_msg("%s instead of %s", ipc_name(m->type), ipc_name(type));
+}
+
+static void copy_str(char *to, size_t size, struct str from)
+{
+	assert_true(from.len < size);
+	memcpy(to, from.data, from.len);
+	to[from.len] = '\0';
+}
+
+struct grant worker_granted(struct worker *w, uint64_t seq)
+{
+	struct ipc_msg m;
+	struct grant g = {0};
+
+	receive(w, IPC_GRANT, &m);
+	assert_int_equal(m.grant.seq, seq);
+	g.lease_id = m.grant.lease_id;
+	g.kind = (enum ipc_start_kind)m.grant.start_kind;
+	g.version = m.grant.version;
+	g.timeout_ms = m.grant.timeout_ms;
+	g.memory_limit_mb = m.grant.memory_limit_mb;
+	copy_str(g.sandbox_id, sizeof(g.sandbox_id), m.grant.sandbox_id);
+	copy_str(g.init, sizeof(g.init), m.grant.init);
+	g.control_fd = m.fds[0];
+	g.log_fd = m.fds[1];
+	return g;
+}
+
+void worker_close_fds(struct grant *g)
+{
+	fd_close(&g->control_fd);
+	fd_close(&g->log_fd);
+}
+
+struct grant worker_take(struct worker *w, const char *function)
+{
+	struct grant g = worker_granted(w, worker_lease(w, function, 0));
+
+	worker_close_fds(&g);
+	return g;
+}
+
+struct denial worker_denied(struct worker *w, uint64_t seq)
+{
+	struct ipc_msg m;
+	struct denial d = {0};
+
+	receive(w, IPC_DENY, &m);
+	assert_int_equal(m.deny.seq, seq);
+	copy_str(d.code, sizeof(d.code), m.deny.code);
+	copy_str(d.reason, sizeof(d.reason), m.deny.reason);
+	copy_str(d.detail, sizeof(d.detail), m.deny.detail);
+	d.retry_after_ms = m.deny.retry_after_ms;
+	d.version = m.deny.version;
+	return d;
+}
+
+void worker_done(struct worker *w, uint64_t seq)
+{
+	struct ipc_msg m;
+
+	receive(w, IPC_DONE, &m);
+	assert_int_equal(m.done.seq, seq);
+}
+
+json_t *worker_stats_new(struct worker *w)
+{
+	struct ipc_msg m = {.type = IPC_STATS, .stats.seq = ++w->seq};
+
+	worker_send(w, &m);
+	receive(w, IPC_STATS_REPLY, &m);
+	assert_int_equal(m.stats_reply.seq, w->seq);
+	json_t *json = json_loadb(m.stats_reply.json.data, m.stats_reply.json.len, 0, NULL);
+	assert_non_null(json);
+	return json;
+}
+
+void worker_assert_silent(struct worker *w)
+{
+	json_decref(worker_stats_new(w));
+}
+
+void worker_wait_for_close(struct worker *w)
+{
+	char byte;
+
+	WAIT_FOR(worker_has_message(w));
+	ssize_t n = recv(w->fd, &byte, 1, MSG_DONTWAIT);
+	if (n > 0)
+		fail_msg("a message instead of the end of the connection");
+}

@@ -1,0 +1,70 @@
+/* A worker of the pool in rig.h, over a real connection. What it does not expect fails the test. */
+#ifndef UNIT_POOLMGR_FAKE_WORKER_H
+#define UNIT_POOLMGR_FAKE_WORKER_H
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/buf.h"
+#include "base/uuid.h"
+#include "ipc/ipc.h"
+#include "poolmgr/sandbox.h"
+
+struct worker {
+	int fd;
+	uint64_t seq; /* of the latest question */
+	struct buf scratch;
+};
+
+/* Destructor for AUTO: AUTO(worker_close) struct worker w = worker_connect(); */
+void worker_close(struct worker *w);
+struct worker worker_connect(void);
+
+/* Closes the connections a failed test left open. */
+void worker_close_all(void);
+
+/* Each question returns its seq. Deadlines are far away unless given. */
+void worker_send(struct worker *w, struct ipc_msg *msg);
+void worker_hello(struct worker *w, const char *held_sandbox);
+uint64_t worker_lease(struct worker *w, const char *function, uint32_t version);
+uint64_t worker_lease_until(struct worker *w, const char *function, uint32_t version, int64_t deadline_us);
+uint64_t worker_check(struct worker *w, const json_t *spec, const struct buf *archive); /* steals spec */
+uint64_t worker_check_fd(struct worker *w, const char *spec, int fd, int64_t deadline_us);
+void worker_release(struct worker *w, uint64_t lease_id, bool destroy);
+uint64_t worker_invalidate(struct worker *w, const char *function_id, uint32_t version);
+
+struct grant {
+	uint64_t lease_id;
+	char sandbox_id[SANDBOX_ID_SIZE];
+	enum ipc_start_kind kind;
+	uint32_t version, timeout_ms, memory_limit_mb;
+	char init[1024]; /* "" none */
+	int control_fd, log_fd;
+};
+
+struct denial {
+	char code[64], reason[64], detail[600];
+	uint32_t retry_after_ms, version;
+};
+
+/* Wait for the answer, which must be the next message. */
+struct grant worker_granted(struct worker *w, uint64_t seq);
+void worker_close_fds(struct grant *g); /* destructor for AUTO: the descriptors of the grant */
+struct denial worker_denied(struct worker *w, uint64_t seq);
+void worker_done(struct worker *w, uint64_t seq);
+
+/* A lease taken and its descriptors closed, for tests that do not talk to the agent. */
+struct grant worker_take(struct worker *w, const char *function);
+
+/* Asks for the statistics; nothing else may have come before them. The caller owns the JSON. */
+json_t *worker_stats_new(struct worker *w);
+void worker_assert_silent(struct worker *w);
+
+/* Has a message come? */
+bool worker_has_message(const struct worker *w);
+
+/* Waits until poolmgr has closed the connection. */
+void worker_wait_for_close(struct worker *w);
+
+#endif

@@ -1,0 +1,218 @@
+#include "tests/unit/poolmgr/pool_rig.h"
+
+#include <fcntl.h>
+#include <semaphore.h>
+#include <sys/socket.h>
+#include <utlist.h>
+
+#include "base/fd.h"
+#include "base/mem.h"
+#include "poolmgr/client.h"
+#include "poolmgr/package.h"
+#include "poolmgr/pool.h"
+#include "poolmgr/reconcile.h"
+#include "poolmgr/resolve.h"
+#include "poolmgr/stats.h"
+#include "poolmgr/store.h"
+
+static int listen_fd = -1;
+static int fds_before;
+
+static void on_up(void *arg)
+{
+	(void)arg;
+	reconcile_now();
+}
+
+static void on_down(void *arg)
+{
+	(void)arg;
+	pool_on_engine_down();
+}
+
+static void on_died(const char *sandbox_id, void *arg)
+{
+	struct sandbox *s = sandbox_find(sandbox_id);
+
+	(void)arg;
+	if (s != NULL)
+		sandbox_died(s);
+}
+
+static const struct sandbox_hooks sandbox_hooks = {pool_on_spare, pool_on_start_failed, pool_on_gone};
+static const struct store_hooks store_hooks = {pool_invalidate, resolve_forget_all};
+
+void pool_rig_start(const char *conninfo)
+{
+	struct err err;
+
+	free(rig.conf->database_conninfo);
+	rig.conf->database_conninfo = mem_strdup(conninfo ? conninfo : "host=/nonexistent");
+	rig.pass_on = (struct docker_events){on_up, on_down, on_died, NULL};
+	assert_ok(sandbox_init(rig.loop, rig.conf, rig.docker, &sandbox_hooks, &err));
+	assert_ok(package_init(rig.loop, rig.conf, &err));
+	store_init(rig.loop, rig.conf, &store_hooks);
+	resolve_init(rig.conf);
+	shape_init(rig.conf, rig.languages);
+	pool_init(rig.conf, rig.docker);
+	reconcile_init(rig.docker);
+	stats_init(rig.docker, rig.languages);
+	int dir_fd = open(rig.dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	listen_fd = fd_listen_unix(dir_fd, "poolmgr.sock", SOCK_SEQPACKET | SOCK_NONBLOCK, 0600, 64, &err);
+	close(dir_fd);
+	assert_true(listen_fd >= 0);
+	client_init(rig.loop, listen_fd);
+	if (conninfo != NULL)
+		WAIT_FOR(store_is_up());
+}
+
+void pool_rig_stop(void)
+{
+	rig.tick = NULL;
+	client_deinit();
+	fd_close(&listen_fd);
+}
+
+/* Descriptors besides both ends of the driver's connections to the fake engine and the one to PostgreSQL. */
+static int open_fds(void)
+{
+	return unit_open_fds() - 2 * rig.engine->connections - store_is_up();
+}
+
+void pool_rig_reset(void)
+{
+	struct shape *s;
+
+	rig_reset();
+	DL_FOREACH (shapes, s)
+		shape_start_succeeded(s);
+	rig.tick = pool_tick;
+	rig_barrier();
+	fds_before = open_fds();
+}
+
+void pool_rig_assert_nothing_leaks(void)
+{
+	struct sandbox *s, *next;
+
+	worker_close_all();
+	threads_go_on();
+	WAIT_FOR(client_count() == 0);
+	WAIT_FOR(pool_waiting() == 0);
+	rig.conf->pool_spares = 0;
+	fake_docker_reset(rig.engine);
+	for (int state = 0; state < SANDBOX_DYING; state++)
+		DL_FOREACH_SAFE (sandbox_lists[state], s, next)
+			sandbox_kill(s, "the test is over");
+	WAIT_FOR(sandbox_total() == 0 && sandbox_strays() == 0);
+	WAIT_FOR(fake_docker_count(rig.engine) == 0);
+	assert_int_equal(rig_count_names("sandboxes"), 0);
+	resolve_forget_all();
+	WAIT_FOR(HASH_COUNT(versions) == 0);
+	WAIT_FOR(candidates == NULL);
+	WAIT_FOR(open_fds() == fds_before);
+	rig.tick = NULL;
+}
+
+/* ---- Functions ---- */
+
+void function_set_code(struct function *f, const char *code)
+{
+	buf_reset(&f->archive);
+	archive_make_one(code, &f->archive);
+	archive_hash(&f->archive, f->sha256);
+}
+
+struct function function_new(const char *code)
+{
+	static int number;
+	struct uuid id = uuid_new();
+	struct function f = {.version = 1, .language = "alpha", .memory_limit_mb = 128, .max_concurrency = 50};
+
+	uuid_format(&id, f.id);
+	snprintf(f.name, sizeof(f.name), "function-%d", ++number);
+	function_set_code(&f, code);
+	return f;
+}
+
+void function_free(struct function *f)
+{
+	buf_free(&f->archive);
+}
+
+json_t *function_spec(const struct function *f)
+{
+	return json_pack("{s:s, s:s, s:i, s:s, s:s, s:s, s:{s:s}, s:i, s:i, s:i, s:i, s:s, s:i, s:s}", "function_id", f->id,
+			 "name", f->name, "version", f->version, "language", f->language, "runtime", "docker", "handler",
+			 "main.handler", "environment", "GREETING", "hello", "timeout_ms", 3000, "memory_limit_mb",
+			 f->memory_limit_mb, "cpu_millis", 1000, "tmp_mb", 64, "network", "none", "max_concurrency",
+			 f->max_concurrency, "package_sha256", f->sha256);
+}
+
+struct grant check_function(struct worker *w, const struct function *f)
+{
+	struct grant g = worker_granted(w, worker_check(w, function_spec(f), &f->archive));
+
+	worker_close_fds(&g);
+	return g;
+}
+
+struct shape *default_shape(void)
+{
+	struct shape *s;
+
+	DL_FOREACH (shapes, s)
+		if (s->always && strcmp(s->language->name, "alpha") == 0)
+			return s;
+	fail_msg("there is no default shape");
+	return NULL;
+}
+
+/* ---- Threads ---- */
+
+#define THREADS 4 /* libuv's default */
+
+static struct {
+	bool stopped;
+	uv_work_t work[THREADS];
+	sem_t busy, go_on;
+	int ended;
+} threads;
+
+static void wait_in_thread(uv_work_t *work)
+{
+	(void)work;
+	sem_post(&threads.busy);
+	sem_wait(&threads.go_on);
+}
+
+static void on_thread_ended(uv_work_t *work, int status)
+{
+	(void)work;
+	(void)status;
+	threads.ended++;
+}
+
+void threads_stop(void)
+{
+	sem_init(&threads.busy, 0, 0);
+	sem_init(&threads.go_on, 0, 0);
+	threads.ended = 0;
+	threads.stopped = true;
+	for (int i = 0; i < THREADS; i++)
+		uv_queue_work(rig.loop, &threads.work[i], wait_in_thread, on_thread_ended);
+	for (int i = 0; i < THREADS; i++)
+		sem_wait(&threads.busy);
+}
+
+void threads_go_on(void)
+{
+	if (!threads.stopped)
+		return;
+	threads.stopped = false;
+	for (int i = 0; i < THREADS; i++)
+		sem_post(&threads.go_on);
+	WAIT_FOR(threads.ended == THREADS);
+	sem_destroy(&threads.busy);
+	sem_destroy(&threads.go_on);
+}

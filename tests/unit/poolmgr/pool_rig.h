@@ -1,0 +1,48 @@
+/* The whole of poolmgr on top of rig.h, as poolmgr_main.c puts it together, without being a process of its own. */
+#ifndef UNIT_POOLMGR_POOL_RIG_H
+#define UNIT_POOLMGR_POOL_RIG_H
+
+#include "tests/unit/poolmgr/fake_worker.h"
+#include "tests/unit/poolmgr/rig.h"
+
+#include "poolmgr/shape.h"
+#include "tests/unit/poolmgr/archives.h"
+
+/* After rig_start. conninfo NULL: PostgreSQL cannot be reached. */
+void pool_rig_start(const char *conninfo);
+void pool_rig_stop(void);
+
+/* Before each test. */
+void pool_rig_reset(void);
+
+/* After each test, whose workers have closed: ends what is left and fails when something was leaked. */
+void pool_rig_assert_nothing_leaks(void);
+
+/* A function as tests deploy or check it. */
+struct function {
+	char id[UUID_TEXT_SIZE];
+	char name[32];
+	int version;          /* 1 */
+	const char *language; /* "alpha" */
+	int memory_limit_mb;  /* 128: the default shape */
+	int max_concurrency;  /* 50 */
+	struct buf archive;   /* main.x with the text given */
+	char sha256[SHA256_TEXT_SIZE];
+};
+
+struct function function_new(const char *code);
+void function_set_code(struct function *f, const char *code);
+void function_free(struct function *f);          /* destructor for AUTO */
+json_t *function_spec(const struct function *f); /* a new reference */
+
+/* CHECK and its GRANT; the descriptors are closed. */
+struct grant check_function(struct worker *w, const struct function *f);
+
+/* The shape of functions with the default limits. */
+struct shape *default_shape(void);
+
+/* Keeps libuv's worker threads busy, and so everything that goes through them; nothing when they are not stopped. */
+void threads_stop(void);
+void threads_go_on(void);
+
+#endif

@@ -1,0 +1,253 @@
+/* Workers' connections: what a worker may say, what happens to one that breaks a rule, and that the others do not notice. */
+#include "tests/unit/poolmgr/pool_rig.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/socket.h>
+
+#include "base/fd.h"
+#include "base/mem.h"
+#include "ipc/fdpass.h"
+#include "poolmgr/client.h"
+#include "poolmgr/pool.h"
+
+static void send_bytes(const struct worker *w, const void *data, size_t len)
+{
+	assert_int_equal(send(w->fd, data, len, MSG_NOSIGNAL), len);
+}
+
+static void workers_come_and_go(void **state)
+{
+	AUTO(worker_close) struct worker one = worker_connect();
+	AUTO(worker_close) struct worker two = worker_connect();
+
+	(void)state;
+	WAIT_FOR(client_count() == 2);
+	worker_close(&one);
+	WAIT_FOR(client_count() == 1);
+	worker_assert_silent(&two);
+}
+
+static void a_worker_that_sends_garbage_is_closed_and_no_other(void **state)
+{
+	AUTO(buf_free) struct buf lease = {0};
+	struct ipc_msg m = {.type = IPC_LEASE, .lease = {.function = STR("f")}};
+	AUTO(worker_close) struct worker good = worker_connect();
+	struct err err;
+
+	(void)state;
+	assert_ok(ipc_encode(&m, &lease, &err));
+	char unknown_type = IPC_TYPE_COUNT, empty_hello = IPC_HELLO;
+	buf_add_u8(&lease, 0);
+	const struct {
+		const char *data;
+		size_t len;
+	} garbage[] = {
+		{"\xff\xff\xff\xff", 4},
+		{&unknown_type, 1},
+		{&empty_hello, 1},
+		{lease.data, lease.len},
+		{lease.data, lease.len - 2},
+		{lease.data, 3},
+		{"GET / HTTP/1.0\r\n\r\n", 18},
+		{"", 0},
+	};
+	for (size_t i = 0; i < ARRAY_SIZE(garbage); i++) {
+		AUTO(worker_close) struct worker bad = worker_connect();
+		send_bytes(&bad, garbage[i].data, garbage[i].len);
+		worker_wait_for_close(&bad);
+		worker_assert_silent(&good);
+	}
+	WAIT_FOR(client_count() == 1);
+}
+
+static void a_datagram_longer_than_any_message_closes_the_connection(void **state)
+{
+	AUTO(worker_close) struct worker w = worker_connect();
+	char *large = mem_alloc(IPC_MAX_SIZE + 1);
+
+	(void)state;
+	send_bytes(&w, large, IPC_MAX_SIZE + 1);
+	worker_wait_for_close(&w);
+	free(large);
+}
+
+static void a_worker_that_speaks_as_poolmgr_is_closed(void **state)
+{
+	static const enum ipc_type types[] = {IPC_GRANT, IPC_DENY, IPC_DONE, IPC_STATS_REPLY};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(types); i++) {
+		AUTO(worker_close) struct worker w = worker_connect();
+		struct ipc_msg m = {.type = types[i]};
+		m.fds[0] = m.fds[1] = w.fd;
+		worker_send(&w, &m);
+		worker_wait_for_close(&w);
+	}
+}
+
+static void descriptors_where_none_belong_close_the_connection_and_do_not_leak(void **state)
+{
+	AUTO(worker_close) struct worker bystander = worker_connect();
+	AUTO(buf_free) struct buf stats = {0};
+	AUTO(buf_free) struct buf check = {0};
+	struct ipc_msg m = {.type = IPC_STATS}, c = {.type = IPC_CHECK, .check = {.spec = STR("{}")}};
+	struct err err;
+
+	(void)state;
+	assert_ok(ipc_encode(&m, &stats, &err));
+	assert_ok(ipc_encode(&c, &check, &err));
+	worker_assert_silent(&bystander);
+	int before = unit_open_fds();
+	for (int count = 0; count <= 4; count++) {
+		AUTO(worker_close) struct worker w = worker_connect();
+		int fds[] = {w.fd, w.fd, w.fd, w.fd};
+		const struct buf *data = count == 0 ? &check : &stats; /* a CHECK without its archive is no better */
+		assert_ok(fdpass_send(w.fd, data->data, data->len, fds, count, &err));
+		worker_wait_for_close(&w);
+	}
+	assert_int_equal(unit_open_fds(), before);
+}
+
+static void a_worker_that_does_not_read_is_closed_and_no_other(void **state)
+{
+	AUTO(worker_close) struct worker slow = worker_connect();
+	AUTO(worker_close) struct worker good = worker_connect();
+	struct ipc_msg m = {.type = IPC_STATS};
+	struct err err;
+
+	(void)state;
+	WAIT_FOR(client_count() == 2);
+	while (client_count() == 2) {
+		if (ipc_send(slow.fd, &m, &err) < 0 && err.code != EAGAIN)
+			break;
+		rig_turn();
+	}
+	WAIT_FOR(client_count() == 1);
+	worker_assert_silent(&good);
+}
+
+static void a_worker_that_was_closed_loses_its_leases(void **state)
+{
+	AUTO(worker_close) struct worker w = worker_connect();
+	AUTO(function_free) struct function f = function_new("loses");
+
+	(void)state;
+	struct grant g = check_function(&w, &f);
+	send_bytes(&w, "\xff", 1);
+	worker_wait_for_close(&w);
+	WAIT_FOR(sandbox_find(g.sandbox_id) == NULL);
+}
+
+static void a_worker_that_ends_without_reading_its_answers_is_like_any_other(void **state)
+{
+	AUTO(function_free) struct function f = function_new("unread");
+	AUTO(worker_close) struct worker w = worker_connect();
+
+	(void)state;
+	worker_check(&w, function_spec(&f), &f.archive);
+	WAIT_FOR(worker_has_message(&w));
+	assert_int_equal(sandbox_counts[SANDBOX_LEASED], 1);
+	worker_close(&w); /* with the GRANT and its descriptors on the way */
+	WAIT_FOR(sandbox_total() == 0);
+}
+
+static void an_invalidation_is_answered_even_for_a_function_nobody_knows(void **state)
+{
+	AUTO(worker_close) struct worker w = worker_connect();
+
+	(void)state;
+	worker_done(&w, worker_invalidate(&w, "0198c0de-0000-7000-8000-000000000001", 7));
+	worker_done(&w, worker_invalidate(&w, "0198c0de-0000-7000-8000-000000000001", 0));
+}
+
+static void without_postgresql_a_lease_is_denied_in_words(void **state)
+{
+	AUTO(worker_close) struct worker w = worker_connect();
+
+	(void)state;
+	struct denial d = worker_denied(&w, worker_lease(&w, "any", 0));
+	assert_string_equal(d.code, "store_unavailable");
+	assert_non_null(strstr(d.detail, "PostgreSQL cannot be reached"));
+}
+
+static void messages_sent_in_one_go_are_answered_in_their_order(void **state)
+{
+	AUTO(worker_close) struct worker w = worker_connect();
+	uint64_t seq[20];
+
+	(void)state;
+	worker_hello(&w, "");
+	for (size_t i = 0; i < ARRAY_SIZE(seq); i++)
+		seq[i] = worker_invalidate(&w, "0198c0de-0000-7000-8000-000000000001", 1);
+	for (size_t i = 0; i < ARRAY_SIZE(seq); i++)
+		worker_done(&w, seq[i]);
+}
+
+/* Last: nobody listens afterwards. */
+static void the_end_closes_all_connections(void **state)
+{
+	AUTO(worker_close) struct worker one = worker_connect();
+	AUTO(worker_close) struct worker two = worker_connect();
+	AUTO(function_free) struct function f = function_new("end");
+
+	(void)state;
+	WAIT_FOR(client_count() == 2);
+	check_function(&one, &f);
+	client_deinit();
+	assert_int_equal(client_count(), 0);
+	worker_wait_for_close(&one);
+	worker_wait_for_close(&two);
+	WAIT_FOR(sandbox_total() == 0);
+}
+
+static int set_up(void **state)
+{
+	(void)state;
+	rig_start();
+	pool_rig_start(NULL);
+	return 0;
+}
+
+static int tear_down(void **state)
+{
+	(void)state;
+	pool_rig_stop();
+	rig_stop();
+	return 0;
+}
+
+static int each(void **state)
+{
+	(void)state;
+	pool_rig_reset();
+	return 0;
+}
+
+static int nothing_leaks(void **state)
+{
+	(void)state;
+	pool_rig_assert_nothing_leaks();
+	return 0;
+}
+
+int main(void)
+{
+#define TEST(name) cmocka_unit_test_setup_teardown(name, each, nothing_leaks)
+	const struct CMUnitTest tests[] = {
+		TEST(workers_come_and_go),
+		TEST(a_worker_that_sends_garbage_is_closed_and_no_other),
+		TEST(a_datagram_longer_than_any_message_closes_the_connection),
+		TEST(a_worker_that_speaks_as_poolmgr_is_closed),
+		TEST(descriptors_where_none_belong_close_the_connection_and_do_not_leak),
+		TEST(a_worker_that_does_not_read_is_closed_and_no_other),
+		TEST(a_worker_that_was_closed_loses_its_leases),
+		TEST(a_worker_that_ends_without_reading_its_answers_is_like_any_other),
+		TEST(an_invalidation_is_answered_even_for_a_function_nobody_knows),
+		TEST(without_postgresql_a_lease_is_denied_in_words),
+		TEST(messages_sent_in_one_go_are_answered_in_their_order),
+		TEST(the_end_closes_all_connections),
+	};
+
+	return cmocka_run_group_tests(tests, set_up, tear_down);
+}

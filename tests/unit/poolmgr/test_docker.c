@@ -1,0 +1,704 @@
+#include "tests/unit/poolmgr/rig.h"
+
+#include <errno.h>
+
+#include "base/mem.h"
+
+#define ID "00112233445566ff"
+
+/* What a request came to. */
+struct outcome {
+	int calls, created_calls;
+	bool failed, create_failed;
+	struct err err;
+};
+
+static void on_done(const struct err *err, void *arg)
+{
+	struct outcome *o = arg;
+
+	o->calls++;
+	o->failed = err != NULL;
+	if (err != NULL)
+		o->err = *err;
+}
+
+static void on_created(const struct err *err, void *arg)
+{
+	struct outcome *o = arg;
+
+	assert_int_equal(o->calls, 0);
+	o->created_calls++;
+	o->create_failed = err != NULL;
+	if (err != NULL)
+		o->err = *err;
+}
+
+static void finish(const struct outcome *o)
+{
+	assert_int_equal(o->calls, 0); /* never from within the call */
+	WAIT_FOR(o->calls > 0);
+}
+
+static void send_start(const char *id, struct outcome *o)
+{
+	struct docker_launch launch = {
+		.sandbox_id = id,
+		.image = "alpha-image",
+		.command = rig.languages->command,
+		.host_dir = "/nonexistent",
+		.uid = 1,
+		.memory_mb = 64,
+		.cpu_millis = 1000,
+		.tmp_mb = 1,
+	};
+
+	rig.engine->boot = FAKE_BOOT_ABSENT;
+	docker_start(rig.docker, &launch, on_created, on_done, o);
+}
+
+static struct outcome start(const char *id)
+{
+	struct outcome o = {0};
+
+	send_start(id, &o);
+	assert_int_equal(o.created_calls + o.calls, 0);
+	WAIT_FOR(o.calls > 0 || o.create_failed);
+	return o;
+}
+
+static struct outcome remove_one(const char *id)
+{
+	struct outcome o = {0};
+
+	docker_remove(rig.docker, id, on_done, &o);
+	finish(&o);
+	return o;
+}
+
+static struct outcome check_image(const char *image)
+{
+	struct outcome o = {0};
+
+	docker_check_image(rig.docker, image, on_done, &o);
+	finish(&o);
+	return o;
+}
+
+struct listing {
+	struct outcome o; /* first: on_done gets it */
+	int count, running;
+	char ids[8][64];
+};
+
+static void on_listed(const char *sandbox_id, bool running, void *arg)
+{
+	struct listing *l = arg;
+
+	assert_int_equal(l->o.calls, 0); /* done comes last */
+	snprintf(l->ids[l->count++], sizeof(l->ids[0]), "%s", sandbox_id);
+	l->running += running;
+}
+
+static struct listing list(void)
+{
+	struct listing l = {0};
+
+	docker_list(rig.docker, on_listed, on_done, &l);
+	finish(&l.o);
+	return l;
+}
+
+#define assert_says(err, part)                                                                                                 \
+	do {                                                                                                                   \
+		if (strstr((err).msg, part) == NULL)                                                                           \
+			fail_msg("'%s' does not say '%s'", (err).msg, part);                                                   \
+	} while (0)
+
+/* Makes the driver look at the engine again: a request without an answer does. Returns when the engine was asked. */
+static void provoke_probe(void)
+{
+	int before = rig.engine->calls[FAKE_VERSION];
+
+	rig.engine->manner[FAKE_IMAGE].raw = "this is no HTTP\r\n\r\n";
+	assert_true(check_image("any").failed);
+	rig.engine->manner[FAKE_IMAGE].raw = NULL;
+	WAIT_FOR(rig.engine->calls[FAKE_VERSION] > before);
+}
+
+/* ---- Which version of the API ---- */
+
+static void negotiate(const char *version)
+{
+	rig.engine->version = version;
+	provoke_probe();
+	WAIT_FOR(strcmp(docker_version(rig.docker), version) == 0);
+}
+
+static void assert_speaks(const char *prefix)
+{
+	negotiate("9.9.9");
+	rig_barrier();
+	assert_int_equal(strncmp(rig.engine->last_path[FAKE_LIST], prefix, strlen(prefix)), 0);
+}
+
+static void a_newer_engine_is_spoken_to_in_the_version_this_was_written_for(void **state)
+{
+	(void)state;
+	rig.engine->api = "1.48";
+	rig.engine->min_api = "1.24";
+	assert_speaks("/v1.41/");
+}
+
+static void an_older_engine_is_spoken_to_in_its_own_version(void **state)
+{
+	(void)state;
+	rig.engine->api = "1.38";
+	assert_speaks("/v1.38/");
+}
+
+static void an_engine_that_refuses_old_clients_is_spoken_to_in_the_oldest_version_it_takes(void **state)
+{
+	(void)state;
+	rig.engine->api = "1.52";
+	rig.engine->min_api = "1.44";
+	assert_speaks("/v1.44/");
+}
+
+static void an_engine_that_does_not_say_its_oldest_version_is_fine(void **state)
+{
+	(void)state;
+	rig.engine->min_api = NULL;
+	assert_speaks("/v1.41/");
+}
+
+static void what_does_not_answer_as_docker_engine_does_is_not_up(void **state)
+{
+	static const char *const answers[] = {"<html>nginx</html>",       "{}", "[]", "{\"ApiVersion\":41}",
+					      "{\"ApiVersion\":\"2.0\"}", ""};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(answers); i++) {
+		rig.engine->manner[FAKE_VERSION] = (struct fake_manner){.status = 200, .body = answers[i]};
+		provoke_probe();
+		WAIT_FOR(!docker_is_up(rig.docker));
+		assert_non_null(strstr(docker_problem(rig.docker), "does not answer /version as Docker Engine does"));
+		rig.engine->manner[FAKE_VERSION] = (struct fake_manner){0};
+		WAIT_FOR(docker_is_up(rig.docker));
+		assert_string_equal(docker_problem(rig.docker), "");
+	}
+}
+
+/* ---- Containers ---- */
+
+static void a_container_is_created_and_then_started(void **state)
+{
+	struct outcome o = start(ID);
+
+	(void)state;
+	assert_int_equal(o.created_calls, 1);
+	assert_false(o.create_failed);
+	assert_int_equal(o.calls, 1);
+	assert_false(o.failed);
+	const struct fake_container *c = fake_docker_find(rig.engine, ID);
+	assert_non_null(c);
+	assert_string_equal(c->name, "berth-unit-" ID);
+	assert_string_equal(c->state, "running");
+	assert_string_equal(json_string_value(json_object_get(c->body, "Image")), "alpha-image");
+}
+
+static void a_creation_that_is_refused_is_told_in_dockers_words_and_nothing_is_started(void **state)
+{
+	(void)state;
+	rig.engine->missing_image = "alpha-image";
+	struct outcome o = start(ID);
+	assert_true(o.create_failed);
+	assert_int_equal(o.err.code, ENOENT);
+	assert_says(o.err, "could not create the container: No such image: alpha-image (status 404)");
+	rig_barrier();
+	assert_int_equal(o.calls, 0);
+	assert_int_equal(rig.engine->calls[FAKE_START], 0);
+}
+
+static void a_start_that_is_refused_is_told_in_dockers_words(void **state)
+{
+	(void)state;
+	rig.engine->manner[FAKE_START] =
+		(struct fake_manner){.status = 500, .body = "{\"message\":\"OCI runtime create failed\"}"};
+	struct outcome o = start(ID);
+	assert_false(o.create_failed);
+	assert_true(o.failed);
+	assert_int_equal(o.err.code, EIO);
+	assert_says(o.err, "could not start the container: OCI runtime create failed (status 500)");
+}
+
+static void a_container_that_runs_already_counts_as_started(void **state)
+{
+	(void)state;
+	rig.engine->manner[FAKE_START] = (struct fake_manner){.status = 304};
+	assert_false(start(ID).failed);
+}
+
+static void a_refusal_without_a_reason_is_told_as_such(void **state)
+{
+	static const char *const bodies[] = {"", "<html>", "{}", "{\"message\":42}", "[\"message\"]"};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(bodies); i++) {
+		rig.engine->manner[FAKE_CREATE] = (struct fake_manner){.status = 500, .body = bodies[i]};
+		struct outcome o = start(ID);
+		assert_true(o.create_failed);
+		assert_says(o.err, "could not create the container: it gave no reason (status 500)");
+	}
+}
+
+static void a_redirect_is_no_success(void **state)
+{
+	(void)state;
+	rig.engine->manner[FAKE_CREATE] = (struct fake_manner){.status = 301, .body = "{}"};
+	assert_true(start(ID).create_failed);
+}
+
+static void a_running_container_is_killed_and_removed_with_its_volumes(void **state)
+{
+	(void)state;
+	assert_false(start(ID).failed);
+	assert_false(remove_one(ID).failed);
+	assert_null(fake_docker_find(rig.engine, ID));
+	assert_non_null(strstr(rig.engine->last_path[FAKE_REMOVE], "force=true"));
+	assert_non_null(strstr(rig.engine->last_path[FAKE_REMOVE], "v=true"));
+}
+
+static void removing_a_container_that_is_not_there_is_a_success(void **state)
+{
+	(void)state;
+	assert_false(remove_one(ID).failed);
+}
+
+static void a_removal_under_way_already_is_a_success(void **state)
+{
+	(void)state;
+	rig.engine->manner[FAKE_REMOVE] =
+		(struct fake_manner){.status = 409, .body = "{\"message\":\"removal of container x is already in progress\"}"};
+	assert_false(remove_one(ID).failed);
+}
+
+static void a_removal_that_fails_is_told_in_dockers_words(void **state)
+{
+	(void)state;
+	rig.engine->manner[FAKE_REMOVE] = (struct fake_manner){.status = 500, .body = "{\"message\":\"device busy\"}"};
+	struct outcome o = remove_one(ID);
+	assert_true(o.failed);
+	assert_says(o.err, "could not remove the container: device busy (status 500)");
+}
+
+static void an_image_is_there_or_it_is_not(void **state)
+{
+	(void)state;
+	assert_false(check_image("alpha-image").failed);
+	rig.engine->missing_image = "alpha-image";
+	struct outcome o = check_image("alpha-image");
+	assert_true(o.failed);
+	assert_says(o.err, "No such image: alpha-image");
+}
+
+/* ---- Listing ---- */
+
+static void the_list_has_all_containers_of_this_instance_and_no_others(void **state)
+{
+	(void)state;
+	fake_docker_add(rig.engine, "unit", "aaaa", "running");
+	fake_docker_add(rig.engine, "other", "bbbb", "running");
+	fake_docker_add(rig.engine, "unit", "cccc", "exited");
+	fake_docker_add(rig.engine, "unit", "dddd", "created");
+	struct listing l = list();
+	assert_false(l.o.failed);
+	assert_int_equal(l.o.calls, 1);
+	assert_int_equal(l.count, 3);
+	assert_int_equal(l.running, 1);
+	assert_string_equal(l.ids[0], "aaaa");
+	assert_string_equal(l.ids[1], "cccc");
+	assert_string_equal(l.ids[2], "dddd");
+}
+
+static void entries_that_are_no_containers_of_ours_are_passed_over(void **state)
+{
+	(void)state;
+	rig.engine->manner[FAKE_LIST] = (struct fake_manner){.status = 200,
+							     .body = "[42,{},{\"Labels\":null},{\"Labels\":{\"berth.sandbox\":"
+								     "7}},{\"Labels\":{\"berth.sandbox\":\"eeee\"}}]"};
+	struct listing l = list();
+	assert_false(l.o.failed);
+	assert_int_equal(l.count, 1);
+	assert_int_equal(l.running, 0);
+	assert_string_equal(l.ids[0], "eeee");
+}
+
+static void a_list_that_is_no_list_is_an_error(void **state)
+{
+	static const char *const bodies[] = {"", "{\"a\":1}", "[1,2", "null", "\xff\xfe"};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(bodies); i++) {
+		rig.engine->manner[FAKE_LIST] = (struct fake_manner){.status = 200, .body = bodies[i]};
+		struct listing l = list();
+		assert_true(l.o.failed);
+		assert_int_equal(l.count, 0);
+		assert_says(l.o.err, "is no JSON array");
+	}
+	rig.engine->manner[FAKE_LIST] = (struct fake_manner){.status = 500, .body = "{\"message\":\"no\"}"};
+	assert_says(list().o.err, "could not list containers: no (status 500)");
+}
+
+static void an_answer_cut_short_is_no_answer(void **state)
+{
+	(void)state;
+	rig.engine->manner[FAKE_LIST].raw = "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n[]";
+	struct listing l = list();
+	assert_true(l.o.failed);
+	assert_int_equal(l.o.err.code, ENOTCONN);
+	assert_says(l.o.err, "did not answer the request to list containers");
+}
+
+static void an_answer_without_bounds_is_given_up(void **state)
+{
+	size_t len = (32u << 20) + 1;
+	char *body = mem_alloc(len + 1);
+
+	(void)state;
+	memset(body, ' ', len);
+	rig.engine->manner[FAKE_LIST] = (struct fake_manner){.status = 200, .body = body};
+	struct listing l = list();
+	assert_true(l.o.failed);
+	rig.engine->manner[FAKE_LIST] = (struct fake_manner){0};
+	rig_barrier();
+	free(body);
+}
+
+/* ---- Slow and many ---- */
+
+static void a_slow_engine_is_waited_for_as_long_as_set_and_is_still_up(void **state)
+{
+	(void)state;
+	rig.conf->docker_timeout_ms = 30;
+	rig.engine->manner[FAKE_LIST].hold = true;
+	struct listing l = list();
+	assert_true(l.o.failed);
+	assert_int_equal(l.o.err.code, ENOTCONN);
+	assert_says(l.o.err, rig.conf->docker_socket);
+	assert_true(docker_is_up(rig.docker));
+	assert_int_equal(rig.downs, 0);
+	rig.conf->docker_timeout_ms = 60000;
+	rig.engine->manner[FAKE_LIST].hold = false;
+	rig_barrier();
+}
+
+static void more_requests_than_connections_are_all_answered(void **state)
+{
+	struct outcome outcomes[100] = {0};
+
+	(void)state;
+	rig.engine->manner[FAKE_IMAGE].hold = true;
+	for (size_t i = 0; i < ARRAY_SIZE(outcomes); i++)
+		docker_check_image(rig.docker, "alpha-image", on_done, &outcomes[i]);
+	WAIT_FOR(fake_docker_held(rig.engine, FAKE_IMAGE) == 16); /* one connection is the event stream's */
+	assert_int_equal(rig.engine->connections, 17);
+	rig.engine->manner[FAKE_IMAGE].hold = false;
+	assert_int_equal(fake_docker_let_go(rig.engine, FAKE_IMAGE), 16);
+	for (size_t i = 0; i < ARRAY_SIZE(outcomes); i++) {
+		WAIT_FOR(outcomes[i].calls > 0);
+		assert_int_equal(outcomes[i].calls, 1);
+		assert_false(outcomes[i].failed);
+	}
+}
+
+/* ---- Up and down ---- */
+
+static void going_and_coming_are_told_once_each(void **state)
+{
+	(void)state;
+	for (int i = 1; i <= 2; i++) {
+		fake_docker_stop(rig.engine);
+		WAIT_FOR(!docker_is_up(rig.docker));
+		assert_int_equal(rig.downs, i);
+		assert_non_null(strstr(docker_problem(rig.docker), "Docker Engine does not answer at"));
+		assert_false(docker_is_unknown(rig.docker));
+
+		struct listing l = list(); /* fails at once, not after a while */
+		assert_int_equal(l.o.err.code, ENOTCONN);
+		assert_int_equal(rig.downs, i);
+
+		fake_docker_start(rig.engine);
+		WAIT_FOR(docker_is_up(rig.docker) && fake_docker_streams(rig.engine) == 1);
+		assert_int_equal(rig.ups, i);
+		assert_int_equal(rig.downs, i);
+		assert_string_equal(docker_problem(rig.docker), "");
+	}
+}
+
+static void one_probe_that_fails_is_no_outage(void **state)
+{
+	(void)state;
+	rig.engine->manner[FAKE_VERSION] = (struct fake_manner){.status = 500, .body = "{}"};
+	provoke_probe();
+	rig.engine->manner[FAKE_VERSION] = (struct fake_manner){0};
+	provoke_probe();
+	rig_barrier();
+	assert_true(docker_is_up(rig.docker));
+	assert_int_equal(rig.downs, 0);
+}
+
+static void an_engine_that_recovers_without_dropping_the_event_stream_is_told_up(void **state)
+{
+	(void)state;
+	rig.engine->manner[FAKE_VERSION] = (struct fake_manner){.status = 500, .body = "{}"};
+	provoke_probe();
+	WAIT_FOR(rig.downs == 1);
+	assert_int_equal(fake_docker_streams(rig.engine), 1);
+	rig.engine->manner[FAKE_VERSION] = (struct fake_manner){0};
+	WAIT_FOR(docker_is_up(rig.docker));
+	assert_int_equal(rig.ups, 1);
+	assert_int_equal(fake_docker_streams(rig.engine), 1);
+}
+
+static void count_one(void *arg)
+{
+	++*(int *)arg;
+}
+
+static void an_engine_that_was_never_there_is_unknown_then_down(void **state)
+{
+	struct conf conf = *rig.conf;
+	AUTO(mem_free) char *path = mem_printf("%s/absent.sock", rig.dir);
+	AUTO(docker_free) struct docker *docker = NULL;
+	struct err err;
+	int downs = 0;
+
+	(void)state;
+	conf.docker_socket = path;
+	struct docker_events counting = {.down = count_one, .arg = &downs};
+	assert_ok(docker_new(rig.loop, &conf, &counting, &docker, &err));
+	assert_true(docker_is_unknown(docker));
+	assert_false(docker_is_up(docker));
+	assert_non_null(strstr(docker_problem(docker), "not asked yet"));
+	WAIT_FOR(downs > 0);
+	assert_false(docker_is_unknown(docker));
+	assert_non_null(strstr(docker_problem(docker), path));
+	assert_string_equal(docker_version(docker), "");
+	assert_int_equal(downs, 1);
+}
+
+static void freeing_the_driver_drops_its_probe_and_its_event_stream(void **state)
+{
+	int ups = 0, downs = 0;
+	struct docker_events counting = {.up = count_one, .down = count_one, .arg = &ups};
+	struct docker *docker;
+	struct err err;
+
+	(void)state;
+	assert_ok(docker_new(rig.loop, rig.conf, &counting, &docker, &err));
+	WAIT_FOR(ups > 0);
+	WAIT_FOR(fake_docker_streams(rig.engine) == 2);
+	docker_free(&docker);
+	assert_null(docker);
+	docker_free(&docker);
+	WAIT_FOR(fake_docker_streams(rig.engine) == 1);
+
+	counting.arg = &downs;
+	rig.engine->manner[FAKE_VERSION].hold = true;
+	assert_ok(docker_new(rig.loop, rig.conf, &counting, &docker, &err));
+	WAIT_FOR(fake_docker_held(rig.engine, FAKE_VERSION) == 1);
+	docker_free(&docker);
+	WAIT_FOR(fake_docker_held(rig.engine, FAKE_VERSION) == 0); /* its connection is closed */
+	assert_int_equal(ups, 1);
+	assert_int_equal(downs, 0);
+}
+
+/* ---- Events ---- */
+
+static void emit_text(const char *text)
+{
+	fake_docker_emit(rig.engine, text, strlen(text));
+}
+
+static void the_end_of_a_container_is_told(void **state)
+{
+	(void)state;
+	assert_false(start(ID).failed);
+	fake_docker_die(rig.engine, ID, true);
+	WAIT_FOR(rig.deaths > 0);
+	assert_string_equal(rig.died, ID);
+	assert_int_equal(rig.deaths, 1);
+}
+
+static void only_deaths_of_this_instances_containers_are_asked_for(void **state)
+{
+	fake_docker_end_events(rig.engine);
+
+	(void)state;
+	WAIT_FOR(rig.engine->calls[FAKE_EVENTS] > 0);
+	const char *path = rig.engine->last_path[FAKE_EVENTS];
+	assert_non_null(strstr(path, "\"label\":[\"berth.instance=unit\"]"));
+	assert_non_null(strstr(path, "\"type\":[\"container\"]"));
+	assert_non_null(strstr(path, "\"event\":[\"die\"]"));
+}
+
+static void an_event_may_come_in_any_pieces(void **state)
+{
+	AUTO(mem_free) char *event = fake_docker_event_new("unit", ID);
+	size_t len = strlen(event);
+
+	(void)state;
+	for (size_t i = 0; i < len; i++)
+		fake_docker_emit(rig.engine, event + i, 1);
+	rig_barrier();
+	assert_int_equal(rig.deaths, 0);
+	emit_text("\n");
+	WAIT_FOR(rig.deaths == 1);
+	assert_string_equal(rig.died, ID);
+
+	/* The end of one and the start of the next in one piece. */
+	AUTO(mem_free) char *pieces = mem_printf("%s\n%s\n%.20s", event, event, event);
+	emit_text(pieces);
+	WAIT_FOR(rig.deaths == 3);
+	emit_text(event + 20);
+	emit_text("\r\n");
+	WAIT_FOR(rig.deaths == 4);
+}
+
+static void lines_that_are_no_events_of_ours_are_passed_over(void **state)
+{
+	AUTO(mem_free) char *event = fake_docker_event_new("unit", ID);
+
+	(void)state;
+	emit_text("\n\n{}\ngarbage\n[1]\n{\"Actor\":7}\n{\"Actor\":{\"Attributes\":{\"berth.sandbox\":false}}}\n\xff\n");
+	emit_text(event);
+	emit_text("\n");
+	WAIT_FOR(rig.deaths > 0);
+	assert_int_equal(rig.deaths, 1);
+	assert_string_equal(rig.died, ID);
+}
+
+static void a_line_without_end_is_dropped_and_the_next_one_heard(void **state)
+{
+	AUTO(mem_free) char *event = fake_docker_event_new("unit", ID);
+	char piece[4096];
+
+	(void)state;
+	memset(piece, 'x', sizeof(piece));
+	for (int i = 0; i < 40; i++)
+		fake_docker_emit(rig.engine, piece, sizeof(piece));
+	emit_text("\n");
+	emit_text(event);
+	emit_text("\n");
+	WAIT_FOR(rig.deaths == 1);
+}
+
+static void an_event_stream_that_ended_is_opened_again_and_the_owner_told_to_compare(void **state)
+{
+	AUTO(mem_free) char *event = fake_docker_event_new("unit", ID);
+
+	(void)state;
+	emit_text("{\"half\":"); /* forgotten with its stream */
+	rig_barrier();
+	fake_docker_end_events(rig.engine);
+	WAIT_FOR(fake_docker_streams(rig.engine) == 1);
+	WAIT_FOR(rig.ups == 1);
+	assert_int_equal(rig.downs, 0);
+	emit_text(event);
+	emit_text("\n");
+	WAIT_FOR(rig.deaths == 1);
+}
+
+static void an_engine_that_refuses_events_is_not_hammered(void **state)
+{
+	int64_t start_us = clock_mono_us();
+
+	(void)state;
+	rig.engine->manner[FAKE_EVENTS] = (struct fake_manner){.status = 500, .body = "{\"message\":\"no events here\"}"};
+	fake_docker_end_events(rig.engine);
+	WAIT_FOR(rig.engine->calls[FAKE_EVENTS] == 3);
+	assert_true(clock_mono_us() - start_us > 1000000);
+	assert_true(docker_is_up(rig.docker));
+}
+
+static int set_up(void **state)
+{
+	(void)state;
+	rig_start();
+	return 0;
+}
+
+static int tear_down(void **state)
+{
+	(void)state;
+	rig_stop();
+	return 0;
+}
+
+static int each(void **state)
+{
+	(void)state;
+	rig_reset();
+	return 0;
+}
+
+/* The engine understood all it was asked, and is empty again. */
+static int after_each(void **state)
+{
+	struct listing l;
+
+	(void)state;
+	assert_int_equal(rig.engine->unknown_calls, 0);
+	fake_docker_reset(rig.engine);
+	rig.conf->docker_timeout_ms = 60000;
+	negotiate("after");
+	l = list();
+	for (int i = 0; i < l.count; i++)
+		remove_one(l.ids[i]);
+	return 0;
+}
+
+int main(void)
+{
+#define TEST(name) cmocka_unit_test_setup_teardown(name, each, after_each)
+	const struct CMUnitTest tests[] = {
+		TEST(a_newer_engine_is_spoken_to_in_the_version_this_was_written_for),
+		TEST(an_older_engine_is_spoken_to_in_its_own_version),
+		TEST(an_engine_that_refuses_old_clients_is_spoken_to_in_the_oldest_version_it_takes),
+		TEST(an_engine_that_does_not_say_its_oldest_version_is_fine),
+		TEST(what_does_not_answer_as_docker_engine_does_is_not_up),
+		TEST(a_container_is_created_and_then_started),
+		TEST(a_creation_that_is_refused_is_told_in_dockers_words_and_nothing_is_started),
+		TEST(a_start_that_is_refused_is_told_in_dockers_words),
+		TEST(a_container_that_runs_already_counts_as_started),
+		TEST(a_refusal_without_a_reason_is_told_as_such),
+		TEST(a_redirect_is_no_success),
+		TEST(a_running_container_is_killed_and_removed_with_its_volumes),
+		TEST(removing_a_container_that_is_not_there_is_a_success),
+		TEST(a_removal_under_way_already_is_a_success),
+		TEST(a_removal_that_fails_is_told_in_dockers_words),
+		TEST(an_image_is_there_or_it_is_not),
+		TEST(the_list_has_all_containers_of_this_instance_and_no_others),
+		TEST(entries_that_are_no_containers_of_ours_are_passed_over),
+		TEST(a_list_that_is_no_list_is_an_error),
+		TEST(an_answer_cut_short_is_no_answer),
+		TEST(an_answer_without_bounds_is_given_up),
+		TEST(a_slow_engine_is_waited_for_as_long_as_set_and_is_still_up),
+		TEST(more_requests_than_connections_are_all_answered),
+		TEST(going_and_coming_are_told_once_each),
+		TEST(one_probe_that_fails_is_no_outage),
+		TEST(an_engine_that_recovers_without_dropping_the_event_stream_is_told_up),
+		TEST(an_engine_that_was_never_there_is_unknown_then_down),
+		TEST(freeing_the_driver_drops_its_probe_and_its_event_stream),
+		TEST(the_end_of_a_container_is_told),
+		TEST(only_deaths_of_this_instances_containers_are_asked_for),
+		TEST(an_event_may_come_in_any_pieces),
+		TEST(lines_that_are_no_events_of_ours_are_passed_over),
+		TEST(a_line_without_end_is_dropped_and_the_next_one_heard),
+		TEST(an_event_stream_that_ended_is_opened_again_and_the_owner_told_to_compare),
+		TEST(an_engine_that_refuses_events_is_not_hammered),
+	};
+
+	return cmocka_run_group_tests(tests, set_up, tear_down);
+}

@@ -1,0 +1,239 @@
+/* Each item of the hardening list is one test: what a sandbox's container must say to Docker. */
+#include "tests/unit/unit.h"
+
+#include <jansson.h>
+
+#include "conf/conf.h"
+#include "docker/docker.h"
+
+static struct conf *conf;
+static json_t *command, *container, *host;
+
+static int set_up(void **state)
+{
+	(void)state;
+	if (conf_load_file(NULL, &conf, NULL) < 0)
+		return -1;
+	command = json_pack("[s, s]", "python3", "/opt/berth/python/agent.py");
+	conf->sandbox_pids_limit = 61;
+	conf->sandbox_nofile = 1021;
+	conf->sandbox_tmp_inodes = 16381;
+	struct docker_launch launch = {
+		.sandbox_id = "00112233445566ff",
+		.image = "berth-python:bookworm",
+		.command = command,
+		.host_dir = "/state/sandboxes/00112233445566ff",
+		.uid = 200007,
+		.memory_mb = 128,
+		.cpu_millis = 1500,
+		.tmp_mb = 67,
+	};
+	container = docker_container_json(conf, &launch);
+	host = json_object_get(container, "HostConfig");
+	return 0;
+}
+
+static int tear_down(void **state)
+{
+	(void)state;
+	json_decref(container);
+	json_decref(command);
+	conf_free(&conf);
+	return 0;
+}
+
+/* The member of that name must be this JSON, to the letter. */
+static void assert_member(json_t *of, const char *name, const char *wanted)
+{
+	json_t *member = json_object_get(of, name), *json = json_loads(wanted, JSON_DECODE_ANY, NULL);
+
+	assert_non_null(json);
+	if (!json_equal(member, json)) {
+		char *text = json_dumps(member, JSON_ENCODE_ANY);
+		fail_msg("%s is %s, not %s", name, text ? text : "absent", wanted);
+	}
+	json_decref(json);
+}
+
+static void all_capabilities_are_dropped_and_none_is_added(void **state)
+{
+	(void)state;
+	assert_member(host, "CapDrop", "[\"ALL\"]");
+	assert_null(json_object_get(host, "CapAdd"));
+	assert_member(host, "Privileged", "false");
+}
+
+static void new_privileges_are_refused_and_the_default_seccomp_profile_stays(void **state)
+{
+	(void)state;
+	assert_member(host, "SecurityOpt", "[\"no-new-privileges\"]");
+}
+
+static void the_root_file_system_is_read_only(void **state)
+{
+	(void)state;
+	assert_member(host, "ReadonlyRootfs", "true");
+}
+
+static void it_runs_as_a_user_and_group_of_its_own_without_further_groups(void **state)
+{
+	(void)state;
+	assert_member(container, "User", "\"200007:200007\"");
+	assert_null(json_object_get(host, "GroupAdd"));
+}
+
+static void it_has_no_network(void **state)
+{
+	(void)state;
+	assert_member(host, "NetworkMode", "\"none\"");
+	assert_null(json_object_get(host, "PortBindings"));
+}
+
+static void memory_and_swap_together_are_as_much_as_memory(void **state)
+{
+	(void)state;
+	assert_member(host, "Memory", "134217728");
+	assert_member(host, "MemorySwap", "134217728");
+	assert_null(json_object_get(host, "OomKillDisable"));
+}
+
+static void the_cpu_quota_is_set(void **state)
+{
+	(void)state;
+	assert_member(host, "NanoCpus", "1500000000");
+}
+
+static void the_number_of_processes_is_limited(void **state)
+{
+	(void)state;
+	assert_member(host, "PidsLimit", "61");
+}
+
+static void open_files_core_dumps_and_file_sizes_are_limited(void **state)
+{
+	(void)state;
+	assert_member(host, "Ulimits",
+		      "[{\"Name\":\"nofile\",\"Soft\":1021,\"Hard\":1021},{\"Name\":\"core\",\"Soft\":0,\"Hard\":0},"
+		      "{\"Name\":\"fsize\",\"Soft\":70254592,\"Hard\":70254592}]");
+}
+
+static void tmp_is_limited_in_size_and_inodes(void **state)
+{
+	(void)state;
+	assert_member(host, "Tmpfs", "{\"/tmp\":\"rw,nosuid,nodev,size=67m,nr_inodes=16381,mode=1777\"}");
+}
+
+static void docker_keeps_no_log(void **state)
+{
+	(void)state;
+	assert_member(host, "LogConfig", "{\"Type\":\"none\"}");
+}
+
+static void ipc_is_private_and_shared_memory_is_small(void **state)
+{
+	(void)state;
+	assert_member(host, "IpcMode", "\"private\"");
+	assert_member(host, "ShmSize", "8388608");
+}
+
+static void it_shares_no_namespace_with_the_host(void **state)
+{
+	(void)state;
+	assert_member(host, "CgroupnsMode", "\"private\"");
+	assert_null(json_object_get(host, "PidMode"));
+	assert_null(json_object_get(host, "UTSMode"));
+	assert_null(json_object_get(host, "UsernsMode"));
+}
+
+static void an_init_process_reaps_what_the_function_leaves_behind(void **state)
+{
+	(void)state;
+	assert_member(host, "Init", "true");
+}
+
+static void docker_never_starts_it_again(void **state)
+{
+	(void)state;
+	assert_member(host, "RestartPolicy", "{\"Name\":\"no\"}");
+}
+
+static void it_carries_the_labels_of_instance_and_sandbox(void **state)
+{
+	(void)state;
+	assert_member(container, "Labels", "{\"berth.instance\":\"default\",\"berth.sandbox\":\"00112233445566ff\"}");
+}
+
+static void its_only_mounts_are_its_directory_and_the_runtimes_both_read_only(void **state)
+{
+	size_t i;
+	json_t *mount;
+
+	(void)state;
+	json_t *mounts = json_object_get(host, "Mounts");
+	assert_int_equal(json_array_size(mounts), 2);
+	json_array_foreach (mounts, i, mount) {
+		assert_member(mount, "Type", "\"bind\"");
+		assert_member(mount, "ReadOnly", "true");
+		assert_member(mount, "BindOptions", "{\"Propagation\":\"rprivate\"}");
+	}
+	assert_member(json_array_get(mounts, 0), "Source", "\"/state/sandboxes/00112233445566ff\"");
+	assert_member(json_array_get(mounts, 0), "Target", "\"/berth\"");
+	assert_member(json_array_get(mounts, 1), "Target", "\"/opt/berth\"");
+	assert_string_equal(json_string_value(json_object_get(json_array_get(mounts, 1), "Source")),
+			    conf->sandbox_runtimes_dir);
+	assert_null(json_object_get(host, "Binds"));
+	assert_null(json_object_get(host, "Devices"));
+	assert_null(json_object_get(container, "Volumes"));
+}
+
+static void it_runs_the_launcher_whatever_the_image_would_run(void **state)
+{
+	(void)state;
+	assert_member(container, "Image", "\"berth-python:bookworm\"");
+	assert_member(container, "Entrypoint", "[]");
+	assert_member(container, "Cmd", "[\"/opt/berth/launcher\",\"python3\",\"/opt/berth/python/agent.py\"]");
+	assert_member(container, "WorkingDir", "\"/tmp\"");
+	assert_member(container, "Healthcheck", "{\"Test\":[\"NONE\"]}");
+}
+
+static void its_environment_says_nothing_of_the_host(void **state)
+{
+	(void)state;
+	assert_member(container, "Env", "[\"PATH=/usr/local/bin:/usr/bin:/bin\",\"HOME=/tmp\",\"LANG=C.UTF-8\"]");
+	assert_member(container, "Hostname", "\"sandbox\"");
+}
+
+static void the_command_given_is_left_as_it_was(void **state)
+{
+	(void)state;
+	assert_int_equal(json_array_size(command), 2);
+	assert_int_equal(command->refcount, 1);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(all_capabilities_are_dropped_and_none_is_added),
+		cmocka_unit_test(new_privileges_are_refused_and_the_default_seccomp_profile_stays),
+		cmocka_unit_test(the_root_file_system_is_read_only),
+		cmocka_unit_test(it_runs_as_a_user_and_group_of_its_own_without_further_groups),
+		cmocka_unit_test(it_has_no_network),
+		cmocka_unit_test(memory_and_swap_together_are_as_much_as_memory),
+		cmocka_unit_test(the_cpu_quota_is_set),
+		cmocka_unit_test(the_number_of_processes_is_limited),
+		cmocka_unit_test(open_files_core_dumps_and_file_sizes_are_limited),
+		cmocka_unit_test(tmp_is_limited_in_size_and_inodes),
+		cmocka_unit_test(docker_keeps_no_log),
+		cmocka_unit_test(ipc_is_private_and_shared_memory_is_small),
+		cmocka_unit_test(it_shares_no_namespace_with_the_host),
+		cmocka_unit_test(an_init_process_reaps_what_the_function_leaves_behind),
+		cmocka_unit_test(docker_never_starts_it_again),
+		cmocka_unit_test(it_carries_the_labels_of_instance_and_sandbox),
+		cmocka_unit_test(its_only_mounts_are_its_directory_and_the_runtimes_both_read_only),
+		cmocka_unit_test(it_runs_the_launcher_whatever_the_image_would_run),
+		cmocka_unit_test(its_environment_says_nothing_of_the_host),
+		cmocka_unit_test(the_command_given_is_left_as_it_was),
+	};
+
+	return cmocka_run_group_tests(tests, set_up, tear_down);
+}

@@ -1,0 +1,1167 @@
+/* The pool with everything it works with: workers over real connections, PostgreSQL, packages on disk, a fake Docker Engine. */
+#include "tests/unit/poolmgr/pool_rig.h"
+
+#include <sys/mman.h>
+#include <utlist.h>
+
+#include "base/fd.h"
+#include "base/mem.h"
+#include "poolmgr/pool.h"
+#include "poolmgr/resolve.h"
+#include "poolmgr/store.h"
+#include "tests/support/pg_scratch.h"
+#include "tests/unit/poolmgr/slow_store.h"
+
+static struct pg_scratch *pg;
+
+/* ---- Functions in PostgreSQL ---- */
+
+/* Stores the version of f, which becomes the current one. Whoever listens hears of it. */
+static void deploy(const struct function *f)
+{
+	AUTO(mem_free) char *hex = mem_alloc(f->archive.len * 2 + 1);
+
+	for (size_t i = 0; i < f->archive.len; i++)
+		snprintf(hex + 2 * i, 3, "%02x", (unsigned char)f->archive.data[i]);
+	pg_scratch_exec(
+		pg,
+		"begin;"
+		"insert into packages (sha256, archive, size) values ('%s', '\\x%s', %zu) on conflict do nothing;"
+		"insert into functions (function_id, name, version) values ('%s', '%s', %d)"
+		" on conflict (function_id) do update set version = excluded.version;"
+		"insert into function_versions (function_id, version, language, runtime, handler, environment, timeout_ms,"
+		" memory_limit_mb, cpu_millis, tmp_mb, network, max_concurrency, package_sha256) values ('%s', %d, '%s',"
+		" 'docker', 'main.handler', '{\"GREETING\": \"hello\"}', 3000, %d, 1000, 64, 'none', %d, '%s');"
+		"commit",
+		f->sha256, hex, f->archive.len, f->id, f->name, f->version, f->id, f->version, f->language, f->memory_limit_mb,
+		f->max_concurrency, f->sha256);
+}
+
+static void deploy_code(struct function *f, const char *code)
+{
+	f->version++;
+	function_set_code(f, code);
+	deploy(f);
+}
+
+static void drop(const struct function *f)
+{
+	pg_scratch_exec(pg, "update functions set version = null, status = 'deleted' where function_id = '%s'", f->id);
+}
+
+static struct function deployed(const char *code)
+{
+	struct function f = function_new(code);
+
+	deploy(&f);
+	return f;
+}
+
+/* ---- Looking at sandboxes ---- */
+
+static void assert_code_is(const struct grant *g, const char *code)
+{
+	AUTO(mem_free) char *path = mem_printf("%s/sandboxes/%s/function/main.x", rig.dir, g->sandbox_id);
+	AUTO(mem_free) char *text = NULL;
+	struct err err;
+
+	assert_ok(fd_read_file(path, 4096, &text, NULL, &err));
+	assert_string_equal(text, code);
+}
+
+static bool is_gone(const struct grant *g)
+{
+	return sandbox_find(g->sandbox_id) == NULL;
+}
+
+static enum sandbox_state state_of(const struct grant *g)
+{
+	const struct sandbox *s = sandbox_find(g->sandbox_id);
+
+	return s ? s->state : SANDBOX_GONE;
+}
+
+static void wait_for_spares(int count)
+{
+	WAIT_FOR(default_shape()->spare_count == count);
+}
+
+/* A lease that is given back at once: one idle sandbox. */
+static struct grant warm_up(struct worker *w, const char *function)
+{
+	struct grant g = worker_take(w, function);
+
+	worker_release(w, g.lease_id, false);
+	WAIT_FOR(state_of(&g) == SANDBOX_IDLE);
+	return g;
+}
+
+/* ---- From CHECK to a warm lease ---- */
+
+static void a_check_gets_a_prewarmed_sandbox_with_its_files_and_a_live_connection(void **state)
+{
+	AUTO(worker_close) struct worker w = worker_connect();
+	AUTO(function_free) struct function f = function_new("prewarmed");
+	char text[16] = "";
+
+	(void)state;
+	rig.conf->pool_spares = 1;
+	wait_for_spares(1);
+	AUTO(worker_close_fds) struct grant g = worker_granted(&w, worker_check(&w, function_spec(&f), &f.archive));
+	assert_int_equal(g.kind, IPC_START_PREWARMED);
+	assert_int_equal(g.version, 1);
+	assert_int_equal(g.timeout_ms, 3000);
+	assert_int_equal(g.memory_limit_mb, 128);
+	assert_code_is(&g, "prewarmed");
+
+	json_t *init = json_loads(g.init, 0, NULL);
+	json_t *wanted = json_pack("{s:s, s:{s:s}, s:{s:s, s:s, s:i}, s:{s:i, s:i, s:I}}", "handler", "main.handler",
+				   "environment", "GREETING", "hello", "function", "id", f.id, "name", f.name, "version", 1,
+				   "limits", "memory_limit_mb", 128, "timeout_ms", 3000, "response_bytes",
+				   (json_int_t)rig.conf->limits_response_bytes);
+	assert_true(json_equal(init, wanted));
+	json_decref(init);
+	json_decref(wanted);
+
+	struct fake_container *c = fake_docker_find(rig.engine, g.sandbox_id);
+	assert_int_equal(write(g.control_fd, "to agent", 8), 8);
+	assert_int_equal(read(c->control_fd, text, sizeof(text)), 8);
+	assert_int_equal(write(c->log_fd, "printed", 7), 7);
+	assert_int_equal(read(g.log_fd, text, sizeof(text)), 7);
+	worker_release(&w, g.lease_id, true);
+	WAIT_FOR(is_gone(&g));
+}
+
+static void a_checked_sandbox_serves_the_first_invocation_once_its_version_is_stored(void **state)
+{
+	AUTO(worker_close) struct worker w = worker_connect();
+	AUTO(function_free) struct function f = function_new("candidate");
+
+	(void)state;
+	struct grant checked = check_function(&w, &f);
+	assert_int_equal(checked.kind, IPC_START_COLD);
+	deploy(&f);
+	worker_done(&w, worker_invalidate(&w, f.id, 1));
+	worker_release(&w, checked.lease_id, false);
+	struct grant leased = worker_take(&w, f.name);
+	assert_string_equal(leased.sandbox_id, checked.sandbox_id);
+	assert_int_equal(leased.kind, IPC_START_WARM);
+	assert_string_equal(leased.init, "");
+	assert_int_not_equal(leased.lease_id, checked.lease_id);
+}
+
+static void a_second_lease_is_warm_by_name_and_by_id(void **state)
+{
+	AUTO(worker_close) struct worker w = worker_connect();
+	AUTO(function_free) struct function f = deployed("warm");
+
+	(void)state;
+	struct grant first = worker_take(&w, f.name);
+	assert_int_equal(first.kind, IPC_START_COLD);
+	assert_string_not_equal(first.init, "");
+	assert_code_is(&first, "warm");
+	worker_release(&w, first.lease_id, false);
+	struct grant second = worker_take(&w, f.id);
+	assert_int_equal(second.kind, IPC_START_WARM);
+	assert_string_equal(second.sandbox_id, first.sandbox_id);
+	assert_string_equal(second.init, "");
+}
+
+static void candidates_of_the_same_version_never_share_a_sandbox(void **state)
+{
+	AUTO(worker_close) struct worker one = worker_connect();
+	AUTO(worker_close) struct worker two = worker_connect();
+	AUTO(function_free) struct function mine = function_new("mine");
+	AUTO(function_free) struct function theirs = function_new("theirs");
+
+	(void)state;
+	memcpy(theirs.id, mine.id, sizeof(mine.id));
+	memcpy(theirs.name, mine.name, sizeof(mine.name));
+	struct grant a = check_function(&one, &mine), b = check_function(&two, &theirs);
+	assert_string_not_equal(a.sandbox_id, b.sandbox_id);
+	assert_code_is(&a, "mine");
+	assert_code_is(&b, "theirs");
+	worker_release(&one, a.lease_id, false);
+	worker_release(&two, b.lease_id, false);
+	WAIT_FOR(state_of(&a) == SANDBOX_IDLE && state_of(&b) == SANDBOX_IDLE);
+
+	struct grant c = check_function(&one, &mine); /* not even the same code gets what another check left */
+	assert_string_not_equal(c.sandbox_id, a.sandbox_id);
+
+	deploy(&theirs); /* only this one was stored */
+	struct grant leased = worker_take(&one, mine.name);
+	assert_string_equal(leased.sandbox_id, b.sandbox_id);
+}
+
+static void a_check_that_cannot_be_is_denied_in_words(void **state)
+{
+	AUTO(worker_close) struct worker w = worker_connect();
+	AUTO(function_free) struct function f = function_new("good");
+	AUTO(function_free) struct function other = function_new("other archive");
+	AUTO(fd_close) int empty = memfd_create("empty", MFD_CLOEXEC);
+	int64_t later_us = clock_mono_us() + RIG_PATIENCE_US;
+	int ends[2];
+
+	(void)state;
+	struct denial d = worker_denied(&w, worker_check_fd(&w, "{", empty, later_us));
+	assert_string_equal(d.code, "runtime_unavailable");
+	assert_non_null(strstr(d.detail, "no JSON"));
+	d = worker_denied(&w, worker_check_fd(&w, "{}", empty, later_us));
+	assert_non_null(strstr(d.detail, "without 'function_id'"));
+
+	AUTO(mem_free) char *spec = NULL;
+	json_t *json = function_spec(&f);
+	spec = json_dumps(json, 0);
+	json_decref(json);
+	d = worker_denied(&w, worker_check_fd(&w, spec, empty, later_us));
+	assert_non_null(strstr(d.detail, "a package of 0 bytes"));
+	assert_int_equal(pipe(ends), 0);
+	d = worker_denied(&w, worker_check_fd(&w, spec, ends[0], later_us));
+	assert_non_null(strstr(d.detail, "package"));
+	close(ends[0]);
+	close(ends[1]);
+	d = worker_denied(&w, worker_check(&w, function_spec(&f), &other.archive));
+	assert_non_null(strstr(d.detail, "its SHA-256 is"));
+
+	f.language = "cobol";
+	d = worker_denied(&w, worker_check(&w, function_spec(&f), &f.archive));
+	assert_non_null(strstr(d.detail, "there is no language 'cobol'"));
+	f.language = "alpha";
+	rig.conf->limits_package_bytes = 10;
+	d = worker_denied(&w, worker_check(&w, function_spec(&f), &f.archive));
+	assert_non_null(strstr(d.detail, "a package of"));
+}
+
+static void what_is_not_there_is_not_found(void **state)
+{
+	AUTO(worker_close) struct worker w = worker_connect();
+	AUTO(function_free) struct function f = deployed("there");
+
+	(void)state;
+	assert_string_equal(worker_denied(&w, worker_lease(&w, "no-such-function", 0)).code, "not_found");
+	assert_string_equal(worker_denied(&w, worker_lease(&w, f.name, 2)).code, "not_found");
+	assert_string_equal(worker_denied(&w, worker_lease(&w, "00000000-0000-7000-8000-000000000000", 0)).code, "not_found");
+	drop(&f);
+	assert_string_equal(worker_denied(&w, worker_lease(&w, f.name, 0)).code, "not_found");
+}
+
+/* ---- Giving back ---- */
+
+static void a_sandbox_released_to_be_destroyed_is_removed_and_not_used_again(void **state)
+{
+	AUTO(worker_close) struct worker w = worker_connect();
+	AUTO(function_free) struct function f = deployed("destroy");
+
+	(void)state;
+	struct grant first = worker_take(&w, f.name);
+	worker_release(&w, first.lease_id, true);
+	struct grant second = worker_take(&w, f.name);
+	assert_string_not_equal(second.sandbox_id, first.sandbox_id);
+	WAIT_FOR(is_gone(&first));
+	assert_null(fake_docker_find(rig.engine, first.sandbox_id));
+}
+
+static void a_sandbox_that_ended_while_it_was_leased_is_not_used_again(void **state)
+{
+	AUTO(worker_close) struct worker w = worker_connect();
+	AUTO(function_free) struct function f = deployed("ended");
+
+	(void)state;
+	struct grant g = worker_take(&w, f.name);
+	fake_docker_die(rig.engine, g.sandbox_id, true);
+	WAIT_FOR(sandbox_find(g.sandbox_id)->dead);
+	worker_assert_silent(&w);
+	worker_release(&w, g.lease_id, false);
+	WAIT_FOR(is_gone(&g));
+}
+
+static void a_worker_that_goes_takes_its_sandboxes_along_and_who_waits_gets_new_ones(void **state)
+{
+	AUTO(worker_close) struct worker one = worker_connect();
+	AUTO(worker_close) struct worker two = worker_connect();
+	AUTO(function_free) struct function f = function_new("worker goes");
+
+	(void)state;
+	f.max_concurrency = 1;
+	deploy(&f);
+	rig.conf->pool_spares = 1;
+	wait_for_spares(1);
+	struct grant first = worker_take(&one, f.name);
+	wait_for_spares(1);
+	uint64_t seq = worker_lease(&two, f.name, 0);
+	worker_assert_silent(&two);
+	worker_close(&one);
+	AUTO(worker_close_fds) struct grant second = worker_granted(&two, seq);
+	assert_string_not_equal(second.sandbox_id, first.sandbox_id);
+	WAIT_FOR(is_gone(&first));
+}
+
+static void a_worker_that_goes_while_it_waits_is_forgotten(void **state)
+{
+	AUTO(worker_close) struct worker one = worker_connect();
+	AUTO(worker_close) struct worker two = worker_connect();
+	AUTO(function_free) struct function f = function_new("waiter goes");
+
+	(void)state;
+	f.max_concurrency = 1;
+	deploy(&f);
+	struct grant g = worker_take(&one, f.name);
+	worker_lease(&two, f.name, 0);
+	worker_assert_silent(&two);
+	worker_lease(&two, "unknown", 0); /* and while it is looked up */
+	worker_close(&two);
+	WAIT_FOR(pool_waiting() == 0);
+	worker_release(&one, g.lease_id, false);
+	WAIT_FOR(state_of(&g) == SANDBOX_IDLE);
+}
+
+static void nobody_can_give_back_what_another_worker_has(void **state)
+{
+	AUTO(worker_close) struct worker one = worker_connect();
+	AUTO(worker_close) struct worker two = worker_connect();
+	AUTO(function_free) struct function f = deployed("not yours");
+
+	(void)state;
+	struct grant g = worker_take(&one, f.name);
+	worker_release(&two, g.lease_id, true);
+	worker_release(&two, 12345, true);
+	worker_assert_silent(&two);
+	assert_int_equal(state_of(&g), SANDBOX_LEASED);
+	worker_release(&one, g.lease_id, false);
+	worker_release(&one, g.lease_id, true); /* once is enough */
+	worker_assert_silent(&one);
+	assert_int_equal(state_of(&g), SANDBOX_IDLE);
+}
+
+/* ---- Queues ---- */
+
+static void who_waits_is_served_in_turn(void **state)
+{
+	struct worker w[4];
+	uint64_t seq[ARRAY_SIZE(w)];
+	AUTO(function_free) struct function f = function_new("fifo");
+
+	(void)state;
+	f.max_concurrency = 1;
+	deploy(&f);
+	for (size_t i = 0; i < ARRAY_SIZE(w); i++)
+		w[i] = worker_connect();
+	struct grant g = worker_take(&w[0], f.name);
+	for (size_t i = 1; i < ARRAY_SIZE(w); i++) {
+		seq[i] = worker_lease(&w[i], f.name, 0);
+		worker_assert_silent(&w[i]);
+	}
+	for (size_t i = 1; i < ARRAY_SIZE(w); i++) {
+		worker_release(&w[i - 1], g.lease_id, false);
+		struct grant next = worker_granted(&w[i], seq[i]);
+		worker_close_fds(&next);
+		assert_string_equal(next.sandbox_id, g.sandbox_id);
+		for (size_t j = i + 1; j < ARRAY_SIZE(w); j++)
+			assert_false(worker_has_message(&w[j]));
+		g = next;
+	}
+	assert_int_equal(fake_docker_count(rig.engine), 1);
+	for (size_t i = 0; i < ARRAY_SIZE(w); i++)
+		worker_close(&w[i]);
+}
+
+static void a_full_queue_is_told_at_once(void **state)
+{
+	AUTO(worker_close) struct worker w = worker_connect();
+	AUTO(function_free) struct function f = function_new("full");
+
+	(void)state;
+	f.max_concurrency = 1;
+	deploy(&f);
+	rig.conf->pool_queue_length = 2;
+	struct grant g = worker_take(&w, f.name);
+	worker_lease(&w, f.name, 0);
+	worker_lease(&w, f.name, 0);
+	struct denial d = worker_denied(&w, worker_lease(&w, f.name, 0));
+	assert_string_equal(d.code, "throttled");
+	assert_string_equal(d.reason, "queue_full");
+	assert_true(d.retry_after_ms > 0);
+	assert_int_equal(d.version, 1);
+	assert_int_equal(state_of(&g), SANDBOX_LEASED);
+}
+
+static void never_more_sandboxes_than_a_function_may_have(void **state)
+{
+	AUTO(worker_close) struct worker w = worker_connect();
+	AUTO(function_free) struct function f = function_new("exact");
+	uint64_t seq[6];
+	struct grant g[ARRAY_SIZE(seq)];
+
+	(void)state;
+	f.max_concurrency = 2;
+	deploy(&f);
+	rig.conf->pool_spares = 3;
+	wait_for_spares(3);
+	for (size_t i = 0; i < ARRAY_SIZE(seq); i++)
+		seq[i] = worker_lease(&w, f.name, 0);
+	for (size_t i = 0; i < ARRAY_SIZE(seq); i++) {
+		if (i >= 2)
+			worker_release(&w, g[i - 2].lease_id, false);
+		g[i] = worker_granted(&w, seq[i]);
+		worker_close_fds(&g[i]);
+		if (i >= 1) {
+			wait_for_spares(3);
+			rig_barrier();
+			assert_int_equal(sandbox_counts[SANDBOX_LEASED], 2);
+			assert_false(worker_has_message(&w));
+		}
+	}
+	assert_string_equal(g[2].sandbox_id, g[0].sandbox_id);
+	assert_string_equal(g[3].sandbox_id, g[1].sandbox_id);
+}
+
+/* How many versions could use a spare of the default shape at once. */
+static int ready_and_hungry(void)
+{
+	const struct version *v;
+	int n = 0;
+
+	DL_FOREACH2 (default_shape()->hungry, v, hungry_next)
+		n += v->package == PACKAGE_READY && v->waiting == 3;
+	return n;
+}
+
+static void two_functions_get_the_spares_of_their_shape_in_turn(void **state)
+{
+	AUTO(worker_close) struct worker a = worker_connect();
+	AUTO(worker_close) struct worker b = worker_connect();
+	AUTO(function_free) struct function fa = deployed("turn a");
+	AUTO(function_free) struct function fb = deployed("turn b");
+	int got_a = 0, got_b = 0;
+
+	(void)state;
+	rig.conf->pool_max_starts = 1;
+	rig.engine->manner[FAKE_START].hold = true; /* the agent is up all the same: one more each time it is asked for */
+	rig.engine->boot = FAKE_BOOT_SILENT;
+	for (int i = 0; i < 3; i++) {
+		worker_lease(&a, fa.name, 0);
+		worker_assert_silent(&a);
+	}
+	for (int i = 0; i < 3; i++) {
+		worker_lease(&b, fb.name, 0);
+		worker_assert_silent(&b);
+	}
+	WAIT_FOR(ready_and_hungry() == 2);
+	for (int round = 1; round <= 3; round++) {
+		for (int i = 0; i < 2; i++) {
+			WAIT_FOR(sandbox_lists[SANDBOX_BOOTING] != NULL && sandbox_lists[SANDBOX_BOOTING]->log_fd >= 0);
+			struct sandbox *s = sandbox_lists[SANDBOX_BOOTING];
+			assert_null(s->next);
+			assert_true(fake_container_say(fake_docker_find(rig.engine, s->id), FAKE_HELLO, FAKE_HELLO_LEN));
+			WAIT_FOR(s->state == SANDBOX_LEASED);
+			got_a += strcmp(s->version->spec->name, fa.name) == 0;
+			got_b += strcmp(s->version->spec->name, fb.name) == 0;
+		}
+		assert_int_equal(got_a, round);
+		assert_int_equal(got_b, round);
+	}
+	fake_docker_let_go(rig.engine, FAKE_START);
+}
+
+static void one_that_waits_too_long_for_a_busy_sandbox_gets_another(void **state)
+{
+	AUTO(worker_close) struct worker w = worker_connect();
+	AUTO(function_free) struct function f = deployed("busy");
+
+	(void)state;
+	for (int i = 0; i < 3; i++) /* its leases are known to be short */
+		warm_up(&w, f.name);
+	struct grant g = worker_take(&w, f.name);
+	AUTO(worker_close_fds) struct grant other = worker_granted(&w, worker_lease(&w, f.name, 0));
+	assert_string_not_equal(other.sandbox_id, g.sandbox_id);
+}
+
+/* ---- Deadlines ---- */
+
+static struct denial denied_late(struct worker *w, const char *function)
+{
+	return worker_denied(w, worker_lease_until(w, function, 0, clock_mono_us() + 30000));
+}
+
+static void a_deadline_that_passes_for_want_of_concurrency_says_so(void **state)
+{
+	AUTO(worker_close) struct worker w = worker_connect();
+	AUTO(function_free) struct function f = function_new("late");
+
+	(void)state;
+	f.max_concurrency = 1;
+	deploy(&f);
+	worker_take(&w, f.name);
+	struct denial d = denied_late(&w, f.name);
+	assert_string_equal(d.code, "throttled");
+	assert_string_equal(d.reason, "function_concurrency");
+}
+
+static void a_deadline_that_passes_while_a_sandbox_starts_says_overloaded(void **state)
+{
+	AUTO(worker_close) struct worker w = worker_connect();
+	AUTO(function_free) struct function f = deployed("slow start");
+
+	(void)state;
+	warm_up(&w, f.name); /* it is known and unpacked */
+	sandbox_kill(sandbox_lists[SANDBOX_IDLE], "test");
+	rig.engine->boot = FAKE_BOOT_SILENT;
+	struct denial d = denied_late(&w, f.name);
+	assert_string_equal(d.code, "overloaded");
+	assert_true(d.retry_after_ms > 0);
+}
+
+static void a_deadline_that_passes_after_a_failed_start_says_why_it_failed(void **state)
+{
+	AUTO(worker_close) struct worker w = worker_connect();
+	AUTO(function_free) struct function f = deployed("failed start");
+
+	(void)state;
+	warm_up(&w, f.name);
+	sandbox_kill(sandbox_lists[SANDBOX_IDLE], "test");
+	rig.engine->boot = FAKE_BOOT_HANGS_UP;
+	int64_t deadline_us = clock_mono_us() + RIG_PATIENCE_US;
+	uint64_t seq = worker_lease_until(&w, f.name, 0, deadline_us);
+	WAIT_FOR(default_shape()->failures == 1);
+	default_shape()->retry_us = deadline_us; /* there is no second one */
+	pool_tick(deadline_us);
+	struct denial d = worker_denied(&w, seq);
+	assert_string_equal(d.code, "runtime_unavailable");
+	assert_non_null(strstr(d.detail, "the agent ended before it said hello"));
+}
+
+static void a_deadline_that_passes_before_postgresql_answers_is_kept(void **state)
+{
+	AUTO(worker_close) struct worker w = worker_connect();
+	AUTO(function_free) struct function f = deployed("locked");
+
+	(void)state;
+	PGconn *lock = slow_store_lock(rig.conf->database_conninfo);
+	int64_t start_us = clock_mono_us();
+	struct denial d = denied_late(&w, f.name);
+	assert_string_equal(d.code, "store_unavailable");
+	assert_true(clock_mono_us() - start_us < rig.conf->database_statement_timeout_ms * 1000);
+	PQfinish(lock);
+	AUTO(worker_close_fds) struct grant g = worker_granted(&w, worker_lease(&w, f.name, 0));
+	assert_int_equal(g.version, 1);
+}
+
+static void a_deadline_in_the_past_is_denied_unless_a_sandbox_is_free(void **state)
+{
+	AUTO(worker_close) struct worker w = worker_connect();
+	AUTO(function_free) struct function f = function_new("past");
+
+	(void)state;
+	f.max_concurrency = 1;
+	deploy(&f);
+	worker_take(&w, f.name);
+	assert_string_equal(worker_denied(&w, worker_lease_until(&w, f.name, 0, 0)).code, "overloaded");
+}
+
+/* ---- How many sandboxes ---- */
+
+static void spares_are_kept_ready_and_made_good(void **state)
+{
+	AUTO(worker_close) struct worker w = worker_connect();
+	AUTO(function_free) struct function f = deployed("spares");
+
+	(void)state;
+	rig.conf->pool_spares = 2;
+	wait_for_spares(2);
+	assert_int_equal(worker_take(&w, f.name).kind, IPC_START_PREWARMED);
+	wait_for_spares(2);
+	rig.conf->pool_spares = 1;
+	wait_for_spares(1);
+	fake_docker_die(rig.engine, default_shape()->spares->id, true);
+	WAIT_FOR(default_shape()->spare_count == 0);
+	wait_for_spares(1);
+}
+
+static const struct shape *shape_of(int64_t memory_mb)
+{
+	const struct shape *s;
+
+	DL_FOREACH (shapes, s)
+		if (s->memory_mb == memory_mb)
+			return s;
+	return NULL;
+}
+
+static void a_shape_of_its_own_has_spares_as_long_as_it_is_used(void **state)
+{
+	AUTO(worker_close) struct worker w = worker_connect();
+	AUTO(function_free) struct function f = function_new("shape");
+
+	(void)state;
+	f.memory_limit_mb = 777;
+	rig.conf->pool_spares = 1;
+	struct grant g = check_function(&w, &f);
+	assert_int_equal(json_integer_value(json_object_get(
+				 json_object_get(fake_docker_find(rig.engine, g.sandbox_id)->body, "HostConfig"), "Memory")),
+			 777 << 20);
+	WAIT_FOR(shape_of(777)->spare_count == 1);
+	worker_release(&w, g.lease_id, true);
+	WAIT_FOR(is_gone(&g));
+	rig_barrier();
+	assert_int_equal(shape_of(777)->spare_count, 1);
+	rig.conf->pool_idle_timeout_ms = 1;
+	WAIT_FOR(shape_of(777) == NULL);
+	wait_for_spares(1); /* the default shape has them all the same */
+}
+
+static void an_idle_sandbox_goes_after_its_time_and_not_before(void **state)
+{
+	AUTO(worker_close) struct worker w = worker_connect();
+	AUTO(function_free) struct function f = deployed("idle");
+
+	(void)state;
+	struct grant g = warm_up(&w, f.name);
+	int64_t since_us = sandbox_find(g.sandbox_id)->since_us;
+	pool_tick(since_us + rig.conf->pool_idle_timeout_ms * 1000 - 1);
+	assert_int_equal(state_of(&g), SANDBOX_IDLE);
+	pool_tick(since_us + rig.conf->pool_idle_timeout_ms * 1000);
+	assert_int_equal(state_of(&g), SANDBOX_DYING);
+}
+
+static void a_full_node_makes_room_by_what_has_been_idle_longest(void **state)
+{
+	AUTO(worker_close) struct worker w = worker_connect();
+	AUTO(function_free) struct function fa = deployed("room a");
+	AUTO(function_free) struct function fb = deployed("room b");
+	AUTO(function_free) struct function fc = deployed("room c");
+
+	(void)state;
+	rig.conf->pool_max_sandboxes = 2;
+	struct grant a = warm_up(&w, fa.name), b = warm_up(&w, fb.name);
+	assert_string_equal(warm_up(&w, fa.name).sandbox_id, a.sandbox_id); /* so b is the longest idle one */
+	struct grant c = worker_take(&w, fc.name);
+	assert_int_equal(state_of(&c), SANDBOX_LEASED);
+	assert_int_equal(state_of(&a), SANDBOX_IDLE);
+	assert_true(is_gone(&b));
+	assert_int_equal(sandbox_total(), 2);
+}
+
+static void a_full_node_makes_room_by_spares_nobody_waits_for(void **state)
+{
+	AUTO(worker_close) struct worker w = worker_connect();
+	AUTO(function_free) struct function f = function_new("room by spares");
+
+	(void)state;
+	rig.conf->pool_spares = 1;
+	WAIT_FOR(sandbox_counts[SANDBOX_SPARE] == 2); /* one per language */
+	rig.conf->pool_max_sandboxes = 2;
+	f.memory_limit_mb = 333;
+	struct grant g = check_function(&w, &f);
+	assert_int_equal(state_of(&g), SANDBOX_LEASED);
+	assert_int_equal(sandbox_total(), 2);
+}
+
+static void a_node_full_of_work_lets_wait_and_serves_what_comes_free(void **state)
+{
+	AUTO(worker_close) struct worker w = worker_connect();
+	AUTO(function_free) struct function fa = deployed("work a");
+	AUTO(function_free) struct function fb = deployed("work b");
+
+	(void)state;
+	rig.conf->pool_max_sandboxes = 1;
+	struct grant a = worker_take(&w, fa.name);
+	uint64_t seq = worker_lease(&w, fb.name, 0);
+	worker_assert_silent(&w);
+	rig_barrier();
+	assert_int_equal(sandbox_total(), 1);
+	worker_release(&w, a.lease_id, false);
+	AUTO(worker_close_fds) struct grant b = worker_granted(&w, seq);
+	assert_true(is_gone(&a));
+}
+
+static void no_more_sandboxes_start_at_once_than_set(void **state)
+{
+	AUTO(worker_close) struct worker w = worker_connect();
+	AUTO(function_free) struct function f = deployed("starts");
+	uint64_t seq[6];
+
+	(void)state;
+	rig.conf->pool_max_starts = 2;
+	rig.engine->manner[FAKE_CREATE].hold = true;
+	for (size_t i = 0; i < ARRAY_SIZE(seq); i++)
+		seq[i] = worker_lease(&w, f.name, 0);
+	for (int left = ARRAY_SIZE(seq); left > 0; left -= 2) {
+		WAIT_FOR(fake_docker_held(rig.engine, FAKE_CREATE) == 2);
+		assert_int_equal(sandbox_counts[SANDBOX_CREATING] + sandbox_counts[SANDBOX_BOOTING], 2);
+		fake_docker_let_go(rig.engine, FAKE_CREATE);
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(seq); i++) {
+		struct grant g = worker_granted(&w, seq[i]);
+		worker_close_fds(&g);
+	}
+	assert_int_equal(rig.engine->calls[FAKE_CREATE], 6); /* as many as waited, and no more */
+}
+
+/* ---- Docker ---- */
+
+static void without_an_engine_warm_functions_go_on_and_others_are_told_at_once(void **state)
+{
+	AUTO(worker_close) struct worker w = worker_connect();
+	AUTO(function_free) struct function warm = deployed("warm without engine");
+	AUTO(function_free) struct function cold = deployed("cold without engine");
+	AUTO(function_free) struct function waiting = deployed("waits when the engine goes");
+
+	(void)state;
+	struct grant g = warm_up(&w, warm.name);
+	rig.engine->boot = FAKE_BOOT_SILENT;
+	uint64_t seq = worker_lease(&w, waiting.name, 0);
+	WAIT_FOR(sandbox_counts[SANDBOX_BOOTING] == 1);
+	fake_docker_stop(rig.engine);
+	struct denial d = worker_denied(&w, seq);
+	assert_string_equal(d.code, "runtime_unavailable");
+	assert_non_null(strstr(d.detail, "Docker Engine does not answer"));
+	assert_true(d.retry_after_ms > 0);
+
+	d = worker_denied(&w, worker_lease(&w, cold.name, 0));
+	assert_string_equal(d.code, "runtime_unavailable");
+	assert_non_null(strstr(d.detail, rig.conf->docker_socket));
+	struct grant again = worker_take(&w, warm.name);
+	assert_string_equal(again.sandbox_id, g.sandbox_id);
+	worker_release(&w, again.lease_id, true);
+
+	rig.engine->boot = FAKE_BOOT_GOOD;
+	fake_docker_start(rig.engine);
+	WAIT_FOR(docker_is_up(rig.docker));
+	worker_take(&w, cold.name);
+	WAIT_FOR(is_gone(&g));
+}
+
+static void starts_that_fail_are_told_in_dockers_words_and_tried_again_after_a_pause(void **state)
+{
+	AUTO(worker_close) struct worker w = worker_connect();
+	AUTO(function_free) struct function f = deployed("no image");
+
+	(void)state;
+	rig.engine->missing_image = "alpha-image";
+	struct denial d = worker_denied(&w, worker_lease(&w, f.name, 0));
+	assert_string_equal(d.code, "runtime_unavailable");
+	assert_non_null(strstr(d.detail, "No such image: alpha-image"));
+	assert_int_equal(d.version, 1);
+	int calls = rig.engine->calls[FAKE_CREATE];
+	assert_true(calls >= 2); /* one may be bad luck */
+	struct shape *shape = default_shape();
+	shape->retry_us = clock_mono_us() + RIG_PATIENCE_US;
+	d = worker_denied(&w, worker_lease(&w, f.name, 0)); /* during the pause: at once */
+	assert_non_null(strstr(d.detail, "No such image: alpha-image"));
+	assert_true(d.retry_after_ms >= 1000);
+	assert_int_equal(rig.engine->calls[FAKE_CREATE], calls);
+
+	rig.engine->missing_image = NULL;
+	shape->retry_us = 0;
+	worker_take(&w, f.name);
+	assert_int_equal(shape->failures, 0);
+	assert_string_equal(shape->problem, "");
+}
+
+static void one_start_that_fails_costs_no_request(void **state)
+{
+	AUTO(worker_close) struct worker w = worker_connect();
+	AUTO(function_free) struct function f = deployed("bad luck");
+
+	(void)state;
+	rig.engine->boot = FAKE_BOOT_HANGS_UP;
+	uint64_t seq = worker_lease(&w, f.name, 0);
+	WAIT_FOR(default_shape()->failures == 1);
+	rig.engine->boot = FAKE_BOOT_GOOD;
+	AUTO(worker_close_fds) struct grant g = worker_granted(&w, seq);
+	assert_int_equal(g.kind, IPC_START_COLD);
+}
+
+/* ---- PostgreSQL ---- */
+
+static void without_postgresql_warm_functions_go_on_and_unknown_ones_are_told(void **state)
+{
+	AUTO(worker_close) struct worker w = worker_connect();
+	AUTO(function_free) struct function warm = deployed("warm without store");
+	AUTO(function_free) struct function unknown = deployed("unknown without store");
+	AUTO(function_free) struct function candidate = function_new("candidate without store");
+
+	(void)state;
+	struct grant g = warm_up(&w, warm.name);
+	pg_scratch_stop(pg);
+	struct denial d = worker_denied(&w, worker_lease(&w, unknown.name, 0));
+	assert_string_equal(d.code, "store_unavailable");
+	assert_true(d.retry_after_ms > 0);
+	assert_non_null(strstr(d.detail, "PostgreSQL"));
+	struct grant again = worker_take(&w, warm.name);
+	assert_string_equal(again.sandbox_id, g.sandbox_id);
+	struct grant more = worker_take(&w, warm.name); /* its package is on this node */
+	assert_string_not_equal(more.sandbox_id, g.sandbox_id);
+	check_function(&w, &candidate);
+
+	pg_scratch_start(pg);
+	WAIT_FOR(store_is_up());
+	worker_take(&w, unknown.name);
+}
+
+static void a_lookup_under_way_when_postgresql_goes_is_told(void **state)
+{
+	AUTO(worker_close) struct worker w = worker_connect();
+	AUTO(function_free) struct function f = deployed("under way");
+
+	(void)state;
+	char *definition = slow_store_hang_new(pg);
+	uint64_t seq = worker_lease(&w, f.name, 0);
+	worker_assert_silent(&w);
+	pg_scratch_stop(pg);
+	assert_string_equal(worker_denied(&w, seq).code, "store_unavailable");
+	pg_scratch_start(pg);
+	slow_store_cure(pg, &definition);
+	WAIT_FOR(store_is_up());
+}
+
+static void a_package_that_vanished_from_the_node_is_fetched_again(void **state)
+{
+	AUTO(worker_close) struct worker w = worker_connect();
+	AUTO(function_free) struct function f = deployed("vanished");
+
+	(void)state;
+	worker_release(&w, worker_take(&w, f.name).lease_id, true);
+	char *path = mem_printf("%s/packages/%s", rig.dir, f.sha256);
+	unit_remove_dir(&path);
+	assert_string_equal(worker_denied(&w, worker_lease(&w, f.name, 0)).code, "runtime_unavailable");
+	AUTO(worker_close_fds) struct grant g = worker_granted(&w, worker_lease(&w, f.name, 0));
+	assert_code_is(&g, "vanished");
+}
+
+static void a_broken_package_is_told_and_nothing_is_kept_of_it(void **state)
+{
+	AUTO(worker_close) struct worker w = worker_connect();
+	AUTO(function_free) struct function f = function_new("broken");
+
+	(void)state;
+	buf_reset(&f.archive);
+	buf_add_str(&f.archive, "this is no archive");
+	archive_hash(&f.archive, f.sha256);
+	deploy(&f);
+	for (int i = 0; i < 2; i++) {
+		struct denial d = worker_denied(&w, worker_lease(&w, f.name, 0));
+		assert_string_equal(d.code, "runtime_unavailable");
+		assert_non_null(strstr(d.detail, "package"));
+	}
+	assert_false(rig_exists("packages/%s", f.sha256));
+}
+
+/* ---- New versions ---- */
+
+static void after_done_no_lease_runs_the_older_version(void **state)
+{
+	AUTO(worker_close) struct worker one = worker_connect();
+	AUTO(worker_close) struct worker two = worker_connect();
+	AUTO(function_free) struct function f = deployed("first");
+
+	(void)state;
+	struct grant idle = warm_up(&one, f.name);
+	struct grant held = worker_take(&one, f.name);
+	assert_string_equal(held.sandbox_id, idle.sandbox_id);
+	struct grant more = worker_take(&one, f.name);
+	worker_release(&one, more.lease_id, false);
+	WAIT_FOR(state_of(&more) == SANDBOX_IDLE);
+
+	deploy_code(&f, "second");
+	worker_done(&two, worker_invalidate(&two, f.id, 2));
+	assert_int_not_equal(state_of(&more), SANDBOX_IDLE);
+	assert_int_equal(state_of(&held), SANDBOX_LEASED); /* its invocation goes on */
+	AUTO(worker_close_fds) struct grant g = worker_granted(&two, worker_lease(&two, f.name, 0));
+	assert_int_equal(g.version, 2);
+	assert_code_is(&g, "second");
+	worker_release(&one, held.lease_id, false);
+	WAIT_FOR(is_gone(&held) && is_gone(&more));
+}
+
+static void who_waits_for_the_older_version_gets_the_newer_one(void **state)
+{
+	AUTO(worker_close) struct worker w = worker_connect();
+	AUTO(function_free) struct function f = function_new("old");
+
+	(void)state;
+	f.max_concurrency = 1;
+	deploy(&f);
+	worker_take(&w, f.name);
+	uint64_t seq = worker_lease(&w, f.name, 0);
+	worker_assert_silent(&w);
+	deploy_code(&f, "new");
+	uint64_t invalidation = worker_invalidate(&w, f.id, 2);
+	worker_done(&w, invalidation);
+	AUTO(worker_close_fds) struct grant g = worker_granted(&w, seq);
+	assert_int_equal(g.version, 2);
+	assert_code_is(&g, "new");
+}
+
+static void a_version_asked_for_by_its_number_stays_what_it_is(void **state)
+{
+	AUTO(worker_close) struct worker w = worker_connect();
+	AUTO(function_free) struct function f = deployed("one");
+
+	(void)state;
+	deploy_code(&f, "two");
+	AUTO(worker_close_fds) struct grant old = worker_granted(&w, worker_lease(&w, f.name, 1));
+	assert_int_equal(old.version, 1);
+	assert_code_is(&old, "one");
+	worker_done(&w, worker_invalidate(&w, f.id, 2));
+	worker_release(&w, old.lease_id, false);
+	AUTO(worker_close_fds) struct grant again = worker_granted(&w, worker_lease(&w, f.id, 1));
+	assert_int_equal(again.version, 1);
+	assert_code_is(&again, "one");
+	worker_release(&w, again.lease_id, false); /* asked for again, it is worth keeping */
+	AUTO(worker_close_fds) struct grant third = worker_granted(&w, worker_lease(&w, f.name, 1));
+	assert_string_equal(third.sandbox_id, again.sandbox_id);
+	AUTO(worker_close_fds) struct grant current = worker_granted(&w, worker_lease(&w, f.name, 0));
+	assert_int_equal(current.version, 2);
+}
+
+static void a_deleted_function_loses_its_sandboxes_and_who_waits_is_told(void **state)
+{
+	AUTO(worker_close) struct worker w = worker_connect();
+	AUTO(function_free) struct function f = function_new("deleted");
+
+	(void)state;
+	f.max_concurrency = 1;
+	deploy(&f);
+	struct grant g = worker_take(&w, f.name);
+	uint64_t current = worker_lease(&w, f.name, 0), numbered = worker_lease(&w, f.name, 1);
+	WAIT_FOR(sandbox_find(g.sandbox_id)->version->waiting == 2);
+	drop(&f);
+	pg_scratch_exec(pg, "select delete_function_versions('%s')", f.id);
+	worker_done(&w, worker_invalidate(&w, f.id, 0));
+	assert_string_equal(worker_denied(&w, current).code, "not_found");
+	assert_string_equal(worker_denied(&w, numbered).code, "not_found");
+	worker_release(&w, g.lease_id, false);
+	WAIT_FOR(is_gone(&g));
+	assert_string_equal(worker_denied(&w, worker_lease(&w, f.name, 0)).code, "not_found");
+}
+
+static void a_change_made_elsewhere_is_heard_of(void **state)
+{
+	AUTO(worker_close) struct worker w = worker_connect();
+	AUTO(function_free) struct function f = deployed("here");
+
+	(void)state;
+	struct grant g = warm_up(&w, f.name);
+	deploy_code(&f, "elsewhere");
+	WAIT_FOR(is_gone(&g));
+	AUTO(worker_close_fds) struct grant new = worker_granted(&w, worker_lease(&w, f.name, 0));
+	assert_code_is(&new, "elsewhere");
+	worker_release(&w, new.lease_id, false);
+	WAIT_FOR(state_of(&new) == SANDBOX_IDLE);
+	drop(&f);
+	WAIT_FOR(is_gone(&new));
+}
+
+/* ---- While files are being linked ---- */
+
+/* A lease whose sandbox is ASSIGNED, and stays so until threads_go_on(). */
+static struct sandbox *lease_with_threads_stopped(struct worker *w, const char *function, uint64_t *seq)
+{
+	worker_release(w, worker_take(w, function).lease_id, true); /* known and unpacked */
+	WAIT_FOR(sandbox_total() == 0);
+	threads_stop();
+	*seq = worker_lease(w, function, 0);
+	WAIT_FOR(sandbox_lists[SANDBOX_ASSIGNED] != NULL);
+	return sandbox_lists[SANDBOX_ASSIGNED];
+}
+
+static void a_sandbox_that_ends_while_its_files_are_linked_costs_no_request(void **state)
+{
+	AUTO(worker_close) struct worker w = worker_connect();
+	AUTO(function_free) struct function f = deployed("ends while linked");
+	char id[SANDBOX_ID_SIZE];
+	uint64_t seq;
+
+	(void)state;
+	struct sandbox *s = lease_with_threads_stopped(&w, f.name, &seq);
+	memcpy(id, s->id, sizeof(id));
+	int dir_fd = s->dir_fd;
+	rig.engine->calls[FAKE_REMOVE] = 0;
+	fake_container_hang_up(fake_docker_find(rig.engine, id));
+	WAIT_FOR(s->state == SANDBOX_DYING);
+	rig_barrier();
+	assert_int_equal(rig.engine->calls[FAKE_REMOVE], 0); /* the thread is still to use its directory */
+	assert_int_equal(s->dir_fd, dir_fd);
+	threads_go_on();
+	AUTO(worker_close_fds) struct grant g = worker_granted(&w, seq);
+	assert_string_not_equal(g.sandbox_id, id);
+	assert_code_is(&g, "ends while linked");
+	WAIT_FOR(sandbox_find(id) == NULL);
+}
+
+static void a_sandbox_whose_version_went_out_of_date_while_its_files_were_linked_is_not_kept(void **state)
+{
+	AUTO(worker_close) struct worker w = worker_connect();
+	AUTO(function_free) struct function f = deployed("out of date");
+	char id[SANDBOX_ID_SIZE];
+	uint64_t seq;
+
+	(void)state;
+	memcpy(id, lease_with_threads_stopped(&w, f.name, &seq)->id, sizeof(id));
+	drop(&f);
+	worker_done(&w, worker_invalidate(&w, f.id, 0));
+	assert_string_equal(worker_denied(&w, seq).code, "not_found");
+	threads_go_on();
+	WAIT_FOR(sandbox_find(id) == NULL);
+}
+
+static void a_sandbox_nobody_waits_for_any_more_once_its_files_are_linked_serves_the_next(void **state)
+{
+	AUTO(worker_close) struct worker one = worker_connect();
+	AUTO(worker_close) struct worker two = worker_connect();
+	AUTO(function_free) struct function f = deployed("nobody waits");
+	char id[SANDBOX_ID_SIZE];
+	uint64_t seq;
+
+	(void)state;
+	memcpy(id, lease_with_threads_stopped(&one, f.name, &seq)->id, sizeof(id));
+	worker_close(&one);
+	WAIT_FOR(pool_waiting() == 0);
+	threads_go_on();
+	WAIT_FOR(sandbox_counts[SANDBOX_IDLE] == 1);
+	AUTO(worker_close_fds) struct grant g = worker_granted(&two, worker_lease(&two, f.name, 0));
+	assert_string_equal(g.sandbox_id, id);
+	assert_int_equal(g.kind, IPC_START_PREWARMED); /* it was never initialised */
+	assert_string_not_equal(g.init, "");
+}
+
+/* ---- The end ---- */
+
+/* Last: there is no way back. */
+static void stopping_tells_who_waits_and_removes_everything_but_what_is_leased(void **state)
+{
+	AUTO(worker_close) struct worker w = worker_connect();
+	AUTO(worker_close) struct worker holder = worker_connect();
+	AUTO(function_free) struct function leased = function_new("leased");
+	AUTO(function_free) struct function revoked = function_new("revoked");
+	AUTO(function_free) struct function idle = function_new("idle");
+	AUTO(function_free) struct function waiting = function_new("waiting");
+
+	(void)state;
+	struct grant g = check_function(&holder, &leased), r = check_function(&holder, &revoked);
+	worker_release(&w, check_function(&w, &idle).lease_id, false);
+	WAIT_FOR(sandbox_counts[SANDBOX_IDLE] == 1);
+	rig.conf->pool_spares = 1;
+	WAIT_FOR(sandbox_counts[SANDBOX_SPARE] == 2);
+	rig.conf->pool_spares = 0;
+	rig.engine->boot = FAKE_BOOT_SILENT;
+	waiting.memory_limit_mb = 256;
+	PGconn *lock = slow_store_lock(rig.conf->database_conninfo);
+	uint64_t looked_up = worker_lease(&w, "any", 0);
+	uint64_t seq = worker_check(&w, function_spec(&waiting), &waiting.archive);
+	WAIT_FOR(sandbox_counts[SANDBOX_BOOTING] == 1);
+	worker_assert_silent(&w);
+
+	pool_stop();
+	assert_string_equal(worker_denied(&w, looked_up).code, "draining");
+	assert_string_equal(worker_denied(&w, seq).code, "draining");
+	PQfinish(lock);
+	WAIT_FOR(sandbox_total() == 2);
+	assert_int_equal(fake_docker_count(rig.engine), 2);
+	assert_int_equal(sandbox_counts[SANDBOX_LEASED], 2);
+
+	assert_string_equal(worker_denied(&w, worker_lease(&w, "any", 0)).code, "draining");
+	assert_string_equal(worker_denied(&w, worker_check(&w, function_spec(&idle), &idle.archive)).code, "draining");
+	worker_release(&holder, g.lease_id, false);
+	WAIT_FOR(sandbox_find(g.sandbox_id) == NULL);
+	assert_int_equal(sandbox_find(r.sandbox_id)->state, SANDBOX_LEASED);
+	pool_revoke();
+	WAIT_FOR(sandbox_total() == 0);
+	rig.conf->pool_spares = 2; /* nothing starts any more */
+	rig_barrier();
+	assert_int_equal(sandbox_total(), 0);
+	assert_int_equal(fake_docker_count(rig.engine), 0);
+	assert_int_equal(rig_count_names("sandboxes"), 0);
+}
+
+/* ---- Set up ---- */
+
+static int set_up(void **state)
+{
+	(void)state;
+	pg = pg_scratch_new();
+	pg_scratch_reset(pg);
+	AUTO(conf_free) struct conf *conf = pg_scratch_conf(pg);
+	rig_start();
+	pool_rig_start(conf->database_conninfo);
+	return 0;
+}
+
+static int tear_down(void **state)
+{
+	(void)state;
+	pool_rig_stop();
+	rig_stop();
+	pg_scratch_free(&pg);
+	return 0;
+}
+
+static int each(void **state)
+{
+	(void)state;
+	pg_scratch_exec(pg, "select 1"); /* its connection is open, whatever happened to the server */
+	pool_rig_reset();
+	return 0;
+}
+
+static int nothing_leaks(void **state)
+{
+	(void)state;
+	pg_scratch_exec(pg, "select 1");
+	pool_rig_assert_nothing_leaks();
+	return 0;
+}
+
+int main(void)
+{
+#define TEST(name) cmocka_unit_test_setup_teardown(name, each, nothing_leaks)
+	const struct CMUnitTest tests[] = {
+		TEST(a_check_gets_a_prewarmed_sandbox_with_its_files_and_a_live_connection),
+		TEST(a_checked_sandbox_serves_the_first_invocation_once_its_version_is_stored),
+		TEST(a_second_lease_is_warm_by_name_and_by_id),
+		TEST(candidates_of_the_same_version_never_share_a_sandbox),
+		TEST(a_check_that_cannot_be_is_denied_in_words),
+		TEST(what_is_not_there_is_not_found),
+		TEST(a_sandbox_released_to_be_destroyed_is_removed_and_not_used_again),
+		TEST(a_sandbox_that_ended_while_it_was_leased_is_not_used_again),
+		TEST(a_worker_that_goes_takes_its_sandboxes_along_and_who_waits_gets_new_ones),
+		TEST(a_worker_that_goes_while_it_waits_is_forgotten),
+		TEST(nobody_can_give_back_what_another_worker_has),
+		TEST(who_waits_is_served_in_turn),
+		TEST(a_full_queue_is_told_at_once),
+		TEST(never_more_sandboxes_than_a_function_may_have),
+		TEST(two_functions_get_the_spares_of_their_shape_in_turn),
+		TEST(one_that_waits_too_long_for_a_busy_sandbox_gets_another),
+		TEST(a_deadline_that_passes_for_want_of_concurrency_says_so),
+		TEST(a_deadline_that_passes_while_a_sandbox_starts_says_overloaded),
+		TEST(a_deadline_that_passes_after_a_failed_start_says_why_it_failed),
+		TEST(a_deadline_that_passes_before_postgresql_answers_is_kept),
+		TEST(a_deadline_in_the_past_is_denied_unless_a_sandbox_is_free),
+		TEST(spares_are_kept_ready_and_made_good),
+		TEST(a_shape_of_its_own_has_spares_as_long_as_it_is_used),
+		TEST(an_idle_sandbox_goes_after_its_time_and_not_before),
+		TEST(a_full_node_makes_room_by_what_has_been_idle_longest),
+		TEST(a_full_node_makes_room_by_spares_nobody_waits_for),
+		TEST(a_node_full_of_work_lets_wait_and_serves_what_comes_free),
+		TEST(no_more_sandboxes_start_at_once_than_set),
+		TEST(without_an_engine_warm_functions_go_on_and_others_are_told_at_once),
+		TEST(starts_that_fail_are_told_in_dockers_words_and_tried_again_after_a_pause),
+		TEST(one_start_that_fails_costs_no_request),
+		TEST(without_postgresql_warm_functions_go_on_and_unknown_ones_are_told),
+		TEST(a_lookup_under_way_when_postgresql_goes_is_told),
+		TEST(a_package_that_vanished_from_the_node_is_fetched_again),
+		TEST(a_broken_package_is_told_and_nothing_is_kept_of_it),
+		TEST(after_done_no_lease_runs_the_older_version),
+		TEST(who_waits_for_the_older_version_gets_the_newer_one),
+		TEST(a_version_asked_for_by_its_number_stays_what_it_is),
+		TEST(a_deleted_function_loses_its_sandboxes_and_who_waits_is_told),
+		TEST(a_change_made_elsewhere_is_heard_of),
+		TEST(a_sandbox_that_ends_while_its_files_are_linked_costs_no_request),
+		TEST(a_sandbox_whose_version_went_out_of_date_while_its_files_were_linked_is_not_kept),
+		TEST(a_sandbox_nobody_waits_for_any_more_once_its_files_are_linked_serves_the_next),
+		TEST(stopping_tells_who_waits_and_removes_everything_but_what_is_leased),
+	};
+
+	return cmocka_run_group_tests(tests, set_up, tear_down);
+}

@@ -1,0 +1,277 @@
+/* What Docker has against what poolmgr knows, from the moment poolmgr starts. */
+#include "tests/unit/poolmgr/pool_rig.h"
+
+#include <sys/stat.h>
+
+#include "base/mem.h"
+#include "poolmgr/client.h"
+#include "poolmgr/pool.h"
+#include "poolmgr/reconcile.h"
+
+#define HELD  "aaaaaaaaaaaaaaaa"
+#define STRAY "bbbbbbbbbbbbbbbb"
+#define LATE  "cccccccccccccccc"
+
+static void tick(int64_t now_us)
+{
+	pool_tick(now_us);
+	reconcile_tick(now_us);
+}
+
+/* As an earlier poolmgr left it. */
+static void leave_behind(const char *id)
+{
+	AUTO(mem_free) char *path = mem_printf("%s/sandboxes/%s", rig.dir, id);
+
+	assert_int_equal(mkdir(path, 0755), 0);
+	fake_docker_add(rig.engine, "unit", id, "running");
+}
+
+static bool is_there(const char *id)
+{
+	return fake_docker_find(rig.engine, id) != NULL && rig_exists("sandboxes/%s", id);
+}
+
+static bool is_gone(const char *id)
+{
+	return fake_docker_find(rig.engine, id) == NULL && !rig_exists("sandboxes/%s", id);
+}
+
+/* Compares now, and waits until that is done. */
+static void compare(void)
+{
+	rig_barrier();
+	reconcile_now();
+	rig_barrier(); /* it has the list */
+	rig_barrier(); /* and has asked for what follows from it */
+}
+
+/* First: it is the only one that has the time after the start. */
+static void what_no_worker_names_goes_soon_after_the_start_and_what_one_holds_stays(void **state)
+{
+	AUTO(worker_close) struct worker holder = worker_connect();
+	AUTO(worker_close) struct worker late = worker_connect();
+
+	(void)state;
+	leave_behind(HELD);
+	leave_behind(STRAY);
+	leave_behind(LATE);
+	AUTO(mem_free) char *only_directory = mem_printf("%s/sandboxes/dddddddddddddddd", rig.dir);
+	assert_int_equal(mkdir(only_directory, 0755), 0);
+	fake_docker_add(rig.engine, "other", "eeeeeeeeeeeeeeee", "running");
+
+	int64_t start_us = clock_mono_us();
+	reconcile_init(rig.docker);
+	worker_hello(&holder, HELD);
+	compare(); /* at once: workers had no time to say what they hold */
+	if (clock_mono_us() - start_us < 1000000) {
+		assert_true(is_there(HELD));
+		assert_true(is_there(STRAY));
+	}
+	worker_hello(&late, LATE);
+	WAIT_FOR(is_gone(STRAY) && !rig_exists("sandboxes/dddddddddddddddd"));
+	assert_true(clock_mono_us() - start_us >= 1000000);
+	compare();
+	assert_true(is_there(HELD));
+	assert_true(is_there(LATE));
+	assert_non_null(fake_docker_find(rig.engine, "eeeeeeeeeeeeeeee")); /* another installation's */
+
+	worker_release(&holder, 42, false); /* the lease had another number's meaning in another poolmgr */
+	WAIT_FOR(is_gone(HELD));
+	worker_close(&late);
+	WAIT_FOR(is_gone(LATE));
+	worker_assert_silent(&holder);
+	fake_docker_forget(rig.engine, "eeeeeeeeeeeeeeee");
+}
+
+static void a_container_nobody_knows_is_removed(void **state)
+{
+	(void)state;
+	leave_behind(STRAY);
+	compare();
+	WAIT_FOR(is_gone(STRAY));
+}
+
+static void a_container_whose_removal_fails_is_tried_again_at_the_next_comparison(void **state)
+{
+	(void)state;
+	leave_behind(STRAY);
+	rig.engine->manner[FAKE_REMOVE] = (struct fake_manner){.status = 500, .body = "{}"};
+	compare();
+	WAIT_FOR(rig.engine->calls[FAKE_REMOVE] == 1);
+	rig_barrier();
+	assert_true(is_there(STRAY));
+	rig.engine->manner[FAKE_REMOVE] = (struct fake_manner){0};
+	compare();
+	WAIT_FOR(is_gone(STRAY));
+}
+
+static void a_label_that_is_no_sandbox_id_is_left_alone(void **state)
+{
+	static const char *const ids[] = {"", "..", "not-a-sandbox", "AAAAAAAAAAAAAAAA"};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(ids); i++)
+		fake_docker_add(rig.engine, "unit", ids[i], "running");
+	compare();
+	assert_int_equal(rig.engine->calls[FAKE_REMOVE], 0);
+	for (size_t i = 0; i < ARRAY_SIZE(ids); i++)
+		fake_docker_forget(rig.engine, ids[i]);
+}
+
+static void sandboxes_of_ours_stay_in_every_state(void **state)
+{
+	AUTO(worker_close) struct worker w = worker_connect();
+	AUTO(function_free) struct function f = function_new("stays");
+	AUTO(function_free) struct function idle = function_new("idle");
+
+	(void)state;
+	check_function(&w, &f);
+	worker_release(&w, check_function(&w, &idle).lease_id, false);
+	rig.conf->pool_spares = 1;
+	WAIT_FOR(sandbox_counts[SANDBOX_SPARE] == 2);
+	rig.conf->pool_spares = 2;
+	rig.engine->boot = FAKE_BOOT_SILENT;
+	WAIT_FOR(sandbox_counts[SANDBOX_BOOTING] == 2);
+	rig.engine->calls[FAKE_REMOVE] = 0;
+	compare();
+	assert_int_equal(rig.engine->calls[FAKE_REMOVE], 0);
+	assert_int_equal(sandbox_total(), 6);
+	assert_int_equal(sandbox_counts[SANDBOX_DYING], 0);
+}
+
+static void a_sandbox_whose_container_is_missing_is_dead(void **state)
+{
+	AUTO(worker_close) struct worker w = worker_connect();
+	AUTO(function_free) struct function f = function_new("missing");
+
+	(void)state;
+	struct grant leased = check_function(&w, &f);
+	rig.conf->pool_spares = 1;
+	WAIT_FOR(default_shape()->spare_count == 1);
+	rig.conf->pool_spares = 0;
+	rig.tick = NULL;
+	default_shape()->spares->booted_us -= 3600000000;
+	char spare[SANDBOX_ID_SIZE];
+	memcpy(spare, default_shape()->spares->id, sizeof(spare));
+	rig.engine->manner[FAKE_LIST] = (struct fake_manner){.status = 200, .body = "[]"};
+	rig_barrier();
+	reconcile_now();
+	WAIT_FOR(sandbox_find(spare) == NULL);
+	assert_true(sandbox_find(leased.sandbox_id)->dead); /* its worker finds out by itself */
+	assert_int_equal(sandbox_find(leased.sandbox_id)->state, SANDBOX_LEASED);
+}
+
+static void a_container_that_ended_unheard_is_found(void **state)
+{
+	AUTO(worker_close) struct worker w = worker_connect();
+	AUTO(function_free) struct function f = function_new("unheard");
+
+	(void)state;
+	struct grant g = check_function(&w, &f);
+	worker_release(&w, g.lease_id, false);
+	WAIT_FOR(sandbox_counts[SANDBOX_IDLE] == 1);
+	AUTO(mem_free) char *list = mem_printf("[{\"Labels\":{\"berth.sandbox\":\"%s\"},\"State\":\"exited\"}]", g.sandbox_id);
+	rig.engine->manner[FAKE_LIST] = (struct fake_manner){.status = 200, .body = list};
+	rig_barrier();
+	reconcile_now();
+	WAIT_FOR(sandbox_find(g.sandbox_id) == NULL);
+}
+
+static void a_sandbox_that_came_up_after_the_list_was_asked_for_is_not_missed_in_it(void **state)
+{
+	AUTO(worker_close) struct worker w = worker_connect();
+	AUTO(function_free) struct function f = function_new("meanwhile");
+
+	(void)state;
+	rig_barrier();
+	rig.engine->manner[FAKE_LIST].hold = true;
+	reconcile_now(); /* answered as of now: without the sandbox that follows */
+	WAIT_FOR(fake_docker_held(rig.engine, FAKE_LIST) == 1);
+	struct grant g = check_function(&w, &f);
+	rig.engine->manner[FAKE_LIST].hold = false;
+	fake_docker_let_go(rig.engine, FAKE_LIST);
+	rig_barrier();
+	assert_int_equal(sandbox_find(g.sandbox_id)->state, SANDBOX_LEASED);
+	assert_false(sandbox_find(g.sandbox_id)->dead);
+}
+
+static void a_list_that_is_an_error_changes_nothing_and_the_next_one_counts(void **state)
+{
+	AUTO(worker_close) struct worker w = worker_connect();
+	AUTO(function_free) struct function f = function_new("error");
+
+	(void)state;
+	struct grant g = check_function(&w, &f);
+	rig_barrier();
+	rig.engine->manner[FAKE_LIST] = (struct fake_manner){.status = 500, .body = "[]"};
+	reconcile_now();
+	WAIT_FOR(rig.engine->calls[FAKE_LIST] > 0);
+	rig.engine->manner[FAKE_LIST] = (struct fake_manner){0};
+	rig_barrier();
+	assert_false(sandbox_find(g.sandbox_id)->dead);
+	leave_behind(STRAY);
+	compare();
+	WAIT_FOR(is_gone(STRAY));
+}
+
+static void the_engine_coming_back_makes_it_compare(void **state)
+{
+	(void)state;
+	fake_docker_stop(rig.engine);
+	WAIT_FOR(!docker_is_up(rig.docker));
+	leave_behind(STRAY);
+	fake_docker_start(rig.engine);
+	WAIT_FOR(is_gone(STRAY));
+}
+
+static int set_up(void **state)
+{
+	(void)state;
+	rig_start();
+	pool_rig_start(NULL);
+	return 0;
+}
+
+static int tear_down(void **state)
+{
+	(void)state;
+	pool_rig_stop();
+	rig_stop();
+	return 0;
+}
+
+static int each(void **state)
+{
+	(void)state;
+	pool_rig_reset();
+	rig.tick = tick;
+	return 0;
+}
+
+static int nothing_leaks(void **state)
+{
+	(void)state;
+	rig.tick = pool_tick;
+	pool_rig_assert_nothing_leaks();
+	return 0;
+}
+
+int main(void)
+{
+#define TEST(name) cmocka_unit_test_setup_teardown(name, each, nothing_leaks)
+	const struct CMUnitTest tests[] = {
+		TEST(what_no_worker_names_goes_soon_after_the_start_and_what_one_holds_stays),
+		TEST(a_container_nobody_knows_is_removed),
+		TEST(a_container_whose_removal_fails_is_tried_again_at_the_next_comparison),
+		TEST(a_label_that_is_no_sandbox_id_is_left_alone),
+		TEST(sandboxes_of_ours_stay_in_every_state),
+		TEST(a_sandbox_whose_container_is_missing_is_dead),
+		TEST(a_container_that_ended_unheard_is_found),
+		TEST(a_sandbox_that_came_up_after_the_list_was_asked_for_is_not_missed_in_it),
+		TEST(a_list_that_is_an_error_changes_nothing_and_the_next_one_counts),
+		TEST(the_engine_coming_back_makes_it_compare),
+	};
+
+	return cmocka_run_group_tests(tests, set_up, tear_down);
+}

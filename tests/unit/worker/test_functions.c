@@ -1,0 +1,518 @@
+/* The control pool's handlers, with a real database and a poolmgr and agents that are the test's. */
+#include "worker/functions.h"
+
+#include <signal.h>
+#include <sys/stat.h>
+
+#include "base/clock.h"
+#include "db/db.h"
+#include "tests/support/fake_agent.h"
+#include "tests/support/fake_poolmgr.h"
+#include "tests/support/pg_scratch.h"
+#include "tests/unit/unit.h"
+#include "worker/invocation.h"
+#include "worker/lease.h"
+#include "worker/response.h"
+#include "worker/route.h"
+#include "worker/worker.h"
+
+static struct pg_scratch *pg;
+
+struct fixture {
+	char *dir;
+	struct conf *conf;
+	struct worker worker;
+	struct fake_poolmgr poolmgr;
+	struct request request;
+	struct response response;
+	json_t *answer;
+};
+
+static int start_postgres(void **state)
+{
+	(void)state;
+	pg = pg_scratch_new();
+	return 0;
+}
+
+static int stop_postgres(void **state)
+{
+	(void)state;
+	pg_scratch_free(&pg);
+	return 0;
+}
+
+static void add_language(struct fixture *f)
+{
+	char path[200];
+
+	snprintf(path, sizeof(path), "%s/python", f->dir);
+	assert_int_equal(mkdir(path, 0700), 0);
+	snprintf(path, sizeof(path), "%s/python/runtime.json", f->dir);
+	unit_write_file(path, "{\"language\":\"python\",\"image\":\"i\",\"command\":[\"x\"],\"source_file\":\"main.py\","
+			      "\"default_handler\":\"main.handler\",\"min_memory_mb\":64}");
+}
+
+static int set_up(void **state)
+{
+	struct fixture *f = calloc(1, sizeof(*f));
+	struct worker *w = &f->worker;
+	struct err err = {0};
+
+	pg_scratch_reset(pg);
+	f->dir = unit_make_dir();
+	f->conf = pg_scratch_conf(pg);
+	free(f->conf->sandbox_runtimes_dir);
+	f->conf->sandbox_runtimes_dir = strdup(f->dir);
+	add_language(f);
+	w->role = CHILD_CONTROL;
+	w->conf = f->conf;
+	w->poolmgr = lease_client_new(f->dir);
+	w->invocation = invocation_new(f->conf, w->poolmgr);
+	w->db = db_new(f->conf, "test");
+	assert_ok(language_load_all(f->conf, &w->languages, &err));
+	*state = f;
+	return 0;
+}
+
+static int tear_down(void **state)
+{
+	struct fixture *f = *state;
+
+	json_decref(f->answer);
+	response_free(&f->response);
+	db_free(&f->worker.db);
+	language_free(&f->worker.languages);
+	invocation_free(&f->worker.invocation);
+	lease_client_free(&f->worker.poolmgr);
+	fake_poolmgr_kill(&f->poolmgr);
+	conf_free(&f->conf);
+	unit_remove_dir(&f->dir);
+	free(f);
+	return 0;
+}
+
+#define SERVE(f, ...)                                                                                                          \
+	do {                                                                                                                   \
+		static void (*const scripts_[])(int) = {__VA_ARGS__};                                                          \
+		fake_poolmgr_kill(&(f)->poolmgr);                                                                              \
+		fake_poolmgr_start(&(f)->poolmgr, (f)->dir, scripts_, ARRAY_SIZE(scripts_), 0);                                \
+	} while (0)
+
+static const char *if_match;
+
+static const char *variable(void *context, const char *name)
+{
+	(void)context;
+	return strcmp(name, "HTTP_IF_MATCH") == 0 ? if_match : NULL;
+}
+
+/* One request, answered; returns the status. */
+static int call(struct fixture *f, const char *method, const char *uri, const char *body)
+{
+	const char *query = strchr(uri, '?');
+	struct request_source source = {.method = method, .uri = uri, .query = query ? query + 1 : "", .variable = variable};
+	struct err err = {0};
+
+	assert_ok(request_parse(&source, &f->request, &err));
+	f->request.body = body;
+	f->request.body_len = strlen(body);
+	response_begin(&f->response, &f->request);
+	const struct route *route = route_select(CHILD_CONTROL, f->conf, &f->request, &f->response);
+	if (route != NULL)
+		route->handler(&f->worker, &f->request, &f->response);
+	json_decref(f->answer);
+	f->answer = json_loads(strstr(f->response.out.data, "\r\n\r\n") + 4, 0, NULL);
+	return f->response.status;
+}
+
+static const char *text(const struct fixture *f, const char *name)
+{
+	const char *value = json_string_value(json_object_get(f->answer, name));
+
+	return value != NULL ? value : "";
+}
+
+static long number(const struct fixture *f, const char *name)
+{
+	return (long)json_integer_value(json_object_get(f->answer, name));
+}
+
+static void assert_status(const struct fixture *f, int actual, int wanted)
+{
+	if (actual != wanted)
+		fail_msg("status %d: %s", actual, buf_str(&f->response.out));
+}
+
+static void assert_has(const struct fixture *f, const char *part)
+{
+	if (strstr(f->response.out.data, part) == NULL)
+		fail_msg("no '%s' in %s", part, f->response.out.data);
+}
+
+/* Agents. */
+
+static void load_well(int control, int log)
+{
+	AUTO(buf_free) struct buf payload = {0};
+
+	(void)log;
+	fake_agent_expect(control, FRAME_INIT, &payload);
+	fake_agent_send(control, FRAME_READY, "{}");
+	fake_agent_wait_for_close(control);
+}
+
+static void load_with(int control, const char *report)
+{
+	AUTO(buf_free) struct buf payload = {0};
+
+	fake_agent_expect(control, FRAME_INIT, &payload);
+	fake_agent_send(control, FRAME_INIT_ERROR, report);
+	_exit(1);
+}
+
+static void load_with_syntax_error(int control, int log)
+{
+	(void)log;
+	load_with(control,
+		  "{\"kind\":\"syntax\",\"type\":\"SyntaxError\",\"message\":\"invalid syntax\",\"stack\":[],\"line\":7}");
+}
+
+static void load_without_handler(int control, int log)
+{
+	(void)log;
+	load_with(control, "{\"kind\":\"handler\",\"type\":\"HandlerError\",\"message\":\"no 'handler'\",\"stack\":[]}");
+}
+
+static void load_with_exception(int control, int log)
+{
+	(void)log;
+	load_with(control, "{\"kind\":\"exception\",\"type\":\"OSError\",\"message\":\"no network\",\"stack\":[]}");
+}
+
+static void exit_while_loading(int control, int log)
+{
+	AUTO(buf_free) struct buf payload = {0};
+
+	(void)log;
+	fake_agent_expect(control, FRAME_INIT, &payload);
+}
+
+/* Poolmgrs. */
+
+static void check_with(int fd, void (*agent)(int, int))
+{
+	struct ipc_msg m;
+
+	fake_poolmgr_expect(fd, IPC_CHECK, &m);
+	fake_poolmgr_grant(fd, &m, "{\"handler\":\"main.handler\"}", agent);
+}
+
+static void expect_invalidate(int fd, uint32_t version)
+{
+	struct ipc_msg m;
+
+	fake_poolmgr_expect(fd, IPC_INVALIDATE, &m);
+	fake_poolmgr_check(m.invalidate.version == version, "version");
+	struct ipc_msg done = {.type = IPC_DONE, .done = {.seq = m.invalidate.seq}};
+	fake_poolmgr_send(fd, &done);
+}
+
+static void expect_release(int fd, int destroy)
+{
+	struct ipc_msg m;
+
+	fake_poolmgr_expect(fd, IPC_RELEASE, &m);
+	fake_poolmgr_check(m.release.destroy == destroy, "destroy");
+}
+
+static void deploy_one(int fd, uint32_t version)
+{
+	check_with(fd, load_well);
+	expect_invalidate(fd, version);
+	expect_release(fd, 0);
+}
+
+static void deploy_the_first(int fd)
+{
+	deploy_one(fd, 1);
+	fake_poolmgr_expect_close(fd);
+}
+
+static void deploy_two_versions_and_delete(int fd)
+{
+	deploy_one(fd, 1);
+	deploy_one(fd, 2);
+	expect_invalidate(fd, 0);
+	fake_poolmgr_expect_close(fd);
+}
+
+static void deploy_three(int fd)
+{
+	for (int i = 0; i < 3; i++)
+		deploy_one(fd, 1);
+	fake_poolmgr_expect_close(fd);
+}
+
+#define HELLO "{\"name\":\"hello\",\"language\":\"python\",\"code\":\"def handler(e, c): return 1\"}"
+
+static void a_function_is_tried_stored_published_and_its_sandbox_kept(void **state)
+{
+	struct fixture *f = *state;
+
+	SERVE(f, deploy_the_first);
+	assert_status(f, call(f, "POST", "/functions", HELLO), 201);
+	assert_has(f, "ETag: \"1\"\r\n");
+	assert_has(f, "Location: /functions/");
+	assert_string_equal(text(f, "name"), "hello");
+	assert_string_equal(text(f, "status"), "active");
+	assert_int_equal(number(f, "version"), 1);
+	assert_int_equal(number(f, "timeout_ms"), 3000);
+	assert_has(f, "\"cpus\":1.0");
+	assert_int_equal(strlen(text(f, "id")), 36);
+	assert_int_equal(strlen(text(f, "created_at")), 24);
+	assert_null(json_object_get(f->answer, "warnings"));
+	assert_null(json_object_get(f->answer, "code"));
+	assert_int_equal(json_integer_value(json_object_get(json_object_get(f->answer, "limits"), "log_bytes")), 262144);
+	assert_int_equal(pg_scratch_number(pg, "select count(*) from packages"), 1);
+
+	assert_status(f, call(f, "GET", "/functions/hello", ""), 200);
+	assert_int_equal(number(f, "version"), 1);
+	lease_client_free(&f->worker.poolmgr);
+	assert_int_equal(fake_poolmgr_wait(&f->poolmgr), 0);
+}
+
+static void check_syntax(int fd)
+{
+	check_with(fd, load_with_syntax_error);
+	expect_release(fd, 1);
+	check_with(fd, load_without_handler);
+	expect_release(fd, 1);
+	fake_poolmgr_expect_close(fd);
+}
+
+static void code_that_cannot_work_is_refused_and_nothing_is_stored(void **state)
+{
+	struct fixture *f = *state;
+
+	SERVE(f, check_syntax);
+	assert_status(f, call(f, "POST", "/functions", HELLO), 422);
+	assert_string_equal(text(f, "code"), "invalid_function");
+	assert_has(f, "\"errors\":[{\"field\":\"code\",\"code\":\"does_not_compile\"");
+	assert_has(f, "\"line\":7");
+	assert_status(f, call(f, "POST", "/functions", HELLO), 422);
+	assert_has(f, "\"errors\":[{\"field\":\"handler\",\"code\":\"handler_not_found\"");
+	assert_int_equal(pg_scratch_number(pg, "select count(*) from functions"), 0);
+	assert_int_equal(pg_scratch_number(pg, "select count(*) from packages"), 0);
+}
+
+static void check_doubtful(int fd)
+{
+	check_with(fd, load_with_exception);
+	expect_invalidate(fd, 1);
+	expect_release(fd, 1);
+	check_with(fd, exit_while_loading);
+	expect_invalidate(fd, 2);
+	expect_release(fd, 1);
+	fake_poolmgr_expect_close(fd);
+}
+
+static void what_may_depend_on_the_moment_is_a_warning(void **state)
+{
+	struct fixture *f = *state;
+
+	SERVE(f, check_doubtful);
+	assert_status(f, call(f, "POST", "/functions", HELLO), 201);
+	assert_has(f, "\"warnings\":[{\"code\":\"init_error\",\"message\":\"OSError: no network\"}]");
+	assert_status(f, call(f, "PUT", "/functions/hello", "{\"timeout_ms\":200}"), 200);
+	assert_has(f, "\"warnings\":[{\"code\":\"sandbox_exited\"");
+}
+
+static void a_name_that_is_taken_costs_no_sandbox(void **state)
+{
+	struct fixture *f = *state;
+
+	SERVE(f, deploy_the_first);
+	assert_status(f, call(f, "POST", "/functions", HELLO), 201);
+	assert_status(f, call(f, "POST", "/functions", HELLO), 409);
+	assert_string_equal(text(f, "code"), "name_taken");
+}
+
+static void bad_input_is_refused_before_anything_happens(void **state)
+{
+	struct fixture *f = *state;
+
+	assert_status(f, call(f, "POST", "/functions", "{\"name\":"), 400);
+	assert_string_equal(text(f, "code"), "invalid_json");
+	assert_status(f, call(f, "POST", "/functions", ""), 400);
+	assert_status(f, call(f, "POST", "/functions", "[]"), 400);
+	assert_string_equal(text(f, "code"), "invalid_request");
+	assert_status(f, call(f, "POST", "/functions", "{\"name\":\"a\",\"name\":\"b\"}"), 400);
+	assert_status(f, call(f, "POST", "/functions", "{\"name\":\"A\",\"timeout\":1}"), 422);
+	assert_int_equal(json_array_size(json_object_get(f->answer, "errors")), 4);
+	assert_status(f, call(f, "PUT", "/functions/nobody", "{}"), 404);
+	assert_status(f, call(f, "GET", "/functions/nobody", ""), 404);
+	assert_status(f, call(f, "DELETE", "/functions/nobody", ""), 404);
+	assert_status(f, call(f, "GET", "/functions?limit=0", ""), 400);
+	assert_status(f, call(f, "GET", "/functions?cursor=x", ""), 400);
+}
+
+static void a_function_is_changed_and_deleted_only_at_the_version_that_is_meant(void **state)
+{
+	struct fixture *f = *state;
+
+	SERVE(f, deploy_two_versions_and_delete);
+	assert_status(f, call(f, "POST", "/functions", HELLO), 201);
+	if_match = "\"2\"";
+	assert_status(f, call(f, "PUT", "/functions/hello", "{}"), 412);
+	assert_status(f, call(f, "DELETE", "/functions/hello", ""), 412);
+	if_match = "W/\"1\"";
+	assert_status(f, call(f, "PUT", "/functions/hello", "{}"), 412);
+	if_match = "\"1\"";
+	assert_status(f, call(f, "PUT", "/functions/hello", "{\"cpus\":0.5,\"name\":\"hallo\"}"), 200);
+	assert_has(f, "ETag: \"2\"\r\n");
+	assert_has(f, "\"cpus\":0.5");
+	assert_int_equal(number(f, "timeout_ms"), 3000);
+	if_match = NULL;
+	assert_status(f, call(f, "DELETE", "/functions/hallo", ""), 204);
+	assert_status(f, call(f, "GET", "/functions/hallo", ""), 404);
+	lease_client_free(&f->worker.poolmgr);
+	assert_int_equal(fake_poolmgr_wait(&f->poolmgr), 0);
+}
+
+static void a_list_comes_in_pages(void **state)
+{
+	struct fixture *f = *state;
+	char uri[100];
+
+	assert_status(f, call(f, "GET", "/functions", ""), 200);
+	assert_has(f, "{\"items\":[],\"next\":null}");
+	SERVE(f, deploy_three);
+	for (int i = 0; i < 3; i++) {
+		char body[200];
+		snprintf(body, sizeof(body), "{\"name\":\"f%d\",\"language\":\"python\",\"code\":\"x\"}", i);
+		assert_status(f, call(f, "POST", "/functions", body), 201);
+	}
+	assert_status(f, call(f, "GET", "/functions?limit=2", ""), 200);
+	assert_int_equal(json_array_size(json_object_get(f->answer, "items")), 2);
+	snprintf(uri, sizeof(uri), "/functions?limit=2&cursor=%s", text(f, "next"));
+	assert_status(f, call(f, "GET", uri, ""), 200);
+	assert_int_equal(json_array_size(json_object_get(f->answer, "items")), 1);
+	assert_has(f, "\"name\":\"f2\"");
+	assert_true(json_is_null(json_object_get(f->answer, "next")));
+}
+
+static void deny(int fd)
+{
+	struct ipc_msg m;
+
+	fake_poolmgr_expect(fd, IPC_CHECK, &m);
+	fake_poolmgr_deny(fd, &m, "runtime_unavailable", "", 7000);
+	fake_poolmgr_expect_close(fd);
+}
+
+static void without_a_sandbox_nothing_is_deployed(void **state)
+{
+	struct fixture *f = *state;
+
+	SERVE(f, deny);
+	assert_status(f, call(f, "POST", "/functions", HELLO), 503);
+	assert_string_equal(text(f, "code"), "runtime_unavailable");
+	assert_has(f, "Retry-After: 7\r\n");
+	assert_int_equal(pg_scratch_number(pg, "select count(*) from functions"), 0);
+}
+
+static void vanish_before_the_publication(int fd)
+{
+	struct ipc_msg m;
+
+	check_with(fd, load_well);
+	fake_poolmgr_expect(fd, IPC_INVALIDATE, &m);
+}
+
+static void a_change_that_is_stored_succeeds_without_poolmgr(void **state)
+{
+	struct fixture *f = *state;
+
+	SERVE(f, vanish_before_the_publication);
+	assert_status(f, call(f, "POST", "/functions", HELLO), 201);
+	assert_int_equal(pg_scratch_number(pg, "select count(*) from functions"), 1);
+}
+
+static void without_the_database_the_store_is_unavailable(void **state)
+{
+	struct fixture *f = *state;
+
+	pg_scratch_stop(pg);
+	assert_status(f, call(f, "GET", "/functions", ""), 503);
+	assert_string_equal(text(f, "code"), "store_unavailable");
+	assert_has(f, "Retry-After: 2\r\n");
+	assert_status(f, call(f, "POST", "/functions", HELLO), 503);
+	assert_status(f, call(f, "GET", "/readyz", ""), 503);
+	assert_string_equal(text(f, "status"), "not_ready");
+	assert_status(f, call(f, "GET", "/healthz", ""), 200);
+	pg_scratch_start(pg);
+}
+
+static void tell_numbers(int fd)
+{
+	static const char *const stats[] = {
+		"{\"docker\":{\"ok\":true,\"detail\":\"\",\"version\":\"20.10\"},\"sandboxes\":{\"spare\":2}}",
+		"{\"docker\":{\"ok\":false,\"detail\":\"connection refused\",\"version\":\"\"}}",
+		"no json",
+	};
+	struct ipc_msg m;
+
+	for (size_t i = 0; i < ARRAY_SIZE(stats); i++) {
+		fake_poolmgr_expect(fd, IPC_STATS, &m);
+		struct ipc_msg reply = {.type = IPC_STATS_REPLY, .stats_reply = {.seq = m.stats.seq, .json = STR(stats[i])}};
+		fake_poolmgr_send(fd, &reply);
+	}
+	fake_poolmgr_expect_close(fd);
+}
+
+static void readiness_is_that_of_what_it_depends_on(void **state)
+{
+	struct fixture *f = *state;
+
+	SERVE(f, tell_numbers);
+	assert_status(f, call(f, "GET", "/readyz", ""), 200);
+	assert_string_equal(text(f, "status"), "ready");
+	assert_has(f, "\"sandboxes\":{\"spare\":2}");
+	assert_status(f, call(f, "GET", "/readyz", ""), 503);
+	assert_has(f, "\"docker\":{\"status\":\"failed\",\"detail\":\"connection refused\"}");
+	assert_has(f, "\"database\":{\"status\":\"ok\"");
+	assert_status(f, call(f, "GET", "/readyz", ""), 503);
+	assert_has(f, "\"poolmgr\":{\"status\":\"failed\"");
+}
+
+static void the_limits_are_those_of_the_validation(void **state)
+{
+	struct fixture *f = *state;
+
+	assert_status(f, call(f, "GET", "/limits", ""), 200);
+	assert_has(f, "\"timeout_ms\":{\"type\":\"integer\",\"required\":false,\"min\":100,\"max\":900000,\"default\":3000}");
+	assert_has(f, "\"values\":[\"python\"]");
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+		TEST(a_function_is_tried_stored_published_and_its_sandbox_kept),
+		TEST(code_that_cannot_work_is_refused_and_nothing_is_stored),
+		TEST(what_may_depend_on_the_moment_is_a_warning),
+		TEST(a_name_that_is_taken_costs_no_sandbox),
+		TEST(bad_input_is_refused_before_anything_happens),
+		TEST(a_function_is_changed_and_deleted_only_at_the_version_that_is_meant),
+		TEST(a_list_comes_in_pages),
+		TEST(without_a_sandbox_nothing_is_deployed),
+		TEST(a_change_that_is_stored_succeeds_without_poolmgr),
+		TEST(without_the_database_the_store_is_unavailable),
+		TEST(readiness_is_that_of_what_it_depends_on),
+		TEST(the_limits_are_those_of_the_validation),
+#undef TEST
+	};
+
+	return cmocka_run_group_tests(tests, start_postgres, stop_postgres);
+}

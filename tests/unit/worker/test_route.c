@@ -1,0 +1,153 @@
+#include "worker/route.h"
+
+#include <stdbool.h>
+
+#include "conf/conf.h"
+#include "tests/unit/unit.h"
+#include "worker/response.h"
+
+struct fixture {
+	struct conf *conf;
+	struct request request;
+	struct response response;
+};
+
+static int set_up(void **state)
+{
+	struct fixture *f = calloc(1, sizeof(*f));
+
+	assert_int_equal(conf_load_file(NULL, &f->conf, NULL), 0);
+	*state = f;
+	return 0;
+}
+
+static int tear_down(void **state)
+{
+	struct fixture *f = *state;
+
+	response_free(&f->response);
+	conf_free(&f->conf);
+	free(f);
+	return 0;
+}
+
+static const struct route *select_route(struct fixture *f, enum child_role role, const char *method, const char *uri,
+					const char *query, int64_t length)
+{
+	struct request_source source = {.method = method, .uri = uri, .query = query};
+
+	struct err err = {0};
+
+	assert_ok(request_parse(&source, &f->request, &err));
+	f->request.content_length = length;
+	response_begin(&f->response, &f->request);
+	return route_select(role, f->conf, &f->request, &f->response);
+}
+
+static void assert_answer(const struct fixture *f, int status, const char *part)
+{
+	assert_int_equal(f->response.status, status);
+	if (strstr(buf_str(&f->response.out), part) == NULL)
+		fail_msg("no '%s' in: %s", part, buf_str(&f->response.out));
+}
+
+static void every_route_is_found_by_its_own_pattern(void **state)
+{
+	size_t count;
+	const struct route *routes = route_table(&count);
+
+	for (size_t i = 0; i < count; i++) {
+		char uri[128];
+		snprintf(uri, sizeof(uri), "%s", routes[i].pattern);
+		char *brace = strchr(uri, '{');
+		if (brace != NULL)
+			strcpy(brace, "thing");
+		assert_ptr_equal(select_route(*state, routes[i].role, request_method_name(routes[i].method), uri, "", 0),
+				 &routes[i]);
+		assert_non_null(routes[i].handler);
+	}
+}
+
+static void an_unknown_path_is_not_found(void **state)
+{
+	static const char *const paths[] = {"/",        "/nothing",    "/functions/", "/functions/a/b",
+					    "/functio", "/functionss", "/healthz/x"};
+
+	for (size_t i = 0; i < ARRAY_SIZE(paths); i++) {
+		assert_null(select_route(*state, CHILD_CONTROL, "GET", paths[i], "", 0));
+		assert_answer(*state, 404, "\"code\":\"not_found\"");
+	}
+}
+
+static void what_cannot_be_a_name_or_an_id_is_not_found(void **state)
+{
+	char longest[80] = "/execute/", too_long[80] = "/execute/";
+
+	memset(longest + strlen(longest), 'a', 63);
+	memset(too_long + strlen(too_long), 'a', 64);
+	assert_non_null(select_route(*state, CHILD_INVOKE, "POST", longest, "", 0));
+	assert_non_null(select_route(*state, CHILD_INVOKE, "POST", "/execute/01A20883-f00e-7ac7-bafa-a8c846d26ff8", "", 0));
+	const char *const paths[] = {too_long, "/execute/a.b", "/execute/a:b", "/execute/~a"};
+	for (size_t i = 0; i < ARRAY_SIZE(paths); i++) {
+		assert_null(select_route(*state, CHILD_INVOKE, "POST", paths[i], "", 0));
+		assert_answer(*state, 404, "\"code\":\"not_found\"");
+	}
+}
+
+static void a_pool_does_not_serve_the_routes_of_the_other(void **state)
+{
+	assert_null(select_route(*state, CHILD_CONTROL, "POST", "/execute/x", "", 0));
+	assert_answer(*state, 404, "not_found");
+	assert_null(select_route(*state, CHILD_INVOKE, "GET", "/functions", "", 0));
+	assert_answer(*state, 404, "not_found");
+}
+
+static void a_method_that_is_not_there_is_answered_with_those_that_are(void **state)
+{
+	assert_null(select_route(*state, CHILD_CONTROL, "DELETE", "/functions", "", 0));
+	assert_answer(*state, 405, "Allow: GET, HEAD, POST\r\n");
+	assert_null(select_route(*state, CHILD_INVOKE, "PATCH", "/execute/x", "", 0));
+	assert_answer(*state, 405, "Allow: POST\r\n");
+}
+
+static void head_is_answered_as_get(void **state)
+{
+	assert_non_null(select_route(*state, CHILD_CONTROL, "HEAD", "/healthz", "", 0));
+}
+
+static void an_unknown_parameter_is_refused_by_name(void **state)
+{
+	assert_non_null(select_route(*state, CHILD_CONTROL, "GET", "/functions", "cursor=x&limit=2", 0));
+	assert_null(select_route(*state, CHILD_CONTROL, "GET", "/functions", "limi=2", 0));
+	assert_answer(*state, 400, "There is no parameter 'limi' here; known are: limit cursor");
+	assert_null(select_route(*state, CHILD_INVOKE, "POST", "/execute/x", "verison=2", 0));
+	assert_answer(*state, 400, "invalid_request");
+}
+
+static void a_body_over_the_limit_is_refused_before_it_is_read(void **state)
+{
+	struct fixture *f = *state;
+
+	assert_non_null(select_route(f, CHILD_INVOKE, "POST", "/execute/x", "", f->conf->limits_request_bytes));
+	assert_null(select_route(f, CHILD_INVOKE, "POST", "/execute/x", "", f->conf->limits_request_bytes + 1));
+	assert_answer(f, 413, "\"limit\":6291456,\"actual\":6291457");
+	assert_non_null(select_route(f, CHILD_CONTROL, "GET", "/functions", "", INT64_MAX)); /* never read */
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+		TEST(every_route_is_found_by_its_own_pattern),
+		TEST(an_unknown_path_is_not_found),
+		TEST(what_cannot_be_a_name_or_an_id_is_not_found),
+		TEST(a_pool_does_not_serve_the_routes_of_the_other),
+		TEST(a_method_that_is_not_there_is_answered_with_those_that_are),
+		TEST(head_is_answered_as_get),
+		TEST(an_unknown_parameter_is_refused_by_name),
+		TEST(a_body_over_the_limit_is_refused_before_it_is_read),
+#undef TEST
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
