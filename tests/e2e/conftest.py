@@ -17,6 +17,13 @@ def pytest_configure(config):
         pytest.exit(f"{', '.join(missing)} not set: scripts/check --only e2e starts a stack and sets them", 4)
 
 
+def pytest_terminal_summary(terminalreporter, exitstatus):
+    """The stack's logs go before the summary, so that the last lines say what has failed."""
+    if exitstatus == 1:
+        terminalreporter.section("logs of the stack")
+        terminalreporter.write(Stack(os.environ).run("logs", check=False).stdout)
+
+
 @pytest.fixture(scope="session")
 def stack():
     return Stack(os.environ)

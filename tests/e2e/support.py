@@ -372,6 +372,9 @@ class Stack:
         assert not check or done.returncode == 0, done.stderr
         return done.stdout
 
+    def engine_runs(self):
+        return subprocess.run(["docker", "version"], capture_output=True, timeout=60).returncode == 0
+
     def containers(self):
         """Container id → sandbox id, of this stack, in any state."""
         listed = self.docker(

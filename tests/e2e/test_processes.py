@@ -315,12 +315,13 @@ def test_a_request_that_takes_too_long_does_not_hold_up_the_stop(api, sleeper, r
 
 
 def test_stack_down_stops_everything_and_up_brings_it_back(api, database, sleeper, stack):
-    master, children = stack.master(), stack.children()
+    master, children, containers = stack.master(), stack.children(), set(stack.containers())
     function = api.get(f"/functions/{sleeper['id']}").json()
     try:
         stack.run("down")
         assert not master.is_alive() and not any(p.is_alive() for p in children)
-        assert stack.containers() == {}
+        if stack.engine_runs():  # it is stopped as well when only this stack needed it
+            assert stack.containers() == {}
         assert list((stack.dir / "pids").glob("*.pid")) == []
         with socket.socket() as probe:
             assert probe.connect_ex(("127.0.0.1", stack.port)) != 0
@@ -328,6 +329,7 @@ def test_stack_down_stops_everything_and_up_brings_it_back(api, database, sleepe
     finally:
         stack.run("up")
     assert stack.run("status").returncode == 0
+    assert containers and not containers & set(stack.containers())
     assert api.get(f"/functions/{sleeper['id']}").json() == function
     assert api.output(sleeper) == "slept"
 
