@@ -4,6 +4,23 @@
 #include <stdio.h>
 #include <string.h>
 
+size_t err_end_whole(char *text, size_t len)
+{
+	size_t lead = len;
+
+	/* A character has at most three bytes 10xxxxxx after the first one; more are no UTF-8 that could be kept whole. */
+	while (lead > 0 && len - lead < 3 && ((unsigned char)text[lead - 1] & 0xc0) == 0x80)
+		lead--;
+	if (lead > 0) {
+		unsigned char first = (unsigned char)text[lead - 1];
+		size_t size = first >= 0xf0 ? 4 : first >= 0xe0 ? 3 : first >= 0xc0 ? 2 : 1;
+		if (lead - 1 + size > len)
+			len = lead - 1;
+	}
+	text[len] = '\0';
+	return len;
+}
+
 int err_set(struct err *err, int code, const char *fmt, ...)
 {
 	va_list ap;
@@ -17,7 +34,9 @@ int err_set(struct err *err, int code, const char *fmt, ...)
 
 	err->code = code;
 	if (code != 0 && n >= 0 && (size_t)n < sizeof(err->msg))
-		snprintf(err->msg + n, sizeof(err->msg) - (size_t)n, ": %s", strerror(code));
+		n += snprintf(err->msg + n, sizeof(err->msg) - (size_t)n, ": %s", strerror(code));
+	if (n >= (int)sizeof(err->msg))
+		err_end_whole(err->msg, sizeof(err->msg) - 1);
 	return -1;
 }
 
@@ -30,16 +49,12 @@ int err_prefix(struct err *err, const char *fmt, ...)
 		return -1;
 
 	va_start(ap, fmt);
-	vsnprintf(text, sizeof(text), fmt, ap);
+	int n = vsnprintf(text, sizeof(text), fmt, ap);
 	va_end(ap);
-	size_t len = strlen(text), rest = strlen(err->msg);
-	if (len + 2 < sizeof(text)) {
-		memcpy(text + len, ": ", 2);
-		len += 2;
-		rest = MIN(rest, sizeof(text) - len - 1);
-		memcpy(text + len, err->msg, rest);
-		text[len + rest] = '\0';
-	}
+	if (n >= 0 && (size_t)n < sizeof(text))
+		n += snprintf(text + n, sizeof(text) - (size_t)n, ": %s", err->msg);
+	if (n >= (int)sizeof(text))
+		err_end_whole(text, sizeof(text) - 1);
 	memcpy(err->msg, text, sizeof(text));
 	return -1;
 }

@@ -5,6 +5,8 @@
 #ifndef BASE_ERR_H
 #define BASE_ERR_H
 
+#include <stddef.h>
+
 #include "base/defs.h"
 
 struct err {
@@ -12,10 +14,13 @@ struct err {
 	char msg[512]; /* UTF-8, one line, without a final full stop */
 };
 
-/* Fills *err and returns -1. With code != 0, ": <strerror>" is appended to the message. */
+/* Fills *err and returns -1. With code != 0, ": <strerror>" is appended to the message. What is too long is cut off. */
 int err_set(struct err *err, int code, const char *fmt, ...) PRINTF_LIKE(3, 4);
 
 /* Puts "<text>: " in front of the message, to say what was being done when it failed. Returns -1. */
 int err_prefix(struct err *err, const char *fmt, ...) PRINTF_LIKE(2, 3);
+
+/* Ends text that was cut off after len bytes before the UTF-8 character that lost its end, if any. Returns the new length. */
+size_t err_end_whole(char *text, size_t len);
 
 #endif

@@ -7,13 +7,16 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/fd.h"
 #include "base/mem.h"
 
 #define ID_FILE      "id"
+#define ABANDONED_S  60      /* from its creation to its final name a file takes a moment */
 #define END_CHECK_US 1000000 /* how often a file that does not grow is asked whether it still has a writer */
 
 /* Replaces dir_fd/name by data, all or nothing even when the power fails. */
@@ -94,17 +97,6 @@ struct spool_file *spool_find(const struct spool *spool, const char *name)
 	return file;
 }
 
-static bool is_spool_name(const char *name)
-{
-	struct uuid id;
-	char text[UUID_TEXT_SIZE];
-
-	if (strlen(name) != SPOOL_NAME_SIZE - 1 || strcmp(name + UUID_TEXT_SIZE - 1, RECORD_FILE_SUFFIX) != 0)
-		return false;
-	snprintf(text, sizeof(text), "%.*s", UUID_TEXT_SIZE - 1, name);
-	return uuid_parse(text, &id);
-}
-
 /* name is one of a spool file. */
 static void note_file(struct spool *spool, const char *name)
 {
@@ -122,6 +114,18 @@ static void note_file(struct spool *spool, const char *name)
 	file->scan = spool->scans;
 }
 
+/* Locked while it is removed, so that no writer can take it for its own in between. It is tried again at the next scan. */
+static void remove_abandoned(const struct spool *spool, const char *name)
+{
+	AUTO(fd_close) int fd = openat(spool->dir_fd, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+	struct stat st;
+
+	if (fd < 0 || fstat(fd, &st) < 0 || !S_ISREG(st.st_mode) || clock_wall_us() / 1000000 - st.st_mtim.tv_sec < ABANDONED_S)
+		return;
+	if (flock(fd, LOCK_EX | LOCK_NB) == 0)
+		unlinkat(spool->dir_fd, name, 0);
+}
+
 static void close_dir(DIR **dir)
 {
 	if (*dir != NULL)
@@ -134,14 +138,18 @@ int spool_scan(struct spool *spool, struct err *err)
 	AUTO(close_dir) DIR *dir = fd < 0 ? NULL : fdopendir(fd);
 	struct spool_file *file, *next;
 	const struct dirent *entry;
+	struct uuid id;
 
 	if (dir == NULL)
 		return err_set(err, errno, "open the spool directory '%s'", spool->path);
 	fd = -1; /* belongs to dir */
 	spool->scans++;
-	for (errno = 0; (entry = readdir(dir)) != NULL; errno = 0)
-		if (is_spool_name(entry->d_name))
+	for (errno = 0; (entry = readdir(dir)) != NULL; errno = 0) {
+		if (record_file_key(entry->d_name, RECORD_FILE_SUFFIX, &id))
 			note_file(spool, entry->d_name);
+		else if (record_file_key(entry->d_name, RECORD_NEW_SUFFIX, &id))
+			remove_abandoned(spool, entry->d_name);
+	}
 	if (errno != 0)
 		return err_set(err, errno, "read the spool directory '%s'", spool->path);
 	HASH_ITER (hh, spool->files, file, next)

@@ -13,7 +13,7 @@
 #include "base/uuid.h"
 #include "collector/spool_reader.h"
 
-/* Records that are whole but cannot be stored are put here, one file each, in the format of a spool file. */
+/* Records that are whole but cannot be stored are put here as they were, one file each: the key is that of their spool file. */
 #define SPOOL_REJECTED_DIR "rejected"
 
 struct spool_file {
@@ -40,7 +40,10 @@ struct spool {
 int spool_open(const char *path, struct spool **spool, struct err *err);
 void spool_close(struct spool **spool); /* destructor for AUTO; accepts NULL */
 
-/* Finds new files, forgets those that are gone, notes the sizes. Names that are not <uuid>.spool are none of its business. */
+/*
+ * Finds new files, forgets those that are gone, notes the sizes. Names that are not <uuid>.spool are none of its business, but
+ * for <uuid>.new: what a writer left that was killed before it gave its file the final name is removed after a minute.
+ */
 int spool_scan(struct spool *spool, struct err *err);
 
 /* NULL when there is none. */

@@ -94,14 +94,14 @@ static void skip_unfinished(struct window *w, struct spool_read *read)
 	w->pos += skip;
 }
 
-static void take_records(struct window *w, struct spool_batch *batch)
+static void take_records(struct window *w, const struct uuid *key, struct spool_batch *batch)
 {
 	struct spool_read *read = &batch->reads[batch->read_count - 1];
 
 	while (w->pos < w->len) {
 		struct record record;
 		const char *p = w->data + w->pos;
-		ptrdiff_t n = record_decode(p, w->len - w->pos, &record, NULL);
+		ptrdiff_t n = record_decode(p, w->len - w->pos, key, &record, NULL);
 		if (n > 0) {
 			add_record(batch, &record, p, (size_t)n, read->from + w->pos);
 			w->pos += (size_t)n;
@@ -168,8 +168,11 @@ static int read_file(int fd, const char *name, uint64_t offset, struct spool_bat
 {
 	/* Asked before reading: when there is no writer now, what is read next is all there will ever be. */
 	struct window w = {.no_writer = flock(fd, LOCK_SH | LOCK_NB) == 0};
+	struct uuid key;
 	size_t room;
 
+	if (!record_file_key(name, RECORD_FILE_SUFFIX, &key))
+		return err_set(err, 0, "is not the name of one");
 	if (room_for(fd, offset, batch, &room, err) < 0)
 		return -1;
 	w.data = buf_reserve(&batch->raw, room);
@@ -177,7 +180,7 @@ static int read_file(int fd, const char *name, uint64_t offset, struct spool_bat
 		return -1;
 
 	struct spool_read *read = add_read(batch, name, offset);
-	take_records(&w, batch);
+	take_records(&w, &key, batch);
 	batch->raw.len += w.pos;
 	read->more = !w.at_end;
 	read->finished = is_finished(fd, &w, read);

@@ -26,6 +26,10 @@ struct db {
 	int64_t retry_at_us; /* no attempt to connect before */
 	char why[TEXT_SIZE]; /* the latest attempt failed */
 
+	bool away;       /* the latest failure with ENOTCONN was not followed by an answer */
+	bool known_away; /* what db_news has told */
+	struct err away_why;
+
 	const struct db_statement **prepared; /* known to conn */
 	size_t prepared_count;
 };
@@ -45,8 +49,10 @@ int db_fail(struct err *err, int code, const char *fmt, ...)
 	va_list ap;
 
 	va_start(ap, fmt);
-	vsnprintf(text, sizeof(text), fmt, ap);
+	int n = vsnprintf(text, sizeof(text), fmt, ap);
 	va_end(ap);
+	if (n >= (int)sizeof(text))
+		err_end_whole(text, sizeof(text) - 1);
 	err_set(err, 0, "%s", text);
 	if (err != NULL)
 		err->code = code;
@@ -57,6 +63,21 @@ void db_result_clear(PGresult **result)
 {
 	PQclear(*result);
 	*result = NULL;
+}
+
+static void note_away(struct db *db, const struct err *why)
+{
+	db->away = true;
+	db->away_why = *why;
+}
+
+enum db_news db_news(struct db *db, const char **why)
+{
+	*why = db->away_why.msg;
+	if (db->away == db->known_away)
+		return DB_NO_NEWS;
+	db->known_away = db->away;
+	return db->away ? DB_AWAY : DB_BACK;
 }
 
 static void conn_close(PGconn **conn)
@@ -103,14 +124,17 @@ void db_set_conf(struct db *db, const struct conf *conf)
 static void one_line(const char *text, char out[TEXT_SIZE])
 {
 	size_t len = 0;
+	const char *p;
 
-	for (const char *p = text; *p != '\0' && len + 1 < TEXT_SIZE; p++) {
+	for (p = text; *p != '\0' && len + 1 < TEXT_SIZE; p++) {
 		bool space = *p == '\n' || *p == '\t' || *p == ' ';
 		if (!space)
 			out[len++] = *p;
 		else if (len > 0 && out[len - 1] != ' ')
 			out[len++] = ' ';
 	}
+	if (*p != '\0')
+		len = err_end_whole(out, len);
 	while (len > 0 && out[len - 1] == ' ')
 		len--;
 	out[len] = '\0';
@@ -232,21 +256,28 @@ static enum outcome judge(PGconn *conn, const PGresult *result, struct err *err)
 static enum outcome conclude(struct db *db, enum outcome outcome, const PGresult *result, struct err *err)
 {
 	char text[TEXT_SIZE];
+	struct err why = {0};
 
 	switch (outcome) {
 	case DONE:
-		outcome = judge(db->conn, result, err);
+		outcome = judge(db->conn, result, &why);
 		break;
 	case SILENT:
-		db_fail(err, ENOTCONN, "PostgreSQL stopped answering");
+		db_fail(&why, ENOTCONN, "PostgreSQL stopped answering");
 		break;
 	default:
 		one_line(PQerrorMessage(db->conn), text);
-		db_fail(err, ENOTCONN, "PostgreSQL: %s", text[0] ? text : "the connection broke");
+		db_fail(&why, ENOTCONN, "PostgreSQL: %s", text[0] ? text : "the connection broke");
 		break;
 	}
-	if (outcome == LOST || outcome == SILENT)
+	if (outcome == LOST || outcome == SILENT) {
+		note_away(db, &why);
 		lose(db);
+	} else {
+		db->away = false;
+	}
+	if (outcome != DONE)
+		db_fail(err, why.code, "%s", why.msg);
 	return outcome;
 }
 
@@ -336,7 +367,10 @@ static int connect_with_pause(struct db *db, struct err *err)
 		db->pause_ms = db->pause_ms ? MIN(db->pause_ms * 2, PAUSE_MAX_MS) : PAUSE_MIN_MS;
 		db->retry_at_us = clock_mono_us() + db->pause_ms * 1000;
 	}
-	return db_fail(err, ENOTCONN, "PostgreSQL cannot be reached: %s", db->why);
+	struct err why;
+	db_fail(&why, ENOTCONN, "PostgreSQL cannot be reached: %s", db->why);
+	note_away(db, &why);
+	return db_fail(err, why.code, "%s", why.msg);
 }
 
 /* Whether the server has closed a connection that was idle. */

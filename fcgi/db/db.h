@@ -79,6 +79,14 @@ int db_command(struct db *db, const char *sql, struct err *err);
 /* In a transaction: sql is a COPY … FROM STDIN, data all that goes in. */
 int db_copy(struct db *db, const char *sql, const void *data, size_t len, struct err *err);
 
+/*
+ * Whether PostgreSQL went away (a failure with ENOTCONN) or came back since the last call: for one line in the log at each,
+ * however many requests fail in between. What was over before anybody asked is not news. *why: what was said when it went;
+ * stays valid until the next call of any function here.
+ */
+enum db_news { DB_NO_NEWS, DB_AWAY, DB_BACK };
+enum db_news db_news(struct db *db, const char **why);
+
 /* 0 when PostgreSQL answers now: for /readyz. */
 int db_ping(struct db *db, struct err *err);
 

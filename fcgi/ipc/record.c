@@ -1,7 +1,9 @@
 #include "ipc/record.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <sodium.h>
+#include <string.h>
 
 static const struct field fields[] = {
 #define RECORD_FIELD(field, type) {FIELD_##type, offsetof(struct record, field)},
@@ -9,17 +11,26 @@ static const struct field fields[] = {
 #undef RECORD_FIELD
 };
 
-/* A checksum against torn and damaged records, not against forgery: the key is no secret. */
-static uint64_t checksum(const void *data, size_t len)
+bool record_file_key(const char *name, const char *suffix, struct uuid *key)
 {
-	static const unsigned char key[crypto_shorthash_KEYBYTES] = "berth spool rec";
+	char text[UUID_TEXT_SIZE] = "";
+
+	if (strlen(name) < UUID_TEXT_SIZE - 1 || strcmp(name + UUID_TEXT_SIZE - 1, suffix) != 0)
+		return false;
+	memcpy(text, name, UUID_TEXT_SIZE - 1);
+	return uuid_parse(text, key);
+}
+
+static uint64_t checksum(const void *data, size_t len, const struct uuid *key)
+{
 	unsigned char hash[crypto_shorthash_BYTES];
 
-	crypto_shorthash(hash, data, len, key);
+	static_assert(sizeof(key->bytes) == crypto_shorthash_KEYBYTES, "a uuid is a key");
+	crypto_shorthash(hash, data, len, key->bytes);
 	return buf_get_u64(hash);
 }
 
-void record_encode(const struct record *record, struct buf *out)
+void record_encode(const struct record *record, const struct uuid *key, struct buf *out)
 {
 	size_t start = out->len;
 
@@ -31,10 +42,10 @@ void record_encode(const struct record *record, struct buf *out)
 	char *header = out->data + start;
 	size_t payload_len = out->len - start - RECORD_HEADER_SIZE;
 	buf_put_u32(header + 4, (uint32_t)payload_len);
-	buf_put_u64(header + 8, checksum(header + RECORD_HEADER_SIZE, payload_len));
+	buf_put_u64(header + 8, checksum(header + RECORD_HEADER_SIZE, payload_len, key));
 }
 
-ptrdiff_t record_decode(const void *data, size_t len, struct record *record, struct err *err)
+ptrdiff_t record_decode(const void *data, size_t len, const struct uuid *key, struct record *record, struct err *err)
 {
 	const char *p = data;
 
@@ -48,7 +59,7 @@ ptrdiff_t record_decode(const void *data, size_t len, struct record *record, str
 	if (len - RECORD_HEADER_SIZE < payload_len)
 		return 0;
 	const char *payload = p + RECORD_HEADER_SIZE;
-	if (buf_get_u64(p + 8) != checksum(payload, payload_len))
+	if (buf_get_u64(p + 8) != checksum(payload, payload_len, key))
 		return err_set(err, EPROTO, "record with a wrong checksum");
 	if (fields_decode(fields, ARRAY_SIZE(fields), payload, payload_len, record) < 0)
 		return err_set(err, EPROTO, "record that does not decode");

@@ -1,14 +1,20 @@
 /*
  * Records in a spool file: header {u32 magic, u32 payload length, u64 SipHash-2-4 of the payload}, payload as in record.def.
  * A spool file holds nothing else. It may end in the middle of a record when its writer was killed or the disk was full.
+ *
+ * The checksum is keyed with the uuid in the file's name, which no function learns: bytes that a function prints may look like
+ * a record, but are none even where damage has the reader search for the next one.
  */
 #ifndef IPC_RECORD_H
 #define IPC_RECORD_H
 
+#include <stdbool.h>
+
 #include "base/err.h"
 #include "base/fields.h"
+#include "base/uuid.h"
 
-#define RECORD_VERSION     1
+#define RECORD_VERSION     2
 #define RECORD_MAGIC       (0x42535000u | RECORD_VERSION) /* "BSP" and the version */
 #define RECORD_HEADER_SIZE 16
 #define RECORD_MAX_SIZE    (32u << 20)
@@ -16,6 +22,7 @@
 /* Spool files are <state_dir>/spool/<uuid>.spool; whoever writes one holds an exclusive flock(2) on it. */
 #define RECORD_SPOOL_DIR   "spool"
 #define RECORD_FILE_SUFFIX ".spool"
+#define RECORD_NEW_SUFFIX  ".new" /* in its place until the file is locked */
 
 struct record {
 #define RECORD_FIELD(field, type) FIELD_C_##type field;
@@ -23,14 +30,17 @@ struct record {
 #undef RECORD_FIELD
 };
 
+/* Whether name is <uuid><suffix>. *key, the uuid, is its records' key; untouched otherwise. */
+bool record_file_key(const char *name, const char *suffix, struct uuid *key);
+
 /* Appends a whole record, header included. */
-void record_encode(const struct record *record, struct buf *out);
+void record_encode(const struct record *record, const struct uuid *key, struct buf *out);
 
 /*
  * Looks at the front of data. Returns the bytes the first record takes and fills *record, whose strings point into data; 0 when
- * the record is not all there; -1 when it is damaged.
+ * the record is not all there; -1 when it is damaged, or was written under another key.
  */
-ptrdiff_t record_decode(const void *data, size_t len, struct record *record, struct err *err);
+ptrdiff_t record_decode(const void *data, size_t len, const struct uuid *key, struct record *record, struct err *err);
 
 /* After damage: how many bytes to skip until something that looks like a header, at least 1, at most len. */
 size_t record_resync(const void *data, size_t len);

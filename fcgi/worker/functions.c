@@ -11,6 +11,7 @@
 #include "db/db_functions.h"
 #include "worker/deploy.h"
 #include "worker/function_input.h"
+#include "worker/health.h"
 #include "worker/json_body.h"
 #include "worker/package.h"
 #include "worker/problem.h"
@@ -36,8 +37,7 @@ static void db_problem(struct problem *problem, const struct err *err, const cha
 		problem_set(problem, PROBLEM_VERSION_MISMATCH, NULL,
 			    "The function '%.128s' was changed by somebody else; read it again and repeat the change", ref);
 		return;
-	case ENOTCONN:
-		log_warn("%s", err->msg);
+	case ENOTCONN: /* logged by health_log_database */
 		problem_set(problem, PROBLEM_STORE_UNAVAILABLE, NULL, "%s", problem_help(PROBLEM_STORE_UNAVAILABLE));
 		return;
 	default:
@@ -194,6 +194,7 @@ static int deploy(struct deployment *d, struct problem *problem)
 
 void functions_create(struct worker *w, const struct request *request, struct response *response)
 {
+	AUTO(health_log_database) struct worker *used = w;
 	AUTO(deployment_clear)
 	struct deployment d = {.worker = w, .request = request, .warnings = json_array(), .trial.lease = LEASE_NONE};
 	AUTO(problem_clear) struct problem problem = {0};
@@ -264,6 +265,7 @@ static int update(struct deployment *d, const char *ref, struct problem *problem
 
 void functions_update(struct worker *w, const struct request *request, struct response *response)
 {
+	AUTO(health_log_database) struct worker *used = w;
 	AUTO(deployment_clear)
 	struct deployment d = {.worker = w, .request = request, .warnings = json_array(), .trial.lease = LEASE_NONE};
 	AUTO(problem_clear) struct problem problem = {0};
@@ -276,6 +278,7 @@ void functions_update(struct worker *w, const struct request *request, struct re
 
 void functions_get(struct worker *w, const struct request *request, struct response *response)
 {
+	AUTO(health_log_database) struct worker *used = w;
 	AUTO(db_function_free) struct db_function *f = NULL;
 	AUTO(problem_clear) struct problem problem = {0};
 	struct err err = {0};
@@ -300,6 +303,7 @@ static int list_params(const struct request *request, int64_t *limit, struct uui
 
 void functions_list(struct worker *w, const struct request *request, struct response *response)
 {
+	AUTO(health_log_database) struct worker *used = w;
 	AUTO(db_function_free) struct db_function *list = NULL;
 	AUTO(problem_clear) struct problem problem = {0};
 	AUTO(json_decrefp) json_t *items = json_array();
@@ -330,6 +334,7 @@ void functions_list(struct worker *w, const struct request *request, struct resp
 
 void functions_delete(struct worker *w, const struct request *request, struct response *response)
 {
+	AUTO(health_log_database) struct worker *used = w;
 	AUTO(problem_clear) struct problem problem = {0};
 	const char *ref = request->segments[1];
 	struct err err = {0};

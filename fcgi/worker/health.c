@@ -3,6 +3,7 @@
 #include <jansson.h>
 
 #include "base/clock.h"
+#include "base/log.h"
 #include "db/db.h"
 #include "worker/function_input.h"
 #include "worker/json_body.h"
@@ -20,6 +21,22 @@ void health_alive(struct worker *w, const struct request *request, struct respon
 
 	(void)w, (void)request;
 	response_json(response, 200, "application/json", json);
+}
+
+void health_log_database(struct worker **worker)
+{
+	const char *why;
+
+	switch (db_news((*worker)->db, &why)) {
+	case DB_AWAY:
+		log_warn("%s", why);
+		break;
+	case DB_BACK:
+		log_info("PostgreSQL is back");
+		break;
+	case DB_NO_NEWS:
+		break;
+	}
 }
 
 static void add_check(json_t *checks, const char *name, bool ok, const char *detail)
@@ -65,6 +82,7 @@ static bool check_docker(const json_t *stats, json_t *checks)
 
 void health_ready(struct worker *w, const struct request *request, struct response *response)
 {
+	AUTO(health_log_database) struct worker *used = w;
 	AUTO(json_decrefp) json_t *checks = json_object();
 	bool database = check_database(w, checks);
 	AUTO(json_decrefp) json_t *stats = check_poolmgr(w, checks);

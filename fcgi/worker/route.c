@@ -10,22 +10,24 @@
 #include "worker/problem.h"
 #include "worker/response.h"
 
-#define BODY offsetof(struct conf, limits_request_bytes)
+/* scripts/render-nginx has nginx enforce the same. */
+#define ESCAPED_MAX        6 /* \u00XX */
+#define DEPLOYMENT_BESIDES (1 << 20)
 
 #define NAME_MAX_BYTES 63
 
 static const struct route routes[] = {
-	{CHILD_INVOKE, METHOD_POST, "/execute/{id}", "version", BODY, execute},
+	{CHILD_INVOKE, METHOD_POST, "/execute/{id}", "version", ROUTE_INVOCATION, execute},
 
-	{CHILD_CONTROL, METHOD_POST, "/functions", "", BODY, functions_create},
-	{CHILD_CONTROL, METHOD_GET, "/functions", "limit cursor", 0, functions_list},
-	{CHILD_CONTROL, METHOD_GET, "/functions/{id}", "", 0, functions_get},
-	{CHILD_CONTROL, METHOD_PUT, "/functions/{id}", "", BODY, functions_update},
-	{CHILD_CONTROL, METHOD_DELETE, "/functions/{id}", "", 0, functions_delete},
+	{CHILD_CONTROL, METHOD_POST, "/functions", "", ROUTE_DEPLOYMENT, functions_create},
+	{CHILD_CONTROL, METHOD_GET, "/functions", "limit cursor", ROUTE_NO_BODY, functions_list},
+	{CHILD_CONTROL, METHOD_GET, "/functions/{id}", "", ROUTE_NO_BODY, functions_get},
+	{CHILD_CONTROL, METHOD_PUT, "/functions/{id}", "", ROUTE_DEPLOYMENT, functions_update},
+	{CHILD_CONTROL, METHOD_DELETE, "/functions/{id}", "", ROUTE_NO_BODY, functions_delete},
 
-	{CHILD_CONTROL, METHOD_GET, "/limits", "", 0, health_limits},
-	{CHILD_CONTROL, METHOD_GET, "/healthz", "", 0, health_alive},
-	{CHILD_CONTROL, METHOD_GET, "/readyz", "", 0, health_ready},
+	{CHILD_CONTROL, METHOD_GET, "/limits", "", ROUTE_NO_BODY, health_limits},
+	{CHILD_CONTROL, METHOD_GET, "/healthz", "", ROUTE_NO_BODY, health_alive},
+	{CHILD_CONTROL, METHOD_GET, "/readyz", "", ROUTE_NO_BODY, health_ready},
 };
 
 const struct route *route_table(size_t *count)
@@ -81,6 +83,19 @@ static void refuse_method(const struct request *request, unsigned allowed, struc
 	problem_respond(response, PROBLEM_METHOD_NOT_ALLOWED, NULL, "%s allows %s", request->path, list);
 }
 
+static int check_body(enum route_body body, const struct conf *conf, json_int_t actual, struct response *response)
+{
+	bool deployment = body == ROUTE_DEPLOYMENT;
+	json_int_t limit = deployment ? conf->limits_code_bytes * ESCAPED_MAX + DEPLOYMENT_BESIDES : conf->limits_request_bytes;
+
+	if (body == ROUTE_NO_BODY || actual <= limit)
+		return 0;
+	problem_respond(response, PROBLEM_PAYLOAD_TOO_LARGE, json_pack("{s:I, s:I}", "limit", limit, "actual", actual),
+			"The body has %lld bytes, the limit is %lld (%s)", (long long)actual, (long long)limit,
+			deployment ? "from limits.code_bytes" : "limits.request_bytes");
+	return -1;
+}
+
 static int check(const struct route *route, const struct conf *conf, const struct request *request, struct response *response)
 {
 	for (int i = 0; i < request->param_count; i++) {
@@ -90,18 +105,7 @@ static int check(const struct route *route, const struct conf *conf, const struc
 				request->params[i].name, route->params[0] ? route->params : "none");
 		return -1;
 	}
-	if (route->max_body == 0)
-		return 0;
-
-	json_int_t limit = *(const int64_t *)((const char *)conf + route->max_body);
-	if (request->content_length > limit) {
-		json_int_t actual = request->content_length;
-		problem_respond(response, PROBLEM_PAYLOAD_TOO_LARGE, json_pack("{s:I, s:I}", "limit", limit, "actual", actual),
-				"The body has %lld bytes, the limit is %lld (limits.request_bytes)", (long long)actual,
-				(long long)limit);
-		return -1;
-	}
-	return 0;
+	return check_body(route->max_body, conf, request->content_length, response);
 }
 
 const struct route *route_select(enum child_role role, const struct conf *conf, const struct request *request,

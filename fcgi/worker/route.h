@@ -11,12 +11,19 @@
 struct worker;
 struct response;
 
+/* What a body is for, and so how large it may be. */
+enum route_body {
+	ROUTE_NO_BODY,    /* there is no use for one, it is not read */
+	ROUTE_INVOCATION, /* limits.request_bytes */
+	ROUTE_DEPLOYMENT, /* limits.code_bytes, each of which JSON may write as \u00XX, and what else there is to say */
+};
+
 struct route {
 	enum child_role role; /* the pool that serves it */
 	enum request_method method;
 	const char *pattern; /* "/functions/{id}": {…} takes any one segment, which the handler finds at the same place */
 	const char *params;  /* of the query, separated by spaces; any other is refused */
-	size_t max_body;     /* offset in struct conf of the limit of the body; 0: there is no use for a body, it is not read */
+	enum route_body max_body;
 	void (*handler)(struct worker *worker, const struct request *request, struct response *response);
 };
 

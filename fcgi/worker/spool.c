@@ -20,8 +20,9 @@ struct spool {
 	const struct conf *conf;
 	struct slot *slot;
 	const _Atomic uint64_t *spooled_bytes;
-	int fd;     /* -1: the next record begins a new file */
-	off_t size; /* of the file: all whole records */
+	int fd;          /* -1: the next record begins a new file */
+	struct uuid key; /* of the file's records: in its name */
+	off_t size;      /* of the file: all whole records */
 	struct buf record;
 	int64_t complained_us; /* when drops were last logged; 0: never */
 };
@@ -58,7 +59,7 @@ static int open_file(struct spool *s, struct err *err)
 	uuid_format(&id, name);
 	AUTO(mem_free) char *dir = mem_printf("%s/" RECORD_SPOOL_DIR, s->conf->master_state_dir);
 	AUTO(mem_free) char *path = mem_printf("%s/%s" RECORD_FILE_SUFFIX, dir, name);
-	AUTO(mem_free) char *unlocked = mem_printf("%s/%s.new", dir, name);
+	AUTO(mem_free) char *unlocked = mem_printf("%s/%s" RECORD_NEW_SUFFIX, dir, name);
 
 	if (mkdir(dir, 0750) < 0 && errno != EEXIST)
 		return err_set(err, errno, "make '%s'", dir);
@@ -71,19 +72,21 @@ static int open_file(struct spool *s, struct err *err)
 		return -1;
 	}
 	s->fd = TAKE_FD(fd);
+	s->key = id;
 	s->size = 0;
 	return 0;
 }
 
-static int write_record(struct spool *s, struct err *err)
+static int write_record(struct spool *s, const struct record *record, struct err *err)
 {
 	if (atomic_load_explicit(s->spooled_bytes, memory_order_relaxed) >= (uint64_t)s->conf->spool_quota_mb << 20)
 		return err_set(err, 0, "the spool has reached its quota of %" PRId64 " MB (spool.quota_mb)",
 			       s->conf->spool_quota_mb);
-	if (s->record.len > RECORD_HEADER_SIZE + RECORD_MAX_SIZE)
-		return err_set(err, EMSGSIZE, "a record of %zu bytes", s->record.len);
 	if (s->fd < 0 && open_file(s, err) < 0)
 		return -1;
+	record_encode(record, &s->key, &s->record);
+	if (s->record.len > RECORD_HEADER_SIZE + RECORD_MAX_SIZE)
+		return err_set(err, EMSGSIZE, "a record of %zu bytes", s->record.len);
 
 	ssize_t n = write(s->fd, s->record.data, s->record.len);
 	if (n >= 0 && (size_t)n == s->record.len) {
@@ -114,8 +117,7 @@ void spool_append(struct spool *s, const struct record *record)
 {
 	struct err err = {0};
 
-	record_encode(record, &s->record);
-	if (write_record(s, &err) < 0)
+	if (write_record(s, record, &err) < 0)
 		count_drop(s, &err);
 	trim_buf(&s->record);
 }

@@ -1,6 +1,7 @@
 /*
  * A spool file as the collector walks through it: records, and after damage the next thing that looks like one. The checksum
- * keeps invented payloads out, so the input also serves as text of a record that must come back as it was.
+ * keeps invented payloads out, so the input also serves as text of a record that must come back as it was. The key is the one
+ * of the corpus (make-corpus).
  */
 #include <assert.h>
 #include <string.h>
@@ -8,13 +9,15 @@
 #include "fuzz.h"
 #include "ipc/record.h"
 
+static const struct uuid key = {"berth spool rec"};
+
 static void walk(const char *p, size_t size)
 {
 	struct record record;
 	struct err err;
 
 	while (size > 0) {
-		ptrdiff_t n = record_decode(p, size, &record, &err);
+		ptrdiff_t n = record_decode(p, size, &key, &record, &err);
 		if (n == 0)
 			return;
 		size_t skip = n > 0 ? (size_t)n : record_resync(p, size);
@@ -31,8 +34,8 @@ static void round_trip(const char *data, size_t size)
 		record = {.log = {data, (uint32_t)size}, .error_message = {data, (uint32_t)(size / 2)}, .log_bytes = size};
 	struct err err;
 
-	record_encode(&record, &out);
-	assert(record_decode(out.data, out.len, &back, &err) == (ptrdiff_t)out.len);
+	record_encode(&record, &key, &out);
+	assert(record_decode(out.data, out.len, &key, &back, &err) == (ptrdiff_t)out.len);
 	assert(back.log.len == size && memcmp(back.log.data, data, size) == 0 && back.error_message.len == size / 2);
 	walk(out.data + 1, out.len - 1);
 }

@@ -42,7 +42,7 @@ request_bytes = 100000
 code_bytes = 20000
 """
 INVOKE_LIMIT = 100000
-CONTROL_LIMIT = 20000 * 6 + 65536
+CONTROL_LIMIT = 20000 * 6 + 1048576
 
 
 def answer(name):

@@ -38,12 +38,12 @@ void spool_fixture_remove(struct spool_fixture *f)
 
 void writer_open(struct spool_fixture *f, struct writer *w)
 {
-	struct uuid id = uuid_new();
 	char text[UUID_TEXT_SIZE], temporary[SPOOL_NAME_SIZE + 8];
 
-	uuid_format(&id, text);
+	w->key = uuid_new();
+	uuid_format(&w->key, text);
 	snprintf(w->name, sizeof(w->name), "%s%s", text, RECORD_FILE_SUFFIX);
-	snprintf(temporary, sizeof(temporary), "%s.new", text);
+	snprintf(temporary, sizeof(temporary), "%s" RECORD_NEW_SUFFIX, text);
 	w->fd = openat(f->dir_fd, temporary, O_RDWR | O_CREAT | O_EXCL | O_APPEND | O_CLOEXEC, 0600);
 	assert(w->fd >= 0);
 	int rc = flock(w->fd, LOCK_EX | LOCK_NB);
@@ -98,16 +98,21 @@ void writer_records(struct writer *w, int count)
 		struct record r = sample_record();
 		r.version = (uint32_t)i;
 		buf_reset(&b);
-		record_encode(&r, &b);
+		writer_encode(w, &r, &b);
 		writer_append(w, b.data, b.len);
 	}
+}
+
+void writer_encode(const struct writer *w, const struct record *record, struct buf *out)
+{
+	record_encode(record, &w->key, out);
 }
 
 size_t encoded_size(const struct record *record)
 {
 	AUTO(buf_free) struct buf b = {0};
 
-	record_encode(record, &b);
+	record_encode(record, &(struct uuid){0}, &b);
 	return b.len;
 }
 

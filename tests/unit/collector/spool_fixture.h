@@ -16,7 +16,8 @@ struct spool_fixture {
 
 struct writer {
 	char name[SPOOL_NAME_SIZE];
-	int fd; /* holds the lock */
+	struct uuid key; /* the one in the name */
+	int fd;          /* holds the lock */
 };
 
 void spool_fixture_make(struct spool_fixture *f);
@@ -31,6 +32,9 @@ struct record sample_record(void);
 
 /* Appends count sample records that differ in version, 1 to count. */
 void writer_records(struct writer *w, int count);
+
+/* As w's file holds it. */
+void writer_encode(const struct writer *w, const struct record *record, struct buf *out);
 
 size_t encoded_size(const struct record *record);
 off_t file_size(const struct spool_fixture *f, const char *name); /* -1: no such file */

@@ -293,7 +293,7 @@ static void damage_and_refused_records_are_logged_once_and_stop_nothing(void **s
 	struct record r = sample_record();
 
 	r.status = 70000;
-	record_encode(&r, &b);
+	writer_encode(&f->writer, &r, &b);
 	writer_records(&f->writer, 5);
 	writer_append(&f->writer, "some garbage", 12);
 	writer_append(&f->writer, b.data, b.len);

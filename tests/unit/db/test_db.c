@@ -130,6 +130,69 @@ static void a_server_that_is_down_is_found_again_when_it_is_back(void **state)
 	assert_int_equal(db_ping(f->db, &f->err), 0);
 }
 
+static void that_a_server_went_away_and_came_back_is_news_once_each(void **state)
+{
+	struct fixture *f = *state;
+	const char *why;
+
+	assert_int_equal(db_ping(f->db, &f->err), 0);
+	assert_int_equal(db_news(f->db, &why), DB_NO_NEWS);
+	pg_scratch_stop(pg);
+	for (int i = 0; i < 3; i++) {
+		assert_int_equal(db_ping(f->db, &f->err), -1);
+		assert_int_equal(db_news(f->db, &why), i == 0 ? DB_AWAY : DB_NO_NEWS);
+		assert_string_equal(why, f->err.msg);
+	}
+	pg_scratch_start(pg);
+	usleep(120000);
+	assert_int_equal(db_ping(f->db, &f->err), 0);
+	assert_int_equal(db_news(f->db, &why), DB_BACK);
+	assert_int_equal(insert_row(f, "one"), -1); /* an answer as well */
+	assert_int_equal(db_news(f->db, &why), DB_NO_NEWS);
+}
+
+static void a_connection_that_was_replaced_is_no_news(void **state)
+{
+	struct fixture *f = *state;
+	const char *why;
+
+	assert_int_equal(db_ping(f->db, &f->err), 0);
+	pg_scratch_stop(pg);
+	pg_scratch_start(pg);
+	assert_int_equal(db_ping(f->db, &f->err), 0);
+	assert_int_equal(db_news(f->db, &why), DB_NO_NEWS);
+}
+
+static void a_transaction_that_was_lost_is_news_and_so_is_the_next_answer(void **state)
+{
+	struct fixture *f = *state;
+	const char *why;
+
+	assert_int_equal(db_begin(f->db, &f->err), 0);
+	pg_scratch_exec(pg, "select pg_terminate_backend(%ld, 5000)", number(f, &backend_pid));
+	assert_int_equal(insert_row(f, "1"), -1);
+	db_rollback(f->db);
+	assert_int_equal(db_news(f->db, &why), DB_AWAY);
+	assert_int_equal(insert_row(f, "1"), 0);
+	assert_int_equal(db_news(f->db, &why), DB_BACK);
+}
+
+/* A message has room for 300 characters of the server's or so. */
+static void a_long_refusal_is_cut_between_characters(void **state)
+{
+	struct fixture *f = *state;
+
+	for (int start = 0; start < 2; start++) {
+		AUTO(mem_free) char *id = mem_printf("%.*s%0*d", start, "x", 500, 0);
+		for (size_t i = (size_t)start; id[i] != '\0'; i += 2)
+			memcpy(id + i, "\xc3\xa4", 2);
+		assert_int_equal(insert_row(f, id), -1);
+		size_t len = strlen(f->err.msg);
+		assert_true(len > 300 && len < sizeof(f->err.msg));
+		assert_int_equal((unsigned char)f->err.msg[len - 1], 0xa4);
+	}
+}
+
 static void a_connection_closed_while_idle_is_replaced_unnoticed(void **state)
 {
 	struct fixture *f = *state;
@@ -332,6 +395,10 @@ int main(void)
 		TEST(values_arrive_as_text_binary_and_null),
 		TEST(refusals_are_told_apart),
 		TEST(a_server_that_is_down_is_found_again_when_it_is_back),
+		TEST(that_a_server_went_away_and_came_back_is_news_once_each),
+		TEST(a_connection_that_was_replaced_is_no_news),
+		TEST(a_transaction_that_was_lost_is_news_and_so_is_the_next_answer),
+		TEST(a_long_refusal_is_cut_between_characters),
 		TEST(a_connection_closed_while_idle_is_replaced_unnoticed),
 		TEST(only_a_read_is_repeated_when_its_connection_breaks),
 		TEST(a_slow_statement_is_cancelled_and_the_connection_kept),

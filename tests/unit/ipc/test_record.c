@@ -15,11 +15,13 @@ static const struct record sample = {
 #undef RECORD_FIELD
 };
 
+static const struct uuid key = {{1, 2, 3, 4}};
+
 static ptrdiff_t decode(const struct buf *b, struct record *record)
 {
 	struct err err;
 
-	return record_decode(b->data, b->len, record, &err);
+	return record_decode(b->data, b->len, &key, record, &err);
 }
 
 static void a_record_comes_back_as_it_was(void **state)
@@ -28,11 +30,11 @@ static void a_record_comes_back_as_it_was(void **state)
 	struct record back;
 
 	(void)state;
-	record_encode(&sample, &b);
+	record_encode(&sample, &key, &b);
 	assert_int_equal(decode(&b, &back), b.len);
 	assert_int_equal(back.status, VALUE_U32);
 	assert_int_equal(back.log.len, 9);
-	record_encode(&back, &again);
+	record_encode(&back, &key, &again);
 	assert_int_equal(again.len, b.len);
 	assert_memory_equal(again.data, b.data, b.len);
 }
@@ -44,9 +46,9 @@ static void a_torn_record_is_not_all_there_at_every_length(void **state)
 	struct err err;
 
 	(void)state;
-	record_encode(&sample, &b);
+	record_encode(&sample, &key, &b);
 	for (size_t len = 0; len < b.len; len++)
-		assert_int_equal(record_decode(b.data, len, &record, &err), 0);
+		assert_int_equal(record_decode(b.data, len, &key, &record, &err), 0);
 }
 
 /* A flipped bit in the length makes a longer record that is not all there, or a shorter one with a wrong checksum. */
@@ -56,7 +58,7 @@ static void every_flipped_bit_is_noticed(void **state)
 	struct record record;
 
 	(void)state;
-	record_encode(&sample, &b);
+	record_encode(&sample, &key, &b);
 	for (size_t bit = 0; bit < b.len * 8; bit++) {
 		b.data[bit / 8] = (char)(b.data[bit / 8] ^ 1 << bit % 8);
 		bool in_length = bit / 8 >= 4 && bit / 8 < 8;
@@ -74,11 +76,46 @@ static void records_are_read_one_after_the_other(void **state)
 
 	(void)state;
 	for (int i = 0; i < 5; i++)
-		record_encode(&sample, &b);
+		record_encode(&sample, &key, &b);
 	for (ptrdiff_t n; (n = decode(&b, &record)) > 0; count++)
 		buf_consume(&b, (size_t)n);
 	assert_int_equal(count, 5);
 	assert_int_equal(b.len, 0);
+}
+
+static void a_record_of_another_key_is_none(void **state)
+{
+	AUTO(buf_free) struct buf b = {0};
+	struct record record;
+	struct err err;
+
+	(void)state;
+	record_encode(&sample, &key, &b);
+	for (size_t bit = 0; bit < sizeof(key) * 8; bit++) {
+		struct uuid other = key;
+		other.bytes[bit / 8] = (unsigned char)(other.bytes[bit / 8] ^ 1 << bit % 8);
+		assert_fails((int)record_decode(b.data, b.len, &other, &record, &err), "wrong checksum");
+	}
+}
+
+static void only_the_name_of_a_spool_file_gives_a_key(void **state)
+{
+	static const char *const others[] = {"",
+					     ".spool",
+					     "id",
+					     "0192d3a0-0000-7000-8000-000000000000",
+					     "0192d3a0-0000-7000-8000-000000000000.new",
+					     "0192d3a0-0000-7000-8000-00000000000x.spool",
+					     "0192d3a0-0000-7000-8000-000000000000.spool2",
+					     "0192d3a0-0000-7000-8000-000000000000-12.spool"};
+	struct uuid got = key;
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(others); i++)
+		assert_false(record_file_key(others[i], RECORD_FILE_SUFFIX, &got));
+	assert_memory_equal(&got, &key, sizeof(key));
+	assert_true(record_file_key("01020304-0000-0000-0000-000000000000.spool", RECORD_FILE_SUFFIX, &got));
+	assert_memory_equal(&got, &key, sizeof(key));
 }
 
 static void an_absurd_length_is_refused_at_once(void **state)
@@ -88,9 +125,9 @@ static void an_absurd_length_is_refused_at_once(void **state)
 	struct err err;
 
 	(void)state;
-	record_encode(&sample, &b);
+	record_encode(&sample, &key, &b);
 	buf_put_u32(b.data + 4, RECORD_MAX_SIZE + 1);
-	assert_fails((int)record_decode(b.data, RECORD_HEADER_SIZE, &record, &err), "record of");
+	assert_fails((int)record_decode(b.data, RECORD_HEADER_SIZE, &key, &record, &err), "record of");
 }
 
 static void after_damage_the_next_record_is_found(void **state)
@@ -103,7 +140,7 @@ static void after_damage_the_next_record_is_found(void **state)
 		buf_reset(&b);
 		for (size_t i = 0; i < garbage; i++)
 			buf_add_u8(&b, 'B'); /* like the first byte of a header */
-		record_encode(&sample, &b);
+		record_encode(&sample, &key, &b);
 		size_t skip = record_resync(b.data, b.len);
 		assert_int_equal(skip, garbage);
 		buf_consume(&b, skip);
@@ -116,7 +153,7 @@ static void resync_always_moves_on_and_never_beyond_the_end(void **state)
 	AUTO(buf_free) struct buf b = {0};
 
 	(void)state;
-	record_encode(&sample, &b);
+	record_encode(&sample, &key, &b);
 	assert_int_equal(record_resync(b.data, b.len), b.len);
 	for (size_t len = 1; len < 8; len++)
 		assert_int_equal(record_resync(b.data, len), len);
@@ -129,6 +166,8 @@ int main(void)
 		cmocka_unit_test(a_torn_record_is_not_all_there_at_every_length),
 		cmocka_unit_test(every_flipped_bit_is_noticed),
 		cmocka_unit_test(records_are_read_one_after_the_other),
+		cmocka_unit_test(a_record_of_another_key_is_none),
+		cmocka_unit_test(only_the_name_of_a_spool_file_gives_a_key),
 		cmocka_unit_test(an_absurd_length_is_refused_at_once),
 		cmocka_unit_test(after_damage_the_next_record_is_found),
 		cmocka_unit_test(resync_always_moves_on_and_never_beyond_the_end),

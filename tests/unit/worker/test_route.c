@@ -134,6 +134,24 @@ static void a_body_over_the_limit_is_refused_before_it_is_read(void **state)
 	assert_non_null(select_route(f, CHILD_CONTROL, "GET", "/functions", "", INT64_MAX)); /* never read */
 }
 
+/* Code at its limit, however it is written in JSON, is for function_input.c to judge. */
+static void the_body_of_a_deployment_may_have_all_the_code_in_escapes(void **state)
+{
+	static const char *const methods[] = {"POST", "PUT"}, *const paths[] = {"/functions", "/functions/x"};
+	struct fixture *f = *state;
+
+	for (size_t i = 0; i < ARRAY_SIZE(methods); i++) {
+		int64_t most = 6 * f->conf->limits_code_bytes + (1 << 20);
+		assert_non_null(select_route(f, CHILD_CONTROL, methods[i], paths[i], "", most));
+		assert_null(select_route(f, CHILD_CONTROL, methods[i], paths[i], "", most + 1));
+		assert_answer(f, 413, "\"limit\":26214400,\"actual\":26214401");
+		assert_answer(f, 413, "limits.code_bytes");
+	}
+	f->conf->limits_code_bytes = 1024;
+	assert_null(select_route(f, CHILD_CONTROL, "POST", "/functions", "", 6 * 1024 + (1 << 20) + 1));
+	assert_non_null(select_route(f, CHILD_INVOKE, "POST", "/execute/x", "", f->conf->limits_request_bytes));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -146,6 +164,7 @@ int main(void)
 		TEST(head_is_answered_as_get),
 		TEST(an_unknown_parameter_is_refused_by_name),
 		TEST(a_body_over_the_limit_is_refused_before_it_is_read),
+		TEST(the_body_of_a_deployment_may_have_all_the_code_in_escapes),
 #undef TEST
 	};
 

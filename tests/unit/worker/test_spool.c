@@ -78,18 +78,20 @@ static int list(const struct fixture *f, char paths[][PATH_SIZE], int max)
 	return count;
 }
 
-/* How many whole records a file has; everything in it must belong to one. */
+/* How many whole records a file has; everything in it must belong to one, under the key in its name. */
 static int count_records(const char *path)
 {
 	char *text;
 	size_t len, at = 0;
 	struct record r;
 	struct err err = {0};
+	struct uuid key;
 	int count = 0;
 
+	assert_true(record_file_key(strrchr(path, '/') + 1, RECORD_FILE_SUFFIX, &key));
 	assert_ok(fd_read_file(path, 1 << 26, &text, &len, &err));
 	for (ptrdiff_t n; at < len; at += (size_t)n, count++) {
-		n = record_decode(text + at, len - at, &r, &err);
+		n = record_decode(text + at, len - at, &key, &r, &err);
 		assert_true(n > 0);
 		assert_true(r.status == 200 && r.request_id.len == 5);
 	}

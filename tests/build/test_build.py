@@ -1,0 +1,241 @@
+"""What comes before a running platform: configure, make install, and what quickstart makes of its options."""
+
+import os
+import pathlib
+import re
+import subprocess
+
+import pytest
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+PACKAGES = {  # pkg-config's name of each library configure asks for, and the Debian package that brings it
+    "libpq": "libpq-dev",
+    "jansson": "libjansson-dev",
+    "libcurl": "libcurl4-openssl-dev",
+    "libuv": "libuv1-dev",
+    "inih": "libinih-dev",
+    "libarchive": "libarchive-dev",
+    "libsodium": "libsodium-dev",
+}
+
+
+def run(*command, **options):
+    return subprocess.run(command, capture_output=True, text=True, timeout=120, **options)
+
+
+# configure
+
+
+@pytest.fixture
+def configure(tmp_path):
+    """Runs configure in a directory of its own, where pkg-config finds all libraries but those named."""
+
+    def configure(*without, arguments=()):
+        known = tmp_path / "pkgconfig"
+        known.mkdir()
+        for directory in run("pkg-config", "--variable", "pc_path", "pkg-config").stdout.strip().split(":"):
+            for file in pathlib.Path(directory).glob("*.pc"):
+                if file.stem not in without and not (known / file.name).exists():
+                    (known / file.name).symlink_to(file)
+        where = {"PKG_CONFIG_PATH": str(known), "PKG_CONFIG_LIBDIR": str(known)}
+        return run(ROOT / "configure", "--quiet", *arguments, cwd=tmp_path, env=os.environ | where)
+
+    return configure
+
+
+def named(done):
+    """The packages that configure's message names."""
+    assert done.returncode != 0
+    assert "error: libraries are missing; install these Debian packages and run configure again:" in done.stderr
+    return re.findall(r"^    (\S+) \(", done.stderr, re.M)
+
+
+@pytest.mark.parametrize("library", PACKAGES)
+def test_configure_names_a_missing_library_and_its_package(configure, library, tmp_path):
+    done = configure(library)
+    assert named(done) == [PACKAGES[library]]
+    assert re.search(rf"^    {PACKAGES[library]} \({library} >= ", done.stderr, re.M)
+    assert not (tmp_path / "Makefile").exists()
+
+
+def test_configure_names_all_missing_libraries_at_once(configure):
+    assert named(configure(*PACKAGES)) == list(PACKAGES.values())
+
+
+def test_configure_names_missing_headers_too(configure):
+    """Those libraries have no pkg-config file to hide: the answers are put into configure's mouth."""
+    done = configure(arguments=["ac_cv_header_fcgiapp_h=no", "ac_cv_header_utlist_h=no"])
+    assert named(done) == ["libfcgi-dev", "uthash-dev"]
+
+
+# make install
+
+
+@pytest.fixture(scope="module")
+def build():
+    build = os.environ.get("BERTH_BUILD")
+    if not build:
+        pytest.exit("BERTH_BUILD not set: scripts/check --only build sets it", 4)
+    return pathlib.Path(build)
+
+
+@pytest.fixture(scope="module")
+def installed(build, tmp_path_factory):
+    """The prefix of an installation that is staged in a directory."""
+    stage = tmp_path_factory.mktemp("stage")
+    prefix = re.search(r"^prefix = (/.*)$", (build / "Makefile").read_text(), re.M)[1]
+    done = run("make", "-C", build, "-s", "install", f"DESTDIR={stage}")
+    assert done.returncode == 0, done.stderr
+    assert [str(path) for path in stage.iterdir()] == [f"{stage}/{prefix.split('/')[1]}"]
+    return pathlib.Path(f"{stage}{prefix}")
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "sbin/berthd",
+        "libexec/berth/runtimes/python/runtime.json",
+        "libexec/berth/runtimes/javascript/runtime.json",
+        "libexec/berth/scripts/stack",
+        "libexec/berth/scripts/migrate",
+        "libexec/berth/scripts/lib.sh",
+        "share/berth/migrations/0001_create_functions.sql",
+        "share/berth/nginx/berth.conf.in",
+        "share/berth/static/index.html",
+        "share/doc/berth/berth.conf.example",
+    ],
+)
+def test_make_install_puts_files_into_the_usual_directories(installed, path):
+    file = installed / path
+    assert file.is_file()
+    assert os.access(file, os.X_OK) == (path.startswith("sbin/") or (path.endswith(("stack", "migrate"))))
+
+
+def test_make_install_puts_nothing_anywhere_else(installed):
+    assert {path.name for path in installed.iterdir()} == {"sbin", "libexec", "share"}
+    assert {path.name for path in (installed / "sbin").iterdir()} == {"berthd"}
+    assert {path.name for path in (installed / "share").iterdir()} == {"berth", "doc"}
+    assert {path.name for path in (installed / "share" / "doc").iterdir()} == {"berth"}
+    assert {path.name for path in (installed / "libexec").iterdir()} == {"berth"}
+
+
+def test_no_migration_is_left_behind(installed):
+    there = {path.name for path in (ROOT / "migrations").glob("*.sql")}
+    assert {path.name for path in (installed / "share" / "berth" / "migrations").iterdir()} == there
+
+
+def test_an_installed_berthd_says_its_version_and_checks_a_configuration(installed):
+    berthd, example = installed / "sbin" / "berthd", installed / "share" / "doc" / "berth" / "berth.conf.example"
+    version = run(berthd, "--version")
+    assert (version.returncode, version.stderr) == (0, "")
+    assert re.fullmatch(r"berthd \d+\.\d+\.\d+\n", version.stdout)
+    checked = run(berthd, "--config", example, "--check-config")
+    assert (checked.returncode, checked.stdout, checked.stderr) == (0, f"berthd: '{example}' is valid\n", "")
+
+
+@pytest.mark.parametrize("script", ["images", "migrate", "render-nginx", "stack"])
+def test_installed_scripts_explain_themselves(installed, script):
+    shown = run(installed / "libexec" / "berth" / "scripts" / script, "--help")
+    assert (shown.returncode, shown.stderr) == (0, "")
+    assert f"usage: {script}" in shown.stdout or f"| {script}" in shown.stdout
+
+
+def test_installed_scripts_find_what_they_come_with(installed):
+    settings = run(installed / "sbin" / "berthd", "--config", "/dev/null", "--dump-config").stdout
+    rendered = run(
+        installed / "libexec" / "berth" / "scripts" / "render-nginx",
+        *["--dir", "/tmp/none", "--https-port", "8443", "--http-port", "8080"],
+        input=settings,
+    )
+    assert (rendered.returncode, rendered.stderr) == (0, "")
+    assert f"root {installed}/share/berth/static" in rendered.stdout
+    assert "/tmp/none/tls/cert.pem" in rendered.stdout
+
+
+# quickstart
+
+
+def test_quickstart_explains_its_options():
+    shown = run(ROOT / "scripts" / "quickstart", "--help")
+    assert (shown.returncode, shown.stderr) == (0, "")
+    for option in ("--https-port", "--http-port", "--prefix", "--down"):
+        assert option in shown.stdout
+    refused = run(ROOT / "scripts" / "quickstart", "--nonsense")
+    assert refused.returncode == 1 and "--nonsense" in refused.stderr
+
+
+# Nothing is done where a real quickstart may have been.
+STACK = """#!/bin/sh
+echo "$@" >{}/stack
+[ "$3" != /opt/berth/var ] || exit 1
+mkdir -p "$3"
+printf 'https-port=1\\nhttp-port=2\\n' >"$3/options"
+"""
+CURL = r"""#!/bin/bash
+for ((i = 1; i < $#; i++)); do
+    [[ ${!i} != -o ]] || { j=$((i + 1)) && answer=${!j}; }
+    [[ ${!i} != -D ]] || { j=$((i + 1)) && headers=${!j}; }
+done
+echo 'Berth-Start: cold' >"$headers"
+if [[ $* == */execute/* ]]; then
+    echo '{"output":"hello"}' >"$answer" && echo 200
+else
+    echo '{"name":"hello-x","language":"lang-x","runtime":"runtime-x","version":7,"warnings":["w"]}' >"$answer"
+    echo 201
+fi
+"""
+
+
+@pytest.fixture
+def quickstart(tmp_path):
+    """quickstart on a machine where what it calls does nothing; returns its run and what it had scripts/stack do."""
+    if os.geteuid() != 0:
+        pytest.skip("needs root")
+    scripts, programs = tmp_path / "scripts", tmp_path / "bin"
+    stubs = {
+        tmp_path / "configure": "#!/bin/sh\n",
+        scripts / "packages": "#!/bin/sh\n",
+        scripts / "stack": STACK.format(tmp_path),
+        programs / "make": "#!/bin/sh\n",
+        programs / "curl": CURL,
+    }
+    for file, text in stubs.items():
+        file.parent.mkdir(exist_ok=True)
+        file.write_text(text)
+        file.chmod(0o755)
+    for name in ("quickstart", "lib.sh"):
+        (scripts / name).write_text((ROOT / "scripts" / name).read_text())
+
+    def quickstart(*arguments):
+        path = {"PATH": f"{programs}:{os.environ['PATH']}"}
+        done = run("bash", scripts / "quickstart", *arguments, env=os.environ | path)
+        return done, (tmp_path / "stack").read_text().split()
+
+    return quickstart
+
+
+def test_each_prefix_has_containers_of_its_own(quickstart, tmp_path):
+    def instance(prefix):
+        done, arguments = quickstart("--prefix", prefix)
+        assert done.returncode == 0, done.stderr
+        assert arguments[:3] == ["up", "--dir", f"{prefix}/var"]
+        return arguments[arguments.index("--instance") + 1]
+
+    prefixes = [str(tmp_path / name) for name in ("a", "b", "A", "a/b", "a-b", "opt/berth")]
+    names = [instance(prefix) for prefix in prefixes]
+    assert len(set(names)) == len(names)
+    assert all(re.fullmatch(r"quickstart-[a-z0-9_.-]+", name) and len(name) < 40 for name in names)
+    assert [instance(prefix) for prefix in prefixes] == names
+
+
+def test_the_containers_of_the_usual_prefix_have_a_readable_name(quickstart):
+    _, arguments = quickstart()
+    assert arguments == ["up", "--dir", "/opt/berth/var", "--prefix", "/opt/berth", "--instance", "quickstart"]
+
+
+def test_what_quickstart_deploys_is_said_in_a_line_for_people(quickstart, tmp_path):
+    done, _ = quickstart("--prefix", str(tmp_path / "p"))
+    deployed = [line.strip() for line in done.stderr.splitlines() if "deployed" in line]
+    assert deployed == [
+        "ok hello-x deployed: version 7, language lang-x, runtime runtime-x"
+    ] * 2
