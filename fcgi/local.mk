@@ -13,6 +13,7 @@ libcommon_a_SOURCES = \
 	%D%/base/uuid.c %D%/base/uuid.h \
 	%D%/conf/conf.c %D%/conf/conf.def %D%/conf/conf.h \
 	%D%/conf/language.c %D%/conf/language.h \
+	%D%/ipc/cgroup_fds.h \
 	%D%/ipc/fdpass.c %D%/ipc/fdpass.h \
 	%D%/ipc/frame.c %D%/ipc/frame.h \
 	%D%/ipc/heritage.c %D%/ipc/heritage.h \
@@ -25,4 +26,5 @@ include %D%/db/local.mk
 include %D%/worker/local.mk
 include %D%/poolmgr/local.mk
 include %D%/collector/local.mk
+include %D%/warden/local.mk
 include %D%/master/local.mk

@@ -295,6 +295,17 @@ static bool same_value(const struct setting *s, const struct conf *a, const stru
 	return strcmp(*str_field(a, s), *str_field(b, s)) == 0;
 }
 
+int conf_turns(const struct conf *conf)
+{
+	static long processors; /* finding out reads a file */
+
+	if (conf->invoke_turns > 0)
+		return (int)conf->invoke_turns;
+	if (processors == 0)
+		processors = MAX(2, sysconf(_SC_NPROCESSORS_ONLN));
+	return (int)(processors + processors / 2);
+}
+
 int conf_keep_restart(const struct conf *now, struct conf *next, struct buf *ignored, struct err *err)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(settings); i++) {

@@ -7,6 +7,7 @@ static const char *const names[CHILD_ROLE_COUNT] = {
 	[CHILD_CONTROL] = "control",
 	[CHILD_POOLMGR] = "poolmgr",
 	[CHILD_COLLECTOR] = "collector",
+	[CHILD_WARDEN] = "warden",
 };
 
 const char *child_role_name(enum child_role role)

@@ -4,7 +4,7 @@
  *
  *   berthd --child=<role> --slot=<n>
  *
- * A child starts as master.user without a way back to root, with no_new_privs, umask 077, in "/", stdin from /dev/null, every
+ * A child starts as master.user without a way back to root (the warden: as root with CAP_KILL alone), with no_new_privs, umask 077, in "/", stdin from /dev/null, every
  * signal unblocked and at its default but SIGINT, which is ignored: ^C is for the master. Its title and log level are set. It
  * is not dumpable, so that its siblings, which are the same user, cannot look into it. Its slot says SLOT_STARTING; the child
  * sets it to SLOT_IDLE when it is ready for work, whatever its role.
@@ -17,7 +17,9 @@ enum heritage_fd {
 	HERITAGE_SCOREBOARD_FD = 4, /* memfd: shared scoreboard */
 	HERITAGE_LIFE_FD = 5,       /* pipe; end of file when the master is gone: finish and exit */
 	HERITAGE_LISTEN_FD = 6,     /* invoke, control: FastCGI socket; poolmgr: its IPC socket; collector: none */
-	HERITAGE_FD_LAST = HERITAGE_LISTEN_FD,
+	HERITAGE_TURN_FD = 7,       /* invoke: eventfd, shared by the pool (worker/turn.h); others: none */
+	HERITAGE_WARDEN_FD = 8,     /* poolmgr, warden: their ends of a SOCK_SEQPACKET pair that outlives both; others: none */
+	HERITAGE_FD_LAST = HERITAGE_WARDEN_FD,
 };
 
 /*
@@ -27,12 +29,13 @@ enum heritage_fd {
  *   SIGQUIT  exit now
  *   SIGHUP   poolmgr and collector: the text behind HERITAGE_CONF_FD has changed, load it again. A text that does not load is
  *            about to change once more: keep what you have. Before there is a handler the signal ends the process, and the
- *            one that follows it reads the new text. Workers never get it: they are replaced
+ *            one that follows it reads the new text. Workers never get it: they are replaced; nor does the warden, which has
+ *            no settings
  */
 
-enum child_role { CHILD_INVOKE, CHILD_CONTROL, CHILD_POOLMGR, CHILD_COLLECTOR, CHILD_ROLE_COUNT };
+enum child_role { CHILD_INVOKE, CHILD_CONTROL, CHILD_POOLMGR, CHILD_COLLECTOR, CHILD_WARDEN, CHILD_ROLE_COUNT };
 
-/* "invoke", "control", "poolmgr", "collector". */
+/* "invoke", "control", "poolmgr", "collector", "warden". */
 const char *child_role_name(enum child_role role);
 
 /* CHILD_ROLE_COUNT when there is no such role. */
@@ -50,5 +53,6 @@ struct heritage {
 int worker_main(const struct heritage *heritage);
 int poolmgr_main(const struct heritage *heritage);
 int collector_main(const struct heritage *heritage);
+int warden_main(const struct heritage *heritage);
 
 #endif

@@ -55,7 +55,7 @@ int ipc_encode(const struct ipc_msg *msg, struct buf *out, struct err *err)
 
 int ipc_decode(const void *data, size_t len, enum ipc_side sender, struct ipc_msg *msg, struct err *err)
 {
-	struct ipc_msg decoded = {.fds = {-1, -1}};
+	struct ipc_msg decoded = {.fds = IPC_NO_FDS};
 
 	if (len == 0 || len > IPC_MAX_SIZE || *(const uint8_t *)data >= IPC_TYPE_COUNT)
 		return err_set(err, EPROTO, "message of %zu bytes and unknown type", len);
@@ -99,7 +99,7 @@ int ipc_recv(int fd, enum ipc_side sender, int64_t deadline_us, struct buf *scra
 		return (int)n;
 	scratch->len = (size_t)n;
 
-	struct ipc_msg received = {.fds = {-1, -1}};
+	struct ipc_msg received = {.fds = IPC_NO_FDS};
 	int rc = ipc_decode(scratch->data, scratch->len, sender, &received, err);
 	for (int i = 0; i < count; i++)
 		received.fds[i] = fds[i];

@@ -11,12 +11,16 @@
 
 /* A datagram is never longer than this. The largest content, a function's environment, is bounded well below. */
 #define IPC_MAX_SIZE 131072
-#define IPC_MAX_FDS  2
+#define IPC_MAX_FDS  5
+#define IPC_NO_FDS                                                                                                             \
+	{                                                                                                                      \
+		-1, -1, -1, -1, -1                                                                                             \
+	}
 
 /* poolmgr's socket in the run directory. */
 #define IPC_SOCKET_NAME "poolmgr.sock"
 
-enum ipc_side { IPC_WORKER, IPC_POOLMGR };
+enum ipc_side { IPC_WORKER, IPC_POOLMGR, IPC_WARDEN };
 enum ipc_start_kind { IPC_START_WARM, IPC_START_PREWARMED, IPC_START_COLD };
 
 enum ipc_type {

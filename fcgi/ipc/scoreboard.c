@@ -13,6 +13,7 @@
 /* What is shared. Nothing in it is trusted to find one's way in it: any child can write there. */
 struct shared {
 	_Atomic uint64_t spool_bytes;
+	_Atomic int32_t used;
 	/* Slots of different children do not share a cache line. */
 	_Alignas(64) struct {
 		_Alignas(64) struct slot slot;
@@ -88,6 +89,18 @@ struct slot *scoreboard_slot(struct scoreboard *board, int index)
 {
 	assert(index >= 0 && (uint32_t)index < board->count);
 	return &board->shared->entries[index].slot;
+}
+
+int scoreboard_used(const struct scoreboard *board)
+{
+	int used = atomic_load_explicit(&board->shared->used, memory_order_relaxed);
+
+	return MAX(0, MIN(used, (int)board->count));
+}
+
+void scoreboard_set_used(struct scoreboard *board, int used)
+{
+	atomic_store(&board->shared->used, used);
 }
 
 _Atomic uint64_t *scoreboard_spool_bytes(struct scoreboard *board)

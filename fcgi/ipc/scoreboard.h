@@ -24,6 +24,7 @@ struct slot {
 	_Atomic int32_t pid;    /* 0 when free */
 	_Atomic uint64_t requests;
 	_Atomic uint64_t dropped_records; /* spool records that could not be written */
+	_Atomic uint32_t has_turn;        /* invoke: accepts requests (worker/turn.h) */
 };
 
 struct scoreboard;
@@ -39,6 +40,10 @@ void scoreboard_close(struct scoreboard **board);
 
 int scoreboard_count(const struct scoreboard *board);
 struct slot *scoreboard_slot(struct scoreboard *board, int index); /* asserts that index is in range */
+
+/* Every slot from here on is free. Written by the master. */
+int scoreboard_used(const struct scoreboard *board);
+void scoreboard_set_used(struct scoreboard *board, int used);
 
 /* What the spool files hold together: written by the collector, read by workers, which drop records beyond the quota. */
 _Atomic uint64_t *scoreboard_spool_bytes(struct scoreboard *board);

@@ -40,10 +40,8 @@ struct command_line {
 };
 
 static int (*const child_mains[CHILD_ROLE_COUNT])(const struct heritage *) = {
-	[CHILD_INVOKE] = worker_main,
-	[CHILD_CONTROL] = worker_main,
-	[CHILD_POOLMGR] = poolmgr_main,
-	[CHILD_COLLECTOR] = collector_main,
+	[CHILD_INVOKE] = worker_main,       [CHILD_CONTROL] = worker_main, [CHILD_POOLMGR] = poolmgr_main,
+	[CHILD_COLLECTOR] = collector_main, [CHILD_WARDEN] = warden_main,
 };
 
 static int show_help(void)

@@ -3,6 +3,7 @@
 #include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/capability.h>
 #include <linux/close_range.h>
 #include <signal.h>
 #include <stdio.h>
@@ -45,10 +46,12 @@ static int arrange_fds(const struct child_plan *plan, struct err *err)
 		{plan->board_fd, HERITAGE_SCOREBOARD_FD},
 		{plan->life_fd, HERITAGE_LIFE_FD},
 		{plan->listen_fd, HERITAGE_LISTEN_FD},
+		{plan->turn_fd, HERITAGE_TURN_FD},
+		{plan->warden_fd, HERITAGE_WARDEN_FD},
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(fds); i++) {
-		bool absent = fds[i].number == HERITAGE_LISTEN_FD && fds[i].fd < 0;
+		bool absent = fds[i].number >= HERITAGE_LISTEN_FD && fds[i].fd < 0;
 		fds[i].fd = fcntl(fds[i].fd, F_DUPFD_CLOEXEC, HERITAGE_FD_LAST + 1);
 		if (fds[i].fd < 0 && !absent)
 			return err_set(err, errno, "duplicate descriptor %d", fds[i].number);
@@ -93,7 +96,9 @@ static int drop_privileges(const struct child_plan *plan, struct err *err)
 		return err_set(err, errno, "no_new_privs");
 	if (!plan->identity->can_switch)
 		return 0;
-	return identity_assume(plan->identity, roles[plan->role].docker, err);
+	if (roles[plan->role].privilege == PRIVILEGE_CGROUPS)
+		return identity_keep_root(CAP_KILL, err);
+	return identity_assume(plan->identity, roles[plan->role].privilege == PRIVILEGE_DOCKER, err);
 }
 
 static int become(const struct child_plan *plan, struct err *err)

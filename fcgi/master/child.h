@@ -17,6 +17,8 @@ struct child_plan {
 	int program_fd; /* this program, above HERITAGE_FD_LAST; its path may be out of reach for the new user */
 	int conf_fd, board_fd, life_fd;  /* borrowed, as are all descriptors here */
 	int listen_fd;                   /* -1: none */
+	int turn_fd;                     /* -1: none */
+	int warden_fd;                   /* -1: none */
 	const struct identity *identity; /* borrowed */
 };
 

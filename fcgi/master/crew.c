@@ -14,6 +14,7 @@ static void clear_slot(struct slot *slot, enum slot_state state)
 	atomic_store(&slot->pid, 0);
 	atomic_store(&slot->requests, 0);
 	atomic_store(&slot->dropped_records, 0);
+	atomic_store(&slot->has_turn, 0);
 	atomic_store(&slot->state, state);
 }
 
@@ -38,6 +39,7 @@ void crew_add(struct crew *crew, int slot, enum child_role role, unsigned genera
 		.kill_at_us = INT64_MAX,
 	};
 	crew->used = MAX(crew->used, slot + 1);
+	scoreboard_set_used(crew->board, crew->used);
 	atomic_store(&scoreboard_slot(crew->board, slot)->pid, pid);
 }
 

@@ -5,6 +5,7 @@
 #include <pwd.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <unistd.h>
 
 #include "base/mem.h"
@@ -87,6 +88,17 @@ static int check_no_way_back(const struct identity *id, struct err *err)
 		return err_set(err, EPERM, "user id is not %d in every place", (int)id->uid);
 	if (setresuid(0, 0, 0) == 0 || seteuid(0) == 0)
 		return err_set(err, EPERM, "root could be regained");
+	return 0;
+}
+
+/* A program that root executes gets what is in the bounding set: capabilities(7). */
+int identity_keep_root(unsigned capability, struct err *err)
+{
+	if (setgroups(0, NULL) < 0)
+		return err_set(err, errno, "give up all groups");
+	for (unsigned c = 0; prctl(PR_CAPBSET_READ, c) >= 0; c++)
+		if (c != capability && prctl(PR_CAPBSET_DROP, c) < 0)
+			return err_set(err, errno, "give up capability %u", c);
 	return 0;
 }
 

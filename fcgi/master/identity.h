@@ -34,4 +34,7 @@ void identity_free(struct identity *id); /* destructor for AUTO */
  */
 int identity_assume(const struct identity *id, bool with_docker, struct err *err);
 
+/* Stays root, without groups; what it executes has this one capability and can get no other. */
+int identity_keep_root(unsigned capability, struct err *err);
+
 #endif

@@ -16,7 +16,9 @@
 #include <poll.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <sys/signalfd.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -54,7 +56,8 @@ struct master {
 	struct scoreboard *board;
 	struct crew *crew;
 	struct team teams[CHILD_ROLE_COUNT];
-	int program_fd, board_fd, life_read_fd, life_write_fd, signal_fd, run_dir_fd, pid_fd;
+	int program_fd, board_fd, life_read_fd, life_write_fd, turn_fd, signal_fd, run_dir_fd, pid_fd;
+	int warden_fds[2]; /* poolmgr's end, the warden's end */
 	int listen_fds[LISTEN_COUNT];
 	bool ready; /* said so to the service manager */
 	int stage;  /* of the stop; -1 while running, ROLE_STAGE_COUNT when done */
@@ -66,7 +69,8 @@ static void master_free(struct master *m)
 	for (int i = 0; i < LISTEN_COUNT; i++)
 		listen_refuse(m->run_dir_fd, (enum listen_socket)i, &m->listen_fds[i]);
 	pidfile_remove(m->run_dir_fd, &m->pid_fd);
-	int *fds[] = {&m->program_fd, &m->board_fd, &m->life_read_fd, &m->life_write_fd, &m->signal_fd, &m->run_dir_fd};
+	int *fds[] = {&m->program_fd, &m->board_fd,   &m->life_read_fd,  &m->life_write_fd, &m->turn_fd,
+		      &m->signal_fd,  &m->run_dir_fd, &m->warden_fds[0], &m->warden_fds[1]};
 	for (size_t i = 0; i < ARRAY_SIZE(fds); i++)
 		fd_close(fds[i]);
 	scoreboard_close(&m->board);
@@ -142,6 +146,11 @@ static int init_shared(struct master *m, struct err *err)
 		return err_set(err, errno, "life pipe");
 	m->life_read_fd = life[0];
 	m->life_write_fd = life[1];
+	m->turn_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (m->turn_fd < 0)
+		return err_set(err, errno, "eventfd");
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, m->warden_fds) < 0)
+		return err_set(err, errno, "socket of the warden");
 	return 0;
 }
 
@@ -173,6 +182,10 @@ static int start_child(struct master *m, enum child_role role, struct err *err)
 		.board_fd = m->board_fd,
 		.life_fd = m->life_read_fd,
 		.listen_fd = socket == LISTEN_NONE ? -1 : m->listen_fds[socket],
+		.turn_fd = role == CHILD_INVOKE ? m->turn_fd : -1,
+		.warden_fd = role == CHILD_POOLMGR  ? m->warden_fds[0]
+			     : role == CHILD_WARDEN ? m->warden_fds[1]
+						    : -1,
 		.identity = &m->identity,
 	};
 	pid_t pid = child_spawn(&plan, err);
@@ -274,10 +287,13 @@ static void reap_all(struct master *m)
 {
 	struct crew_death death;
 
-	while (crew_reap(m->crew, &death))
+	while (crew_reap(m->crew, &death)) {
+		if (death.role == CHILD_INVOKE)
+			eventfd_write(m->turn_fd, 1); /* it may have had a turn */
 		if (!death.asked)
 			throttle_on_exit(&m->teams[death.role].throttle, death.success, death.started_us, clock_mono_us(),
 					 m->settings->conf->master_restart_delay_ms * 1000);
+	}
 }
 
 static void reload(struct master *m)
@@ -300,7 +316,8 @@ static void reload(struct master *m)
 			crew_signal(m->crew, role, SIGHUP);
 			continue;
 		}
-		m->teams[role].replacement = REPLACE_WANTED;
+		if (roles[role].at_reload == RELOAD_REPLACE)
+			m->teams[role].replacement = REPLACE_WANTED;
 	}
 }
 
@@ -390,6 +407,8 @@ int master_main(struct settings *settings)
 		.board_fd = -1,
 		.life_read_fd = -1,
 		.life_write_fd = -1,
+		.turn_fd = -1,
+		.warden_fds = {-1, -1},
 		.signal_fd = -1,
 		.run_dir_fd = -1,
 		.pid_fd = -1,

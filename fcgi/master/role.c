@@ -3,15 +3,19 @@
 const struct role roles[CHILD_ROLE_COUNT] = {
 	[CHILD_INVOKE] = {.socket = LISTEN_INVOKE, .at_reload = RELOAD_REPLACE},
 	[CHILD_CONTROL] = {.socket = LISTEN_CONTROL, .at_reload = RELOAD_REPLACE},
-	[CHILD_POOLMGR] = {.socket = LISTEN_POOLMGR, .docker = true, .at_reload = RELOAD_SIGNAL, .oom_score_adj = -500},
+	[CHILD_POOLMGR] = {.socket = LISTEN_POOLMGR,
+			   .privilege = PRIVILEGE_DOCKER,
+			   .at_reload = RELOAD_SIGNAL,
+			   .oom_score_adj = -500},
 	[CHILD_COLLECTOR] = {.socket = LISTEN_NONE, .at_reload = RELOAD_SIGNAL},
+	[CHILD_WARDEN] = {.socket = LISTEN_NONE, .privilege = PRIVILEGE_CGROUPS, .at_reload = RELOAD_NOTHING},
 };
 
-/* Workers hold sandboxes, so poolmgr outlives them; both write what the collector stores, so it goes last. */
+/* Workers hold sandboxes, so poolmgr outlives them; they write what the collector stores, and poolmgr uses the warden. */
 const struct role_stage role_stages[ROLE_STAGE_COUNT] = {
 	{"workers", {[CHILD_INVOKE] = true, [CHILD_CONTROL] = true}},
 	{"poolmgr", {[CHILD_POOLMGR] = true}},
-	{"collector", {[CHILD_COLLECTOR] = true}},
+	{"collector and warden", {[CHILD_COLLECTOR] = true, [CHILD_WARDEN] = true}},
 };
 
 struct sizing_limits role_limits(enum child_role role, const struct conf *conf)

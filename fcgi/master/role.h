@@ -12,11 +12,18 @@
 enum role_reload {
 	RELOAD_REPLACE, /* new processes first, then the old ones are stopped */
 	RELOAD_SIGNAL,  /* what it holds is worth keeping: it reads the new configuration itself */
+	RELOAD_NOTHING, /* it has no settings */
+};
+
+enum role_privilege {
+	PRIVILEGE_NONE,
+	PRIVILEGE_DOCKER,  /* may open Docker's socket */
+	PRIVILEGE_CGROUPS, /* stays root, for files of root's, and may kill any process; no other capability */
 };
 
 struct role {
 	enum listen_socket socket; /* LISTEN_NONE: none */
-	bool docker;               /* may open Docker's socket */
+	enum role_privilege privilege;
 	enum role_reload at_reload;
 	int oom_score_adj; /* what the kernel should spare when memory runs out: the smaller, the longer */
 };

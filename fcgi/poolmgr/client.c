@@ -15,6 +15,9 @@
 #include "poolmgr/stats.h"
 #include "poolmgr/watch.h"
 
+/* For want of descriptors: the connection waits meanwhile, instead of waking the loop again at once. */
+#define ACCEPT_PAUSE_MS 100
+
 struct client {
 	int fd;
 	struct watch *watch;
@@ -26,7 +29,9 @@ struct client {
 
 static uv_loop_t *loop;
 static int listen_fd;
-static struct watch *listen_watch;
+static struct watch *listen_watch; /* NULL: accepting pauses */
+static uv_timer_t accept_timer;    /* the end of the pause */
+static bool out_of_fds;            /* since the last accept that succeeded, and it was said */
 static struct client *clients;
 static struct buf scratch; /* what strings of the message in hand point into */
 
@@ -73,7 +78,7 @@ static void on_check(struct client *c, struct ipc_msg *m)
 
 static void on_release(struct client *c, struct ipc_msg *m)
 {
-	if (!pool_release(c, m->release.lease_id, m->release.destroy != 0, m->release.reason))
+	if (!pool_release(c, &m->release))
 		let_go_of_held(c);
 }
 
@@ -108,9 +113,10 @@ static bool serve_one(struct client *c)
 	struct err err;
 
 	int rc = ipc_recv(c->fd, IPC_WORKER, 0, &scratch, &m, &err);
-	if (rc < 0 && (err.code == EAGAIN || err.code == EINTR))
+	/* Reset: it ended without reading all that was sent to it. What it sent before that is still to be read. */
+	if (rc < 0 && (err.code == EAGAIN || err.code == EINTR || err.code == ECONNRESET))
 		return true;
-	if (rc == 0 || (rc < 0 && err.code == ECONNRESET)) /* reset: it ended without reading all its answers */
+	if (rc == 0)
 		return false;
 	if (rc < 0) {
 		log_error("worker %u: %s", c->pid, err.msg);
@@ -143,13 +149,34 @@ void client_send(struct client *c, const struct ipc_msg *msg)
 	shutdown(c->fd, SHUT_RDWR);
 }
 
+static void on_connection(int events, void *arg);
+
+static void on_pause_over(uv_timer_t *timer)
+{
+	(void)timer;
+	listen_watch = watch_new(loop, listen_fd, UV_READABLE, on_connection, NULL);
+}
+
+static void pause_accepting(int why)
+{
+	if (!out_of_fds)
+		log_error("cannot accept workers for now: %s", strerror(why));
+	out_of_fds = true;
+	watch_free(&listen_watch);
+	uv_timer_start(&accept_timer, on_pause_over, ACCEPT_PAUSE_MS, 0);
+}
+
 static void on_connection(int events, void *arg)
 {
 	(void)events;
 	(void)arg;
 	int fd = accept4(listen_fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
-	if (fd < 0)
+	if (fd < 0) {
+		if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM)
+			pause_accepting(errno);
 		return;
+	}
+	out_of_fds = false;
 
 	struct client *c = mem_alloc(sizeof(*c));
 	c->fd = fd;
@@ -180,11 +207,14 @@ void client_init(uv_loop_t *l, int fd)
 {
 	loop = l;
 	listen_fd = fd;
+	uv_timer_init(loop, &accept_timer);
 	listen_watch = watch_new(loop, listen_fd, UV_READABLE, on_connection, NULL);
 }
 
 void client_deinit(void)
 {
+	if (!uv_is_closing((uv_handle_t *)&accept_timer))
+		uv_close((uv_handle_t *)&accept_timer, NULL);
 	watch_free(&listen_watch);
 	while (clients != NULL)
 		client_close(clients);

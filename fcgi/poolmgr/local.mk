@@ -1,5 +1,6 @@
 noinst_LIBRARIES += libpoolmgr.a
 libpoolmgr_a_SOURCES = \
+	%D%/cgroup.c %D%/cgroup.h \
 	%D%/client.c %D%/client.h \
 	%D%/package.c %D%/package.h \
 	%D%/pool.c %D%/pool.h \
@@ -12,6 +13,7 @@ libpoolmgr_a_SOURCES = \
 	%D%/store.c %D%/store.h \
 	%D%/tree.c %D%/tree.h \
 	%D%/version.c %D%/version.h \
+	%D%/waiter.c %D%/waiter.h \
 	%D%/watch.c %D%/watch.h \
 	runtimes/docker/docker.c runtimes/docker/docker.h \
 	runtimes/docker/docker_container.c \

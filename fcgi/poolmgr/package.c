@@ -10,20 +10,44 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#include <uthash.h>
+#include <utlist.h>
 
+#include "base/clock.h"
 #include "base/fd.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "poolmgr/tree.h"
+#include "poolmgr/version.h"
 
 #define SHA256_TEXT_LEN 64
 #define TEMP_PREFIX     ".unpacking-"
+#define REMOVE_PREFIX   ".removing-"
 #define MAX_DEPTH       48 /* well below what tree.c links and removes */
 
 static uv_loop_t *loop;
 static const struct conf *conf;
 static int packages_fd = -1;
 static char *packages_path;
+
+/* One that is unpacked on this node. Whoever uses one that is not listed yet lists it. */
+struct package {
+	char sha256[SHA256_TEXT_LEN + 1];
+	int64_t bytes;
+	int64_t used_us;      /* wall clock: the latest unpacking or linking */
+	int links;            /* under way */
+	struct package *next; /* survey's list */
+	UT_hash_handle hh;
+};
+
+static struct package *packages;
+static int64_t cached_bytes; /* of all packages */
+
+/* A hash, and so a safe file name. */
+static bool is_sha256(const char *text)
+{
+	return strlen(text) == SHA256_TEXT_LEN && strspn(text, "0123456789abcdef") == SHA256_TEXT_LEN;
+}
 
 /* ---- Unpacking: runs in a thread ---- */
 
@@ -174,6 +198,11 @@ static int unpack(const char *sha256, const void *data, size_t len, const struct
 		remove_temp(temp);
 		return -1;
 	}
+	if (syncfs(packages_fd) < 0) { /* what the name stands for is never looked at again */
+		err_set(err, errno, "package: write '%s' to the disk", below);
+		remove_temp(temp);
+		return -1;
+	}
 	if (renameat(packages_fd, temp, packages_fd, sha256) < 0) {
 		int rename_errno = errno;
 		remove_temp(temp);
@@ -190,7 +219,157 @@ static int link_files(const char *sha256, int dir_fd, struct err *err)
 
 	if (from < 0 || to < 0)
 		return err_set(err, errno, "open package %.16s… or the sandbox's directory", sha256);
+	futimens(from, NULL); /* its last use, for after a restart; without it, it goes a little sooner */
 	return tree_link(from, to, err);
+}
+
+/* ---- What an earlier process left: found in a thread ---- */
+
+struct survey {
+	uv_work_t work;
+	struct package *found; /* a list by next; owned */
+};
+
+static void survey_one(int dir_fd, const char *name, void *arg)
+{
+	struct survey *s = arg;
+	struct stat st;
+
+	if (!is_sha256(name) || fstatat(dir_fd, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+		return;
+	struct package *p = mem_alloc(sizeof(*p));
+	snprintf(p->sha256, sizeof(p->sha256), "%s", name);
+	p->bytes = tree_bytes(dir_fd, name);
+	p->used_us = (int64_t)st.st_mtim.tv_sec * 1000000 + st.st_mtim.tv_nsec / 1000;
+	LL_PREPEND(s->found, p);
+}
+
+static void survey_run(uv_work_t *work)
+{
+	struct err err;
+
+	if (tree_each(packages_fd, survey_one, work->data, &err) < 0)
+		log_error("package cache: %s", err.msg);
+}
+
+/* ---- What is in the cache, and what has to go: on the loop ---- */
+
+struct removal {
+	uv_work_t work;
+	char name[32];
+};
+
+static void removal_run(uv_work_t *work)
+{
+	struct removal *r = work->data;
+
+	remove_temp(r->name);
+}
+
+static void removal_after(uv_work_t *work, int status)
+{
+	(void)status;
+	free(work->data);
+}
+
+static struct package *find_or_add(const char *sha256)
+{
+	struct package *p;
+
+	HASH_FIND_STR(packages, sha256, p);
+	if (p != NULL)
+		return p;
+	p = mem_alloc(sizeof(*p));
+	snprintf(p->sha256, sizeof(p->sha256), "%s", sha256);
+	HASH_ADD_STR(packages, sha256, p);
+	return p;
+}
+
+static void forget(struct package *p)
+{
+	cached_bytes -= p->bytes;
+	HASH_DEL(packages, p);
+	free(p);
+}
+
+static void end_link(struct package *p)
+{
+	if (--p->links == 0 && p->bytes == 0) /* it is not there, or the survey is still to find it */
+		forget(p);
+}
+
+static void note(const char *sha256, int64_t bytes, int64_t used_us)
+{
+	struct package *p = find_or_add(sha256);
+
+	cached_bytes += bytes - p->bytes;
+	p->bytes = bytes;
+	p->used_us = MAX(p->used_us, used_us);
+}
+
+/* Renamed at once, so that from now on it has to be unpacked anew; its files take their time. */
+static void evict(struct package *p)
+{
+	static unsigned counter;
+	struct removal *r = mem_alloc(sizeof(*r));
+
+	snprintf(r->name, sizeof(r->name), REMOVE_PREFIX "%u", counter++);
+	r->work.data = r;
+	if (renameat(packages_fd, p->sha256, packages_fd, r->name) == 0) {
+		log_debug("package cache: %.16s… goes, %lld bytes", p->sha256, (long long)p->bytes);
+		uv_queue_work(loop, &r->work, removal_run, removal_after);
+	} else {
+		if (errno != ENOENT) /* else somebody cleared the cache */
+			log_error("package cache: rename %.16s…: %s", p->sha256, strerror(errno));
+		free(r);
+	}
+	forget(p);
+}
+
+static int longest_unused_first(const struct package *a, const struct package *b)
+{
+	return (a->used_us > b->used_us) - (a->used_us < b->used_us);
+}
+
+static void make_room(void)
+{
+	struct package *p, *next;
+	int64_t most = conf->pool_package_cache_mb << 20;
+
+	if (cached_bytes <= most)
+		return;
+	HASH_SORT(packages, longest_unused_first);
+	HASH_ITER (hh, packages, p, next) {
+		if (cached_bytes <= most)
+			return;
+		if (p->links == 0 && !version_uses_package(p->sha256))
+			evict(p);
+	}
+}
+
+static void survey_after(uv_work_t *work, int status)
+{
+	struct survey *s = work->data;
+	struct package *p, *next;
+
+	(void)status;
+	LL_FOREACH_SAFE (s->found, p, next) {
+		note(p->sha256, p->bytes, p->used_us);
+		free(p);
+	}
+	free(s);
+	make_room();
+}
+
+static void start_survey(void)
+{
+	struct survey *s = mem_alloc(sizeof(*s));
+	struct package *p, *next;
+
+	HASH_ITER (hh, packages, p, next)
+		forget(p);
+	s->work.data = s;
+	uv_queue_work(loop, &s->work, survey_run, survey_after);
 }
 
 /* ---- Jobs: from the loop to a thread and back ---- */
@@ -201,6 +380,7 @@ struct job {
 	void *archive; /* owned; NULL: link into dir_fd */
 	size_t archive_len;
 	struct limits max;
+	int64_t bytes; /* what it takes on the disk, once unpacked */
 	int dir_fd;
 	int rc;
 	struct err err;
@@ -212,10 +392,13 @@ static void run(uv_work_t *work)
 {
 	struct job *j = work->data;
 
-	if (j->archive != NULL)
-		j->rc = unpack(j->sha256, j->archive, j->archive_len, &j->max, &j->err);
-	else
+	if (j->archive == NULL) {
 		j->rc = link_files(j->sha256, j->dir_fd, &j->err);
+		return;
+	}
+	j->rc = unpack(j->sha256, j->archive, j->archive_len, &j->max, &j->err);
+	if (j->rc == 0)
+		j->bytes = tree_bytes(packages_fd, j->sha256);
 }
 
 static void after(uv_work_t *work, int status)
@@ -223,9 +406,16 @@ static void after(uv_work_t *work, int status)
 	struct job *j = work->data;
 
 	(void)status; /* jobs are never cancelled */
+	bool unpacked = j->archive != NULL && j->rc == 0;
+	if (unpacked)
+		note(j->sha256, j->bytes, clock_wall_us());
+	if (j->archive == NULL)
+		end_link(find_or_add(j->sha256));
 	j->done(j->rc < 0 ? &j->err : NULL, j->arg);
 	free(j->archive);
 	free(j);
+	if (unpacked)
+		make_room();
 }
 
 static struct job *job_new(const char *sha256, package_done_fn done, void *arg)
@@ -254,16 +444,13 @@ void package_link(const char *sha256, int dir_fd, package_done_fn done, void *ar
 	struct job *j = job_new(sha256, done, arg);
 
 	j->dir_fd = dir_fd;
+	struct package *p = find_or_add(sha256);
+	p->links++;
+	p->used_us = clock_wall_us();
 	uv_queue_work(loop, &j->work, run, after);
 }
 
 /* ---- The cache ---- */
-
-/* A hash, and so a safe file name. */
-static bool is_sha256(const char *text)
-{
-	return strlen(text) == SHA256_TEXT_LEN && strspn(text, "0123456789abcdef") == SHA256_TEXT_LEN;
-}
 
 bool package_is_unpacked(const char *sha256)
 {
@@ -272,10 +459,10 @@ bool package_is_unpacked(const char *sha256)
 	return is_sha256(sha256) && fstatat(packages_fd, sha256, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISDIR(st.st_mode);
 }
 
-static void remove_half_unpacked(int dir_fd, const char *name, void *arg)
+static void remove_leftover(int dir_fd, const char *name, void *arg)
 {
 	(void)arg;
-	if (strncmp(name, TEMP_PREFIX, strlen(TEMP_PREFIX)) == 0)
+	if (strncmp(name, TEMP_PREFIX, strlen(TEMP_PREFIX)) == 0 || strncmp(name, REMOVE_PREFIX, strlen(REMOVE_PREFIX)) == 0)
 		tree_remove(dir_fd, name, NULL);
 }
 
@@ -294,10 +481,14 @@ int package_init(uv_loop_t *l, const struct conf *c, struct err *err)
 	fd_close(&packages_fd);
 	packages_path = TAKE_PTR(real);
 	packages_fd = TAKE_FD(fd);
-	return tree_each(packages_fd, remove_half_unpacked, NULL, err);
+	if (tree_each(packages_fd, remove_leftover, NULL, err) < 0)
+		return -1;
+	start_survey();
+	return 0;
 }
 
 void package_set_conf(const struct conf *c)
 {
 	conf = c;
+	make_room();
 }

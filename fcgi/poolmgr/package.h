@@ -1,7 +1,10 @@
 /*
  * The node's cache of packages: <state_dir>/packages/<sha256>/ holds the unpacked files, read-only. A package appears there
- * whole or not at all (unpacked beside it, then renamed). Work on files happens in libuv's thread pool; callbacks come on the
- * loop.
+ * whole or not at all, even when the power fails (unpacked beside it, written to the disk, then renamed). Work on files happens
+ * in libuv's thread pool; callbacks come on the loop.
+ *
+ * Beyond pool.package_cache_mb, the packages unused longest are removed, but none that a known version runs
+ * (poolmgr/version.h).
  */
 #ifndef POOLMGR_PACKAGE_H
 #define POOLMGR_PACKAGE_H

@@ -14,24 +14,10 @@
 #include "poolmgr/resolve.h"
 #include "poolmgr/sandbox.h"
 #include "poolmgr/store.h"
-
-/* One request that waits for its sandbox. */
-struct waiter {
-	struct client *client; /* NULL: the worker is gone, forget it as soon as nobody else refers to it */
-	uint64_t seq;
-	char *ref;       /* what was asked for; NULL for a check */
-	uint32_t number; /* which version; 0: the current one */
-	char request_id[80];
-	int64_t queued_us, deadline_us;
-	bool resolving;                     /* a lookup refers to it */
-	struct version *version;            /* a reference, once known; it is in that version's queue then */
-	struct waiter *prev, *next;         /* version->waiters */
-	struct waiter *all_prev, *all_next; /* all_waiters */
-};
+#include "poolmgr/waiter.h"
 
 static const struct conf *conf;
 static struct docker *docker;
-static struct waiter *all_waiters;
 static uint64_t next_lease_id;
 static bool stopping;
 
@@ -43,88 +29,20 @@ static bool stopping;
 #define SPARE_WORTH_US 20000
 #define START_WORTH_US 100000
 
-/* Who has waited that long in spite of the forecast gets another sandbox: perhaps all there are run something slow. */
+/* Who has waited that long in spite of the forecast gets another sandbox: perhaps all there are busy with something slow. */
 #define LATE_US 100000
+
+/*
+ * Workers keep the sandbox of a function that is called again and again. When several have to share one, it wanders between
+ * them, which costs more than the invocation. So many collisions in a tick or two are worth one sandbox more, until each worker
+ * that may accept requests at a time (invoke.turns) has one.
+ */
+#define COLLISIONS_WORTH 8
 
 static void schedule(struct version *v);
 static void top_up(bool with_spares);
 
-/* ---- Waiting and being answered ---- */
-
-static struct waiter *waiter_new(struct client *client, uint64_t seq, uint64_t deadline_us, struct str request_id)
-{
-	struct waiter *w = mem_alloc(sizeof(*w));
-
-	w->client = client;
-	w->seq = seq;
-	w->queued_us = clock_mono_us();
-	w->deadline_us = (int64_t)MIN(deadline_us, (uint64_t)INT64_MAX);
-	snprintf(w->request_id, sizeof(w->request_id), "%.*s", (int)MIN(request_id.len, 64u), request_id.data);
-	DL_APPEND2(all_waiters, w, all_prev, all_next);
-	return w;
-}
-
-static void set_hungry(struct version *v)
-{
-	bool hungry = v->waiting > 0;
-
-	if (hungry == v->hungry)
-		return;
-	v->hungry = hungry;
-	if (hungry)
-		DL_APPEND2(v->shape->hungry, v, hungry_prev, hungry_next);
-	else
-		DL_DELETE2(v->shape->hungry, v, hungry_prev, hungry_next);
-}
-
-static void leave_queue(struct waiter *w)
-{
-	struct version *v = w->version;
-
-	if (v == NULL)
-		return;
-	DL_DELETE(v->waiters, w);
-	v->waiting--;
-	set_hungry(v);
-	version_unref(&w->version);
-}
-
-static void waiter_free(struct waiter *w)
-{
-	leave_queue(w);
-	DL_DELETE2(all_waiters, w, all_prev, all_next);
-	free(w->ref);
-	free(w);
-}
-
-/* The worker hears no more of it. One that a lookup refers to is freed when that comes back. */
-static void deny(struct waiter *w, const char *code, const char *reason, const char *detail, int64_t retry_after_ms)
-{
-	struct ipc_msg m = {.type = IPC_DENY,
-			    .deny = {.seq = w->seq,
-				     .code = STR(code),
-				     .reason = STR(reason),
-				     .detail = STR(detail),
-				     .retry_after_ms = (uint32_t)retry_after_ms}};
-
-	if (w->version != NULL) {
-		m.deny.function_id = w->version->function_id;
-		m.deny.version = (uint32_t)w->version->spec->version;
-	}
-	if (w->client != NULL)
-		client_send(w->client, &m);
-	w->client = NULL;
-	if (!w->resolving)
-		waiter_free(w);
-}
-
-static void deny_all(struct version *v, const char *code, const char *detail, int64_t retry_after_ms)
-{
-	AUTO(version_unref) struct version *held = version_ref(v);
-
-	while (held->waiters != NULL)
-		deny(held->waiters, code, "", detail, retry_after_ms);
-}
+/* ---- Being answered ---- */
 
 static enum ipc_start_kind start_kind(const struct sandbox *s, const struct waiter *w)
 {
@@ -147,6 +65,7 @@ static void grant(struct version *v, struct sandbox *s)
 		.sandbox_id = STR(s->id),
 		.start_kind = (uint8_t)start_kind(s, w),
 		.queued_us = (uint32_t)MIN(clock_mono_us() - w->queued_us, (int64_t)UINT32_MAX),
+		.usual_us = (uint32_t)MIN(v->usual_us, (int64_t)UINT32_MAX),
 		.function_id = v->function_id,
 		.version = (uint32_t)v->spec->version,
 		.timeout_ms = (uint32_t)v->spec->timeout_ms,
@@ -155,6 +74,7 @@ static void grant(struct version *v, struct sandbox *s)
 		.init = s->initialised ? (struct str){"", 0} : STR(v->init),
 	};
 	s->initialised = true; /* or it is not given back as reusable */
+	s->recalled = false;
 	sandbox_set_state(s, SANDBOX_LEASED);
 	client_send(w->client, &m);
 	waiter_free(w);
@@ -170,7 +90,7 @@ static void use_linked(struct sandbox *s, const struct err *err)
 		log_sandbox(LOG_ERROR, s->id, "%s: %s", v->key, err->msg);
 		sandbox_kill(s, "its function's files could not be linked");
 		v->package = PACKAGE_UNKNOWN; /* perhaps somebody cleared the cache: the next request looks */
-		deny_all(v, "runtime_unavailable", err->msg, 1000);
+		waiter_deny_all(v, "runtime_unavailable", err->msg, 1000);
 		return;
 	}
 	if (v->waiters != NULL)
@@ -206,34 +126,51 @@ static bool may_have_more(const struct version *v)
 
 /*
  * How many more sandboxes the version's queue is worth, when getting one costs as much as waiting for cost_us: one for each
- * request that would have to wait longer, going by how long a lease lasts, or is late already. A function not known yet is
- * taken for a fast one: it is found out soon enough, and starting too many containers at once slows down everybody.
+ * request that would have to wait longer, going by how long an invocation takes, or is late already. A function not known yet
+ * is taken for a fast one: it is found out soon enough, and starting too many containers at once slows down everybody.
  */
 static int shortage(const struct version *v, int64_t cost_us)
 {
 	int64_t now_us = clock_mono_us();
-	int64_t lease_us = v->lease_us > 0 ? v->lease_us : SPARE_WORTH_US;
-	int64_t served_in_time = MAX(v->live, 1) * cost_us / lease_us;
+	int64_t usual_us = v->usual_us > 0 ? v->usual_us : SPARE_WORTH_US;
+	int64_t served_in_time = MAX(v->live, 1) * cost_us / usual_us;
 	const struct waiter *w;
 	int late = 0;
 
 	for (w = v->waiters; w != NULL && now_us - w->queued_us >= LATE_US; w = w->next)
 		late++;
 	int more = MAX((int)MAX(0, v->waiting - served_in_time), late);
-	if (v->live == 0 && v->waiting > 0)
+	if (v->waiting > 0 && (v->live == 0 || (v->collisions >= COLLISIONS_WORTH && v->live < conf_turns(conf))))
 		more = MAX(more, 1);
 	return MAX(0, MIN(more - v->assigning, (int)v->spec->max_concurrency - v->live));
 }
 
-/* Serves the version's queue as far as idle sandboxes and spares go. */
+/* The workers that have a sandbox of this version give it back as soon as no invocation runs in it. */
+static void recall(struct version *v)
+{
+	struct sandbox *s;
+
+	DL_FOREACH2 (v->leased, s, peer_next) {
+		struct ipc_msg m = {.type = IPC_RECALL, .recall.lease_id = s->lease_id};
+		if (!s->recalled)
+			client_send(s->holder, &m);
+		s->recalled = true;
+	}
+}
+
+/* Serves the version's queue as far as idle sandboxes and spares go; those that are only kept by a worker will follow. */
 static void schedule(struct version *v)
 {
 	while (v->waiters != NULL && v->idle != NULL)
 		grant(v, v->idle);
+	if (v->waiters != NULL)
+		recall(v);
 	if (v->package != PACKAGE_READY || stopping)
 		return;
-	while (v->shape->spares != NULL && shortage(v, SPARE_WORTH_US) > 0)
+	while (v->shape->spares != NULL && shortage(v, SPARE_WORTH_US) > 0) {
+		v->collisions = 0;
 		assign(v, v->shape->spares);
+	}
 }
 
 /* Gives one of the shape's spares to the version whose turn it is; false when there is no spare or nobody may have it. */
@@ -248,6 +185,7 @@ static bool serve_one_hungry(struct shape *shape)
 			continue;
 		DL_DELETE2(shape->hungry, v, hungry_prev, hungry_next);
 		DL_APPEND2(shape->hungry, v, hungry_prev, hungry_next);
+		v->collisions = 0;
 		assign(v, shape->spares);
 		return true;
 	}
@@ -336,9 +274,10 @@ static void deny_if_hopeless(struct version *v)
 	if (v->live > 0 || shape->spares != NULL)
 		return;
 	if (engine_down)
-		deny_all(v, "runtime_unavailable", docker_problem(docker), 2000);
+		waiter_deny_all(v, "runtime_unavailable", docker_problem(docker), 2000);
 	else if (shape->failures > 1 && shape->starting == 0)
-		deny_all(v, "runtime_unavailable", shape->problem, MAX(1000, (shape->retry_us - clock_mono_us()) / 1000));
+		waiter_deny_all(v, "runtime_unavailable", shape->problem,
+				MAX(1000, (shape->retry_us - clock_mono_us()) / 1000));
 }
 
 /* ---- The package of a version ---- */
@@ -347,7 +286,7 @@ static void package_failed(struct version *v, const struct err *err)
 {
 	v->package = PACKAGE_UNKNOWN;
 	log_error("%s: %s", v->key, err->msg);
-	deny_all(v, err->code == ENOTCONN ? "store_unavailable" : "runtime_unavailable", err->msg, 1000);
+	waiter_deny_all(v, err->code == ENOTCONN ? "store_unavailable" : "runtime_unavailable", err->msg, 1000);
 }
 
 /* arg is a reference to the version. */
@@ -399,16 +338,15 @@ static void want_package(struct version *v)
 
 static void enqueue(struct waiter *w, struct version *v)
 {
-	w->version = version_ref(v);
-	DL_APPEND(v->waiters, w);
-	v->waiting++;
-	set_hungry(v);
+	waiter_join_queue(w, v);
 	v->shape->used_us = w->queued_us;
 	if (v->waiting > conf->pool_queue_length) {
-		deny(w, "throttled", "queue_full", "too many requests wait for this function", 1000);
+		waiter_deny(w, "throttled", "queue_full", "too many requests wait for this function", 1000);
 		return;
 	}
 	AUTO(version_unref) struct version *held = version_ref(v);
+	if (v->idle == NULL)
+		v->collisions++;
 	schedule(held);
 	if (held->waiters == NULL)
 		return;
@@ -424,11 +362,11 @@ static void on_resolved(const struct err *err, struct version *v, void *arg)
 	if (w->client == NULL) {
 		waiter_free(w); /* answered meanwhile, or nobody is there to be */
 	} else if (clock_mono_us() > w->deadline_us) {
-		deny(w, "overloaded", "", "no time was left once the function was known", 1000);
+		waiter_deny(w, "overloaded", "", "no time was left once the function was known", 1000);
 	} else if (err != NULL) {
-		deny(w, err->code == ENOTCONN ? "store_unavailable" : "runtime_unavailable", "", err->msg, 1000);
+		waiter_deny(w, err->code == ENOTCONN ? "store_unavailable" : "runtime_unavailable", "", err->msg, 1000);
 	} else if (v == NULL) {
-		deny(w, "not_found", "", "", 0);
+		waiter_deny(w, "not_found", "", "", 0);
 	} else {
 		if (w->number != 0)
 			v->stale = false; /* asked for by its number, it is worth keeping */
@@ -450,7 +388,7 @@ void pool_lease(struct client *client, const struct ipc_lease *r)
 	w->ref = mem_strndup(r->function.data, r->function.len);
 	w->number = r->version;
 	if (stopping)
-		deny(w, "draining", "", "this node is stopping", 1000);
+		waiter_deny(w, "draining", "", "this node is stopping", 1000);
 	else
 		start_resolving(w);
 }
@@ -502,9 +440,9 @@ void pool_check(struct client *client, const struct ipc_check *r, int archive_fd
 	struct err err;
 
 	if (stopping)
-		deny(w, "draining", "", "this node is stopping", 1000);
+		waiter_deny(w, "draining", "", "this node is stopping", 1000);
 	else if (check_version(r, archive_fd, &v, &err) < 0)
-		deny(w, "runtime_unavailable", "", err.msg, 1000);
+		waiter_deny(w, "runtime_unavailable", "", err.msg, 1000);
 	else
 		enqueue(w, v);
 }
@@ -520,27 +458,29 @@ static struct sandbox *find_lease(const struct client *client, uint64_t lease_id
 }
 
 /* Follows faster downwards: a function's first calls take longer than the rest. */
-static void learn_lease_time(struct version *v, int64_t lease_us)
+static void learn_usual_time(struct version *v, const struct ipc_release *r)
 {
-	int64_t share = v->lease_us == 0 ? 1 : lease_us < v->lease_us ? 2 : 16;
-
-	v->lease_us = MAX(1, v->lease_us + (lease_us - v->lease_us) / share);
+	if (r->runs == 0)
+		return;
+	int64_t took_us = (int64_t)(MIN(r->busy_us, (uint64_t)INT64_MAX) / r->runs);
+	int64_t share = v->usual_us == 0 ? 1 : took_us < v->usual_us || r->runs >= 16 ? 2 : 16;
+	v->usual_us = MAX(1, v->usual_us + (took_us - v->usual_us) / share);
 }
 
-bool pool_release(struct client *client, uint64_t lease_id, bool destroy, struct str reason)
+bool pool_release(struct client *client, const struct ipc_release *r)
 {
-	struct sandbox *s = find_lease(client, lease_id);
+	struct sandbox *s = find_lease(client, r->lease_id);
 	char why[80];
 
 	if (s == NULL)
 		return false;
 	AUTO(version_unref) struct version *v = version_ref(s->version);
 	if (!v->candidate)
-		learn_lease_time(v, clock_mono_us() - s->since_us);
+		learn_usual_time(v, r);
 	s->holder = NULL;
-	if (destroy || s->dead || v->stale || stopping) {
-		snprintf(why, sizeof(why), "%.*s", (int)MIN(reason.len, 64u), reason.data);
-		sandbox_kill(s, destroy ? why : s->dead ? "it ended" : v->stale ? "a newer version is current" : "stopping");
+	if (r->destroy || s->dead || v->stale || stopping) {
+		snprintf(why, sizeof(why), "%.*s", (int)MIN(r->reason.len, 64u), r->reason.data);
+		sandbox_kill(s, r->destroy ? why : s->dead ? "it ended" : v->stale ? "a newer version is current" : "stopping");
 	} else {
 		sandbox_set_state(s, SANDBOX_IDLE);
 	}
@@ -550,19 +490,28 @@ bool pool_release(struct client *client, uint64_t lease_id, bool destroy, struct
 	return true;
 }
 
-/* A newer version is current, or none: what is idle goes, who waits looks again. */
+/* A newer version is current, or none: what is idle or kept goes, who waits looks again. */
 static void on_stale(struct version *v)
 {
 	struct waiter *w, *next;
 
+	recall(v);
 	while (v->idle != NULL)
 		sandbox_kill(v->idle, "a newer version is current");
 	DL_FOREACH_SAFE (v->waiters, w, next) {
 		if (w->ref != NULL) {
-			leave_queue(w);
+			waiter_leave_queue(w);
 			start_resolving(w);
 		}
 	}
+}
+
+void pool_recall_all(void)
+{
+	const struct sandbox *s;
+
+	DL_FOREACH (sandbox_lists[SANDBOX_LEASED], s)
+		recall(s->version);
 }
 
 void pool_invalidate(const char *function_id, int64_t version)
@@ -576,7 +525,7 @@ void pool_client_gone(struct client *client)
 	struct waiter *w, *next_waiter;
 	struct sandbox *s, *next;
 
-	DL_FOREACH_SAFE2 (all_waiters, w, next_waiter, all_next) {
+	DL_FOREACH_SAFE2 (waiters, w, next_waiter, all_next) {
 		if (w->client != client)
 			continue;
 		w->client = NULL;
@@ -629,13 +578,13 @@ static void deny_late(struct waiter *w)
 	const struct version *v = w->version;
 
 	if (v == NULL || v->package != PACKAGE_READY)
-		deny(w, "store_unavailable", "", "the function could not be fetched from PostgreSQL in time", 1000);
+		waiter_deny(w, "store_unavailable", "", "the function could not be fetched from PostgreSQL in time", 1000);
 	else if (!may_have_more(v))
-		deny(w, "throttled", "function_concurrency", "all sandboxes this function may have were busy", 1000);
+		waiter_deny(w, "throttled", "function_concurrency", "all sandboxes this function may have were busy", 1000);
 	else if (v->shape->problem[0] != '\0')
-		deny(w, "runtime_unavailable", "", v->shape->problem, 1000);
+		waiter_deny(w, "runtime_unavailable", "", v->shape->problem, 1000);
 	else
-		deny(w, "overloaded", "", "no sandbox was free in time", 1000);
+		waiter_deny(w, "overloaded", "", "no sandbox was free in time", 1000);
 }
 
 /* What has waited too long for a busy sandbox gets a spare after all. */
@@ -652,10 +601,18 @@ static void check_deadlines(int64_t now_us)
 {
 	struct waiter *w, *next;
 
-	DL_FOREACH_SAFE2 (all_waiters, w, next, all_next) {
+	DL_FOREACH_SAFE2 (waiters, w, next, all_next) {
 		if (now_us >= w->deadline_us && w->client != NULL)
 			deny_late(w);
 	}
+}
+
+static void forget_collisions(void)
+{
+	struct version *v, *next;
+
+	HASH_ITER (hh, versions, v, next)
+		v->collisions /= 2;
 }
 
 static void evict_idle(int64_t now_us)
@@ -685,6 +642,7 @@ void pool_tick(int64_t now_us)
 {
 	check_deadlines(now_us);
 	serve_late();
+	forget_collisions();
 	evict_idle(now_us);
 	trim_spares(now_us);
 	sandbox_tick(now_us);
@@ -697,12 +655,13 @@ void pool_stop(void)
 	struct sandbox *s, *next;
 
 	stopping = true;
-	DL_FOREACH_SAFE2 (all_waiters, w, next_waiter, all_next)
-		deny(w, "draining", "", "this node is stopping", 1000);
+	DL_FOREACH_SAFE2 (waiters, w, next_waiter, all_next)
+		waiter_deny(w, "draining", "", "this node is stopping", 1000);
 	for (int state = 0; state < SANDBOX_DYING; state++)
 		DL_FOREACH_SAFE (sandbox_lists[state], s, next)
 			if (state != SANDBOX_LEASED) /* pool_release does it */
 				sandbox_kill(s, "stopping");
+	pool_recall_all();
 }
 
 void pool_revoke(void)
@@ -718,7 +677,7 @@ int pool_waiting(void)
 	const struct waiter *w;
 	int n;
 
-	DL_COUNT2(all_waiters, w, n, all_next);
+	DL_COUNT2(waiters, w, n, all_next);
 	return n;
 }
 

@@ -26,10 +26,13 @@ void pool_lease(struct client *client, const struct ipc_lease *request);
 void pool_check(struct client *client, const struct ipc_check *request, int archive_fd); /* archive_fd is borrowed */
 
 /* False when this client has no such lease. */
-bool pool_release(struct client *client, uint64_t lease_id, bool destroy, struct str reason);
+bool pool_release(struct client *client, const struct ipc_release *release);
 
 /* Forgets versions of the function that are older than version; 0: all. */
 void pool_invalidate(const char *function_id, int64_t version);
+
+/* Which version a name stands for is not known any more: what workers keep for their next request comes back. */
+void pool_recall_all(void);
 
 /* The worker is gone: what it leased is destroyed, what it waits for is forgotten. */
 void pool_client_gone(struct client *client);

@@ -166,9 +166,16 @@ static void on_container_died(const char *sandbox_id, void *arg)
 		sandbox_died(s);
 }
 
+/* PostgreSQL was away: what it would have told us meanwhile is lost. */
+static void on_store_back(void)
+{
+	resolve_forget_all();
+	pool_recall_all();
+}
+
 static const struct docker_events docker_events = {on_engine_up, on_engine_down, on_container_died, NULL};
 static const struct sandbox_hooks sandbox_hooks = {pool_on_spare, pool_on_start_failed, pool_on_gone};
-static const struct store_hooks store_hooks = {pool_invalidate, resolve_forget_all};
+static const struct store_hooks store_hooks = {pool_invalidate, on_store_back};
 
 static int init(const struct heritage *heritage, struct err *err)
 {

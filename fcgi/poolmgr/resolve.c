@@ -91,9 +91,16 @@ static void on_looked_up(const struct err *err, const char *data, size_t len, vo
 
 void resolve(const char *name, uint32_t number, resolve_fn done, void *arg)
 {
-	AUTO(mem_free) char *text = mem_printf("%s@%u", name, number);
+	char canonical[UUID_TEXT_SIZE];
+	struct uuid id;
 	struct lookup *l;
 	struct ref *r;
+
+	if (uuid_parse(name, &id)) { /* which has many spellings, each good for an entry in the cache */
+		uuid_format(&id, canonical);
+		name = canonical;
+	}
+	AUTO(mem_free) char *text = mem_printf("%s@%u", name, number);
 
 	HASH_FIND_STR(refs, text, r);
 	if (r != NULL) {

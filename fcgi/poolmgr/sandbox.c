@@ -21,7 +21,7 @@
 
 #define PROTOCOL              1
 #define MAX_HELLO_BYTES       4096
-#define SETTLE_US             1000000 /* a spare that ends sooner has not really started */
+#define SETTLE_US             1000000 /* one that ends sooner without having served has not really started */
 #define REMOVE_RETRY_FIRST_US 100000
 #define REMOVE_RETRY_MOST_US  10000000
 
@@ -92,6 +92,8 @@ static void leave_state(struct sandbox *s)
 		DL_DELETE2(s->shape->spares, s, peer_prev, peer_next);
 	if (s->state == SANDBOX_IDLE)
 		DL_DELETE2(s->version->idle, s, peer_prev, peer_next);
+	if (s->state == SANDBOX_LEASED)
+		DL_DELETE2(s->version->leased, s, peer_prev, peer_next);
 }
 
 static void enter_state(struct sandbox *s, enum sandbox_state state)
@@ -104,12 +106,26 @@ static void enter_state(struct sandbox *s, enum sandbox_state state)
 		DL_APPEND2(s->shape->spares, s, peer_prev, peer_next);
 	if (state == SANDBOX_IDLE)
 		DL_PREPEND2(s->version->idle, s, peer_prev, peer_next);
+	if (state == SANDBOX_LEASED)
+		DL_APPEND2(s->version->leased, s, peer_prev, peer_next);
+}
+
+/*
+ * HELLO alone does not end the back-off of its shape: one that ends right after it would be started anew for ever. Nor does one
+ * that is older than what failed.
+ */
+static void prove_good(const struct sandbox *s)
+{
+	if (s->shape->failures > 0 && s->created_us >= s->shape->failed_us)
+		shape_start_succeeded(s->shape);
 }
 
 void sandbox_set_state(struct sandbox *s, enum sandbox_state state)
 {
 	assert((states[s->state].to & (1u << state)) != 0);
 	assert(!is_live(state) || s->version != NULL);
+	if (s->state == SANDBOX_LEASED && state == SANDBOX_IDLE) /* it has served */
+		prove_good(s);
 	leave_state(s);
 	enter_state(s, state);
 }
@@ -310,7 +326,7 @@ void sandbox_died(struct sandbox *s)
 	}
 	if (is_starting(s->state))
 		fail_start(s, "the container ended before its agent said hello");
-	else if (s->state == SANDBOX_SPARE && clock_mono_us() - s->booted_us < SETTLE_US)
+	else if (s->state != SANDBOX_IDLE && clock_mono_us() - s->booted_us < SETTLE_US) /* it never served */
 		fail_start(s, "it ended as soon as it was up");
 	else
 		sandbox_kill(s, "it ended");
@@ -335,7 +351,6 @@ static void become_spare(struct sandbox *s)
 	s->control_watch = watch_new(loop, s->control_fd, UV_DISCONNECT, on_disconnect, s);
 	sandbox_set_state(s, SANDBOX_SPARE);
 	s->booted_us = s->since_us;
-	shape_start_succeeded(s->shape);
 	log_sandbox(LOG_DEBUG, s->id, "ready after %lld ms (%s)", (long long)(clock_mono_us() - s->created_us) / 1000,
 		    s->shape->name);
 	hooks.spare(s);
@@ -510,9 +525,21 @@ static void end_slow_boots(enum sandbox_state state, int64_t now_us)
 	}
 }
 
+static void prove_settled(enum sandbox_state state, int64_t now_us)
+{
+	const struct sandbox *s;
+
+	DL_FOREACH (sandbox_lists[state], s)
+		if (!s->dead && now_us - s->booted_us >= SETTLE_US)
+			prove_good(s);
+}
+
 void sandbox_tick(int64_t now_us)
 {
 	struct sandbox *s, *next;
+
+	prove_settled(SANDBOX_SPARE, now_us);
+	prove_settled(SANDBOX_LEASED, now_us);
 
 	end_slow_boots(SANDBOX_BOOTING, now_us);
 	DL_FOREACH_SAFE (sandbox_lists[SANDBOX_DYING], s, next) {

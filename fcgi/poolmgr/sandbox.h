@@ -52,6 +52,7 @@ struct sandbox {
 	/* LEASED only */
 	struct client *holder;
 	uint64_t lease_id;
+	bool recalled; /* its worker was asked to give it back */
 
 	bool initialised;        /* INIT was sent and answered: the next start is warm */
 	bool dead;               /* its agent or container ended while it was LEASED; the worker finds out by itself */
@@ -66,7 +67,7 @@ struct sandbox {
 	struct buf hello; /* what has come of the HELLO frame */
 
 	struct sandbox *prev, *next;           /* sandbox_lists[state] */
-	struct sandbox *peer_prev, *peer_next; /* SPARE: shape->spares; IDLE: version->idle */
+	struct sandbox *peer_prev, *peer_next; /* SPARE: shape->spares; IDLE: version->idle; LEASED: version->leased */
 	UT_hash_handle hh;                     /* by id */
 };
 

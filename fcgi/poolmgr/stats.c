@@ -1,10 +1,12 @@
 #include "poolmgr/stats.h"
 
 #include <jansson.h>
+#include <string.h>
 #include <utlist.h>
 
 #include "base/log.h"
 #include "base/mem.h"
+#include "ipc/ipc.h"
 #include "poolmgr/client.h"
 #include "poolmgr/pool.h"
 #include "poolmgr/sandbox.h"
@@ -55,24 +57,42 @@ static json_t *sandboxes_json(void)
 	return json;
 }
 
-static json_t *shapes_json(void)
+/*
+ * There are as many shapes as users choose limits, each with a problem of up to half a kilobyte, but a message has its bound:
+ * the rest of the reply gets a quarter of it.
+ */
+#define SHAPES_BYTES (IPC_MAX_SIZE / 4 * 3)
+
+/* As many as fit; *left_out: how many did not. */
+static json_t *shapes_json(int *left_out)
 {
 	json_t *list = json_array();
 	const struct shape *s;
+	size_t bytes = 0;
 
-	DL_FOREACH (shapes, s)
-		json_array_append_new(list, json_pack("{s:s, s:i, s:i, s:o}", "shape", s->name, "spare", s->spare_count,
-						      "starting", s->starting, "problem", text_json(s->problem)));
+	*left_out = 0;
+	DL_FOREACH (shapes, s) {
+		json_t *shape = json_pack("{s:s, s:i, s:i, s:o}", "shape", s->name, "spare", s->spare_count, "starting",
+					  s->starting, "problem", text_json(s->problem));
+		bytes += json_dumpb(shape, NULL, 0, JSON_COMPACT) + strlen(",");
+		if (bytes > SHAPES_BYTES)
+			++*left_out;
+		else
+			json_array_append(list, shape);
+		json_decref(shape);
+	}
 	return list;
 }
 
 char *stats_text_new(void)
 {
-	json_t *json =
-		json_pack("{s:{s:b, s:o, s:o}, s:{s:b, s:o}, s:O, s:o, s:o, s:i, s:i}", "docker", "ok", docker_is_up(docker),
-			  "detail", text_json(docker_problem(docker)), "version", text_json(docker_version(docker)), "database",
-			  "ok", store_is_up(), "detail", text_json(store_problem()), "images", images, "sandboxes",
-			  sandboxes_json(), "shapes", shapes_json(), "waiting", pool_waiting(), "workers", client_count());
+	int left_out;
+	json_t *list = shapes_json(&left_out);
+	json_t *json = json_pack("{s:{s:b, s:o, s:o}, s:{s:b, s:o}, s:O, s:o, s:o, s:i, s:i, s:i}", "docker", "ok",
+				 docker_is_up(docker), "detail", text_json(docker_problem(docker)), "version",
+				 text_json(docker_version(docker)), "database", "ok", store_is_up(), "detail",
+				 text_json(store_problem()), "images", images, "sandboxes", sandboxes_json(), "shapes", list,
+				 "shapes_left_out", left_out, "waiting", pool_waiting(), "workers", client_count());
 	char *text = json_dumps(json, JSON_COMPACT);
 
 	json_decref(json);

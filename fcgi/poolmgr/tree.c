@@ -76,6 +76,27 @@ int tree_remove(int dir_fd, const char *name, struct err *err)
 	return remove_below(dir_fd, name, 0, err);
 }
 
+static int64_t bytes_below(int dir_fd, const char *name, int depth)
+{
+	const struct dirent *e;
+	struct stat st;
+
+	if (fstatat(dir_fd, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+		return 0;
+	int64_t bytes = (int64_t)st.st_blocks * 512;
+	if (!S_ISDIR(st.st_mode) || depth > MAX_DEPTH)
+		return bytes;
+	AUTO(close_dir) DIR *dir = open_dir(dir_fd, name, NULL);
+	while (dir != NULL && (e = next_entry(dir)) != NULL)
+		bytes += bytes_below(dirfd(dir), e->d_name, depth + 1);
+	return bytes;
+}
+
+int64_t tree_bytes(int dir_fd, const char *name)
+{
+	return bytes_below(dir_fd, name, 0);
+}
+
 int tree_each(int dir_fd, void (*fn)(int dir_fd, const char *name, void *arg), void *arg, struct err *err)
 {
 	AUTO(close_dir) DIR *dir = open_dir(dir_fd, ".", err);

@@ -2,10 +2,16 @@
 #ifndef POOLMGR_TREE_H
 #define POOLMGR_TREE_H
 
+#include <stdint.h>
+
 #include "base/err.h"
 
 /* Removes name below dir_fd with all that is in it, following no symbolic link. One that is not there is no error. */
 int tree_remove(int dir_fd, const char *name, struct err *err);
+
+/* What name below dir_fd takes on the disk with all that is in it. What vanishes meanwhile, or cannot be looked at, is not
+ * counted. */
+int64_t tree_bytes(int dir_fd, const char *name);
 
 /* Calls fn for every name in the directory dir_fd besides "." and "..", which fn may remove. */
 int tree_each(int dir_fd, void (*fn)(int dir_fd, const char *name, void *arg), void *arg, struct err *err);

@@ -104,6 +104,19 @@ int version_candidate_new(const struct conf *conf, struct spec *spec, struct ver
 	return 0;
 }
 
+bool version_uses_package(const char *sha256)
+{
+	const struct version *v, *next;
+
+	HASH_ITER (hh, versions, v, next)
+		if (strcmp(v->spec->package_sha256, sha256) == 0)
+			return true;
+	DL_FOREACH (candidates, v)
+		if (strcmp(v->spec->package_sha256, sha256) == 0)
+			return true;
+	return false;
+}
+
 struct version *version_ref(struct version *v)
 {
 	v->refs++;

@@ -30,10 +30,12 @@ struct version {
 	int refs;
 	bool stale; /* a newer version is current, or the function is gone: its sandboxes are not kept */
 
-	struct sandbox *idle; /* state IDLE, the one used last in front; linked by peer_prev, peer_next */
-	int live;             /* sandboxes ASSIGNED, LEASED or IDLE; at most spec->max_concurrency */
-	int assigning;        /* sandboxes ASSIGNED: each will serve one of the waiting */
-	int64_t lease_us;     /* how long a lease lasts, moving average; 0: not known yet */
+	struct sandbox *idle;   /* state IDLE, the one used last in front; linked by peer_prev, peer_next */
+	struct sandbox *leased; /* state LEASED, linked the same way */
+	int live;               /* sandboxes ASSIGNED, LEASED or IDLE; at most spec->max_concurrency */
+	int assigning;          /* sandboxes ASSIGNED: each will serve one of the waiting */
+	int64_t usual_us;       /* how long an invocation takes, moving average; 0: not known yet */
+	int collisions;         /* requests that found every sandbox leased, of late: halved every tick */
 
 	struct waiter *waiters; /* first come, first served */
 	int waiting;            /* how many; at most pool.queue_length */
@@ -59,6 +61,9 @@ int version_get_new(const struct conf *conf, struct spec *spec, struct version *
 
 /* A new candidate, with one reference. Steals spec in any case. */
 int version_candidate_new(const struct conf *conf, struct spec *spec, struct version **version, struct err *err);
+
+/* Does any of them run this package? */
+bool version_uses_package(const char *sha256);
 
 struct version *version_ref(struct version *version);
 void version_unref(struct version **version); /* destructor for AUTO; accepts NULL */

@@ -7,6 +7,7 @@
 
 struct watch {
 	uv_poll_t poll;
+	int events;
 	watch_fn fn;
 	void *arg;
 };
@@ -15,7 +16,12 @@ static void on_event(uv_poll_t *poll, int status, int events)
 {
 	struct watch *w = poll->data;
 
-	/* An error condition of the descriptor: let the owner read and find out. */
+	/*
+	 * An error condition of the descriptor, on which libuv stops: let the owner read and find out. There may be more to
+	 * read behind it, so it is watched until the owner says otherwise.
+	 */
+	if (status < 0)
+		uv_poll_start(poll, w->events, on_event);
 	w->fn(status < 0 ? UV_READABLE | UV_DISCONNECT : events, w->arg);
 }
 
@@ -37,12 +43,13 @@ struct watch *watch_new(uv_loop_t *loop, int fd, int events, watch_fn fn, void *
 		abort();
 	}
 	w->poll.data = w;
-	uv_poll_start(&w->poll, events, on_event);
+	watch_set_events(w, events);
 	return w;
 }
 
 void watch_set_events(struct watch *watch, int events)
 {
+	watch->events = events;
 	uv_poll_start(&watch->poll, events, on_event);
 }
 

@@ -24,8 +24,12 @@
 #include "base/fd.h"
 #include "base/mem.h"
 
+/* What a new socket takes at once, whether it is read or not: less than half of net.core.wmem_default's default. */
+#define FITS_BYTES 65536
+
 struct connection {
 	FCGX_Request request;
+	int64_t timeout_ms;
 };
 
 int connection_new(struct connection **connection, struct err *err)
@@ -50,13 +54,12 @@ void connection_free(struct connection **connection)
 	mem_free(connection);
 }
 
-static int set_timeouts(int fd, int64_t timeout_ms, struct err *err)
+static int set_timeout(int fd, int option, int64_t timeout_ms, struct err *err)
 {
 	struct timeval tv = {.tv_sec = timeout_ms / 1000, .tv_usec = timeout_ms % 1000 * 1000};
 
-	if (setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &tv, sizeof(tv)) < 0 ||
-	    setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &tv, sizeof(tv)) < 0)
-		return err_set(err, errno, "set the timeouts of a FastCGI connection");
+	if (setsockopt(fd, SOL_SOCKET, option, &tv, sizeof(tv)) < 0)
+		return err_set(err, errno, "set the timeout of a FastCGI connection");
 	return 0;
 }
 
@@ -65,8 +68,9 @@ int connection_begin(struct connection *connection, int fd, int64_t timeout_ms, 
 	FCGX_Request *r = &connection->request;
 	AUTO(fd_close) int owned = fd;
 
-	if (set_timeouts(fd, timeout_ms, err) < 0)
+	if (set_timeout(fd, SO_RCVTIMEO, timeout_ms, err) < 0)
 		return -1;
+	connection->timeout_ms = timeout_ms;
 	r->ipcFd = TAKE_FD(owned);
 	r->keepConnection = 1;
 	r->detached = 1;
@@ -105,7 +109,9 @@ static bool drain(FCGX_Stream *in)
 int connection_end(struct connection *connection, const struct buf *answer, struct err *err)
 {
 	FCGX_Request *r = &connection->request;
-	bool sound = drain(r->in) && answer->len <= INT_MAX && FCGX_PutStr(answer->data, (int)answer->len, r->out) >= 0;
+	bool sound = drain(r->in) && answer->len <= INT_MAX &&
+		     (answer->len <= FITS_BYTES || set_timeout(r->ipcFd, SO_SNDTIMEO, connection->timeout_ms, err) == 0) &&
+		     FCGX_PutStr(answer->data, (int)answer->len, r->out) >= 0;
 
 	if (!sound)
 		shutdown(r->ipcFd, SHUT_RDWR); /* or Finish would try to write once more, for another timeout */

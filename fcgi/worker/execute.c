@@ -22,6 +22,9 @@
 static const char *const start_kinds[] = {
 	[IPC_START_WARM] = "warm", [IPC_START_PREWARMED] = "prewarmed", [IPC_START_COLD] = "cold"};
 
+/* One that was kept and two others. */
+#define ATTEMPTS 3
+
 /* One invocation, from its request to its record. */
 struct call {
 	struct uuid id;
@@ -87,8 +90,8 @@ static void run(struct worker *w, const struct request *request, uint32_t versio
 	int64_t deadline_us = c->start_us + w->conf->pool_queue_timeout_ms * 1000;
 
 	attempt(w, request, version, deadline_us, c);
-	/* The sandbox had died or misbehaved while it was idle. Nothing ran, so one more may be tried. */
-	if (!c->failed && c->outcome.kind == OUTCOME_UNTOUCHED) {
+	/* The sandbox had died or misbehaved while it was idle, or poolmgr wanted it. Nothing ran, so another may be tried. */
+	for (int i = 1; i < ATTEMPTS && !c->failed && c->outcome.kind == OUTCOME_UNTOUCHED; i++) {
 		outcome_clear(&c->outcome);
 		attempt(w, request, version, deadline_us, c);
 	}

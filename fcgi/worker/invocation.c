@@ -25,6 +25,7 @@
 struct invocation {
 	const struct conf *conf;
 	struct lease_client *client;
+	struct patience *patience;
 
 	/* Of the invocation in hand. */
 	const struct lease *lease;
@@ -35,6 +36,7 @@ struct invocation {
 	struct buf out; /* for the control socket */
 	size_t sent;    /* of out */
 	struct buf log;
+	bool log_is_read;  /* all that was printed before the last bytes came */
 	struct err broken; /* why EVENT_BROKEN */
 };
 
@@ -46,12 +48,13 @@ enum event {
 	EVENT_NONE,
 };
 
-struct invocation *invocation_new(const struct conf *conf, struct lease_client *client)
+struct invocation *invocation_new(const struct conf *conf, struct lease_client *client, struct patience *patience)
 {
 	struct invocation *v = mem_alloc(sizeof(*v));
 
 	v->conf = conf;
 	v->client = client;
+	v->patience = patience;
 	return v;
 }
 
@@ -109,17 +112,23 @@ static void drain_log(struct invocation *v, bool keep)
 
 /*
  * A clean start: nothing of the invocation before may count as this one's. Bytes on the control socket now are no answer to
- * anything; neither is its end. Returns -1 then.
+ * anything; neither is its end. A sandbox that was kept may have been asked back. Returns -1 then.
  */
 static int begin(struct invocation *v, const struct lease *lease, struct outcome *outcome)
 {
-	struct pollfd p[] = {{.fd = lease->control_fd, .events = POLLIN}, {.fd = lease->log_fd, .events = POLLIN}};
+	bool was_kept = v->client != NULL && lease->runs > 0;
+	struct pollfd p[] = {
+		{.fd = lease->control_fd, .events = POLLIN},
+		{.fd = lease->log_fd, .events = POLLIN},
+		{.fd = was_kept ? lease_watch_fd(v->client) : -1, .events = POLLIN},
+	};
 
 	*outcome = (struct outcome){0};
 	v->lease = lease;
 	v->outcome = outcome;
 	v->log_fd = lease->log_fd;
 	v->taken = v->sent = 0;
+	v->log_is_read = false;
 	buf_reset(&v->in);
 	buf_reset(&v->out);
 	buf_reset(&v->log);
@@ -128,9 +137,16 @@ static int begin(struct invocation *v, const struct lease *lease, struct outcome
 		return 0;
 	if (p[1].revents != 0)
 		drain_log(v, false);
-	if (p[0].revents == 0)
+	if (p[2].revents != 0)
+		lease_hear(v->client);
+	if (p[0].revents == 0 && (!was_kept || lease_is_ours(v->client)))
 		return 0;
 	outcome->kind = OUTCOME_UNTOUCHED;
+	if (p[0].revents == 0) {
+		problem_set(&outcome->problem, PROBLEM_OVERLOADED, NULL,
+			    "The pool manager wanted the sandbox; nothing was run");
+		return -1;
+	}
 	outcome->destroy_reason = p[0].revents & POLLHUP ? "exited while idle" : "spoke unasked";
 	problem_set(&outcome->problem, PROBLEM_SANDBOX_EXITED, NULL, "The function's sandbox %s; nothing was run",
 		    outcome->destroy_reason);
@@ -189,12 +205,14 @@ static enum event wait_once(struct invocation *v, int64_t deadline_us)
 
 	if (clock_left_ms(deadline_us) == 0)
 		return EVENT_TIMEOUT;
-	if (poll(p, ARRAY_SIZE(p), clock_left_ms(MIN(deadline_us, watch_due_us))) < 0)
+	if (patience_poll(v->patience, p, ARRAY_SIZE(p), MIN(deadline_us, watch_due_us)) < 0)
 		return EVENT_NONE; /* EINTR */
 	if (p[2].revents != 0 || clock_mono_us() >= watch_due_us)
 		lease_watch(v->client);
 	if (p[1].revents != 0)
 		read_log_once(v, true);
+	/* poll() looks at one descriptor after the other, and the agent prints before it answers. */
+	v->log_is_read = p[1].revents == 0;
 	if (p[0].revents & POLLOUT)
 		flush(v);
 	return p[0].revents & ~POLLOUT ? read_control(v) : EVENT_NONE;
@@ -380,6 +398,14 @@ static void await_result(struct invocation *v, const char *request_id)
 	int64_t limit_ms = v->lease->timeout_ms, start_us = clock_mono_us();
 	struct frame frame;
 
+	/* READY may have come together with what follows it, and what was printed in between is not read then. */
+	v->log_is_read = false;
+
+	/* Known to outlast it. What is to be sent goes first. */
+	flush(v);
+	if (v->patience != NULL && start_us + v->lease->usual_us > v->patience->due_us)
+		patience_end(v->patience);
+
 	enum event event = next_event(v, start_us + limit_ms * 1000, &frame);
 	v->outcome->exec_us = clock_mono_us() - start_us;
 	if (event == EVENT_FRAME && frame.type == FRAME_RESULT)
@@ -397,7 +423,8 @@ static void await_result(struct invocation *v, const char *request_id)
 /* The agent writes what was printed before it answers, so all of it is there. */
 static void finish(struct invocation *v)
 {
-	drain_log(v, true);
+	if (!v->log_is_read)
+		drain_log(v, true);
 	v->outcome->log = (struct str){buf_str(&v->log), (uint32_t)v->log.len};
 }
 

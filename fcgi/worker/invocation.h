@@ -16,14 +16,14 @@
 /* Holds the buffers, which serve one invocation after the other. */
 struct invocation;
 
-/* conf and client are borrowed; client may be NULL: then nobody watches over poolmgr. */
-struct invocation *invocation_new(const struct conf *conf, struct lease_client *client);
+/* All are borrowed. client may be NULL: then nobody watches over poolmgr; so may patience. */
+struct invocation *invocation_new(const struct conf *conf, struct lease_client *client, struct patience *patience);
 void invocation_free(struct invocation **invocation); /* destructor for AUTO; accepts NULL */
 
 enum outcome_kind {
 	OUTCOME_SUCCESS,
 	OUTCOME_FAILURE,   /* problem says what */
-	OUTCOME_UNTOUCHED, /* the sandbox was bad before anything ran in it: another one may be tried */
+	OUTCOME_UNTOUCHED, /* the sandbox was bad, or asked back, before anything ran in it: another one may be tried */
 };
 
 /* How loading the code went wrong. */

@@ -3,12 +3,9 @@
 #include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/socket.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -16,167 +13,141 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "worker/json_body.h"
-
-#define PAUSE_MIN_US    5000 /* between attempts to connect: a restart of poolmgr takes a second at most */
-#define PAUSE_MAX_US    100000
-#define GRACE_US        1000000 /* poolmgr denies at the deadline itself; this much later it is taken for stuck */
-#define SEND_TIMEOUT_US 1000000
+#include "worker/link.h"
 
 struct lease_client {
-	char *path;
-	int fd;              /* -1: not connected */
-	uint64_t seq;        /* of the last question */
-	uint64_t generation; /* counts connections: a lease is known to the poolmgr behind the connection it came over */
-	char held[64];       /* the sandbox of the one lease there can be; "" when there is none */
-	int64_t retry_at_us; /* lease_watch: when to try to connect again; 0: not waiting */
-	struct buf scratch;  /* what the last answer points into */
+	struct link *link;
+	bool keeps;
+	bool in_hand; /* there is one */
+	uint64_t hand_id;
+	bool hand_recalled;
+	int kept_count;
+	struct lease kept[LEASE_KEPT_MAX]; /* the one used longest ago first */
 };
 
-struct lease_client *lease_client_new(const char *run_dir)
+static void close_lease(struct lease *lease)
 {
-	struct lease_client *c = mem_alloc(sizeof(*c));
-
-	c->path = mem_printf("%s/%s", run_dir, IPC_SOCKET_NAME);
-	c->fd = -1;
-	return c;
+	fd_close(&lease->control_fd);
+	fd_close(&lease->log_fd);
+	buf_free(&lease->init);
+	*lease = LEASE_NONE;
 }
 
-void lease_client_free(struct lease_client **client)
+/* ---- What is kept ---- */
+
+static struct lease take_kept(struct lease_client *c, int index)
 {
-	if (*client == NULL)
-		return;
-	fd_close(&(*client)->fd);
-	mem_free(&(*client)->path);
-	buf_free(&(*client)->scratch);
-	mem_free(client);
+	struct lease lease = c->kept[index];
+
+	c->kept_count--;
+	memmove(&c->kept[index], &c->kept[index + 1], (size_t)(c->kept_count - index) * sizeof(lease));
+	return lease;
 }
 
-static void sleep_us(int64_t us)
+/* The lease ends, and poolmgr is told. */
+static void give_back(struct lease_client *c, struct lease *lease, const char *destroy_reason)
 {
-	nanosleep(&(struct timespec){.tv_sec = us / 1000000, .tv_nsec = us % 1000000 * 1000}, NULL);
+	struct ipc_msg msg = {.type = IPC_RELEASE,
+			      .release = {.lease_id = lease->id,
+					  .runs = lease->runs,
+					  .busy_us = (uint64_t)lease->busy_us,
+					  .destroy = destroy_reason != NULL,
+					  .reason = STR(destroy_reason != NULL ? destroy_reason : "")}};
+	char sandbox_id[sizeof(lease->sandbox_id)];
+	struct err err = {0};
+
+	memcpy(sandbox_id, lease->sandbox_id, sizeof(sandbox_id));
+	close_lease(lease);
+	if (link_fd(c->link) >= 0 && link_tell(c->link, &msg, &err) < 0)
+		log_sandbox(LOG_WARN, sandbox_id, "sandbox not given back: %s", err.msg);
 }
 
-/* One attempt. */
-static int connect_once(struct lease_client *c, struct err *err)
+static void give_back_kept(struct lease_client *c, int index)
 {
-	AUTO(fd_close) int fd = fd_connect_unix(c->path, SOCK_SEQPACKET | SOCK_NONBLOCK, err);
-	struct ipc_msg hello = {.type = IPC_HELLO, .hello = {.pid = (uint32_t)getpid(), .held_sandbox = STR(c->held)}};
+	struct lease lease = take_kept(c, index);
 
-	if (fd < 0 || ipc_send(fd, &hello, err) < 0)
-		return -1;
-	c->fd = TAKE_FD(fd);
-	c->generation++;
-	return 0;
+	give_back(c, &lease, NULL);
 }
 
-/* Sends; waits a moment while the socket is full. */
-static int send_message(struct lease_client *c, const struct ipc_msg *msg, struct err *err)
+void lease_give_back(struct lease_client *c)
 {
-	int64_t deadline_us = clock_mono_us() + SEND_TIMEOUT_US;
-	struct err e = {0};
+	while (c->kept_count > 0)
+		give_back_kept(c, 0);
+}
 
-	while (ipc_send(c->fd, msg, &e) < 0) {
-		struct pollfd p = {.fd = c->fd, .events = POLLOUT};
-		if (e.code != EAGAIN || poll(&p, 1, clock_left_ms(deadline_us)) <= 0) {
-			fd_close(&c->fd);
-			return err_set(err, 0, "%s", e.msg);
+int64_t lease_rest(struct lease_client *c, int64_t now_us)
+{
+	while (c->kept_count > 0 && now_us - c->kept[0].since_us >= LEASE_KEEP_US)
+		give_back_kept(c, 0);
+	return c->kept_count > 0 ? c->kept[0].since_us + LEASE_KEEP_US : INT64_MAX;
+}
+
+static void on_recall(uint64_t lease_id, void *arg)
+{
+	struct lease_client *c = arg;
+
+	if (c->in_hand && lease_id == c->hand_id)
+		c->hand_recalled = true;
+	for (int i = 0; i < c->kept_count; i++) {
+		if (c->kept[i].id == lease_id) {
+			give_back_kept(c, i);
+			return;
 		}
 	}
-	return 0;
 }
 
-static uint64_t answer_seq(const struct ipc_msg *m)
+/* The sandboxes kept are destroyed by the poolmgr that granted them, if it lives, or by the next one. */
+static void on_lost(void *arg)
 {
-	switch (m->type) {
-	case IPC_GRANT:
-		return m->grant.seq;
-	case IPC_DENY:
-		return m->deny.seq;
-	case IPC_DONE:
-		return m->done.seq;
-	case IPC_STATS_REPLY:
-		return m->stats_reply.seq;
-	default:
-		return 0;
+	struct lease_client *c = arg;
+
+	while (c->kept_count > 0) {
+		struct lease lease = take_kept(c, 0);
+		close_lease(&lease);
 	}
 }
 
-/* The types that answer each question; a question that is not here has no answer. */
-static bool is_answer(const struct ipc_msg *question, const struct ipc_msg *m)
+static bool is_for(const struct lease *kept, const char *function, uint32_t version)
 {
-	static const struct {
-		enum ipc_type question, answers[2];
-	} pairs[] = {
-		{IPC_LEASE, {IPC_GRANT, IPC_DENY}},
-		{IPC_CHECK, {IPC_GRANT, IPC_DENY}},
-		{IPC_INVALIDATE, {IPC_DONE, IPC_DONE}},
-		{IPC_STATS, {IPC_STATS_REPLY, IPC_STATS_REPLY}},
-	};
+	return kept->asked_version == version && strcmp(kept->function, function) == 0;
+}
 
-	for (size_t i = 0; i < ARRAY_SIZE(pairs); i++)
-		if (pairs[i].question == question->type && (pairs[i].answers[0] == m->type || pairs[i].answers[1] == m->type))
+/* The one used last is the likeliest to be in the processor's caches. */
+static bool find_kept(struct lease_client *c, const char *function, uint32_t version, struct lease *lease)
+{
+	for (int i = c->kept_count - 1; i >= 0; i--) {
+		if (is_for(&c->kept[i], function, version)) {
+			*lease = take_kept(c, i);
+			lease->start_kind = IPC_START_WARM;
 			return true;
+		}
+	}
 	return false;
 }
 
-/*
- * One try: the question goes out and its answer comes back. On failure the connection is closed, so that a late answer can
- * never be taken for the next one's, and err->code is ETIMEDOUT when poolmgr had all the time it was due.
- */
-static int ask_once(struct lease_client *c, const struct ipc_msg *question, int64_t deadline_us, struct ipc_msg *answer,
-		    struct err *err)
+static void keep(struct lease_client *c, struct lease *lease)
 {
-	struct err e = {0};
-
-	if (send_message(c, question, err) < 0)
-		return -1;
-	for (;;) {
-		int rc = ipc_recv(c->fd, IPC_POOLMGR, deadline_us + GRACE_US, &c->scratch, answer, &e);
-		if (rc < 0 && e.code == EAGAIN && clock_left_ms(deadline_us + GRACE_US) > 0)
-			continue;
-		if (rc > 0 && is_answer(question, answer) && answer_seq(answer) == c->seq)
-			return 0;
-		if (rc > 0)
-			ipc_close_fds(answer);
-		fd_close(&c->fd);
-		if (rc < 0 && e.code == EAGAIN)
-			return err_set(err, ETIMEDOUT, "%s is not answered", ipc_name(question->type));
-		return err_set(err, EPROTO, "%s: %s", ipc_name(question->type),
-			       rc == 0  ? "poolmgr closed the connection"
-			       : rc > 0 ? "unexpected answer"
-					: e.msg);
+	if (c->kept_count == LEASE_KEPT_MAX)
+		give_back_kept(c, 0);
+	if (link_fd(c->link) < 0) { /* it broke just now, and this one went with it */
+		close_lease(lease);
+		return;
 	}
+	buf_free(&lease->init);
+	c->kept[c->kept_count++] = *lease;
+	*lease = LEASE_NONE;
 }
 
-/* Hands the last failure on; its code only says whether poolmgr was there. */
-static int give_up(const struct err *last, struct err *err)
-{
-	*err = *last;
-	err->code = last->code == ETIMEDOUT ? ETIMEDOUT : ECONNREFUSED;
-	return -1;
-}
+/* ---- Getting one ---- */
 
-/* Asks until there is an answer or the deadline has passed; seq is where the question keeps its own. */
-static int ask(struct lease_client *c, struct ipc_msg *question, uint64_t *seq, int64_t deadline_us, struct ipc_msg *answer,
-	       struct err *err)
+static void take_in_hand(struct lease_client *c, struct lease *lease)
 {
-	int64_t pause_us = PAUSE_MIN_US;
-	struct err e = {0};
-
-	for (;;) {
-		*seq = ++c->seq;
-		/* A connection that sat idle may be of a poolmgr that is no more: the first failure of an old one costs no
-		 * pause. */
-		bool old = c->fd >= 0;
-		if ((old || connect_once(c, &e) == 0) && ask_once(c, question, deadline_us, answer, &e) == 0)
-			return 0;
-		if (e.code == ETIMEDOUT || e.code == EMSGSIZE || clock_mono_us() + pause_us >= deadline_us)
-			return give_up(&e, err);
-		if (old)
-			continue;
-		sleep_us(pause_us);
-		pause_us = MIN(pause_us * 2, PAUSE_MAX_US);
-	}
+	assert(!c->in_hand);
+	lease->since_us = clock_mono_us();
+	c->in_hand = true;
+	c->hand_id = lease->id;
+	c->hand_recalled = false;
+	link_set_held(c->link, lease->sandbox_id);
 }
 
 static void copy_text(char *to, size_t size, struct str from)
@@ -208,23 +179,23 @@ static void take_grant(struct lease_client *c, struct ipc_msg *msg, struct lease
 {
 	const struct ipc_grant *g = &msg->grant;
 
-	assert(c->held[0] == '\0');
 	*lease = (struct lease){
 		.id = g->lease_id,
-		.generation = c->generation,
+		.generation = link_generation(c->link),
 		.start_kind = MIN(g->start_kind, IPC_START_COLD),
 		.function_id = g->function_id,
 		.version = g->version,
 		.timeout_ms = g->timeout_ms,
 		.memory_limit_mb = g->memory_limit_mb,
+		.usual_us = g->usual_us,
 		.control_fd = TAKE_FD(msg->fds[0]),
 		.log_fd = TAKE_FD(msg->fds[1]),
 	};
 	copy_text(lease->sandbox_id, sizeof(lease->sandbox_id), g->sandbox_id);
 	copy_text(lease->runtime, sizeof(lease->runtime), g->runtime);
-	copy_text(c->held, sizeof(c->held), g->sandbox_id);
 	if (g->init.len > 0)
 		buf_add(&lease->init, g->init.data, g->init.len);
+	take_in_hand(c, lease);
 }
 
 static int ask_for_sandbox(struct lease_client *c, struct ipc_msg *question, uint64_t *seq, int64_t deadline_us,
@@ -233,7 +204,7 @@ static int ask_for_sandbox(struct lease_client *c, struct ipc_msg *question, uin
 	struct ipc_msg answer;
 	struct err err = {0};
 
-	if (ask(c, question, seq, deadline_us, &answer, &err) < 0) {
+	if (link_ask(c->link, question, seq, deadline_us, &answer, &err) < 0) {
 		log_warn("no sandbox: %s", err.msg);
 		problem_set(&denial->problem, err.code == ETIMEDOUT ? PROBLEM_OVERLOADED : PROBLEM_RUNTIME_UNAVAILABLE, NULL,
 			    err.code == ETIMEDOUT ? "The pool manager did not answer in time; nothing was run"
@@ -257,7 +228,16 @@ int lease_acquire(struct lease_client *c, const char *function, uint32_t version
 					.deadline_us = (uint64_t)deadline_us,
 					.request_id = STR(request_id)}};
 
-	return ask_for_sandbox(c, &msg, &msg.lease.seq, deadline_us, lease, denial);
+	if (find_kept(c, function, version, lease)) {
+		take_in_hand(c, lease);
+		return 0;
+	}
+	if (ask_for_sandbox(c, &msg, &msg.lease.seq, deadline_us, lease, denial) < 0)
+		return -1;
+	if (c->keeps && strlen(function) <= LEASE_FUNCTION_MAX)
+		strcpy(lease->function, function);
+	lease->asked_version = version;
+	return 0;
 }
 
 /* A memory file that nobody can change any more, read from its start. */
@@ -287,7 +267,7 @@ int lease_check(struct lease_client *c, const char *spec, const void *archive, s
 	AUTO(fd_close) int fd = sealed_memfd(archive, archive_len, &err);
 	struct ipc_msg msg = {.type = IPC_CHECK,
 			      .check = {.spec = STR(spec), .deadline_us = (uint64_t)deadline_us, .request_id = STR(request_id)},
-			      .fds = {fd, -1}};
+			      .fds = {fd, -1, -1, -1, -1}};
 
 	if (fd < 0) {
 		log_error("%s", err.msg);
@@ -295,54 +275,65 @@ int lease_check(struct lease_client *c, const char *spec, const void *archive, s
 			    "The package could not be handed to the pool manager");
 		return -1;
 	}
-	return ask_for_sandbox(c, &msg, &msg.check.seq, deadline_us, lease, denial);
+	if (ask_for_sandbox(c, &msg, &msg.check.seq, deadline_us, lease, denial) < 0)
+		return -1;
+	lease->is_trial = true;
+	return 0;
 }
 
 void lease_release(struct lease_client *c, struct lease *lease, const char *destroy_reason)
 {
-	struct ipc_msg msg = {.type = IPC_RELEASE,
-			      .release = {.lease_id = lease->id,
-					  .destroy = destroy_reason != NULL,
-					  .reason = STR(destroy_reason != NULL ? destroy_reason : "")}};
-	struct err err = {0};
+	int64_t now_us = clock_mono_us();
+	bool same_poolmgr = lease->generation == link_generation(c->link);
 
-	fd_close(&lease->control_fd);
-	fd_close(&lease->log_fd);
-	buf_free(&lease->init);
-	/* Another poolmgr than the one that granted the lease knows the sandbox by this connection only. */
-	if (lease->generation != c->generation)
-		fd_close(&c->fd);
-	else if (c->fd >= 0 && send_message(c, &msg, &err) < 0)
-		log_sandbox(LOG_WARN, lease->sandbox_id, "sandbox not given back: %s", err.msg);
-	c->held[0] = '\0';
-	c->retry_at_us = 0;
-	*lease = LEASE_NONE;
+	if (!lease->is_trial) {
+		lease->runs++;
+		lease->busy_us += now_us - lease->since_us;
+	}
+	lease->since_us = now_us;
+	c->in_hand = false;
+	link_set_held(c->link, "");
+	if (!same_poolmgr) {
+		/* Another poolmgr than the one that granted the lease knows the sandbox by this connection only. */
+		close_lease(lease);
+		link_close(c->link);
+	} else if (destroy_reason == NULL && lease->function[0] != '\0' && !c->hand_recalled && link_fd(c->link) >= 0) {
+		keep(c, lease);
+	} else {
+		give_back(c, lease, destroy_reason);
+	}
+}
+
+/* ---- Watching poolmgr, and what else there is to ask ---- */
+
+bool lease_is_ours(const struct lease_client *c)
+{
+	return c->in_hand && !c->hand_recalled && link_fd(c->link) >= 0;
 }
 
 int lease_watch_fd(const struct lease_client *c)
 {
-	return c->fd;
+	return link_fd(c->link);
+}
+
+uint64_t lease_watch_generation(const struct lease_client *c)
+{
+	return link_generation(c->link);
 }
 
 int64_t lease_watch_due_us(const struct lease_client *c)
 {
-	return c->fd < 0 && c->retry_at_us != 0 ? c->retry_at_us : INT64_MAX;
+	return link_keep_due_us(c->link);
 }
 
 void lease_watch(struct lease_client *c)
 {
-	struct ipc_msg msg = {.fds = {-1, -1}};
-	struct err err = {0};
+	link_keep(c->link);
+}
 
-	if (c->fd >= 0) {
-		int rc = ipc_recv(c->fd, IPC_POOLMGR, 0, &c->scratch, &msg, &err);
-		if (rc < 0 && err.code == EAGAIN)
-			return;
-		ipc_close_fds(&msg);
-		fd_close(&c->fd);
-		log_sandbox(LOG_WARN, c->held, "poolmgr is gone during an invocation, which goes on");
-	}
-	c->retry_at_us = connect_once(c, &err) < 0 ? clock_mono_us() + PAUSE_MAX_US : 0;
+void lease_hear(struct lease_client *c)
+{
+	link_hear(c->link);
 }
 
 int lease_invalidate(struct lease_client *c, const struct uuid *function_id, uint32_t version, int64_t deadline_us,
@@ -351,7 +342,7 @@ int lease_invalidate(struct lease_client *c, const struct uuid *function_id, uin
 	struct ipc_msg msg = {.type = IPC_INVALIDATE, .invalidate = {.function_id = *function_id, .version = version}};
 	struct ipc_msg answer;
 
-	return ask(c, &msg, &msg.invalidate.seq, deadline_us, &answer, err);
+	return link_ask(c->link, &msg, &msg.invalidate.seq, deadline_us, &answer, err);
 }
 
 int lease_stats(struct lease_client *c, int64_t deadline_us, struct buf *json, struct err *err)
@@ -359,8 +350,28 @@ int lease_stats(struct lease_client *c, int64_t deadline_us, struct buf *json, s
 	struct ipc_msg msg = {.type = IPC_STATS};
 	struct ipc_msg answer;
 
-	if (ask(c, &msg, &msg.stats.seq, deadline_us, &answer, err) < 0)
+	if (link_ask(c->link, &msg, &msg.stats.seq, deadline_us, &answer, err) < 0)
 		return -1;
 	buf_add(json, answer.stats_reply.json.data, answer.stats_reply.json.len);
 	return 0;
+}
+
+struct lease_client *lease_client_new(const char *run_dir, struct patience *patience, bool keeps)
+{
+	struct lease_client *c = mem_alloc(sizeof(*c));
+	struct link_hooks hooks = {on_recall, on_lost, c};
+
+	c->link = link_new(run_dir, &hooks, patience);
+	c->keeps = keeps;
+	return c;
+}
+
+void lease_client_free(struct lease_client **client)
+{
+	if (*client == NULL)
+		return;
+	lease_give_back(*client);
+	link_hear((*client)->link); /* what is unread when a socket is closed makes the other end see an error */
+	link_free(&(*client)->link);
+	mem_free(client);
 }

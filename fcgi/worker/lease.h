@@ -1,7 +1,9 @@
 /*
- * Leases: a worker's side of its conversation with poolmgr (ipc/ipc_msg.def). The connection is made when first needed and made
- * anew when it breaks. Until a sandbox was granted nothing has run, so a question whose answer was lost is simply asked again,
- * until its deadline: a restart of poolmgr is a short wait, not an error.
+ * Leases: the sandboxes poolmgr has granted to this worker. It has one in hand at most, in which an invocation runs, and keeps
+ * others for a moment in case the next request wants the same function, which then costs no conversation with poolmgr. What is
+ * kept goes back when poolmgr asks for it, when the moment is over, and when a request takes long.
+ *
+ * Until a sandbox was granted nothing has run, so the question may be asked again while poolmgr restarts (worker/link.h).
  */
 #ifndef WORKER_LEASE_H
 #define WORKER_LEASE_H
@@ -13,12 +15,20 @@
 #include "base/err.h"
 #include "base/uuid.h"
 #include "ipc/ipc.h"
+#include "worker/patience.h"
 #include "worker/problem.h"
+
+#define LEASE_KEEP_US      100000
+#define LEASE_KEPT_MAX     8
+#define LEASE_FUNCTION_MAX 64 /* a longer name is not kept for */
 
 struct lease_client;
 
-struct lease_client *lease_client_new(const char *run_dir); /* does not connect yet */
-void lease_client_free(struct lease_client **client);       /* destructor for AUTO; accepts NULL */
+/* Does not connect yet. patience is borrowed and may be NULL; keeps: may it keep sandboxes? */
+struct lease_client *lease_client_new(const char *run_dir, struct patience *patience, bool keeps);
+
+/* Destructor for AUTO; accepts NULL. What is kept goes back. */
+void lease_client_free(struct lease_client **client);
 
 /* A sandbox that is ours until lease_release; a worker has one at most. Initialise with LEASE_NONE. */
 struct lease {
@@ -29,11 +39,20 @@ struct lease {
 	uint32_t version;
 	uint32_t timeout_ms;
 	uint32_t memory_limit_mb;
+	uint32_t usual_us; /* how long an invocation takes; 0: not known */
 	char runtime[32];
 	struct buf init; /* payload of the INIT that is still to be sent; empty: the agent is initialised */
 	int control_fd;  /* -1: no lease */
 	int log_fd;
+
+	/* For keeping it. */
+	char function[LEASE_FUNCTION_MAX + 1]; /* as it was asked for; "" not to be kept */
+	uint32_t asked_version;
 	uint64_t generation; /* the connection it came over; another one leads to another poolmgr */
+	int64_t since_us;    /* in hand, or kept */
+	bool is_trial;       /* of lease_check: says nothing about how long invocations take */
+	uint32_t runs;
+	int64_t busy_us;
 };
 #define LEASE_NONE ((struct lease){.control_fd = -1, .log_fd = -1})
 
@@ -46,29 +65,41 @@ struct denial {
 };
 
 /*
- * Asks for a sandbox of a function, by id or name; version 0 is the current one. -1: none, and *denial, which the caller
+ * Gets a sandbox of a function, by id or name; version 0 is the current one. -1: none, and *denial, which the caller
  * clears, says why. Takes no longer than a second more than deadline_us.
  */
 int lease_acquire(struct lease_client *client, const char *function, uint32_t version, const char *request_id,
 		  int64_t deadline_us, struct lease *lease, struct denial *denial);
 
-/* The same for a version that is not stored yet: spec is its JSON, archive its package. */
+/* Asks for a sandbox to try a version in that is not stored yet: spec is its JSON, archive its package. */
 int lease_check(struct lease_client *client, const char *spec, const void *archive, size_t archive_len, const char *request_id,
 		int64_t deadline_us, struct lease *lease, struct denial *denial);
 
 /*
- * Gives the sandbox back and closes its descriptors; destroy_reason NULL: it may serve again. When poolmgr cannot be told, the
- * connection is dropped, which destroys the sandbox.
+ * Keeps the sandbox or gives it back; in any case it is not the caller's any more. destroy_reason NULL: it may serve again.
+ * When poolmgr cannot be told, the connection is dropped, which destroys the sandbox.
  */
 void lease_release(struct lease_client *client, struct lease *lease, const char *destroy_reason);
 
+/* Gives back all that is kept: something else takes long. */
+void lease_give_back(struct lease_client *client);
+
+/* Between requests: gives back what was kept long enough. Returns when to call again, INT64_MAX when nothing is kept. */
+int64_t lease_rest(struct lease_client *client, int64_t now_us);
+
 /*
- * While a lease is held, poolmgr has nothing to say: a readable lease_watch_fd means it is gone. Call lease_watch then, and at
- * lease_watch_due_us, and it names the sandbox to the next poolmgr, so that the invocation can finish.
+ * While a sandbox is in hand or kept, poolmgr may ask for it, or be gone: a readable lease_watch_fd says so. During an
+ * invocation call lease_watch then, and at lease_watch_due_us: it names the sandbox to the next poolmgr, so that the invocation
+ * can finish. Between requests call lease_hear.
  */
-int lease_watch_fd(const struct lease_client *client);         /* -1 while there is no connection */
-int64_t lease_watch_due_us(const struct lease_client *client); /* INT64_MAX: never */
-void lease_watch(struct lease_client *client);                 /* never blocks */
+int lease_watch_fd(const struct lease_client *client);              /* -1 while there is no connection */
+uint64_t lease_watch_generation(const struct lease_client *client); /* another number: lease_watch_fd is another one */
+int64_t lease_watch_due_us(const struct lease_client *client);      /* INT64_MAX: never */
+void lease_watch(struct lease_client *client);                      /* never blocks */
+void lease_hear(struct lease_client *client);                       /* never blocks */
+
+/* Whether the sandbox in hand was not asked for since it was granted. One that was kept must not be used again when it was. */
+bool lease_is_ours(const struct lease_client *client);
 
 /* Tells poolmgr that older versions may not run any more (version 0: none at all), and waits until it knows. */
 int lease_invalidate(struct lease_client *client, const struct uuid *function_id, uint32_t version, int64_t deadline_us,

@@ -11,13 +11,17 @@ libworker_a_SOURCES = \
 	%D%/json_body.c %D%/json_body.h \
 	%D%/json_scan.c %D%/json_scan.h \
 	%D%/lease.c %D%/lease.h \
+	%D%/link.c %D%/link.h \
+	%D%/load.c %D%/load.h \
 	%D%/package.c %D%/package.h \
+	%D%/patience.c %D%/patience.h \
 	%D%/problem.c %D%/problem.def %D%/problem.h \
 	%D%/request.c %D%/request.h \
 	%D%/response.c %D%/response.h \
 	%D%/route.c %D%/route.h \
 	%D%/spool.c %D%/spool.h \
 	%D%/trim.h \
+	%D%/turn.c %D%/turn.h \
 	%D%/worker.h \
 	%D%/worker_main.c
 libworker_a_CPPFLAGS = $(AM_CPPFLAGS) $(PQ_CFLAGS)

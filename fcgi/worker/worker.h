@@ -11,13 +11,15 @@
 struct db;
 struct invocation;
 struct lease_client;
+struct patience;
 struct spool;
 
 struct worker {
 	enum child_role role;
 	const struct conf *conf;
-	struct scoreboard *board; /* shared with the master */
-	struct slot *slot;        /* this process's own */
+	struct scoreboard *board;  /* shared with the master */
+	struct slot *slot;         /* this process's own */
+	struct patience *patience; /* of the request in hand */
 	struct lease_client *poolmgr;
 	struct invocation *invocation;
 	struct spool *spool;        /* invoke only */

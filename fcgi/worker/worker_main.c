@@ -1,7 +1,9 @@
 /*
  * A worker: answers FastCGI requests, one at a time. The master starts it, as many as each pool needs; it ends when the master
  * says so (SIGTERM: after the request in hand; SIGQUIT: at once) or is gone. When it crashes, the request it held gets nginx's
- * 502, and the sandbox it held is destroyed, because its connection to poolmgr closes.
+ * 502, and the sandboxes it has are destroyed, because its connection to poolmgr closes.
+ *
+ * An invoke worker accepts requests while it has a turn (worker/turn.h), else it stands by.
  *
  * SIGTERM is blocked and read from a descriptor between requests, so no system call of a request is ever interrupted by it.
  */
@@ -16,25 +18,42 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/fd.h"
 #include "base/log.h"
 #include "db/db.h"
 #include "worker/connection.h"
 #include "worker/invocation.h"
 #include "worker/lease.h"
+#include "worker/load.h"
+#include "worker/patience.h"
 #include "worker/problem.h"
 #include "worker/request.h"
 #include "worker/response.h"
 #include "worker/route.h"
 #include "worker/spool.h"
 #include "worker/trim.h"
+#include "worker/turn.h"
 #include "worker/worker.h"
 
 /* After accept() failed for a lack of something. */
 #define ACCEPT_PAUSE_US 50000
 
-/* Between looks for a request that nobody was woken for. */
-#define LOOK_MS 1000
+/* A body that nginx may not send or take at once. */
+#define LARGE_BYTES 65536
+
+/* Between looks for a request, or a turn, that nobody was woken for. */
+#define LOOK_US 1000000
+
+/* Accepted one after the other without a look at anything else. */
+#define ACCEPT_MAX 64
+
+/*
+ * A request that takes longer, or usually does, is worth another worker that accepts, if there is a processor for it; one that
+ * takes much longer is in any case.
+ */
+#define PATIENCE_US     1000
+#define PATIENCE_MAX_US 10000
 
 struct process {
 	struct worker worker;
@@ -42,7 +61,13 @@ struct process {
 	struct request request;
 	struct response response;
 	struct buf body;
+	struct turn turn;
+	struct patience patience;
+	struct load *load;
+	int64_t accepted_us;
 	int signal_fd, epoll_fd;
+	bool accepts;             /* the listening socket is watched, not turn.wake_fd */
+	uint64_t watched_poolmgr; /* the lease_watch_generation whose connection is watched */
 };
 
 static void process_free(struct process *p)
@@ -52,6 +77,7 @@ static void process_free(struct process *p)
 	buf_free(&p->body);
 	response_free(&p->response);
 	connection_free(&p->connection);
+	load_free(&p->load);
 	language_free(&p->worker.languages);
 	db_free(&p->worker.db);
 	spool_free(&p->worker.spool);
@@ -80,6 +106,18 @@ static int signals_init(struct process *p, struct err *err)
 	return p->signal_fd < 0 ? err_set(err, errno, "signalfd") : 0;
 }
 
+static int64_t on_patience_over(void *arg)
+{
+	struct process *p = arg;
+	int64_t now_us = clock_mono_us();
+
+	if (now_us < p->accepted_us + PATIENCE_MAX_US && !load_has_idle(p->load))
+		return now_us + PATIENCE_US;
+	turn_pass(&p->turn);
+	lease_give_back(p->worker.poolmgr);
+	return INT64_MAX;
+}
+
 static int watch(struct process *p, int fd, uint32_t events, struct err *err)
 {
 	struct epoll_event e = {.events = events, .data.fd = fd};
@@ -99,7 +137,29 @@ static int events_init(struct process *p, struct err *err)
 		return -1;
 	if (watch(p, p->signal_fd, EPOLLIN, err) < 0 || watch(p, HERITAGE_LIFE_FD, EPOLLIN, err) < 0)
 		return -1;
-	return watch(p, HERITAGE_LISTEN_FD, EPOLLIN | EPOLLEXCLUSIVE, err);
+	p->accepts = turn_take(&p->turn);
+	return watch(p, p->accepts ? HERITAGE_LISTEN_FD : HERITAGE_TURN_FD, EPOLLIN | EPOLLEXCLUSIVE, err);
+}
+
+/* What is watched follows what was done since the last look. */
+static int adjust_watches(struct process *p, struct err *err)
+{
+	struct lease_client *poolmgr = p->worker.poolmgr;
+	bool accepts = turn_has(&p->turn);
+
+	if (accepts != p->accepts) {
+		epoll_ctl(p->epoll_fd, EPOLL_CTL_DEL, accepts ? HERITAGE_TURN_FD : HERITAGE_LISTEN_FD, NULL);
+		if (watch(p, accepts ? HERITAGE_LISTEN_FD : HERITAGE_TURN_FD, EPOLLIN | EPOLLEXCLUSIVE, err) < 0)
+			return -1;
+		p->accepts = accepts;
+	}
+	/* A connection that was closed has left the set by itself. */
+	if (lease_watch_fd(poolmgr) >= 0 && lease_watch_generation(poolmgr) != p->watched_poolmgr) {
+		if (watch(p, lease_watch_fd(poolmgr), EPOLLIN, err) < 0)
+			return -1;
+		p->watched_poolmgr = lease_watch_generation(poolmgr);
+	}
+	return 0;
 }
 
 static int worker_init(struct process *p, const struct heritage *h, struct err *err)
@@ -113,9 +173,13 @@ static int worker_init(struct process *p, const struct heritage *h, struct err *
 	if (scoreboard_attach(HERITAGE_SCOREBOARD_FD, &w->board, err) < 0)
 		return -1;
 	w->slot = scoreboard_slot(w->board, h->slot);
-	w->poolmgr = lease_client_new(w->conf->master_run_dir);
-	w->invocation = invocation_new(w->conf, w->poolmgr);
+	w->patience = &p->patience;
+	w->poolmgr = lease_client_new(w->conf->master_run_dir, w->patience, w->role == CHILD_INVOKE);
+	w->invocation = invocation_new(w->conf, w->poolmgr, w->patience);
+	p->load = load_new();
+	p->turn = (struct turn){.board = w->board, .slot = w->slot, .wake_fd = HERITAGE_TURN_FD};
 	if (w->role == CHILD_INVOKE) {
+		p->turn.limit = conf_turns(w->conf);
 		w->spool = spool_new(w->conf, w->slot, scoreboard_spool_bytes(w->board));
 		return 0;
 	}
@@ -134,6 +198,8 @@ static int read_body(struct process *p, const struct route *route, struct err *e
 
 	if (route->max_body == 0 || r->content_length == 0)
 		return 0;
+	if (r->content_length > LARGE_BYTES)
+		patience_end(&p->patience);
 	if (connection_read(p->connection, (size_t)r->content_length, &p->body, err) < 0)
 		return -1;
 	r->body = p->body.data;
@@ -178,6 +244,8 @@ static void serve(struct process *p, int fd)
 		return;
 	}
 	answer(p);
+	if (p->response.out.len > LARGE_BYTES)
+		patience_end(&p->patience);
 	if (connection_end(p->connection, &p->response.out, &err) < 0)
 		log_info("answer with status %d not delivered: %s", p->response.status, err.msg);
 	response_rest(&p->response);
@@ -185,24 +253,56 @@ static void serve(struct process *p, int fd)
 	log_set_request(NULL);
 }
 
-static void accept_one(struct process *p)
+/* Returns whether there was one. */
+static bool accept_one(struct process *p)
 {
 	struct slot *slot = p->worker.slot;
 	int fd = accept4(HERITAGE_LISTEN_FD, NULL, NULL, SOCK_CLOEXEC);
 
 	if (fd < 0) {
 		if (errno == EAGAIN || errno == ECONNABORTED || errno == EINTR)
-			return; /* another worker has it, or nobody wants it any more */
+			return false; /* another worker has it, or nobody wants it any more */
 		if (errno == EINVAL)
-			return; /* the master has shut the socket: the signal to stop is there or about to be */
+			return false; /* the master has shut the socket: the signal to stop is there or about to be */
 		log_error("accept: %s", strerror(errno));
 		usleep(ACCEPT_PAUSE_US);
-		return;
+		return false;
 	}
 	atomic_store(&slot->state, SLOT_BUSY);
+	p->accepted_us = clock_mono_us();
+	p->patience.due_us = p->turn.limit > 0 ? p->accepted_us + PATIENCE_US : INT64_MAX;
 	serve(p, fd);
+	p->patience.due_us = INT64_MAX;
 	atomic_fetch_add(&slot->requests, 1);
 	atomic_store(&slot->state, SLOT_IDLE);
+	return true;
+}
+
+/* The next request is often there when one is done: then nobody has to sleep and be woken. */
+static void accept_some(struct process *p, int most)
+{
+	for (int i = 0; i < most; i++) {
+		if (!accept_one(p))
+			return;
+		if (!turn_take(&p->turn)) {
+			lease_give_back(p->worker.poolmgr);
+			return;
+		}
+	}
+}
+
+/* What an event was about: a reason to stop, or NULL. */
+static const char *on_event(struct process *p, int fd)
+{
+	if (fd == p->signal_fd)
+		return "told to";
+	if (fd == HERITAGE_LIFE_FD)
+		return "the master is gone";
+	if (fd == HERITAGE_TURN_FD && p->turn.limit > 0)
+		turn_on_wake(&p->turn);
+	else if (fd != HERITAGE_LISTEN_FD)
+		lease_hear(p->worker.poolmgr);
+	return NULL;
 }
 
 /*
@@ -212,23 +312,25 @@ static void accept_one(struct process *p)
  */
 static const char *serve_requests(struct process *p)
 {
-	struct epoll_event events[3];
+	struct epoll_event events[4];
 	const char *reason = NULL;
+	struct err err;
 
 	atomic_store(&p->worker.slot->state, SLOT_IDLE);
 	while (reason == NULL) {
-		int n = epoll_wait(p->epoll_fd, events, ARRAY_SIZE(events), LOOK_MS);
-		bool work = n == 0;
-		for (int i = 0; i < n; i++) {
-			if (events[i].data.fd == p->signal_fd)
-				reason = "told to";
-			else if (events[i].data.fd == HERITAGE_LIFE_FD)
-				reason = "the master is gone";
-			else
-				work = true;
+		int64_t now_us = clock_mono_us(), look_us = now_us + LOOK_US;
+		int64_t due_us = MIN(look_us, lease_rest(p->worker.poolmgr, now_us));
+		if (adjust_watches(p, &err) < 0) {
+			log_error("%s", err.msg);
+			return "it cannot wait for requests";
 		}
-		if (work)
-			accept_one(p);
+		int n = epoll_wait(p->epoll_fd, events, ARRAY_SIZE(events), clock_left_ms(due_us));
+		for (int i = 0; i < n; i++)
+			reason = on_event(p, events[i].data.fd) ?: reason;
+		if (n == 0 && due_us == look_us)
+			turn_take(&p->turn);
+		if (turn_has(&p->turn))
+			accept_some(p, reason == NULL ? ACCEPT_MAX : 1);
 	}
 	return reason;
 }
@@ -236,6 +338,7 @@ static const char *serve_requests(struct process *p)
 int worker_main(const struct heritage *heritage)
 {
 	AUTO(process_free) struct process p = {.signal_fd = -1, .epoll_fd = -1};
+	p.patience = (struct patience){.due_us = INT64_MAX, .over = on_patience_over, .arg = &p};
 	struct err err = {0};
 
 	/* A threshold of our own switches glibc's moving one off: large buffers are always given back to the system. */
@@ -248,6 +351,7 @@ int worker_main(const struct heritage *heritage)
 	log_debug("ready");
 	const char *reason = serve_requests(&p);
 	atomic_store(&p.worker.slot->state, SLOT_STOPPING);
+	turn_pass(&p.turn);
 	log_debug("stopping: %s", reason);
 	return EXIT_SUCCESS;
 }

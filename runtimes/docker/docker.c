@@ -142,7 +142,7 @@ static json_t *instance_filter_new(const struct docker *d)
 
 struct start {
 	struct docker *docker;
-	char *name;
+	char *name, *image;
 	docker_done_fn created, started;
 	void *arg;
 };
@@ -152,6 +152,7 @@ static void start_end(struct start *s, docker_done_fn fn, const struct err *err)
 	void *arg = s->arg;
 
 	free(s->name);
+	free(s->image);
 	free(s);
 	fn(err, arg);
 }
@@ -163,6 +164,43 @@ static void on_started(const struct err *err, void *arg)
 	start_end(s, s->started, err);
 }
 
+/*
+ * An image that declares a VOLUME gets a directory of the host's disk there, writable and of no bounded size. Nothing in the
+ * request prevents that, so what was made is looked at before it runs; removing the container removes the volume.
+ */
+static int check_mounts(const struct start *s, const struct docker_answer *a, struct err *err)
+{
+	json_t *json = json_loadb(a->body, a->len, 0, NULL), *mount;
+	const json_t *mounts = json_object_get(json, "Mounts");
+	int rc = 0;
+	size_t i;
+
+	if (!json_is_array(mounts))
+		rc = err_set(err, EPROTO, "Docker Engine does not say what is mounted in the container");
+	json_array_foreach (mounts, i, mount) {
+		const char *type = json_string_value(json_object_get(mount, "Type"));
+		const char *at = json_string_value(json_object_get(mount, "Destination"));
+		if (type == NULL || strcmp(type, "bind") != 0)
+			rc = err_set(err, 0, "the image %s may not be used: it declares a VOLUME, %s, which would be writable",
+				     s->image, at ? at : "?");
+	}
+	json_decref(json);
+	return rc;
+}
+
+static void on_inspected(const struct docker_answer *a, void *arg)
+{
+	struct start *s = arg;
+	struct err err;
+
+	if (check_answer(s->docker, a, "inspect the container", 0, &err) < 0 || check_mounts(s, a, &err) < 0) {
+		start_end(s, s->started, &err);
+		return;
+	}
+	AUTO(mem_free) char *path = mem_printf("/containers/%s/start", s->name);
+	send_request(&(struct request){s->docker, "start the container", 304 /* it runs */, on_started, s}, "POST", NULL, path);
+}
+
 static void on_created(const struct err *err, void *arg)
 {
 	struct start *s = arg;
@@ -172,8 +210,8 @@ static void on_created(const struct err *err, void *arg)
 		return;
 	}
 	s->created(NULL, s->arg);
-	AUTO(mem_free) char *path = mem_printf("/containers/%s/start", s->name);
-	send_request(&(struct request){s->docker, "start the container", 304 /* it runs */, on_started, s}, "POST", NULL, path);
+	AUTO(mem_free) char *path = mem_printf("%s/containers/%s/json", s->docker->prefix, s->name);
+	docker_http_send(s->docker->http, "GET", path, NULL, s->docker->conf->docker_timeout_ms, on_inspected, s);
 }
 
 void docker_start(struct docker *d, const struct docker_launch *launch, docker_done_fn created, docker_done_fn started,
@@ -183,7 +221,7 @@ void docker_start(struct docker *d, const struct docker_launch *launch, docker_d
 	json_t *json = docker_container_json(d->conf, launch);
 	char *body = json_dumps(json, JSON_COMPACT);
 
-	*s = (struct start){d, container_name_new(d, launch->sandbox_id), created, started, arg};
+	*s = (struct start){d, container_name_new(d, launch->sandbox_id), mem_strdup(launch->image), created, started, arg};
 	AUTO(mem_free) char *path = mem_printf("/containers/create?name=%s", s->name);
 	send_request(&(struct request){d, "create the container", 0, on_created, s}, "POST", body, path);
 	free(body);

@@ -207,6 +207,14 @@ void docker_http_free(struct docker_http **http)
 	mem_free(http);
 }
 
+/* libcurl's own would be inherited by what this process executes. */
+static curl_socket_t open_socket(void *arg, curlsocktype purpose, struct curl_sockaddr *address)
+{
+	(void)arg;
+	(void)purpose;
+	return socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
+}
+
 static struct docker_call *call_new(struct docker_http *http, const char *path, docker_answer_fn done, void *arg)
 {
 	AUTO(mem_free) char *url = mem_printf("http://docker%s", path);
@@ -217,6 +225,7 @@ static struct docker_call *call_new(struct docker_http *http, const char *path, 
 	call->arg = arg;
 	call->easy = curl_easy_init();
 	curl_easy_setopt(call->easy, CURLOPT_UNIX_SOCKET_PATH, http->socket_path);
+	curl_easy_setopt(call->easy, CURLOPT_OPENSOCKETFUNCTION, open_socket);
 	curl_easy_setopt(call->easy, CURLOPT_URL, url);
 	curl_easy_setopt(call->easy, CURLOPT_PROTOCOLS_STR, "http");
 	curl_easy_setopt(call->easy, CURLOPT_NOSIGNAL, 1L);

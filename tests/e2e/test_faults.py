@@ -2,6 +2,7 @@
 
 import collections
 import os
+import re
 import shutil
 import signal
 import uuid
@@ -326,6 +327,34 @@ def test_without_postgresql_warm_functions_run_and_the_rest_says_store_unavailab
     assert held <= {p.pid for p in stack.children()}  # nobody died of it
     assert "was killed" not in stack.log_since(mark) and "exited with status 1" not in stack.log_since(mark)
     assert all(len(one.answers) > before for one, before in zip(traffic.loads, invoked))
+
+
+def test_each_process_says_once_that_postgresql_is_away_and_once_that_it_is_back(api, postgres, stack):
+    def ask():
+        """Ten at a time, so that several workers are asked."""
+        return [call().status for call in [in_background(lambda: api.get("/functions?limit=1")) for _ in range(10)]]
+
+    ask()
+    mark = stack.log_mark()
+
+    def lines(text):
+        """How many lines with that text each control worker has written."""
+        return collections.Counter(re.findall(rf"proc=control/\d+ pid=(\d+) .*{text}", stack.log_since(mark)))
+
+    postgres.stop(signal.SIGINT)
+    for _ in range(6):
+        assert set(ask()) == {503}
+        assert api.get("/readyz").status_code == 503
+    away = lines("PostgreSQL")
+    assert away and set(away.values()) == {1}, away
+    assert lines("PostgreSQL is back") == {}
+    postgres.start()
+
+    wait_for("all of them to be back", lambda: ask() and lines("PostgreSQL is back") == away, 20)
+    for _ in range(3):
+        assert set(ask()) == {200}
+    assert lines("PostgreSQL is back") == away
+    assert lines("PostgreSQL") == away + away
 
 
 def test_connections_that_break_again_and_again_lose_and_double_no_record(database, traffic):

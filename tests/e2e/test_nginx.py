@@ -105,6 +105,24 @@ def test_a_storm_of_invocations_leaves_the_api_alone(api, deploy, reload):
     assert [call().status for call in calls] == [200] * 3
 
 
+def test_code_at_its_limit_is_accepted_however_json_writes_it(api, deploy, stack):
+    """Every character as \\u00XX makes a body six times as long as the code."""
+    limit = int(stack.settings()["limits.code_bytes"])
+    code = "def handler(event, context):\n    return 'ran'\n#"
+    code += "x" * (limit - len(code))
+    name = deploy("def handler(event, context):\n    return 'old'\n")["name"]
+
+    def put(code):
+        escaped = "".join(f"\\u{ord(character):04x}" for character in code)
+        body = f'{{"code":"{escaped}"}}'
+        return api.raw("PUT", f"/functions/{name}", body.encode(), {"Content-Type": "application/json"})
+
+    accepted = put(code)
+    assert accepted.status_code == 200, accepted.text[:300]
+    assert api.output(name) == "ran"
+    check_problem(put(code + "x"), 422, "invalid_function")
+
+
 def test_what_the_function_said_is_not_changed_by_nginx(api, deploy):
     function = deploy("def handler(event, context):\n    raise ValueError('mine')\n")
     problem = check_problem(api.execute(function), 502, "function_error")

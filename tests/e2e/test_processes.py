@@ -7,6 +7,7 @@ import re
 import signal
 import socket
 import subprocess
+import time
 
 import pytest
 from support import check_problem, in_background, wait_for
@@ -34,21 +35,30 @@ def leased(api):
 def test_there_is_one_of_each_and_as_many_workers_as_configured(stack, setting):
     wait_for("the pool to be up", lambda: len(stack.children("invoke")) >= setting("invoke.min_spare"))
     roles = [p.role for p in stack.children()]
-    assert set(roles) == {"invoke", "control", "poolmgr", "collector"}
-    assert roles.count("poolmgr") == roles.count("collector") == 1
+    assert set(roles) == {"invoke", "control", "poolmgr", "collector", "warden"}
+    assert roles.count("poolmgr") == roles.count("collector") == roles.count("warden") == 1
     assert roles.count("control") == setting("control.workers")
 
 
 def test_titles_say_what_each_process_is(stack):
     for process in stack.children():
-        assert re.fullmatch(r"berthd: (invoke|control|poolmgr|collector)/\d+", process.title)
+        assert re.fullmatch(r"berthd: (invoke|control|poolmgr|collector|warden)/\d+", process.title)
     assert stack.master().title.endswith("/sbin/berthd")
 
 
-def test_the_master_is_root_and_everything_else_is_not(stack):
+CAP_KILL = 5
+
+
+def test_the_master_is_root_the_warden_may_only_kill_and_nobody_else_has_privileges(stack):
     berth = pwd.getpwnam("berth").pw_uid
     assert stack.master().uids == {0}
+    (warden,) = stack.children("warden")
+    assert warden.uids == {0}
+    assert int(warden.status["CapEff"], 16) == int(warden.status["CapBnd"], 16) == 1 << CAP_KILL
+    assert warden.status["NoNewPrivs"] == "1"
     for process in stack.children():
+        if process.role == "warden":
+            continue
         assert process.uids == {berth}, process.title
         assert process.status["CapEff"] == process.status["CapPrm"] == "0000000000000000"
         assert process.status["NoNewPrivs"] == "1"
@@ -64,7 +74,7 @@ def test_only_poolmgr_may_open_the_docker_socket(stack):
     held = os.stat(path)
     assert (held.st_uid, held.st_gid, held.st_mode & 0o777) == (0, docker, 0o660)
     assert {p.role for p in stack.children() if docker in p.groups} == {"poolmgr"}
-    assert all(p.groups <= {pwd.getpwnam("berth").pw_gid, docker} for p in stack.children())
+    assert all(p.groups <= {pwd.getpwnam("berth").pw_gid, docker} for p in stack.children() if p.role != "warden")
     tried = subprocess.run(
         ["setpriv", "--reuid=berth", "--regid=berth", "--clear-groups", "curl", "-s", "--unix-socket", path, "http://d/_ping"]
     )
@@ -128,10 +138,30 @@ def test_spares_follow_their_setting(api, reload):
 def test_idle_sandboxes_are_removed_after_their_time(api, deploy, reload, stack):
     function = deploy(SLEEPER)
     api.output(function)
-    assert api.get("/readyz").json()["pool"]["sandboxes"]["idle"] >= 1
+    wait_for("its worker to give it back", lambda: api.get("/readyz").json()["pool"]["sandboxes"]["idle"] >= 1)
     reload("pool.idle_timeout_ms=200")
     wait_for("idle sandboxes to go", lambda: api.get("/readyz").json()["pool"]["sandboxes"]["idle"] == 0)
     assert api.output(function) == "slept"
+
+
+# How soon they are there again
+
+
+def test_a_process_that_keeps_dying_is_started_again_after_twice_as_long_each_time(api, sleeper, reload, stack):
+    delay_s = 0.5
+    reload(f"master.restart_delay_ms={delay_s * 1000:.0f}")
+    waits = []
+    for _ in range(5):
+        (victim,) = wait_for("the collector to run", lambda: stack.children("collector"), 20)
+        victim.kill()
+        died = time.monotonic()
+        wait_for("it to be gone", lambda: not victim.is_alive())
+        wait_for("the next one", lambda: stack.children("collector"), 20)
+        waits.append(time.monotonic() - died)
+    # The first death is repaired at once; from the second in a row on, each doubles the wait.
+    for wait, wanted in zip(waits, [0, delay_s, 2 * delay_s, 4 * delay_s, 8 * delay_s]):
+        assert wanted <= wait < wanted + 1, waits
+    assert api.output(sleeper) == "slept"  # the others did not have to wait
 
 
 # SIGHUP

@@ -349,6 +349,29 @@ static int do_list(struct fake_docker *d, const struct request *r, char **body)
 	return 200;
 }
 
+static int do_inspect(struct fake_docker *d, const struct request *r, char **body)
+{
+	const struct fake_container *c = container_in_path(d, r->path, "/json");
+	const json_t *mount;
+	json_t *mounts = json_array();
+	size_t i;
+
+	if (c == NULL) {
+		json_decref(mounts);
+		return refuse(404, body, "No such container: %s", r->path);
+	}
+	json_array_foreach (json_object_get(json_object_get(c->body, "HostConfig"), "Mounts"), i, mount)
+		json_array_append_new(mounts, json_pack("{s:O, s:O, s:b}", "Type", json_object_get(mount, "Type"),
+							"Destination", json_object_get(mount, "Target"), "RW", 0));
+	if (d->volume != NULL)
+		json_array_append_new(mounts, json_pack("{s:s, s:s, s:s, s:b}", "Type", "volume", "Name", "4f0c", "Destination",
+							d->volume, "RW", 1));
+	json_t *json = json_pack("{s:s, s:o}", "Name", c->name, "Mounts", mounts);
+	*body = json_dumps(json, JSON_COMPACT);
+	json_decref(json);
+	return 200;
+}
+
 static int do_image(struct fake_docker *d, const struct request *r, char **body)
 {
 	const char *name = strstr(r->path, "/images/") + strlen("/images/");
@@ -377,6 +400,7 @@ static const struct {
 	[FAKE_START] = {"POST", "/containers/", "/start", do_start},
 	[FAKE_REMOVE] = {"DELETE", "/containers/", "", do_remove},
 	[FAKE_LIST] = {"GET", "/containers/json", "", do_list},
+	[FAKE_INSPECT] = {"GET", "/containers/", "/json", do_inspect}, /* behind FAKE_LIST, which looks like one */
 	[FAKE_IMAGE] = {"GET", "/images/", "/json", do_image},
 	[FAKE_EVENTS] = {"GET", "/events", "", do_events},
 };
@@ -656,6 +680,7 @@ void fake_docker_reset(struct fake_docker *d)
 	d->api = "1.41";
 	d->min_api = "1.12";
 	d->missing_image = NULL;
+	d->volume = NULL;
 	d->boot = FAKE_BOOT_GOOD;
 	d->unknown_calls = 0;
 }

@@ -13,7 +13,17 @@
 
 #include "base/defs.h"
 
-enum fake_call { FAKE_VERSION, FAKE_CREATE, FAKE_START, FAKE_REMOVE, FAKE_LIST, FAKE_IMAGE, FAKE_EVENTS, FAKE_CALL_COUNT };
+enum fake_call {
+	FAKE_VERSION,
+	FAKE_CREATE,
+	FAKE_START,
+	FAKE_REMOVE,
+	FAKE_LIST,
+	FAKE_INSPECT,
+	FAKE_IMAGE,
+	FAKE_EVENTS,
+	FAKE_CALL_COUNT
+};
 
 /* What a started container's agent does. Whatever more there is to say, the test says: fake_container_say. */
 enum fake_boot {
@@ -47,6 +57,7 @@ struct fake_docker {
 	/* The test may set these at any time. */
 	const char *version, *api, *min_api; /* of GET /version; min_api NULL: too old to have one */
 	const char *missing_image;           /* the one image that is not there; NULL: all are */
+	const char *volume;                  /* where every image declares one; NULL: none does */
 	enum fake_boot boot;
 	struct fake_manner manner[FAKE_CALL_COUNT];
 

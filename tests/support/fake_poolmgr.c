@@ -16,6 +16,8 @@
 #define PATIENCE_US 10000000
 
 char fake_poolmgr_held[64];
+uint64_t fake_poolmgr_lease_id = FAKE_LEASE_ID;
+uint32_t fake_poolmgr_usual_us;
 
 static void die(const char *what)
 {
@@ -92,8 +94,7 @@ void fake_poolmgr_kill(struct fake_poolmgr *poolmgr)
 	fake_poolmgr_wait(poolmgr);
 }
 
-/* 1, or 0 at the end of the connection. */
-static int receive(int fd, struct ipc_msg *msg)
+int fake_poolmgr_receive(int fd, struct ipc_msg *msg)
 {
 	static struct buf scratch;
 	struct err err = {0};
@@ -106,7 +107,7 @@ static int receive(int fd, struct ipc_msg *msg)
 
 void fake_poolmgr_expect(int fd, enum ipc_type type, struct ipc_msg *msg)
 {
-	fake_poolmgr_check(receive(fd, msg) == 1, "the worker closed");
+	fake_poolmgr_check(fake_poolmgr_receive(fd, msg) == 1, "the worker closed");
 	fake_poolmgr_check(msg->type == type, ipc_name(msg->type));
 }
 
@@ -114,7 +115,7 @@ void fake_poolmgr_expect_close(int fd)
 {
 	struct ipc_msg msg;
 
-	fake_poolmgr_check(receive(fd, &msg) == 0, "a message where the connection should end");
+	fake_poolmgr_check(fake_poolmgr_receive(fd, &msg) == 0, "a message where the connection should end");
 }
 
 void fake_poolmgr_send(int fd, const struct ipc_msg *msg)
@@ -123,6 +124,13 @@ void fake_poolmgr_send(int fd, const struct ipc_msg *msg)
 
 	if (ipc_send(fd, msg, &err) < 0)
 		die(err.msg);
+}
+
+void fake_poolmgr_recall(int fd, uint64_t lease_id)
+{
+	struct ipc_msg m = {.type = IPC_RECALL, .recall.lease_id = lease_id};
+
+	fake_poolmgr_send(fd, &m);
 }
 
 static uint64_t seq_of(const struct ipc_msg *question)
@@ -135,10 +143,11 @@ void fake_poolmgr_grant(int fd, const struct ipc_msg *question, const char *init
 	struct fake_agent a;
 	struct ipc_msg grant = {.type = IPC_GRANT,
 				.grant = {.seq = seq_of(question),
-					  .lease_id = FAKE_LEASE_ID,
+					  .lease_id = fake_poolmgr_lease_id,
 					  .sandbox_id = STR(FAKE_SANDBOX),
 					  .start_kind = IPC_START_PREWARMED,
 					  .queued_us = 1500,
+					  .usual_us = fake_poolmgr_usual_us,
 					  .version = 4,
 					  .timeout_ms = 2000,
 					  .memory_limit_mb = 128,

@@ -27,14 +27,20 @@ void fake_poolmgr_kill(struct fake_poolmgr *poolmgr);
 
 /* For scripts. A message received lasts until the next one. held: what this connection's HELLO named. */
 extern char fake_poolmgr_held[64];
+int fake_poolmgr_receive(int fd, struct ipc_msg *msg); /* 1, or 0 at the end of the connection */
 void fake_poolmgr_expect(int fd, enum ipc_type type, struct ipc_msg *msg);
 void fake_poolmgr_expect_close(int fd);
 void fake_poolmgr_check(int condition, const char *what);
 void fake_poolmgr_send(int fd, const struct ipc_msg *msg);
+void fake_poolmgr_recall(int fd, uint64_t lease_id);
 
 /* Answers a LEASE or CHECK with the sandbox of an agent script; init as in GRANT. */
 void fake_poolmgr_grant(int fd, const struct ipc_msg *question, const char *init, void (*agent)(int control, int log));
 void fake_poolmgr_deny(int fd, const struct ipc_msg *question, const char *code, const char *reason, uint32_t retry_after_ms);
+
+/* What the next grant says; a script may change it. */
+extern uint64_t fake_poolmgr_lease_id; /* FAKE_LEASE_ID */
+extern uint32_t fake_poolmgr_usual_us; /* 0 */
 
 /* What every grant says. */
 #define FAKE_LEASE_ID 77

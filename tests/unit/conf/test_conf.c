@@ -272,6 +272,20 @@ static void a_reload_that_does_not_go_with_the_old_values_is_refused(void **stat
 	assert_fails(conf_keep_restart(now, next, &ignored, &err), "is larger than limits_timeout_max_ms");
 }
 
+static void turns_are_what_is_set_or_follow_the_processors(void **state)
+{
+	int processors = (int)MAX(2, sysconf(_SC_NPROCESSORS_ONLN));
+	AUTO(conf_free) struct conf *conf = NULL, *set = NULL;
+	struct err err;
+
+	(void)state;
+	assert_ok(conf_load_file(NULL, &conf, &err));
+	assert_int_equal(conf_turns(conf), processors + processors / 2);
+	assert_ok(load("[invoke]\nturns = 1\n", &set, &err));
+	assert_int_equal(conf_turns(set), 1);
+	assert_int_equal(conf_turns(conf), processors + processors / 2);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -290,6 +304,7 @@ int main(void)
 		cmocka_unit_test(a_reload_keeps_what_only_a_restart_can_change),
 		cmocka_unit_test(a_reload_without_such_a_change_ignores_nothing),
 		cmocka_unit_test(a_reload_that_does_not_go_with_the_old_values_is_refused),
+		cmocka_unit_test(turns_are_what_is_set_or_follow_the_processors),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

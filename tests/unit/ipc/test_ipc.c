@@ -32,7 +32,7 @@ static const struct message {
 
 /* clang-format off */
 static const struct ipc_msg samples[IPC_TYPE_COUNT] = {
-#define IPC_MESSAGE(NAME, name, sender, descriptors) [IPC_##NAME] = {.type = IPC_##NAME, .fds = {-1, -1}, .name = {
+#define IPC_MESSAGE(NAME, name, sender, descriptors) [IPC_##NAME] = {.type = IPC_##NAME, .fds = IPC_NO_FDS, .name = {
 #define IPC_FIELD(name, type, field) .field = VALUE_##type,
 #define IPC_END(name) }},
 #include "ipc/ipc_msg.def"

@@ -19,6 +19,7 @@ static void new_slots_are_free(void **state)
 	for (int i = 0; i < 100; i++) {
 		assert_int_equal(scoreboard_slot(board, i)->state, SLOT_FREE);
 		assert_int_equal(scoreboard_slot(board, i)->pid, 0);
+		assert_int_equal(scoreboard_slot(board, i)->has_turn, 0);
 	}
 	assert_true((fcntl(fd, F_GETFD) & FD_CLOEXEC) != 0);
 }
@@ -90,6 +91,25 @@ static void what_is_no_scoreboard_is_refused(void **state)
 	scoreboard_close(&board);
 }
 
+static void what_is_in_use_never_reaches_beyond_the_slots(void **state)
+{
+	static const struct {
+		int said, used;
+	} cases[] = {{2, 2}, {3, 3}, {4, 3}, {INT32_MAX, 3}, {-1, 0}, {INT32_MIN, 0}, {1, 1}};
+	AUTO(scoreboard_close) struct scoreboard *board = NULL, *other = NULL;
+	AUTO(fd_close) int fd = -1;
+	struct err err;
+
+	(void)state;
+	assert_ok(scoreboard_create(3, &board, &fd, &err));
+	assert_ok(scoreboard_attach(fd, &other, &err));
+	assert_int_equal(scoreboard_used(other), 0);
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		scoreboard_set_used(board, cases[i].said);
+		assert_int_equal(scoreboard_used(other), cases[i].used);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -98,6 +118,7 @@ int main(void)
 		cmocka_unit_test(what_a_child_writes_the_master_sees),
 		cmocka_unit_test(a_child_cannot_cut_it_off_or_make_it_lie_about_its_size),
 		cmocka_unit_test(what_is_no_scoreboard_is_refused),
+		cmocka_unit_test(what_is_in_use_never_reaches_beyond_the_slots),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -70,12 +70,30 @@ static void slots_are_given_from_the_lowest_and_cleared(void **state)
 	assert_int_equal(start(CHILD_INVOKE, 0, SLOT_IDLE), 0);
 	assert_int_equal(start(CHILD_INVOKE, 0, SLOT_IDLE), 1);
 	scoreboard_slot(f.crew->board, 0)->requests = 9;
+	scoreboard_slot(f.crew->board, 0)->has_turn = 1;
 	kill(f.crew->members[0].pid, SIGKILL);
 	bury();
 	assert_int_equal(scoreboard_slot(f.crew->board, 0)->state, SLOT_FREE);
+	assert_int_equal(scoreboard_slot(f.crew->board, 0)->has_turn, 0);
+	scoreboard_slot(f.crew->board, 0)->has_turn = 1; /* nothing is left for the next one, whoever wrote it */
 	assert_int_equal(crew_free_slot(f.crew), 0);
 	assert_int_equal(scoreboard_slot(f.crew->board, 0)->state, SLOT_STARTING);
 	assert_int_equal(scoreboard_slot(f.crew->board, 0)->requests, 0);
+	assert_int_equal(scoreboard_slot(f.crew->board, 0)->has_turn, 0);
+}
+
+static void everybody_can_see_how_many_slots_were_ever_in_use(void **state)
+{
+	(void)state;
+	assert_int_equal(scoreboard_used(f.crew->board), 0);
+	for (int i = 0; i < 3; i++) {
+		int slot = start(CHILD_INVOKE, 0, SLOT_IDLE);
+		assert_int_equal(scoreboard_used(f.crew->board), slot + 1);
+	}
+	kill(f.crew->members[0].pid, SIGKILL);
+	bury();
+	assert_int_equal(start(CHILD_INVOKE, 0, SLOT_IDLE), 0);
+	assert_int_equal(scoreboard_used(f.crew->board), 3);
 }
 
 static void only_the_role_and_generation_asked_for_is_counted(void **state)
@@ -190,6 +208,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		CREW_TEST(slots_are_given_from_the_lowest_and_cleared),
+		CREW_TEST(everybody_can_see_how_many_slots_were_ever_in_use),
 		CREW_TEST(only_the_role_and_generation_asked_for_is_counted),
 		CREW_TEST(a_state_nobody_knows_counts_as_busy),
 		CREW_TEST(a_death_says_who_it_was_and_whether_it_was_asked_for),

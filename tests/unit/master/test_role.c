@@ -13,11 +13,13 @@ static void every_role_stops_in_exactly_one_stage(void **state)
 	}
 }
 
-static void only_poolmgr_has_docker(void **state)
+static void only_poolmgr_has_docker_and_only_the_warden_stays_root(void **state)
 {
 	(void)state;
 	for (int role = 0; role < CHILD_ROLE_COUNT; role++)
-		assert_int_equal(roles[role].docker, role == CHILD_POOLMGR);
+		assert_int_equal(roles[role].privilege, role == CHILD_POOLMGR  ? PRIVILEGE_DOCKER
+							: role == CHILD_WARDEN ? PRIVILEGE_CGROUPS
+									       : PRIVILEGE_NONE);
 }
 
 static void limits_follow_the_configuration(void **state)
@@ -42,7 +44,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_role_stops_in_exactly_one_stage),
-		cmocka_unit_test(only_poolmgr_has_docker),
+		cmocka_unit_test(only_poolmgr_has_docker_and_only_the_warden_stays_root),
 		cmocka_unit_test(limits_follow_the_configuration),
 	};
 

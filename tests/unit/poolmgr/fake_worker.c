@@ -97,7 +97,21 @@ uint64_t worker_check(struct worker *w, const json_t *spec, const struct buf *ar
 void worker_release(struct worker *w, uint64_t lease_id, bool destroy)
 {
 	struct ipc_msg m = {.type = IPC_RELEASE,
-			    .release = {.lease_id = lease_id, .destroy = destroy, .reason = STR(destroy ? "test" : "")}};
+			    .release = {.lease_id = lease_id,
+					.runs = 1,
+					.busy_us = 1000,
+					.destroy = destroy,
+					.reason = STR(destroy ? "test" : "")}};
+
+	worker_send(w, &m);
+}
+
+void worker_release_after(struct worker *w, uint64_t lease_id, uint32_t runs, uint64_t busy_us)
+{
+	struct ipc_msg m = {
+		.type = IPC_RELEASE,
+		.release = {.lease_id = lease_id, .runs = runs, .busy_us = busy_us, .reason = STR("")},
+	};
 
 	worker_send(w, &m);
 }
@@ -120,12 +134,23 @@ bool worker_has_message(const struct worker *w)
 	return poll(&p, 1, 0) == 1;
 }
 
+static bool note_recall(struct worker *w, const struct ipc_msg *m)
+{
+	assert_true(w->recalls < (int)ARRAY_SIZE(w->recalled));
+	w->recalled[w->recalls++] = m->recall.lease_id;
+	return true;
+}
+
 static void receive(struct worker *w, enum ipc_type type, struct ipc_msg *m)
 {
 	struct err err;
 
-	WAIT_FOR(worker_has_message(w));
-	int rc = ipc_recv(w->fd, IPC_POOLMGR, 0, &w->scratch, m, &err);
+	int rc;
+
+	do {
+		WAIT_FOR(worker_has_message(w));
+		rc = ipc_recv(w->fd, IPC_POOLMGR, 0, &w->scratch, m, &err);
+	} while (rc > 0 && m->type == IPC_RECALL && note_recall(w, m));
 	if (rc == 0)
 		fail_msg("the connection was closed instead of %s", ipc_name(type));
 	if (rc < 0)
@@ -156,6 +181,7 @@ struct grant worker_granted(struct worker *w, uint64_t seq)
 	g.version = m.grant.version;
 	g.timeout_ms = m.grant.timeout_ms;
 	g.memory_limit_mb = m.grant.memory_limit_mb;
+	g.usual_us = m.grant.usual_us;
 	copy_str(g.sandbox_id, sizeof(g.sandbox_id), m.grant.sandbox_id);
 	copy_str(g.init, sizeof(g.init), m.grant.init);
 	g.control_fd = m.fds[0];

@@ -15,6 +15,8 @@ struct worker {
 	int fd;
 	uint64_t seq; /* of the latest question */
 	struct buf scratch;
+	int recalls;           /* RECALLs received */
+	uint64_t recalled[16]; /* their leases */
 };
 
 /* Destructor for AUTO: AUTO(worker_close) struct worker w = worker_connect(); */
@@ -31,14 +33,15 @@ uint64_t worker_lease(struct worker *w, const char *function, uint32_t version);
 uint64_t worker_lease_until(struct worker *w, const char *function, uint32_t version, int64_t deadline_us);
 uint64_t worker_check(struct worker *w, const json_t *spec, const struct buf *archive); /* steals spec */
 uint64_t worker_check_fd(struct worker *w, const char *spec, int fd, int64_t deadline_us);
-void worker_release(struct worker *w, uint64_t lease_id, bool destroy);
+void worker_release(struct worker *w, uint64_t lease_id, bool destroy); /* after one quick invocation */
+void worker_release_after(struct worker *w, uint64_t lease_id, uint32_t runs, uint64_t busy_us);
 uint64_t worker_invalidate(struct worker *w, const char *function_id, uint32_t version);
 
 struct grant {
 	uint64_t lease_id;
 	char sandbox_id[SANDBOX_ID_SIZE];
 	enum ipc_start_kind kind;
-	uint32_t version, timeout_ms, memory_limit_mb;
+	uint32_t version, timeout_ms, memory_limit_mb, usual_us;
 	char init[1024]; /* "" none */
 	int control_fd, log_fd;
 };
@@ -48,7 +51,7 @@ struct denial {
 	uint32_t retry_after_ms, version;
 };
 
-/* Wait for the answer, which must be the next message. */
+/* Wait for the answer, which must be the next message but for RECALLs, which are noted. */
 struct grant worker_granted(struct worker *w, uint64_t seq);
 void worker_close_fds(struct grant *g); /* destructor for AUTO: the descriptors of the grant */
 struct denial worker_denied(struct worker *w, uint64_t seq);
@@ -59,9 +62,11 @@ struct grant worker_take(struct worker *w, const char *function);
 
 /* Asks for the statistics; nothing else may have come before them. The caller owns the JSON. */
 json_t *worker_stats_new(struct worker *w);
+
+/* Nothing has come but RECALLs, which are noted. */
 void worker_assert_silent(struct worker *w);
 
-/* Has a message come? */
+/* Has a message come? A RECALL is one. */
 bool worker_has_message(const struct worker *w);
 
 /* Waits until poolmgr has closed the connection. */

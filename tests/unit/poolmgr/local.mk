@@ -21,8 +21,10 @@ archives = %D%/archives.c %D%/archives.h
 slow_store = %D%/slow_store.c %D%/slow_store.h $(pg_scratch)
 pool_rig = %D%/pool_rig.c %D%/pool_rig.h %D%/fake_worker.c %D%/fake_worker.h $(archives) $(rig)
 %C%_test_client_SOURCES = %D%/test_client.c $(pool_rig)
+%C%_test_client_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=accept4
 %C%_test_docker_SOURCES = %D%/test_docker.c $(rig)
 %C%_test_package_SOURCES = %D%/test_package.c $(archives) $(rig)
+%C%_test_package_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=syncfs
 %C%_test_pool_SOURCES = %D%/test_pool.c $(pool_rig) $(slow_store)
 %C%_test_pool_CPPFLAGS = $(AM_CPPFLAGS) $(PQ_CFLAGS)
 %C%_test_reconcile_SOURCES = %D%/test_reconcile.c $(pool_rig)

@@ -40,7 +40,13 @@ static void on_died(const char *sandbox_id, void *arg)
 }
 
 static const struct sandbox_hooks sandbox_hooks = {pool_on_spare, pool_on_start_failed, pool_on_gone};
-static const struct store_hooks store_hooks = {pool_invalidate, resolve_forget_all};
+static void on_store_back(void)
+{
+	resolve_forget_all();
+	pool_recall_all();
+}
+
+static const struct store_hooks store_hooks = {pool_invalidate, on_store_back};
 
 void pool_rig_start(const char *conninfo)
 {
@@ -64,6 +70,8 @@ void pool_rig_start(const char *conninfo)
 	client_init(rig.loop, listen_fd);
 	if (conninfo != NULL)
 		WAIT_FOR(store_is_up());
+	threads_stop(); /* the survey of packages is over then, and its descriptors closed */
+	threads_go_on();
 }
 
 void pool_rig_stop(void)
@@ -88,6 +96,8 @@ void pool_rig_reset(void)
 		shape_start_succeeded(s);
 	rig.tick = pool_tick;
 	rig_barrier();
+	for (int i = 0; i < 3; i++) /* what the driver closes now and then, the engine sees a turn later */
+		rig_turn();
 	fds_before = open_fds();
 }
 

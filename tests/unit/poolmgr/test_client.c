@@ -74,7 +74,7 @@ static void a_datagram_longer_than_any_message_closes_the_connection(void **stat
 
 static void a_worker_that_speaks_as_poolmgr_is_closed(void **state)
 {
-	static const enum ipc_type types[] = {IPC_GRANT, IPC_DENY, IPC_DONE, IPC_STATS_REPLY};
+	static const enum ipc_type types[] = {IPC_GRANT, IPC_DENY, IPC_DONE, IPC_STATS_REPLY, IPC_RECALL};
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(types); i++) {
@@ -152,6 +152,85 @@ static void a_worker_that_ends_without_reading_its_answers_is_like_any_other(voi
 	WAIT_FOR(sandbox_total() == 0);
 }
 
+/* The kernel tells of what it did not read before it hands out what it sent. */
+static void what_a_worker_said_before_it_ended_counts_though_it_read_nothing_more(void **state)
+{
+	AUTO(function_free) struct function f = function_new("last words");
+	AUTO(worker_close) struct worker w = worker_connect();
+
+	(void)state;
+	struct grant a = check_function(&w, &f), b = check_function(&w, &f);
+	struct ipc_msg m = {.type = IPC_STATS};
+	worker_send(&w, &m);
+	WAIT_FOR(worker_has_message(&w));
+	worker_release(&w, a.lease_id, false);
+	worker_release(&w, b.lease_id, false);
+	worker_close(&w); /* with the STATS_REPLY unread */
+	WAIT_FOR(client_count() == 0);
+	assert_int_equal(sandbox_find(a.sandbox_id)->state, SANDBOX_IDLE);
+	assert_int_equal(sandbox_find(b.sandbox_id)->state, SANDBOX_IDLE);
+}
+
+/* ---- Out of descriptors ---- */
+
+static int count_lines(int fd, const char *words)
+{
+	char text[8192];
+	ssize_t n = read(fd, text, sizeof(text) - 1);
+	int count = 0;
+
+	text[MAX(n, 0)] = '\0';
+	for (const char *at = text; (at = strstr(at, words)) != NULL; at++)
+		count++;
+	return count;
+}
+
+int __real_accept4(int fd, struct sockaddr *address, socklen_t *len, int flags);
+int __wrap_accept4(int fd, struct sockaddr *address, socklen_t *len, int flags);
+
+static int accept_error; /* 0: as it comes */
+static int accept_calls;
+
+/* A real shortage would hit the test as well. */
+int __wrap_accept4(int fd, struct sockaddr *address, socklen_t *len, int flags)
+{
+	accept_calls++;
+	if (accept_error == 0)
+		return __real_accept4(fd, address, len, flags);
+	errno = accept_error;
+	return -1;
+}
+
+static void without_descriptors_workers_wait_and_the_loop_does_not_spin(void **state)
+{
+	AUTO(worker_close) struct worker known = worker_connect();
+	int ends[2];
+
+	(void)state;
+	worker_assert_silent(&known);
+	assert_int_equal(pipe2(ends, O_CLOEXEC | O_NONBLOCK), 0);
+	AUTO(fd_close) int log = ends[0];
+	AUTO(fd_close) int written = ends[1];
+	AUTO(fd_close) int saved = dup(STDERR_FILENO);
+	for (int episode = 0; episode < 2; episode++) {
+		AUTO(worker_close) struct worker late = worker_connect(); /* the kernel takes it */
+		accept_error = episode == 0 ? EMFILE : ENFILE;
+		accept_calls = 0;
+		dup2(written, STDERR_FILENO);
+		int64_t start_us = clock_mono_us();
+		WAIT_FOR(accept_calls == 3);
+		dup2(saved, STDERR_FILENO);
+		assert_true(clock_mono_us() - start_us >= 150000); /* two pauses; libuv's clock may be a little behind */
+		assert_int_equal(count_lines(log, "cannot accept workers"), 1);
+		assert_int_equal(client_count(), 1);
+		accept_error = 0;
+		worker_assert_silent(&late);
+		assert_int_equal(client_count(), 2);
+		worker_close(&late);
+		WAIT_FOR(client_count() == 1);
+	}
+}
+
 static void an_invalidation_is_answered_even_for_a_function_nobody_knows(void **state)
 {
 	AUTO(worker_close) struct worker w = worker_connect();
@@ -220,6 +299,7 @@ static int tear_down(void **state)
 static int each(void **state)
 {
 	(void)state;
+	accept_error = 0;
 	pool_rig_reset();
 	return 0;
 }
@@ -243,6 +323,8 @@ int main(void)
 		TEST(a_worker_that_does_not_read_is_closed_and_no_other),
 		TEST(a_worker_that_was_closed_loses_its_leases),
 		TEST(a_worker_that_ends_without_reading_its_answers_is_like_any_other),
+		TEST(what_a_worker_said_before_it_ended_counts_though_it_read_nothing_more),
+		TEST(without_descriptors_workers_wait_and_the_loop_does_not_spin),
 		TEST(an_invalidation_is_answered_even_for_a_function_nobody_knows),
 		TEST(without_postgresql_a_lease_is_denied_in_words),
 		TEST(messages_sent_in_one_go_are_answered_in_their_order),

@@ -232,6 +232,43 @@ static void a_start_that_is_refused_is_told_in_dockers_words(void **state)
 	assert_says(o.err, "could not start the container: OCI runtime create failed (status 500)");
 }
 
+static void an_image_that_declares_a_volume_is_refused_by_name_before_it_runs(void **state)
+{
+	(void)state;
+	rig.engine->volume = "/var/lib/data";
+	struct outcome o = start(ID);
+	assert_int_equal(o.created_calls, 1); /* there is a container to remove */
+	assert_true(o.failed);
+	assert_says(o.err, "alpha-image");
+	assert_says(o.err, "/var/lib/data");
+	assert_int_equal(rig.engine->calls[FAKE_START], 0);
+	assert_false(remove_one(ID).failed);
+	assert_non_null(strstr(rig.engine->last_path[FAKE_REMOVE], "v=true")); /* and its volume */
+}
+
+static void a_container_whose_mounts_are_not_told_is_not_started(void **state)
+{
+	static const char *const bodies[] = {"", "[]", "{}", "{\"Mounts\":{}}", "{\"Mounts\":[{}]}", "{\"Mounts\":[7]}"};
+	char id[] = ID;
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(bodies); i++) {
+		rig.engine->manner[FAKE_INSPECT] = (struct fake_manner){.status = 200, .body = bodies[i]};
+		id[0] = (char)('1' + i);
+		assert_true(start(id).failed);
+	}
+	rig.engine->manner[FAKE_INSPECT] = (struct fake_manner){.status = 500, .body = "{\"message\":\"busy\"}"};
+	struct outcome o = start(ID);
+	assert_true(o.failed);
+	assert_says(o.err, "could not inspect the container: busy");
+	assert_int_equal(rig.engine->calls[FAKE_START], 0);
+	for (size_t i = 0; i < ARRAY_SIZE(bodies); i++) {
+		id[0] = (char)('1' + i);
+		remove_one(id);
+	}
+	remove_one(ID);
+}
+
 static void a_container_that_runs_already_counts_as_started(void **state)
 {
 	(void)state;
@@ -671,6 +708,8 @@ int main(void)
 		TEST(a_container_is_created_and_then_started),
 		TEST(a_creation_that_is_refused_is_told_in_dockers_words_and_nothing_is_started),
 		TEST(a_start_that_is_refused_is_told_in_dockers_words),
+		TEST(an_image_that_declares_a_volume_is_refused_by_name_before_it_runs),
+		TEST(a_container_whose_mounts_are_not_told_is_not_started),
 		TEST(a_container_that_runs_already_counts_as_started),
 		TEST(a_refusal_without_a_reason_is_told_as_such),
 		TEST(a_redirect_is_no_success),

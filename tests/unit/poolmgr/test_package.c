@@ -399,6 +399,143 @@ static void linking_a_package_that_is_not_there_fails(void **state)
 	assert_int_equal(o.err.code, ENOENT);
 }
 
+/* ---- When the power fails ---- */
+
+int __real_syncfs(int fd);
+int __wrap_syncfs(int fd);
+
+static struct {
+	int calls;
+	bool fails;
+	char published[SHA256_TEXT_SIZE]; /* must not be there yet; "": whatever */
+} sync_to_disk;
+
+/* What reaches the disk cannot be seen without cutting the power. */
+int __wrap_syncfs(int fd)
+{
+	sync_to_disk.calls++;
+	if (sync_to_disk.published[0] != '\0' && package_is_unpacked(sync_to_disk.published))
+		abort();
+	if (sync_to_disk.fails) {
+		errno = EIO;
+		return -1;
+	}
+	return __real_syncfs(fd);
+}
+
+static void a_package_is_on_the_disk_before_it_has_its_name(void **state)
+{
+	AUTO(buf_free) struct buf archive = {0};
+	char sha256[SHA256_TEXT_SIZE];
+
+	(void)state;
+	archive_make_one("durable", &archive);
+	archive_hash(&archive, sha256);
+	sync_to_disk.calls = 0;
+	memcpy(sync_to_disk.published, sha256, sizeof(sha256));
+	assert_false(unpack(sha256, &archive).failed);
+	assert_int_equal(sync_to_disk.calls, 1);
+	assert_true(package_is_unpacked(sha256));
+	sync_to_disk.published[0] = '\0';
+}
+
+static void a_package_the_disk_does_not_take_is_refused(void **state)
+{
+	const struct archive_member member = {.path = "main.x", .content = "not durable"};
+
+	(void)state;
+	sync_to_disk.fails = true;
+	assert_refused(ARCHIVE_IS_TAR_GZ, &member, 1, "to the disk");
+	sync_to_disk.fails = false;
+}
+
+/* ---- How much there may be ---- */
+
+/* A package that takes a little more than that many KiB. */
+static void unpack_large(char marker, size_t kib, char sha256[SHA256_TEXT_SIZE])
+{
+	AUTO(mem_free) char *text = mem_alloc(kib * 1024 + 1);
+
+	memset(text, marker, kib * 1024);
+	const struct archive_member member = {.path = "main.x", .content = text};
+	assert_false(unpack_members(ARCHIVE_IS_TAR_GZ, &member, 1, sha256).failed);
+}
+
+/* Nothing may stay but what is in use: nobody uses anything here. */
+static void empty_the_cache(void)
+{
+	rig.conf->pool_package_cache_mb = 0;
+	package_set_conf(rig.conf);
+	WAIT_FOR(rig_count_names("packages") == 0);
+}
+
+static void beyond_the_limit_the_package_unused_longest_goes(void **state)
+{
+	char a[SHA256_TEXT_SIZE], b[SHA256_TEXT_SIZE], c[SHA256_TEXT_SIZE];
+
+	(void)state;
+	empty_the_cache();
+	rig.conf->pool_package_cache_mb = 1;
+	unpack_large('a', 400, a);
+	unpack_large('b', 400, b);
+	assert_true(package_is_unpacked(a) && package_is_unpacked(b));
+	assert_false(link_into(a, "box3").failed);
+	unpack_large('c', 400, c);
+	assert_true(package_is_unpacked(a)); /* used later than b */
+	assert_false(package_is_unpacked(b));
+	assert_true(package_is_unpacked(c));
+	WAIT_FOR(rig_count_names("packages") == 2);
+	unpack_large('b', 400, b);
+	assert_true(package_is_unpacked(b));
+	assert_false(package_is_unpacked(a));
+	assert_true(rig_exists("box3/function/main.x")); /* a sandbox keeps what it has */
+	empty_the_cache();
+}
+
+static void a_package_that_is_being_linked_stays(void **state)
+{
+	AUTO(mem_free) char *path = mem_printf("%s/box4", rig.dir);
+	AUTO(mem_free) char *function = mem_printf("%s/function", path);
+	char a[SHA256_TEXT_SIZE];
+	struct outcome o = {0};
+
+	(void)state;
+	unpack_large('l', 10, a);
+	assert_int_equal(mkdir(path, 0755), 0);
+	assert_int_equal(mkdir(function, 0755), 0);
+	AUTO(fd_close) int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	package_link(a, fd, on_done, &o);
+	rig.conf->pool_package_cache_mb = 0;
+	package_set_conf(rig.conf);
+	assert_true(package_is_unpacked(a));
+	WAIT_FOR(o.done);
+	assert_false(o.failed);
+	package_set_conf(rig.conf);
+	assert_false(package_is_unpacked(a));
+	empty_the_cache();
+}
+
+static void what_an_earlier_process_unpacked_counts_and_goes_in_the_order_of_its_last_use(void **state)
+{
+	char a[SHA256_TEXT_SIZE], b[SHA256_TEXT_SIZE], c[SHA256_TEXT_SIZE];
+	struct timespec hours_ago[2] = {{.tv_sec = 7200}, {.tv_sec = 7200}};
+	struct err err;
+
+	(void)state;
+	empty_the_cache();
+	rig.conf->pool_package_cache_mb = 2;
+	unpack_large('a', 400, a);
+	unpack_large('b', 400, b);
+	unpack_large('c', 400, c);
+	AUTO(mem_free) char *path = mem_printf("%s/packages/%s", rig.dir, b);
+	assert_int_equal(utimensat(AT_FDCWD, path, hours_ago, 0), 0);
+	rig.conf->pool_package_cache_mb = 1;
+	assert_ok(package_init(rig.loop, rig.conf, &err));
+	WAIT_FOR(!package_is_unpacked(b));
+	assert_true(package_is_unpacked(a) && package_is_unpacked(c));
+	empty_the_cache();
+}
+
 /* ---- Start ---- */
 
 static void what_an_earlier_process_left_half_unpacked_goes_at_the_start_and_packages_stay(void **state)
@@ -409,6 +546,8 @@ static void what_an_earlier_process_left_half_unpacked_goes_at_the_start_and_pac
 
 	(void)state;
 	assert_false(unpack_members(ARCHIVE_IS_TAR_GZ, &member, 1, sha256).failed);
+	AUTO(mem_free) char *gone = mem_printf("%s/packages/.removing-3", rig.dir);
+	assert_int_equal(mkdir(gone, 0755), 0);
 	AUTO(mem_free) char *half = mem_printf("%s/packages/.unpacking-77", rig.dir);
 	AUTO(mem_free) char *sub = mem_printf("%s/sub", half);
 	AUTO(mem_free) char *file = mem_printf("%s/file", sub);
@@ -417,6 +556,7 @@ static void what_an_earlier_process_left_half_unpacked_goes_at_the_start_and_pac
 	unit_write_file(file, "half");
 	assert_ok(package_init(rig.loop, rig.conf, &err));
 	assert_false(rig_exists("packages/.unpacking-77"));
+	assert_false(rig_exists("packages/.removing-3"));
 	assert_true(package_is_unpacked(sha256));
 }
 
@@ -476,6 +616,11 @@ int main(void)
 		TEST(only_hashes_name_packages),
 		TEST(a_package_is_linked_not_copied),
 		TEST(linking_a_package_that_is_not_there_fails),
+		TEST(a_package_is_on_the_disk_before_it_has_its_name),
+		TEST(a_package_the_disk_does_not_take_is_refused),
+		TEST(beyond_the_limit_the_package_unused_longest_goes),
+		TEST(a_package_that_is_being_linked_stays),
+		TEST(what_an_earlier_process_unpacked_counts_and_goes_in_the_order_of_its_last_use),
 		TEST(what_an_earlier_process_left_half_unpacked_goes_at_the_start_and_packages_stay),
 		TEST(a_cache_that_cannot_be_opened_is_an_error_in_words),
 	};

@@ -6,6 +6,7 @@
 
 #include "base/fd.h"
 #include "base/mem.h"
+#include "poolmgr/package.h"
 #include "poolmgr/pool.h"
 #include "poolmgr/resolve.h"
 #include "poolmgr/store.h"
@@ -408,7 +409,7 @@ static void never_more_sandboxes_than_a_function_may_have(void **state)
 			wait_for_spares(3);
 			rig_barrier();
 			assert_int_equal(sandbox_counts[SANDBOX_LEASED], 2);
-			assert_false(worker_has_message(&w));
+			worker_assert_silent(&w);
 		}
 	}
 	assert_string_equal(g[2].sandbox_id, g[0].sandbox_id);
@@ -474,6 +475,237 @@ static void one_that_waits_too_long_for_a_busy_sandbox_gets_another(void **state
 	struct grant g = worker_take(&w, f.name);
 	AUTO(worker_close_fds) struct grant other = worker_granted(&w, worker_lease(&w, f.name, 0));
 	assert_string_not_equal(other.sandbox_id, g.sandbox_id);
+}
+
+/* ---- What workers keep ---- */
+
+/* The worker was asked to give back this lease, and only this one, since it was last looked at. */
+static void assert_recalled(struct worker *w, const struct grant *g)
+{
+	worker_assert_silent(w);
+	assert_int_equal(w->recalls, 1);
+	assert_int_equal(w->recalled[0], g->lease_id);
+	w->recalls = 0;
+}
+
+static void assert_not_recalled(struct worker *w)
+{
+	worker_assert_silent(w);
+	assert_int_equal(w->recalls, 0);
+}
+
+static void who_waits_makes_poolmgr_ask_for_every_sandbox_of_the_version_once(void **state)
+{
+	AUTO(worker_close) struct worker one = worker_connect();
+	AUTO(worker_close) struct worker two = worker_connect();
+	AUTO(worker_close) struct worker other = worker_connect();
+	AUTO(worker_close) struct worker waiting = worker_connect();
+	AUTO(function_free) struct function f = function_new("recalled");
+	AUTO(function_free) struct function g = deployed("not recalled");
+
+	(void)state;
+	f.max_concurrency = 2;
+	deploy(&f);
+	struct grant a = worker_take(&one, f.name);
+	uint64_t seq = worker_lease(&two, f.name, 0);
+	assert_recalled(&one, &a); /* perhaps it is free sooner than another one is started */
+	struct grant b = worker_granted(&two, seq);
+	worker_close_fds(&b);
+	worker_take(&other, g.name);
+	uint64_t first = worker_lease(&waiting, f.name, 0);
+	worker_assert_silent(&waiting);
+	uint64_t second = worker_lease(&waiting, f.name, 0);
+	worker_assert_silent(&waiting);
+	assert_recalled(&two, &b);
+	assert_not_recalled(&one); /* it was asked before */
+	assert_not_recalled(&other);
+
+	worker_release(&one, a.lease_id, false);
+	struct grant c = worker_granted(&waiting, first);
+	worker_close_fds(&c);
+	assert_string_equal(c.sandbox_id, a.sandbox_id);
+	assert_recalled(&waiting, &c); /* a lease of its own, and there is one more that waits */
+	worker_release(&two, b.lease_id, false);
+	AUTO(worker_close_fds) struct grant d = worker_granted(&waiting, second);
+	assert_string_equal(d.sandbox_id, b.sandbox_id);
+	assert_not_recalled(&waiting);
+}
+
+static void before_done_the_sandboxes_of_older_versions_are_asked_for(void **state)
+{
+	AUTO(worker_close) struct worker one = worker_connect();
+	AUTO(worker_close) struct worker two = worker_connect();
+	AUTO(worker_close) struct worker other = worker_connect();
+	AUTO(function_free) struct function f = deployed("older");
+	AUTO(function_free) struct function g = deployed("of another function");
+
+	(void)state;
+	struct grant a = worker_take(&one, f.name), b = worker_granted(&two, worker_lease(&two, f.name, 0));
+	worker_close_fds(&b);
+	assert_recalled(&one, &a);
+	worker_take(&other, g.name);
+	worker_done(&two, worker_invalidate(&two, f.id, 1)); /* which they are not older than */
+	assert_int_equal(two.recalls, 0);
+	worker_done(&two, worker_invalidate(&two, f.id, 2));
+	assert_int_equal(two.recalls, 1);
+	assert_int_equal(two.recalled[0], b.lease_id);
+	worker_done(&other, worker_invalidate(&other, g.id, 2));
+	assert_int_equal(other.recalls, 1);
+	other.recalls = 0;
+	worker_release(&one, a.lease_id, false);
+	WAIT_FOR(is_gone(&a));
+	assert_not_recalled(&one);
+}
+
+static void before_done_another_worker_has_been_asked_as_well(void **state)
+{
+	AUTO(worker_close) struct worker holder = worker_connect();
+	AUTO(worker_close) struct worker deployer = worker_connect();
+	AUTO(function_free) struct function f = deployed("another worker");
+
+	(void)state;
+	struct grant g = worker_take(&holder, f.name);
+	uint64_t seq = worker_invalidate(&deployer, f.id, 2);
+	WAIT_FOR(worker_has_message(&deployer));
+	assert_true(worker_has_message(&holder));
+	worker_done(&deployer, seq);
+	assert_recalled(&holder, &g);
+}
+
+static uint32_t usual_after(struct worker *w, const char *function, uint32_t runs, uint64_t busy_us)
+{
+	worker_release_after(w, worker_take(w, function).lease_id, runs, busy_us);
+	struct grant g = worker_take(w, function);
+	worker_release_after(w, g.lease_id, 0, 0);
+	return g.usual_us;
+}
+
+static void how_long_an_invocation_takes_is_learnt_and_told(void **state)
+{
+	AUTO(worker_close) struct worker w = worker_connect();
+	AUTO(function_free) struct function f = deployed("usual");
+
+	(void)state;
+	struct grant g = worker_take(&w, f.name);
+	assert_int_equal(g.usual_us, 0);
+	worker_release_after(&w, g.lease_id, 0, 0); /* kept without an invocation: nothing to learn from */
+	assert_int_equal(usual_after(&w, f.name, 0, 0), 0);
+	assert_int_equal(usual_after(&w, f.name, 1, 50000), 50000);
+	assert_int_equal(usual_after(&w, f.name, 1, 10000), 30000); /* faster: half the way */
+	assert_int_equal(usual_after(&w, f.name, 2, 92000), 31000); /* slower: a sixteenth */
+	assert_int_equal(usual_after(&w, f.name, 16, 16 * 51000), 41000);
+	assert_int_equal(usual_after(&w, f.name, 16, 0), 20500);
+	assert_true(usual_after(&w, f.name, 1, UINT64_MAX) > 0); /* whatever a worker says */
+}
+
+static void the_try_of_a_version_teaches_nothing(void **state)
+{
+	AUTO(worker_close) struct worker w = worker_connect();
+	AUTO(function_free) struct function f = function_new("try");
+
+	(void)state;
+	struct grant g = check_function(&w, &f);
+	worker_release_after(&w, g.lease_id, 1, 9000000);
+	deploy(&f);
+	g = worker_take(&w, f.name);
+	assert_int_equal(g.kind, IPC_START_WARM);
+	assert_int_equal(g.usual_us, 0);
+}
+
+/* Workers that take the sandboxes of one function from each other, each time at once. */
+struct rivals {
+	struct worker w[4];
+	struct grant held[4]; /* oldest first: w[first], w[first + 1] … */
+	int first, holding;
+	const char *function;
+};
+
+/* A fast function, known as such, that one of them holds; spares are ready, and no collision is forgotten. */
+static struct rivals rivals_start(const struct function *f)
+{
+	struct rivals r = {.function = f->name, .holding = 1};
+
+	rig.conf->pool_spares = 4;
+	for (size_t i = 0; i < ARRAY_SIZE(r.w); i++)
+		r.w[i] = worker_connect();
+	warm_up(&r.w[0], f->name);
+	wait_for_spares(4);
+	rig.tick = NULL;
+	r.held[0] = worker_take(&r.w[0], f->name);
+	return r;
+}
+
+static void rivals_end(struct rivals *r)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(r->w); i++)
+		worker_close(&r->w[i]);
+}
+
+/* One more asks. The oldest holder gives back, unless nobody may wait. */
+static void rivals_collide(struct rivals *r, bool gets_another)
+{
+	int last = (r->first + r->holding) % (int)ARRAY_SIZE(r->w);
+	uint64_t seq = worker_lease(&r->w[last], r->function, 0);
+
+	r->w[last].recalls = 0;
+	worker_assert_silent(&r->w[r->first]);
+	r->w[r->first].recalls = 0;
+	if (gets_another) {
+		r->holding++;
+	} else {
+		worker_release(&r->w[r->first], r->held[r->first].lease_id, false);
+		r->first = (r->first + 1) % (int)ARRAY_SIZE(r->w);
+	}
+	r->held[last] = worker_granted(&r->w[last], seq);
+	worker_close_fds(&r->held[last]);
+	assert_int_equal(sandbox_counts[SANDBOX_LEASED] + sandbox_counts[SANDBOX_ASSIGNED], r->holding);
+}
+
+static void workers_that_collide_again_and_again_get_a_sandbox_each_up_to_their_turns(void **state)
+{
+	AUTO(function_free) struct function f = deployed("collide");
+
+	(void)state;
+	rig.conf->invoke_turns = 3;
+	AUTO(rivals_end) struct rivals r = rivals_start(&f);
+	for (int more = 0; more < 2; more++) {
+		for (int i = 0; i < 7; i++)
+			rivals_collide(&r, false);
+		rivals_collide(&r, true);
+	}
+	for (int i = 0; i < 20; i++) /* three have one each: no more */
+		rivals_collide(&r, false);
+	assert_int_equal(r.holding, 3);
+}
+
+static void workers_that_collide_get_no_more_than_the_function_may_have(void **state)
+{
+	AUTO(function_free) struct function f = function_new("collide within its concurrency");
+
+	(void)state;
+	f.max_concurrency = 2;
+	deploy(&f);
+	rig.conf->invoke_turns = 4;
+	AUTO(rivals_end) struct rivals r = rivals_start(&f);
+	for (int i = 0; i < 7; i++)
+		rivals_collide(&r, false);
+	rivals_collide(&r, true);
+	for (int i = 0; i < 20; i++)
+		rivals_collide(&r, false);
+}
+
+static void a_collision_now_and_then_is_worth_no_sandbox(void **state)
+{
+	AUTO(function_free) struct function f = deployed("collide now and then");
+
+	(void)state;
+	rig.conf->invoke_turns = 4;
+	AUTO(rivals_end) struct rivals r = rivals_start(&f);
+	for (int i = 1; i <= 20; i++) {
+		rivals_collide(&r, false);
+		if (i % 4 == 0)
+			pool_tick(clock_mono_us());
+	}
 }
 
 /* ---- Deadlines ---- */
@@ -753,7 +985,7 @@ static void starts_that_fail_are_told_in_dockers_words_and_tried_again_after_a_p
 
 	rig.engine->missing_image = NULL;
 	shape->retry_us = 0;
-	worker_take(&w, f.name);
+	warm_up(&w, f.name);
 	assert_int_equal(shape->failures, 0);
 	assert_string_equal(shape->problem, "");
 }
@@ -770,6 +1002,49 @@ static void one_start_that_fails_costs_no_request(void **state)
 	rig.engine->boot = FAKE_BOOT_GOOD;
 	AUTO(worker_close_fds) struct grant g = worker_granted(&w, seq);
 	assert_int_equal(g.kind, IPC_START_COLD);
+}
+
+static void spares_that_end_right_after_hello_are_started_with_growing_pauses(void **state)
+{
+	struct shape *shape = default_shape();
+
+	(void)state;
+	rig.engine->boot = FAKE_BOOT_SHORT_LIVED;
+	rig.conf->pool_spares = 1;
+	for (int failures = 1; failures <= 4; failures++) {
+		WAIT_FOR(shape->failures == failures);
+		assert_int_equal(shape->retry_us - shape->failed_us, 100000 << failures);
+		shape->retry_us = 0;
+	}
+	rig.engine->boot = FAKE_BOOT_GOOD;
+	WAIT_FOR(shape->spares != NULL && shape->spares->created_us >= shape->failed_us);
+	rig.tick = NULL;
+	int failures = shape->failures;
+	assert_true(failures >= 4);
+	pool_tick(shape->spares->booted_us + 999999);
+	assert_int_equal(shape->failures, failures); /* it may still end */
+	pool_tick(shape->spares->booted_us + 1000000);
+	assert_int_equal(shape->failures, 0);
+	assert_string_equal(shape->problem, "");
+}
+
+static void a_sandbox_that_has_served_ends_the_pauses_and_an_older_one_does_not(void **state)
+{
+	AUTO(worker_close) struct worker w = worker_connect();
+	AUTO(function_free) struct function f = deployed("has served");
+	struct shape *shape = default_shape();
+
+	(void)state;
+	struct grant older = worker_take(&w, f.name);
+	shape_start_failed(shape, "test", clock_mono_us());
+	shape->retry_us = 0;
+	AUTO(worker_close_fds) struct grant newer = worker_granted(&w, worker_lease(&w, f.name, 0));
+	worker_release(&w, older.lease_id, false);
+	WAIT_FOR(state_of(&older) == SANDBOX_IDLE);
+	assert_int_equal(shape->failures, 1);
+	worker_release(&w, newer.lease_id, false);
+	WAIT_FOR(state_of(&newer) == SANDBOX_IDLE);
+	assert_int_equal(shape->failures, 0);
 }
 
 /* ---- PostgreSQL ---- */
@@ -815,6 +1090,23 @@ static void a_lookup_under_way_when_postgresql_goes_is_told(void **state)
 	WAIT_FOR(store_is_up());
 }
 
+static void what_workers_keep_is_asked_for_once_postgresql_is_back(void **state)
+{
+	AUTO(worker_close) struct worker w = worker_connect();
+	AUTO(function_free) struct function f = deployed("kept while postgresql was away");
+
+	(void)state;
+	struct grant g = worker_take(&w, f.name);
+	pg_scratch_stop(pg);
+	WAIT_FOR(!store_is_up());
+	assert_not_recalled(&w);
+	pg_scratch_start(pg);
+	WAIT_FOR(store_is_up());
+	assert_recalled(&w, &g);
+	worker_release(&w, g.lease_id, false);
+	WAIT_FOR(state_of(&g) == SANDBOX_IDLE); /* it is not out of date as far as is known */
+}
+
 static void a_package_that_vanished_from_the_node_is_fetched_again(void **state)
 {
 	AUTO(worker_close) struct worker w = worker_connect();
@@ -845,6 +1137,25 @@ static void a_broken_package_is_told_and_nothing_is_kept_of_it(void **state)
 		assert_non_null(strstr(d.detail, "package"));
 	}
 	assert_false(rig_exists("packages/%s", f.sha256));
+}
+
+static void the_package_of_a_known_version_stays_and_one_nobody_knows_goes_when_space_is_short(void **state)
+{
+	AUTO(worker_close) struct worker w = worker_connect();
+	AUTO(function_free) struct function f = deployed("package in use");
+
+	(void)state;
+	worker_release(&w, worker_take(&w, f.name).lease_id, true);
+	WAIT_FOR(sandbox_total() == 0);
+	rig.conf->pool_package_cache_mb = 0;
+	package_set_conf(rig.conf);
+	assert_true(package_is_unpacked(f.sha256)); /* the next request needs it */
+	worker_done(&w, worker_invalidate(&w, f.id, 2));
+	WAIT_FOR(HASH_COUNT(versions) == 0);
+	package_set_conf(rig.conf);
+	assert_false(package_is_unpacked(f.sha256));
+	AUTO(worker_close_fds) struct grant g = worker_granted(&w, worker_lease(&w, f.name, 0));
+	assert_code_is(&g, "package in use");
 }
 
 /* ---- New versions ---- */
@@ -1054,6 +1365,8 @@ static void stopping_tells_who_waits_and_removes_everything_but_what_is_leased(v
 	worker_assert_silent(&w);
 
 	pool_stop();
+	worker_assert_silent(&holder);
+	assert_int_equal(holder.recalls, 2);
 	assert_string_equal(worker_denied(&w, looked_up).code, "draining");
 	assert_string_equal(worker_denied(&w, seq).code, "draining");
 	PQfinish(lock);
@@ -1133,6 +1446,14 @@ int main(void)
 		TEST(never_more_sandboxes_than_a_function_may_have),
 		TEST(two_functions_get_the_spares_of_their_shape_in_turn),
 		TEST(one_that_waits_too_long_for_a_busy_sandbox_gets_another),
+		TEST(who_waits_makes_poolmgr_ask_for_every_sandbox_of_the_version_once),
+		TEST(before_done_the_sandboxes_of_older_versions_are_asked_for),
+		TEST(before_done_another_worker_has_been_asked_as_well),
+		TEST(how_long_an_invocation_takes_is_learnt_and_told),
+		TEST(the_try_of_a_version_teaches_nothing),
+		TEST(workers_that_collide_again_and_again_get_a_sandbox_each_up_to_their_turns),
+		TEST(workers_that_collide_get_no_more_than_the_function_may_have),
+		TEST(a_collision_now_and_then_is_worth_no_sandbox),
 		TEST(a_deadline_that_passes_for_want_of_concurrency_says_so),
 		TEST(a_deadline_that_passes_while_a_sandbox_starts_says_overloaded),
 		TEST(a_deadline_that_passes_after_a_failed_start_says_why_it_failed),
@@ -1148,10 +1469,14 @@ int main(void)
 		TEST(without_an_engine_warm_functions_go_on_and_others_are_told_at_once),
 		TEST(starts_that_fail_are_told_in_dockers_words_and_tried_again_after_a_pause),
 		TEST(one_start_that_fails_costs_no_request),
+		TEST(spares_that_end_right_after_hello_are_started_with_growing_pauses),
+		TEST(a_sandbox_that_has_served_ends_the_pauses_and_an_older_one_does_not),
 		TEST(without_postgresql_warm_functions_go_on_and_unknown_ones_are_told),
 		TEST(a_lookup_under_way_when_postgresql_goes_is_told),
+		TEST(what_workers_keep_is_asked_for_once_postgresql_is_back),
 		TEST(a_package_that_vanished_from_the_node_is_fetched_again),
 		TEST(a_broken_package_is_told_and_nothing_is_kept_of_it),
+		TEST(the_package_of_a_known_version_stays_and_one_nobody_knows_goes_when_space_is_short),
 		TEST(after_done_no_lease_runs_the_older_version),
 		TEST(who_waits_for_the_older_version_gets_the_newer_one),
 		TEST(a_version_asked_for_by_its_number_stays_what_it_is),

@@ -161,6 +161,23 @@ static void those_who_ask_for_the_same_meanwhile_share_one_lookup(void **state)
 	assert_int_equal(numbered.version, 2);
 }
 
+static void every_spelling_of_an_id_is_the_same_id(void **state)
+{
+	struct outcome o[4] = {0};
+
+	(void)state;
+	resolve("0198C0DE-0000-7000-8000-000000000001", 0, on_resolved, &o[0]);
+	assert_string_equal(questions->ref, F);
+	resolve("0198c0dE-0000-7000-8000-000000000001", 0, on_resolved, &o[1]);
+	assert_int_equal(asked, 1);
+	answer(F, 1);
+	resolve(F, 0, on_resolved, &o[2]);
+	resolve("0198C0De-0000-7000-8000-000000000001", 0, on_resolved, &o[3]);
+	assert_int_equal(asked, 1);
+	for (size_t i = 0; i < ARRAY_SIZE(o); i++)
+		assert_int_equal(o[i].version, 1);
+}
+
 static void what_does_not_exist_is_asked_for_again_each_time(void **state)
 {
 	struct outcome first = {0}, second = {0};
@@ -511,6 +528,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(a_name_is_looked_up_once_and_then_known),
 		TEST(those_who_ask_for_the_same_meanwhile_share_one_lookup),
+		TEST(every_spelling_of_an_id_is_the_same_id),
 		TEST(what_does_not_exist_is_asked_for_again_each_time),
 		TEST(an_error_is_told_to_all_who_asked_and_not_remembered),
 		TEST(a_spec_that_makes_no_sense_is_an_error_and_not_remembered),

@@ -1,6 +1,9 @@
 #include "tests/unit/poolmgr/pool_rig.h"
 
+#include <utlist.h>
+
 #include "base/mem.h"
+#include "poolmgr/pool.h"
 #include "poolmgr/stats.h"
 
 static json_t *at(json_t *json, const char *a, const char *b)
@@ -111,6 +114,52 @@ static void a_problem_cut_within_a_character_is_told_all_the_same(void **state)
 	}
 }
 
+static int count_shapes(void)
+{
+	const struct shape *s;
+	int n;
+
+	DL_COUNT(shapes, s, n);
+	return n;
+}
+
+static void more_shapes_than_fit_are_counted_instead(void **state)
+{
+	AUTO(worker_close) struct worker w = worker_connect();
+	AUTO(function_free) struct function f = function_new("shapes");
+	char problem[600] = "";
+	struct shape *shape;
+	struct spec *spec;
+	struct err err;
+
+	(void)state;
+	int before = count_shapes();
+	json_t *json = worker_stats_new(&w);
+	assert_int_equal(json_integer_value(json_object_get(json, "shapes_left_out")), 0);
+	assert_int_equal(json_array_size(json_object_get(json, "shapes")), before);
+	json_decref(json);
+
+	rig.tick = NULL;                            /* they are in use as long as the test says so */
+	memset(problem, '\1', sizeof(problem) - 1); /* each takes six bytes in JSON */
+	for (int i = 1; i <= 200; i++) {
+		f.memory_limit_mb = 1000 + i;
+		json = function_spec(&f);
+		AUTO(mem_free) char *text = json_dumps(json, 0);
+		json_decref(json);
+		assert_ok(spec_from_text(text, strlen(text), &spec, &err));
+		assert_ok(shape_for(spec, &shape, &err));
+		shape_start_failed(shape, problem, clock_mono_us());
+		spec_free(&spec);
+	}
+	json = worker_stats_new(&w);
+	json_int_t left_out = json_integer_value(json_object_get(json, "shapes_left_out"));
+	assert_in_range(left_out, 1, 190);
+	assert_int_equal(json_array_size(json_object_get(json, "shapes")) + (size_t)left_out, before + 200);
+	json_decref(json);
+	rig.tick = pool_tick;
+	WAIT_FOR(count_shapes() <= before);
+}
+
 static int set_up(void **state)
 {
 	(void)state;
@@ -149,6 +198,7 @@ int main(void)
 		TEST(an_engine_that_is_down_is_told_with_the_reason),
 		TEST(sandboxes_are_counted_by_state_and_shape),
 		TEST(images_are_there_or_missing_as_last_seen),
+		TEST(more_shapes_than_fit_are_counted_instead),
 		TEST(a_problem_cut_within_a_character_is_told_all_the_same),
 	};
 

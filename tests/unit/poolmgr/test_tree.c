@@ -146,6 +146,24 @@ struct names {
 	int files, directories, others;
 };
 
+static void what_a_tree_takes_on_the_disk_is_counted_without_following_links(void **state)
+{
+	const struct place *p = *state;
+
+	make_dir(p, "tree");
+	int64_t empty = tree_bytes(p->fd, "tree");
+	AUTO(mem_free) char *text = mem_alloc(100001);
+	memset(text, 'x', 100000);
+	make_file(p, "outside", text);
+	make_dir(p, "tree/sub");
+	assert_int_equal(symlinkat("../outside", p->fd, "tree/link"), 0);
+	assert_true(tree_bytes(p->fd, "tree") < empty + 100000);
+	make_file(p, "tree/sub/file", text);
+	sync();
+	assert_true(tree_bytes(p->fd, "tree") >= empty + 100000);
+	assert_int_equal(tree_bytes(p->fd, "nothing"), 0);
+}
+
 static void count_and_remove(int dir_fd, const char *name, void *arg)
 {
 	struct names *names = arg;
@@ -285,6 +303,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(removing_what_is_not_there_is_no_error, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(removing_follows_no_symbolic_link, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(a_tree_of_sixty_directories_is_removed_and_a_bottomless_one_is_refused, set_up,
+						tear_down),
+		cmocka_unit_test_setup_teardown(what_a_tree_takes_on_the_disk_is_counted_without_following_links, set_up,
 						tear_down),
 		cmocka_unit_test_setup_teardown(each_name_is_told_once_and_may_be_removed_meanwhile, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(linking_rebuilds_directories_and_shares_files, set_up, tear_down),

@@ -162,6 +162,28 @@ static void a_connection_that_was_reset_wakes_its_owner(void **state)
 	assert_true(seen.events & UV_READABLE);
 }
 
+static void what_was_sent_before_a_reset_is_told_as_well(void **state)
+{
+	struct seen seen = {0};
+	int pair[2];
+	char c;
+
+	(void)state;
+	assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair), 0);
+	AUTO(fd_close) int a = pair[0];
+	assert_int_equal(write(a, "never read", 10), 10);
+	assert_int_equal(write(pair[1], "x", 1), 1);
+	seen.watch = watch_new(&loop, a, UV_READABLE, on_event, &seen);
+	fd_close(&pair[1]);
+	turn();
+	assert_int_equal(seen.count, 1);
+	assert_int_equal(read(a, &c, 1), -1); /* ECONNRESET comes first */
+	turn();
+	assert_int_equal(seen.count, 2);
+	assert_int_equal(read(a, &c, 1), 1);
+	watch_free(&seen.watch);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -172,6 +194,7 @@ int main(void)
 						start, stop),
 		cmocka_unit_test_setup_teardown(a_watch_may_be_freed_by_its_own_callback_with_the_descriptor, start, stop),
 		cmocka_unit_test_setup_teardown(a_connection_that_was_reset_wakes_its_owner, start, stop),
+		cmocka_unit_test_setup_teardown(what_was_sent_before_a_reset_is_told_as_well, start, stop),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -67,8 +67,8 @@ static int set_up(void **state)
 	add_language(f);
 	w->role = CHILD_CONTROL;
 	w->conf = f->conf;
-	w->poolmgr = lease_client_new(f->dir);
-	w->invocation = invocation_new(f->conf, w->poolmgr);
+	w->poolmgr = lease_client_new(f->dir, NULL, false);
+	w->invocation = invocation_new(f->conf, w->poolmgr, NULL);
 	w->db = db_new(f->conf, "test");
 	assert_ok(language_load_all(f->conf, &w->languages, &err));
 	*state = f;

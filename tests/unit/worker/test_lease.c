@@ -2,8 +2,10 @@
 
 #include <fcntl.h>
 #include <poll.h>
+#include <sys/eventfd.h>
 
 #include "base/clock.h"
+#include "base/fd.h"
 #include "tests/support/fake_agent.h"
 #include "tests/support/fake_poolmgr.h"
 #include "tests/unit/unit.h"
@@ -18,12 +20,27 @@ struct fixture {
 	struct denial denial;
 };
 
+static int go_fd; /* what a script waits for */
+
+static void go(void)
+{
+	assert_int_equal(eventfd_write(go_fd, 1), 0);
+}
+
+static void await_go(void)
+{
+	eventfd_t value;
+
+	fake_poolmgr_check(eventfd_read(go_fd, &value) == 0, "go");
+}
+
 static int set_up(void **state)
 {
 	struct fixture *f = calloc(1, sizeof(*f));
 
 	f->dir = unit_make_dir();
-	f->client = lease_client_new(f->dir);
+	f->client = lease_client_new(f->dir, NULL, true);
+	go_fd = eventfd(0, EFD_CLOEXEC);
 	f->lease = LEASE_NONE;
 	*state = f;
 	return 0;
@@ -36,6 +53,10 @@ static int tear_down(void **state)
 	problem_clear(&f->denial.problem);
 	lease_client_free(&f->client);
 	fake_poolmgr_kill(&f->poolmgr);
+	fd_close(&f->lease.control_fd);
+	fd_close(&f->lease.log_fd);
+	buf_free(&f->lease.init);
+	fd_close(&go_fd);
 	unit_remove_dir(&f->dir);
 	free(f);
 	return 0;
@@ -56,6 +77,34 @@ static int acquire(struct fixture *f, int64_t patience_us)
 	return lease_acquire(f->client, "hello", 3, "req-1", clock_mono_us() + patience_us, &f->lease, &f->denial);
 }
 
+/* Gets one and gives it back at once: now it is kept. */
+static void use(struct fixture *f, const char *function, uint32_t version, enum ipc_start_kind expected)
+{
+	int64_t deadline_us = clock_mono_us() + 5 * SECOND;
+
+	if (lease_acquire(f->client, function, version, "req-1", deadline_us, &f->lease, &f->denial) < 0)
+		fail_msg("no lease of %s: %s", function, f->denial.problem.detail);
+	assert_int_equal(f->lease.start_kind, expected);
+	lease_release(f->client, &f->lease, NULL);
+	assert_int_equal(f->lease.control_fd, -1);
+}
+
+static void await_word(const struct fixture *f)
+{
+	struct pollfd p = {.fd = lease_watch_fd(f->client), .events = POLLIN};
+
+	assert_int_equal(poll(&p, 1, 10000), 1);
+}
+
+/* Until poolmgr has closed, and everything it said before is here. */
+static void await_hangup(const struct fixture *f)
+{
+	struct pollfd p = {.fd = lease_watch_fd(f->client), .events = 0};
+
+	assert_int_equal(poll(&p, 1, 10000), 1);
+	assert_true(p.revents & POLLHUP);
+}
+
 static void agent(int control, int log)
 {
 	(void)log;
@@ -71,7 +120,29 @@ static void grant(int fd)
 	fake_poolmgr_check(m.lease.version == 3, "version");
 	fake_poolmgr_check(fake_poolmgr_held[0] == '\0', "nothing held");
 	fake_poolmgr_check(m.lease.request_id.len == 5, "request id");
+	fake_poolmgr_lease_id = FAKE_LEASE_ID;
 	fake_poolmgr_grant(fd, &m, "{\"handler\":\"main.handler\"}", agent);
+}
+
+/* Grants whatever is asked for, as lease_id. */
+static void grant_as(int fd, uint64_t lease_id)
+{
+	struct ipc_msg m;
+
+	fake_poolmgr_expect(fd, IPC_LEASE, &m);
+	fake_poolmgr_lease_id = lease_id;
+	fake_poolmgr_grant(fd, &m, "{}", agent);
+}
+
+static void expect_release_of(int fd, uint64_t lease_id, uint32_t runs)
+{
+	struct ipc_msg m;
+
+	fake_poolmgr_expect(fd, IPC_RELEASE, &m);
+	fake_poolmgr_check(m.release.lease_id == lease_id, "lease id");
+	fake_poolmgr_check(m.release.runs == runs, "runs");
+	fake_poolmgr_check(m.release.destroy == 0, "not to be destroyed");
+	fake_poolmgr_check(m.release.reason.len == 0, "no reason");
 }
 
 static void expect_release(int fd, int destroy, const char *reason)
@@ -87,10 +158,11 @@ static void expect_release(int fd, int destroy, const char *reason)
 
 static void grant_twice_and_take_back(int fd)
 {
-	grant(fd);
-	expect_release(fd, 0, "");
+	fake_poolmgr_usual_us = 4321;
 	grant(fd);
 	expect_release(fd, 1, "timeout");
+	grant(fd);
+	expect_release(fd, 1, "spoke unasked");
 	fake_poolmgr_expect_close(fd);
 }
 
@@ -106,14 +178,17 @@ static void a_granted_sandbox_comes_with_both_sockets_and_goes_back(void **state
 	assert_int_equal(f->lease.start_kind, IPC_START_PREWARMED);
 	assert_int_equal(f->lease.version, 4);
 	assert_int_equal(f->lease.timeout_ms, 2000);
+	assert_int_equal(f->lease.usual_us, 4321);
 	assert_string_equal(f->lease.runtime, "docker");
 	assert_string_equal(f->lease.init.data, "{\"handler\":\"main.handler\"}");
 	assert_true(fcntl(f->lease.control_fd, F_GETFD) == FD_CLOEXEC && fcntl(f->lease.log_fd, F_GETFD) == FD_CLOEXEC);
-	lease_release(f->client, &f->lease, NULL);
+	lease_release(f->client, &f->lease, "timeout"); /* is not kept */
 	assert_int_equal(f->lease.control_fd, -1);
+	assert_true(lease_rest(f->client, clock_mono_us()) == INT64_MAX);
 
 	assert_int_equal(acquire(f, SECOND), 0);
-	lease_release(f->client, &f->lease, "timeout");
+	assert_int_equal(f->lease.start_kind, IPC_START_PREWARMED);
+	lease_release(f->client, &f->lease, "spoke unasked");
 	lease_client_free(&f->client);
 	assert_int_equal(fake_poolmgr_wait(&f->poolmgr), 0);
 	assert_int_equal(unit_open_fds(), fds);
@@ -363,6 +438,365 @@ static void an_invalidation_survives_a_restart_and_numbers_can_be_asked(void **s
 	assert_string_equal(json.data, "{\"a\":1}");
 }
 
+#define HOLD_US 20000
+#define REST_US 400000
+
+static void grant_one_for_three_runs(int fd)
+{
+	struct ipc_msg m;
+
+	grant(fd);
+	fake_poolmgr_expect(fd, IPC_RELEASE, &m); /* nothing else was asked before */
+	fake_poolmgr_check(m.release.lease_id == FAKE_LEASE_ID && m.release.destroy == 0, "as granted");
+	fake_poolmgr_check(m.release.runs == 3, "runs");
+	fake_poolmgr_check(m.release.busy_us >= 3 * HOLD_US && m.release.busy_us < REST_US, "only the time in hand");
+	fake_poolmgr_expect_close(fd);
+}
+
+static void a_sandbox_is_kept_and_granted_again_without_a_word(void **state)
+{
+	static const enum ipc_start_kind kinds[] = {IPC_START_PREWARMED, IPC_START_WARM, IPC_START_WARM};
+	struct fixture *f = *state;
+	int fds = unit_open_fds(), control_fd = -1;
+
+	SERVE(f, 0, grant_one_for_three_runs);
+	for (int i = 0; i < 3; i++) {
+		assert_int_equal(acquire(f, 5 * SECOND), 0);
+		assert_int_equal(f->lease.start_kind, kinds[i]);
+		assert_int_equal(f->lease.init.len > 0, i == 0);
+		assert_string_equal(f->lease.sandbox_id, FAKE_SANDBOX);
+		assert_int_equal(f->lease.version, 4);
+		assert_int_equal(f->lease.timeout_ms, 2000);
+		assert_true(i == 0 || f->lease.control_fd == control_fd);
+		assert_true(fcntl(f->lease.log_fd, F_GETFD) >= 0);
+		assert_true(lease_is_ours(f->client));
+		control_fd = f->lease.control_fd;
+		usleep(HOLD_US);
+		lease_release(f->client, &f->lease, NULL);
+		assert_int_equal(f->lease.control_fd, -1);
+		assert_false(lease_is_ours(f->client));
+		usleep(REST_US / 2);
+	}
+	lease_client_free(&f->client);
+	assert_int_equal(unit_open_fds(), fds);
+	assert_int_equal(fake_poolmgr_wait(&f->poolmgr), 0);
+}
+
+static void grant_three_and_expect_all_back(int fd)
+{
+	for (uint64_t id = 1; id <= 3; id++)
+		grant_as(fd, id);
+	expect_release_of(fd, 3, 1); /* the one used longest ago first */
+	expect_release_of(fd, 1, 2);
+	expect_release_of(fd, 2, 2);
+	fake_poolmgr_expect_close(fd);
+}
+
+static void another_function_or_version_gets_its_own_and_the_end_gives_all_back(void **state)
+{
+	struct fixture *f = *state;
+
+	SERVE(f, 0, grant_three_and_expect_all_back);
+	use(f, "hello", 3, IPC_START_PREWARMED);
+	use(f, "hello", 0, IPC_START_PREWARMED);
+	use(f, "hell", 3, IPC_START_PREWARMED);
+	use(f, "hello", 3, IPC_START_WARM);
+	use(f, "hello", 0, IPC_START_WARM);
+	lease_client_free(&f->client);
+	assert_int_equal(fake_poolmgr_wait(&f->poolmgr), 0);
+}
+
+static void recall_what_is_kept(int fd)
+{
+	grant_as(fd, 1);
+	grant_as(fd, 2);
+	await_go();
+	fake_poolmgr_recall(fd, 4711); /* was given back already, as far as anybody can know */
+	fake_poolmgr_recall(fd, 1);
+	expect_release_of(fd, 1, 2);
+	grant_as(fd, 3);
+	expect_release_of(fd, 2, 1);
+	expect_release_of(fd, 3, 1);
+	fake_poolmgr_expect_close(fd);
+}
+
+static void what_is_kept_goes_back_as_soon_as_it_is_asked_for(void **state)
+{
+	struct fixture *f = *state;
+
+	SERVE(f, 0, recall_what_is_kept);
+	use(f, "hello", 3, IPC_START_PREWARMED);
+	use(f, "other", 3, IPC_START_PREWARMED);
+	use(f, "hello", 3, IPC_START_WARM);
+	int fds = unit_open_fds();
+	go();
+	while (unit_open_fds() == fds) {
+		await_word(f);
+		lease_hear(f->client);
+	}
+	assert_int_equal(unit_open_fds(), fds - 2);
+	use(f, "hello", 3, IPC_START_PREWARMED);
+	lease_client_free(&f->client);
+	assert_int_equal(fake_poolmgr_wait(&f->poolmgr), 0);
+}
+
+static void answer_stats(int fd)
+{
+	struct ipc_msg m;
+
+	fake_poolmgr_expect(fd, IPC_STATS, &m);
+	struct ipc_msg stats = {.type = IPC_STATS_REPLY, .stats_reply = {.seq = m.stats.seq, .json = STR("{}")}};
+	fake_poolmgr_send(fd, &stats);
+}
+
+static void recall_what_is_in_hand(int fd)
+{
+	grant(fd);
+	await_go();
+	fake_poolmgr_recall(fd, FAKE_LEASE_ID);
+	answer_stats(fd); /* the sandbox is still in use */
+	expect_release(fd, 0, "");
+	grant(fd);
+	expect_release_of(fd, FAKE_LEASE_ID, 1);
+	fake_poolmgr_expect_close(fd);
+}
+
+static void what_is_in_hand_goes_back_when_it_is_done(void **state)
+{
+	AUTO(buf_free) struct buf json = {0};
+	struct fixture *f = *state;
+	struct err err = {0};
+
+	SERVE(f, 0, recall_what_is_in_hand);
+	assert_int_equal(acquire(f, 5 * SECOND), 0);
+	go();
+	await_word(f);
+	assert_true(lease_is_ours(f->client)); /* as far as it has heard */
+	lease_watch(f->client);
+	assert_false(lease_is_ours(f->client));
+	assert_ok(lease_stats(f->client, clock_mono_us() + 5 * SECOND, &json, &err));
+	assert_true(f->lease.control_fd >= 0);
+	lease_release(f->client, &f->lease, NULL);
+	/* The next one was not asked for. */
+	assert_int_equal(acquire(f, 5 * SECOND), 0);
+	assert_int_equal(f->lease.start_kind, IPC_START_PREWARMED);
+	assert_true(lease_is_ours(f->client));
+	lease_release(f->client, &f->lease, NULL);
+	lease_client_free(&f->client);
+	assert_int_equal(fake_poolmgr_wait(&f->poolmgr), 0);
+}
+
+static void grant_one_more_than_can_be_kept(int fd)
+{
+	for (uint64_t id = 0; id <= LEASE_KEPT_MAX; id++)
+		grant_as(fd, id);
+	expect_release_of(fd, 1, 1);
+	await_go();
+	grant_as(fd, 100);
+	expect_release_of(fd, 2, 1);
+	for (uint64_t id = 3; id < LEASE_KEPT_MAX; id++)
+		expect_release_of(fd, id, 1);
+	expect_release_of(fd, 0, 2);
+	expect_release_of(fd, LEASE_KEPT_MAX, 1);
+	expect_release_of(fd, 100, 1);
+	fake_poolmgr_expect_close(fd);
+}
+
+static void when_there_is_no_room_the_one_used_longest_ago_goes_back(void **state)
+{
+	struct fixture *f = *state;
+	char name[8];
+
+	SERVE(f, 0, grant_one_more_than_can_be_kept);
+	for (int i = 0; i < LEASE_KEPT_MAX; i++) {
+		snprintf(name, sizeof(name), "f%d", i);
+		use(f, name, 1, IPC_START_PREWARMED);
+	}
+	use(f, "f0", 1, IPC_START_WARM); /* now f1 is that one */
+	int fds = unit_open_fds();
+	use(f, "new", 1, IPC_START_PREWARMED);
+	assert_int_equal(unit_open_fds(), fds);
+	go();
+	use(f, "f1", 1, IPC_START_PREWARMED);
+	lease_client_free(&f->client);
+	assert_int_equal(fake_poolmgr_wait(&f->poolmgr), 0);
+}
+
+static void grant_two_and_expect_both_back_at_their_time(int fd)
+{
+	grant_as(fd, 1);
+	grant_as(fd, 2);
+	answer_stats(fd);
+	expect_release_of(fd, 1, 1);
+	answer_stats(fd);
+	expect_release_of(fd, 2, 1);
+	fake_poolmgr_expect_close(fd);
+}
+
+static void what_was_kept_long_enough_goes_back(void **state)
+{
+	AUTO(buf_free) struct buf json = {0};
+	struct fixture *f = *state;
+	struct err err = {0};
+
+	SERVE(f, 0, grant_two_and_expect_both_back_at_their_time);
+	assert_true(lease_rest(f->client, clock_mono_us()) == INT64_MAX);
+	int64_t before_us = clock_mono_us();
+	use(f, "one", 1, IPC_START_PREWARMED);
+	int64_t between_us = clock_mono_us();
+	usleep(1000);
+	use(f, "two", 1, IPC_START_PREWARMED);
+	int64_t first_us = lease_rest(f->client, before_us);
+	assert_true(first_us >= before_us + LEASE_KEEP_US && first_us <= between_us + LEASE_KEEP_US);
+	assert_true(lease_rest(f->client, first_us - 1) == first_us);
+	assert_ok(lease_stats(f->client, clock_mono_us() + 5 * SECOND, &json, &err));
+	int64_t second_us = lease_rest(f->client, first_us);
+	assert_true(second_us > between_us + LEASE_KEEP_US);
+	assert_ok(lease_stats(f->client, clock_mono_us() + 5 * SECOND, &json, &err));
+	assert_true(lease_rest(f->client, second_us) == INT64_MAX);
+	assert_true(lease_rest(f->client, second_us + SECOND) == INT64_MAX);
+	lease_client_free(&f->client);
+	assert_int_equal(fake_poolmgr_wait(&f->poolmgr), 0);
+}
+
+static void expect_both_back_while_a_third_is_in_hand(int fd)
+{
+	grant_as(fd, 1);
+	grant_as(fd, 2);
+	grant_as(fd, 3);
+	expect_release_of(fd, 1, 1);
+	expect_release_of(fd, 2, 1);
+	answer_stats(fd);
+	expect_release_of(fd, 3, 1);
+	fake_poolmgr_expect_close(fd);
+}
+
+static void all_that_is_kept_can_be_given_back_but_not_what_is_in_hand(void **state)
+{
+	AUTO(buf_free) struct buf json = {0};
+	struct fixture *f = *state;
+	struct err err = {0};
+
+	SERVE(f, 0, expect_both_back_while_a_third_is_in_hand);
+	use(f, "one", 1, IPC_START_PREWARMED);
+	use(f, "two", 1, IPC_START_PREWARMED);
+	int64_t deadline_us = clock_mono_us() + 5 * SECOND;
+	assert_int_equal(lease_acquire(f->client, "three", 1, "req-1", deadline_us, &f->lease, &f->denial), 0);
+	lease_give_back(f->client);
+	lease_give_back(f->client);
+	assert_true(lease_rest(f->client, clock_mono_us()) == INT64_MAX);
+	assert_true(lease_is_ours(f->client));
+	assert_ok(lease_stats(f->client, deadline_us, &json, &err));
+	lease_release(f->client, &f->lease, NULL);
+	lease_client_free(&f->client);
+	assert_int_equal(fake_poolmgr_wait(&f->poolmgr), 0);
+}
+
+static void grant_two_and_vanish(int fd)
+{
+	grant_as(fd, 1);
+	grant_as(fd, 2);
+}
+
+static void what_is_kept_is_gone_with_its_poolmgr(void **state)
+{
+	struct fixture *f = *state;
+
+	SERVE(f, 1, grant_two_and_vanish, grant_and_take_back);
+	int fds = unit_open_fds();
+	use(f, "hello", 3, IPC_START_PREWARMED);
+	use(f, "other", 3, IPC_START_PREWARMED);
+	assert_int_equal(unit_open_fds(), fds + 1 + 2 * 2);
+	await_hangup(f);
+	lease_hear(f->client);
+	assert_int_equal(lease_watch_fd(f->client), -1);
+	assert_int_equal(unit_open_fds(), fds);
+	assert_true(lease_rest(f->client, clock_mono_us()) == INT64_MAX);
+	assert_true(lease_watch_due_us(f->client) == INT64_MAX); /* nothing is held */
+	use(f, "hello", 3, IPC_START_PREWARMED);
+	assert_int_equal(lease_watch_generation(f->client), 2);
+	lease_client_free(&f->client);
+	assert_int_equal(fake_poolmgr_wait(&f->poolmgr), 0);
+}
+
+static void grant_all_and_vanish(int fd)
+{
+	for (uint64_t id = 0; id <= LEASE_KEPT_MAX; id++)
+		grant_as(fd, id);
+}
+
+static void nothing_is_kept_of_a_poolmgr_that_is_found_gone_just_then(void **state)
+{
+	struct fixture *f = *state;
+	char name[8];
+
+	SERVE(f, 1, grant_all_and_vanish, grant_and_take_back);
+	int fds = unit_open_fds();
+	for (int i = 0; i < LEASE_KEPT_MAX; i++) {
+		snprintf(name, sizeof(name), "f%d", i);
+		use(f, name, 1, IPC_START_PREWARMED);
+	}
+	assert_int_equal(acquire(f, 5 * SECOND), 0);
+	await_hangup(f);
+	lease_release(f->client, &f->lease, NULL); /* one has to go back for it, which fails */
+	assert_int_equal(lease_watch_fd(f->client), -1);
+	assert_int_equal(unit_open_fds(), fds);
+	use(f, "hello", 3, IPC_START_PREWARMED);
+	lease_client_free(&f->client);
+	assert_int_equal(fake_poolmgr_wait(&f->poolmgr), 0);
+}
+
+static void grant_again_and_again(int fd)
+{
+	for (int i = 0; i < 2; i++) {
+		grant(fd);
+		expect_release_of(fd, FAKE_LEASE_ID, 1);
+	}
+	fake_poolmgr_expect_close(fd);
+}
+
+static void who_may_not_keep_gives_back_at_once(void **state)
+{
+	struct fixture *f = *state;
+
+	lease_client_free(&f->client);
+	f->client = lease_client_new(f->dir, NULL, false);
+	SERVE(f, 0, grant_again_and_again);
+	use(f, "hello", 3, IPC_START_PREWARMED);
+	assert_true(lease_rest(f->client, clock_mono_us()) == INT64_MAX);
+	use(f, "hello", 3, IPC_START_PREWARMED);
+	lease_client_free(&f->client);
+	assert_int_equal(fake_poolmgr_wait(&f->poolmgr), 0);
+}
+
+static void keep_the_shorter_name(int fd)
+{
+	grant_as(fd, 1);
+	expect_release_of(fd, 1, 1);
+	grant_as(fd, 2);
+	expect_release_of(fd, 2, 1);
+	grant_as(fd, 3);
+	expect_release_of(fd, 3, 2);
+	fake_poolmgr_expect_close(fd);
+}
+
+static void a_name_that_is_too_long_is_not_kept_for(void **state)
+{
+	struct fixture *f = *state;
+	char name[LEASE_FUNCTION_MAX + 2];
+
+	memset(name, 'x', sizeof(name));
+	name[LEASE_FUNCTION_MAX + 1] = '\0';
+	SERVE(f, 0, keep_the_shorter_name);
+	use(f, name, 1, IPC_START_PREWARMED);
+	use(f, name, 1, IPC_START_PREWARMED);
+	name[LEASE_FUNCTION_MAX] = '\0';
+	use(f, name, 1, IPC_START_PREWARMED);
+	use(f, name, 1, IPC_START_WARM);
+	lease_client_free(&f->client);
+	assert_int_equal(fake_poolmgr_wait(&f->poolmgr), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -378,6 +812,17 @@ int main(void)
 		TEST(a_new_poolmgr_is_told_which_sandbox_is_held),
 		TEST(a_check_carries_the_archive_where_nobody_can_change_it),
 		TEST(an_invalidation_survives_a_restart_and_numbers_can_be_asked),
+		TEST(a_sandbox_is_kept_and_granted_again_without_a_word),
+		TEST(another_function_or_version_gets_its_own_and_the_end_gives_all_back),
+		TEST(what_is_kept_goes_back_as_soon_as_it_is_asked_for),
+		TEST(what_is_in_hand_goes_back_when_it_is_done),
+		TEST(when_there_is_no_room_the_one_used_longest_ago_goes_back),
+		TEST(what_was_kept_long_enough_goes_back),
+		TEST(all_that_is_kept_can_be_given_back_but_not_what_is_in_hand),
+		TEST(what_is_kept_is_gone_with_its_poolmgr),
+		TEST(nothing_is_kept_of_a_poolmgr_that_is_found_gone_just_then),
+		TEST(who_may_not_keep_gives_back_at_once),
+		TEST(a_name_that_is_too_long_is_not_kept_for),
 #undef TEST
 	};
 

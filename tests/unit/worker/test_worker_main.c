@@ -2,6 +2,8 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <stdbool.h>
+#include <sys/eventfd.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
@@ -15,56 +17,77 @@
 #include "tests/support/fake_agent.h"
 #include "tests/support/fake_poolmgr.h"
 #include "tests/unit/unit.h"
+#include "worker/lease.h"
+
+#define WORKERS_MAX 2
+
+/* What the test, its poolmgr and its agents share. */
+static struct shared {
+	_Atomic bool go;   /* an agent may answer */
+	_Atomic bool seen; /* what the test is about has happened */
+	_Atomic int leases;
+} * shared;
 
 struct fixture {
 	char *dir;
 	struct conf *conf;
 	struct scoreboard *board;
 	struct fake_poolmgr poolmgr;
-	int board_fd, life_fd; /* the master's end */
-	pid_t worker;
+	int board_fd, listen_fd, turn_fd;
+	int life[2]; /* [1]: the master's end */
+	pid_t worker, second;
 	struct buf answer; /* the last one, as CGI text */
 };
 
-static void become_worker(const struct fixture *f, int life_fd, int listen_fd)
+static void become_worker(const struct fixture *f, int slot)
 {
-	struct heritage h = {.role = CHILD_INVOKE, .slot = 0, .conf = f->conf};
-	int board = fcntl(f->board_fd, F_DUPFD, 20), life = fcntl(life_fd, F_DUPFD, 20),
-	    listener = fcntl(listen_fd, F_DUPFD, 20);
+	struct heritage h = {.role = CHILD_INVOKE, .slot = slot, .conf = f->conf};
+	struct {
+		int fd, number;
+	} fds[] = {
+		{f->board_fd, HERITAGE_SCOREBOARD_FD},
+		{f->life[0], HERITAGE_LIFE_FD},
+		{f->listen_fd, HERITAGE_LISTEN_FD},
+		{f->turn_fd, HERITAGE_TURN_FD},
+	};
 
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	for (size_t i = 0; i < ARRAY_SIZE(fds); i++)
+		fds[i].fd = fcntl(fds[i].fd, F_DUPFD, 20);
 	for (int fd = 3; fd < 20; fd++)
 		close(fd);
-	dup2(board, HERITAGE_SCOREBOARD_FD);
-	dup2(life, HERITAGE_LIFE_FD);
-	dup2(listener, HERITAGE_LISTEN_FD);
-	close(board);
-	close(life);
-	close(listener);
+	for (size_t i = 0; i < ARRAY_SIZE(fds); i++) {
+		dup2(fds[i].fd, fds[i].number);
+		close(fds[i].fd);
+	}
 	_exit(worker_main(&h));
 }
 
-static void start_worker(struct fixture *f)
+static uint32_t state_of(const struct fixture *f, int slot)
 {
-	AUTO(fd_close) int dir = open(f->dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
-	AUTO(fd_close) int listen_fd = -1;
-	int life[2];
-	struct err err = {0};
-
-	listen_fd = fd_listen_unix(dir, "invoke.sock", SOCK_STREAM, 0600, 16, &err);
-	assert_true(listen_fd >= 0);
-	assert_int_equal(pipe2(life, O_CLOEXEC), 0);
-	f->worker = fork();
-	if (f->worker == 0) {
-		close(life[1]);
-		become_worker(f, life[0], listen_fd);
-	}
-	close(life[0]);
-	f->life_fd = life[1];
+	return atomic_load(&scoreboard_slot(f->board, slot)->state);
 }
 
-static int set_up(void **state)
+static bool has_turn(const struct fixture *f, int slot)
 {
+	return atomic_load(&scoreboard_slot(f->board, slot)->has_turn) != 0;
+}
+
+/* Returns when it is ready. */
+static pid_t start_worker(struct fixture *f, int slot)
+{
+	atomic_store(&scoreboard_slot(f->board, slot)->state, SLOT_STARTING);
+	pid_t pid = fork();
+	if (pid == 0)
+		become_worker(f, slot);
+	while (state_of(f, slot) == SLOT_STARTING)
+		usleep(1000);
+	return pid;
+}
+
+static int set_up_with(void **state, int turns)
+{
+	AUTO(fd_close) int dir = -1;
 	struct fixture *f = calloc(1, sizeof(*f));
 	struct err err = {0};
 
@@ -76,30 +99,56 @@ static int set_up(void **state)
 	free(f->conf->master_run_dir);
 	f->conf->master_run_dir = strdup(f->dir);
 	f->conf->limits_request_bytes = 8 << 20;
-	assert_ok(scoreboard_create(1, &f->board, &f->board_fd, &err));
-	start_worker(f);
+	f->conf->invoke_turns = turns;
+	assert_ok(scoreboard_create(WORKERS_MAX, &f->board, &f->board_fd, &err));
+	scoreboard_set_used(f->board, WORKERS_MAX);
+	dir = open(f->dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	f->listen_fd = fd_listen_unix(dir, "invoke.sock", SOCK_STREAM, 0600, 16, &err);
+	assert_true(f->listen_fd >= 0);
+	assert_int_equal(pipe2(f->life, O_CLOEXEC), 0);
+	f->turn_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	shared = mmap(NULL, sizeof(*shared), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	f->worker = start_worker(f, 0);
 	return 0;
+}
+
+static int set_up(void **state)
+{
+	return set_up_with(state, 0);
+}
+
+static int wait_for_end(pid_t *pid)
+{
+	int status;
+
+	assert_int_equal(waitpid(*pid, &status, 0), *pid);
+	*pid = 0;
+	return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 }
 
 static int wait_for_worker(struct fixture *f)
 {
-	int status;
-
-	assert_int_equal(waitpid(f->worker, &status, 0), f->worker);
-	f->worker = 0;
-	return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+	return wait_for_end(&f->worker);
 }
 
 static int tear_down(void **state)
 {
 	struct fixture *f = *state;
+	pid_t *pids[] = {&f->worker, &f->second};
 
-	if (f->worker > 0) {
-		kill(f->worker, SIGTERM);
-		assert_int_equal(wait_for_worker(f), 0);
+	shared->go = true;
+	for (size_t i = 0; i < ARRAY_SIZE(pids); i++) {
+		if (*pids[i] > 0) {
+			kill(*pids[i], SIGTERM);
+			assert_int_equal(wait_for_end(pids[i]), 0);
+		}
 	}
 	fake_poolmgr_kill(&f->poolmgr);
-	fd_close(&f->life_fd);
+	munmap(shared, sizeof(*shared));
+	fd_close(&f->listen_fd);
+	fd_close(&f->turn_fd);
+	fd_close(&f->life[0]);
+	fd_close(&f->life[1]);
 	fd_close(&f->board_fd);
 	scoreboard_close(&f->board);
 	buf_free(&f->answer);
@@ -152,6 +201,8 @@ static int send_request(struct fixture *f, const char *method, const char *uri, 
 	int fd = fd_connect_unix(path, SOCK_STREAM, &err);
 	if (fd < 0)
 		fail_msg("%s", err.msg);
+	struct timeval patience = {.tv_sec = 20};
+	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
 	snprintf(length, sizeof(length), "%zu", len);
 	add_record(&out, 1, "\0\1\0\0\0\0\0\0", 8);
 	add_param(&params, "REQUEST_METHOD", method);
@@ -206,6 +257,7 @@ static int read_spool(const struct fixture *f, struct record *last, char **text)
 	char path[600];
 	size_t len = 0, at = 0;
 	struct err err = {0};
+	struct uuid key;
 	int count = 0;
 
 	*text = NULL;
@@ -215,12 +267,13 @@ static int read_spool(const struct fixture *f, struct record *last, char **text)
 		if (e->d_name[0] != '.') {
 			snprintf(path, sizeof(path), "%s/spool/%s", f->dir, e->d_name);
 			assert_null(*text);
+			assert_true(record_file_key(e->d_name, RECORD_FILE_SUFFIX, &key));
 			assert_ok(fd_read_file(path, 1 << 26, text, &len, &err));
 		}
 	if (dir != NULL)
 		closedir(dir);
 	for (ptrdiff_t n; at < len; at += (size_t)n, count++) {
-		n = record_decode(*text + at, len - at, last, &err);
+		n = record_decode(*text + at, len - at, &key, last, &err);
 		assert_true(n > 0);
 	}
 	return count;
@@ -239,6 +292,26 @@ static void echo(int control, int log)
 	}
 }
 
+/* A sandbox may be kept for the next request, or come back before it: that depends on how fast the machine is. */
+static void serve_all(int fd, void (*agent)(int, int))
+{
+	struct ipc_msg m;
+
+	while (fake_poolmgr_receive(fd, &m) == 1) {
+		if (m.type == IPC_LEASE) {
+			shared->leases++;
+			fake_poolmgr_grant(fd, &m, "", agent);
+		} else {
+			fake_poolmgr_check(m.type == IPC_RELEASE && m.release.destroy == 0, "release");
+		}
+	}
+}
+
+static void serve_all_echo(int fd)
+{
+	serve_all(fd, echo);
+}
+
 static void lease_to(int fd, void (*agent)(int, int), int destroy)
 {
 	struct ipc_msg m;
@@ -249,25 +322,18 @@ static void lease_to(int fd, void (*agent)(int, int), int destroy)
 	fake_poolmgr_check(m.release.destroy == destroy, "destroy");
 }
 
-static void three_good_leases(int fd)
-{
-	for (int i = 0; i < 3; i++)
-		lease_to(fd, echo, 0);
-	fake_poolmgr_expect_close(fd);
-}
-
 static void an_invocation_is_answered_and_recorded(void **state)
 {
 	struct fixture *f = *state;
 	struct record r;
 	char *text;
 
-	SERVE(f, 0, three_good_leases);
+	SERVE(f, 0, serve_all_echo);
 	for (int i = 0; i < 3; i++) {
 		request(f, "POST", "/execute/hello", "{\"input\": {\"n\": 1}}");
 		assert_answer(f, "Status: 200\r\n");
 		assert_answer(f, "X-Request-Id: req-42\r\n");
-		assert_answer(f, "Berth-Start: prewarmed\r\n");
+		assert_answer(f, i == 0 ? "Berth-Start: prewarmed\r\n" : "Berth-Start: ");
 		assert_answer(f, "Server-Timing: queue;dur=");
 		assert_answer(f, "\r\n\r\n{\"output\":{\"input\": {\"n\": 1}}}");
 	}
@@ -360,20 +426,13 @@ static void a_body_over_the_limit_is_read_to_its_end_and_refused(void **state)
 	free(body);
 }
 
-static void one_large_lease(int fd)
-{
-	lease_to(fd, echo, 0);
-	lease_to(fd, echo, 0);
-	fake_poolmgr_expect_close(fd);
-}
-
 static void a_large_body_goes_through_in_both_directions(void **state)
 {
 	struct fixture *f = *state;
 	size_t len = 5 << 20;
 	char *body = malloc(len + 1);
 
-	SERVE(f, 0, one_large_lease);
+	SERVE(f, 0, serve_all_echo);
 	memset(body, 'x', len);
 	memcpy(body, "{\"input\":\"", 10);
 	memcpy(body + len - 2, "\"}", 3);
@@ -480,7 +539,7 @@ static void a_worker_without_a_master_goes(void **state)
 	struct fixture *f = *state;
 
 	request(f, "GET", "/", "");
-	fd_close(&f->life_fd);
+	fd_close(&f->life[1]);
 	assert_int_equal(wait_for_worker(f), 0);
 }
 
@@ -542,6 +601,255 @@ static void a_client_that_leaves_early_costs_nothing_but_its_answer(void **state
 	free(text);
 }
 
+static void a_kept_sandbox_serves_the_next_request_without_poolmgr(void **state)
+{
+	struct fixture *f = *state;
+	bool warm = false;
+	int requests = 0;
+
+	SERVE(f, 0, serve_all_echo);
+	while (!warm) {
+		assert_true(++requests < 100);
+		request(f, "POST", "/execute/hello", "{\"input\":1}");
+		assert_answer(f, "{\"output\":{\"input\":1}}");
+		warm = strstr(f->answer.data, "Berth-Start: warm\r\n") != NULL; /* no grant says so */
+	}
+	assert_true(shared->leases < requests);
+}
+
+static void expect_it_back_in_a_moment(int fd)
+{
+	struct ipc_msg m;
+
+	fake_poolmgr_expect(fd, IPC_LEASE, &m);
+	fake_poolmgr_grant(fd, &m, "", echo);
+	int64_t start_us = clock_mono_us();
+	fake_poolmgr_expect(fd, IPC_RELEASE, &m);
+	fake_poolmgr_check(clock_mono_us() >= start_us + LEASE_KEEP_US, "it was kept");
+	fake_poolmgr_check(m.release.runs == 1 && m.release.destroy == 0, "one good run");
+}
+
+static void a_kept_sandbox_goes_back_when_no_request_comes(void **state)
+{
+	struct fixture *f = *state;
+
+	SERVE(f, 0, expect_it_back_in_a_moment);
+	request(f, "POST", "/execute/hello", "{\"input\":1}");
+	assert_answer(f, "Status: 200\r\n");
+	assert_int_equal(fake_poolmgr_wait(&f->poolmgr), 0);
+}
+
+static void lease_once_then_end(int fd)
+{
+	lease_to(fd, echo, 0);
+	fake_poolmgr_expect_close(fd);
+}
+
+static void a_kept_sandbox_goes_back_when_the_worker_ends(void **state)
+{
+	struct fixture *f = *state;
+
+	SERVE(f, 0, lease_once_then_end);
+	request(f, "POST", "/execute/hello", "{\"input\":1}");
+	kill(f->worker, SIGTERM);
+	assert_int_equal(wait_for_worker(f), 0);
+	assert_int_equal(fake_poolmgr_wait(&f->poolmgr), 0);
+}
+
+/* Whoever waits here longer than it should has a slow machine; what may never happen is that it always does. */
+#define TRIES 100
+
+static void recall_between_requests(int fd)
+{
+	struct ipc_msg m;
+
+	for (int i = 0; i < TRIES && !shared->seen; i++) {
+		fake_poolmgr_expect(fd, IPC_LEASE, &m);
+		int64_t start_us = clock_mono_us();
+		fake_poolmgr_grant(fd, &m, "", echo);
+		while (!shared->go)
+			usleep(100);
+		fake_poolmgr_recall(fd, FAKE_LEASE_ID);
+		fake_poolmgr_expect(fd, IPC_RELEASE, &m);
+		if (clock_mono_us() < start_us + LEASE_KEEP_US)
+			shared->seen = true;
+		shared->go = false;
+	}
+}
+
+static void a_recall_between_requests_is_answered_at_once(void **state)
+{
+	struct fixture *f = *state;
+
+	SERVE(f, 0, recall_between_requests);
+	for (int i = 0; i < TRIES && !shared->seen; i++) {
+		request(f, "POST", "/execute/hello", "{\"input\":1}");
+		assert_answer(f, "Status: 200\r\n");
+		shared->go = true;
+		while (shared->go) /* until it is back */
+			usleep(100);
+	}
+	assert_int_equal(fake_poolmgr_wait(&f->poolmgr), 0);
+	assert_true(shared->seen);
+}
+
+/* Answers when it may. */
+static void wait_for_go(int control, int log)
+{
+	AUTO(buf_free) struct buf payload = {0};
+
+	(void)log;
+	fake_agent_expect(control, FRAME_INVOKE, &payload);
+	while (!shared->go)
+		usleep(1000);
+	fake_agent_result(control, "req-42", "\"late\"");
+	fake_agent_wait_for_close(control);
+}
+
+static bool is_about(const struct ipc_msg *lease, const char *function)
+{
+	return lease->lease.function.len == strlen(function) &&
+	       memcmp(lease->lease.function.data, function, strlen(function)) == 0;
+}
+
+/* Until the fast function's sandbox is still kept when the slow one is asked for, which is answered when it came back. */
+static void expect_the_fast_one_back_during_the_slow_one(int fd)
+{
+	struct ipc_msg m;
+	bool fast_is_out = false;
+
+	while (!shared->seen) {
+		fake_poolmgr_check(fake_poolmgr_receive(fd, &m) == 1, "the worker closed");
+		if (m.type == IPC_RELEASE) {
+			fast_is_out = fast_is_out && m.release.lease_id != 1;
+			continue;
+		}
+		bool fast = is_about(&m, "fast"), answer_at_once = fast || !fast_is_out;
+		fake_poolmgr_lease_id = fast ? 1 : 2;
+		fake_poolmgr_grant(fd, &m, "", answer_at_once ? echo : wait_for_go);
+		fast_is_out = fast_is_out || fast;
+		if (answer_at_once)
+			continue;
+		fake_poolmgr_expect(fd, IPC_RELEASE, &m);
+		fake_poolmgr_check(m.release.lease_id == 1, "the fast one's");
+		shared->seen = true;
+		shared->go = true;
+	}
+	fake_poolmgr_expect(fd, IPC_RELEASE, &m);
+}
+
+static void what_is_kept_goes_back_when_a_request_takes_long(void **state)
+{
+	struct fixture *f = *state;
+
+	SERVE(f, 0, expect_the_fast_one_back_during_the_slow_one);
+	for (int i = 0; i < TRIES && !shared->seen; i++) {
+		request(f, "POST", "/execute/fast", "{}");
+		assert_answer(f, "Status: 200\r\n");
+		request(f, "POST", "/execute/slow", "{}");
+		assert_answer(f, "Status: 200\r\n");
+		usleep(2 * LEASE_KEEP_US); /* the slow one's is not kept into the next round */
+	}
+	assert_true(shared->seen);
+	assert_int_equal(fake_poolmgr_wait(&f->poolmgr), 0);
+}
+
+/* One turn and two workers; the first has it. */
+static int set_up_two(void **state)
+{
+	int rc = set_up_with(state, 1);
+	struct fixture *f = *state;
+
+	f->second = start_worker(f, 1);
+	assert_true(has_turn(f, 0));
+	assert_false(has_turn(f, 1));
+	return rc;
+}
+
+static uint64_t requests_of(const struct fixture *f, int slot)
+{
+	return atomic_load(&scoreboard_slot(f->board, slot)->requests);
+}
+
+static void who_has_no_turn_stands_by(void **state)
+{
+	struct fixture *f = *state;
+
+	for (int i = 0; i < 30; i++) {
+		request(f, "GET", "/", "");
+		assert_answer(f, "Status: 404\r\n");
+	}
+	assert_int_equal(requests_of(f, 1), 0);
+	assert_true(requests_of(f, 0) >= 29); /* one is counted when it is all done */
+	assert_true(has_turn(f, 0));
+	assert_false(has_turn(f, 1));
+}
+
+static void serve_one_slowly(int fd)
+{
+	lease_to(fd, wait_for_go, 0);
+	fake_poolmgr_expect_close(fd);
+}
+
+static void a_request_that_takes_long_holds_nobody_up(void **state)
+{
+	struct fixture *f = *state;
+
+	SERVE(f, 0, serve_one_slowly);
+	int slow = send_request(f, "POST", "/execute/slow", "{}", 2);
+	for (int i = 0; i < 3; i++) {
+		request(f, "GET", "/", "");
+		assert_answer(f, "Status: 404\r\n");
+	}
+	assert_int_equal(state_of(f, 0), SLOT_BUSY);
+	assert_false(has_turn(f, 0));
+	assert_true(has_turn(f, 1));
+	assert_true(requests_of(f, 1) >= 2);
+	shared->go = true;
+	receive_answer(f, slow);
+	assert_answer(f, "{\"output\":\"late\"}");
+	/* Now the first one stands by. */
+	request(f, "GET", "/", "");
+	assert_answer(f, "Status: 404\r\n");
+	assert_false(has_turn(f, 0));
+	assert_true(requests_of(f, 0) <= 1 && requests_of(f, 1) >= 3);
+}
+
+static void a_worker_that_stands_by_can_be_told_to_stop(void **state)
+{
+	struct fixture *f = *state;
+
+	kill(f->second, SIGTERM);
+	assert_int_equal(wait_for_end(&f->second), 0);
+	assert_int_equal(state_of(f, 1), SLOT_STOPPING);
+	request(f, "GET", "/", "");
+	assert_answer(f, "Status: 404\r\n");
+}
+
+static void a_worker_that_ends_leaves_its_turn_to_another(void **state)
+{
+	struct fixture *f = *state;
+
+	kill(f->worker, SIGTERM);
+	assert_int_equal(wait_for_worker(f), 0);
+	assert_false(has_turn(f, 0));
+	request(f, "GET", "/", "");
+	assert_answer(f, "Status: 404\r\n");
+	assert_true(has_turn(f, 1));
+}
+
+static void the_turn_of_a_worker_that_was_killed_is_found_without_a_wake(void **state)
+{
+	struct fixture *f = *state;
+
+	kill(f->worker, SIGKILL);
+	assert_int_equal(wait_for_worker(f), 128 + SIGKILL);
+	atomic_store(&scoreboard_slot(f->board, 0)->has_turn, 0); /* as the master does, which also wakes one */
+	request(f, "GET", "/", "");
+	assert_answer(f, "Status: 404\r\n");
+	assert_true(has_turn(f, 1));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -558,6 +866,18 @@ int main(void)
 		TEST(an_invocation_outlives_its_poolmgr),
 		TEST(what_is_not_fastcgi_costs_only_its_connection),
 		TEST(a_client_that_leaves_early_costs_nothing_but_its_answer),
+		TEST(a_kept_sandbox_serves_the_next_request_without_poolmgr),
+		TEST(a_kept_sandbox_goes_back_when_no_request_comes),
+		TEST(a_kept_sandbox_goes_back_when_the_worker_ends),
+		TEST(a_recall_between_requests_is_answered_at_once),
+		TEST(what_is_kept_goes_back_when_a_request_takes_long),
+#undef TEST
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up_two, tear_down)
+		TEST(who_has_no_turn_stands_by),
+		TEST(a_request_that_takes_long_holds_nobody_up),
+		TEST(a_worker_that_stands_by_can_be_told_to_stop),
+		TEST(a_worker_that_ends_leaves_its_turn_to_another),
+		TEST(the_turn_of_a_worker_that_was_killed_is_found_without_a_wake),
 #undef TEST
 	};
 

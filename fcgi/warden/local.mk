@@ -1,0 +1,4 @@
+noinst_LIBRARIES += libwarden.a
+libwarden_a_SOURCES = \
+	%D%/warden.c %D%/warden.h \
+	%D%/warden_main.c

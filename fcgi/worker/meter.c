@@ -1,0 +1,72 @@
+#include "worker/meter.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/* The start of a file of a cgroup, as text; "" when there is none. */
+static void read_text(int fd, char *text, size_t size)
+{
+	ssize_t n = fd >= 0 ? pread(fd, text, size - 1, 0) : 0;
+
+	text[n > 0 ? n : 0] = '\0';
+}
+
+/* The number after a word at the start of a line. */
+static int64_t number_after(const char *text, const char *word)
+{
+	size_t len = strlen(word);
+
+	for (const char *line = text; line != NULL; line = strchr(line, '\n')) {
+		line += *line == '\n';
+		if (strncmp(line, word, len) == 0)
+			return strtoll(line + len, NULL, 10);
+	}
+	return 0;
+}
+
+/* v1's cpuacct.usage is a number of nanoseconds, v2's cpu.stat has lines. */
+static int64_t read_cpu_us(int fd)
+{
+	char text[256];
+
+	read_text(fd, text, sizeof(text));
+	return text[0] >= '0' && text[0] <= '9' ? strtoll(text, NULL, 10) / 1000 : number_after(text, "usage_usec ");
+}
+
+static int64_t read_oom_kills(int fd)
+{
+	char text[256];
+
+	read_text(fd, text, sizeof(text));
+	return number_after(text, "oom_kill ");
+}
+
+void meter_begin(struct meter *m, int cpu_fd, int memory_fd, int oom_fd)
+{
+	*m = (struct meter){.cpu_fd = cpu_fd, .memory_fd = memory_fd, .oom_fd = oom_fd};
+	m->cpu_start_us = read_cpu_us(cpu_fd);
+	m->oom_start = read_oom_kills(oom_fd);
+	if (memory_fd >= 0 && pwrite(memory_fd, "0", 1, 0) < 0)
+		return; /* it counts from the sandbox's start then */
+}
+
+int64_t meter_cpu_us(const struct meter *m)
+{
+	int64_t now_us = read_cpu_us(m->cpu_fd);
+
+	return now_us > m->cpu_start_us ? now_us - m->cpu_start_us : 0;
+}
+
+int64_t meter_memory_bytes(const struct meter *m)
+{
+	char text[64];
+
+	read_text(m->memory_fd, text, sizeof(text));
+	return strtoll(text, NULL, 10);
+}
+
+bool meter_out_of_memory(const struct meter *m)
+{
+	return read_oom_kills(m->oom_fd) > m->oom_start;
+}

@@ -1,0 +1,27 @@
+/*
+ * What tells the runtimes apart: one driver for each `runtime` a function can name. All are run by Docker Engine
+ * (runtimes/engine), which knows each by the name it was registered under. To add one: a folder with its driver, and a row in
+ * driver.c.
+ */
+#ifndef RUNTIMES_DRIVER_H
+#define RUNTIMES_DRIVER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct driver {
+	const char *name;           /* as a function says it */
+	const char *engine_runtime; /* as Docker Engine says it: HostConfig.Runtime */
+	const char *missing;        /* what to do when the engine does not offer it */
+	const char *no_egress;      /* why its sandboxes cannot have a network; NULL: they can */
+	int64_t least_memory_mb;    /* of a sandbox */
+};
+
+extern const struct driver *const drivers[];
+extern const size_t driver_count;
+
+/* NULL when there is none of that name. */
+const struct driver *driver_find(const char *name);
+
+#endif

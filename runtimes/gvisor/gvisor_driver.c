@@ -1,0 +1,11 @@
+/* gVisor: a sandbox has a kernel of its own, in user space, and reaches the host's by few system calls only. */
+#include "runtimes/driver.h"
+
+extern const struct driver gvisor_driver;
+const struct driver gvisor_driver = {
+	.name = "gvisor",
+	.engine_runtime = "berth-runsc", /* registered by scripts/gvisor */
+	.missing = "gVisor is not installed, or not known to Docker Engine: run scripts/gvisor on this node",
+	.no_egress = "gVisor has no network on this node: runsc refuses it on kernels from 6.0 on; use runtime docker",
+	.least_memory_mb = 64,
+};
