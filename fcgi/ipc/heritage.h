@@ -4,10 +4,10 @@
  *
  *   berthd --child=<role> --slot=<n>
  *
- * A child starts as master.user without a way back to root (the warden: as root with CAP_KILL alone), with no_new_privs, umask 077, in "/", stdin from /dev/null, every
- * signal unblocked and at its default but SIGINT, which is ignored: ^C is for the master. Its title and log level are set. It
- * is not dumpable, so that its siblings, which are the same user, cannot look into it. Its slot says SLOT_STARTING; the child
- * sets it to SLOT_IDLE when it is ready for work, whatever its role.
+ * A child starts as master.user without a way back to root (the warden: as root with CAP_KILL alone), with no_new_privs, umask
+ * 077, in "/", stdin from /dev/null, every signal unblocked and at its default but SIGINT, which is ignored: ^C is for the
+ * master. Its title and log level are set. It is not dumpable, so that its siblings, which are the same user, cannot look into
+ * it. Its slot says SLOT_STARTING; the child sets it to SLOT_IDLE when it is ready for work, whatever its role.
  */
 #ifndef IPC_HERITAGE_H
 #define IPC_HERITAGE_H

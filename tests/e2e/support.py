@@ -68,6 +68,14 @@ class Api:
         assert answer.status_code == 200, answer.text
         return answer.json()["output"]
 
+    def leased(self):
+        """How many sandboxes workers have: an invocation runs in them, or they are kept for the next one."""
+        return self.get("/readyz").json()["pool"]["sandboxes"]["leased"]
+
+    def wait_for_rest(self):
+        """Until none is: one that is leased after this is of what the test does."""
+        wait_for("kept sandboxes to go back", lambda: self.leased() == 0)
+
     def raw(self, method, path, data, headers):
         """A body just as it is, with just these headers."""
         return self.request(method, path, data=data, headers=headers)

@@ -93,10 +93,6 @@ def busiest(workers):
     return max(workers, key=lambda p: len(os.listdir(f"/proc/{p.pid}/fd")))
 
 
-def leased(api):
-    return api.get("/readyz").json()["pool"]["sandboxes"]["leased"]
-
-
 # Kill -9 under load
 
 
@@ -199,8 +195,9 @@ def test_one_after_the_other_is_killed(traffic, stack):
 
 
 def test_a_worker_killed_in_an_invocation_costs_that_one_and_its_sandbox(api, sleeper, stack):
+    api.wait_for_rest()
     call = in_background(lambda: api.execute(sleeper, 10))
-    wait_for("it to run", lambda: leased(api))
+    wait_for("it to run", lambda: api.leased())
     busiest(stack.children("invoke")).kill()
     answer = call()
     assert (answer.status, answer.code, answer.invocation_id) == (502, "bad_gateway", None)
@@ -211,8 +208,9 @@ def test_a_worker_killed_in_an_invocation_costs_that_one_and_its_sandbox(api, sl
 
 
 def test_an_invocation_outlives_poolmgr(api, database, sleeper, stack):
+    api.wait_for_rest()
     call = in_background(lambda: api.execute(sleeper, 4))
-    wait_for("it to run", lambda: leased(api))
+    wait_for("it to run", lambda: api.leased())
     stack.children("poolmgr")[0].kill()
     wait_for("the next poolmgr", lambda: len(stack.children("poolmgr")) == 1 and api.get("/readyz").status_code == 200)
     answer = call()
@@ -226,8 +224,9 @@ def test_an_invocation_outlives_poolmgr(api, database, sleeper, stack):
 @pytest.mark.parametrize("restart", ["at once", "later"])
 def test_an_invocation_outlives_the_master(api, database, sleeper, stack, restart):
     # Longer than the next poolmgr waits before it removes what it does not know.
+    api.wait_for_rest()
     call = in_background(lambda: api.execute(sleeper, 4 if restart == "at once" else 2))
-    wait_for("it to run", lambda: leased(api))
+    wait_for("it to run", lambda: api.leased())
     stack.master().kill()
     try:
         if restart == "later":
@@ -246,8 +245,9 @@ def test_a_deployment_outlives_no_worker_but_stores_all_or_nothing(api, database
     slow = "import time\ntime.sleep(2)\ndef handler(event, context):\n    return 1\n"
     before = database.counts()
     name = f"slow-{uuid.uuid4().hex[:8]}"
+    api.wait_for_rest()
     call = in_background(lambda: api.post("/functions", json={"name": name, "language": "python", "code": slow}))
-    wait_for("it to load", lambda: leased(api))
+    wait_for("it to load", lambda: api.leased())
     for process in stack.children("control"):
         process.kill()
     assert call().status == 502
@@ -262,11 +262,12 @@ def test_a_deployment_outlives_poolmgr(api, deploy, stack, when):
     assert api.output(function) == 1
     code = "import time\ntime.sleep(1)\ndef handler(event, context):\n    return 2\n"
     (poolmgr,) = stack.children("poolmgr")
+    api.wait_for_rest()
     if when == "while poolmgr does not answer":
         poolmgr.kill(signal.SIGSTOP)
     changed = in_background(lambda: api.put(f"/functions/{function['id']}", json={"code": code}))
     if when == "while it is tried":
-        wait_for("the new version to load", lambda: leased(api))
+        wait_for("the new version to load", lambda: api.leased())
     poolmgr.kill()
     assert changed().status == 200
     assert api.output(function) == 2
@@ -380,8 +381,9 @@ def test_an_idle_container_that_is_removed_costs_nothing(api, sleeper, stack):
 
 
 def test_a_running_container_that_is_removed_costs_its_invocation(api, database, sleeper, stack):
+    api.wait_for_rest()
     call = in_background(lambda: api.execute(sleeper, 15))
-    wait_for("it to run", lambda: leased(api))
+    wait_for("it to run", lambda: api.leased())
     stack.docker("rm", "-f", stack.sandbox_container(sleeper["sandbox"]))
     answer = call()
     assert (answer.status, answer.code) == (502, "sandbox_exited")

@@ -98,8 +98,9 @@ def test_an_error_of_nginx_is_a_problem_too(api):
 def test_a_storm_of_invocations_leaves_the_api_alone(api, deploy, reload):
     function = deploy("import time\ndef handler(event, context):\n    time.sleep(event)\n", timeout_ms=10000)
     reload("invoke.min_spare=1", "invoke.max_workers=1")
+    api.wait_for_rest()
     calls = [in_background(lambda: api.execute(function, 1)) for _ in range(3)]
-    wait_for("one to run", lambda: api.get("/readyz").json()["pool"]["sandboxes"]["leased"])
+    wait_for("one to run", lambda: api.leased())
     answer = api.get(f"/functions/{function['id']}")
     assert (answer.status_code, answer.elapsed.total_seconds() < 1) == (200, True)
     assert [call().status for call in calls] == [200] * 3

@@ -25,10 +25,6 @@ def setting(stack):
     return lambda name: int(stack.settings()[name])
 
 
-def leased(api):
-    return api.get("/readyz").json()["pool"]["sandboxes"]["leased"]
-
-
 # Who they are
 
 
@@ -197,8 +193,9 @@ def test_one_client_of_the_api_notices_no_reload(api, load, stack):
 
 
 def test_a_request_that_runs_during_a_reload_is_finished(api, sleeper, reload):
+    api.wait_for_rest()
     call = in_background(lambda: api.execute(sleeper, 2))
-    wait_for("it to run", lambda: leased(api))
+    wait_for("it to run", lambda: api.leased())
     reload("limits.log_bytes=1000")
     assert call().status == 200
 
@@ -307,8 +304,9 @@ def test_a_wrong_command_line_is_status_2(stack, args):
 
 def test_sigterm_finishes_requests_in_flight_and_leaves_nothing(api, database, sleeper, stack):
     master, children = stack.master(), stack.children()
+    api.wait_for_rest()
     call = in_background(lambda: api.execute(sleeper, 3))
-    wait_for("it to run", lambda: leased(api))
+    wait_for("it to run", lambda: api.leased())
     mark = stack.log_mark()
     try:
         master.kill(signal.SIGTERM)
@@ -330,8 +328,9 @@ def test_sigterm_finishes_requests_in_flight_and_leaves_nothing(api, database, s
 def test_a_request_that_takes_too_long_does_not_hold_up_the_stop(api, sleeper, reload, stack):
     reload("master.stop_timeout_ms=1000")
     master = stack.master()
+    api.wait_for_rest()
     call = in_background(lambda: api.execute(sleeper, 25))
-    wait_for("it to run", lambda: leased(api))
+    wait_for("it to run", lambda: api.leased())
     mark = stack.log_mark()
     try:
         master.kill(signal.SIGTERM)

@@ -120,8 +120,9 @@ def test_a_denied_invocation_is_recorded_without_a_start(api, database, deploy, 
     function = deploy("import time\ndef handler(e, c):\n    time.sleep(e)\n", max_concurrency=1, timeout_ms=15000)
     api.output(function, 0)
     reload("pool.queue_timeout_ms=500")
+    api.wait_for_rest()
     running = in_background(lambda: api.execute(function, 2))
-    wait_for("it to run", lambda: api.get("/readyz").json()["pool"]["sandboxes"]["leased"])
+    wait_for("it to run", lambda: api.leased())
     denied = api.execute(function, 0)
     problem = check_problem(denied, 429, "throttled")
     assert problem["reason"] == "function_concurrency"

@@ -94,10 +94,11 @@ def test_an_invocation_that_runs_during_a_put_ends_with_the_code_it_began_with(a
     code = "import time\ndef handler(event, context):\n    time.sleep(event or 0)\n    return {n}\n"
     function = deploy(code.replace("{n}", "1"), timeout_ms=10000)
     assert api.output(function) == 1
+    api.wait_for_rest()
     results = []
     thread = threading.Thread(target=lambda: results.append(api.output(function, 1.5)))
     thread.start()
-    wait_for("the invocation to run", lambda: api.get("/readyz").json()["pool"]["sandboxes"]["leased"] >= 1)
+    wait_for("the invocation to run", lambda: api.leased())
     assert api.put(f"/functions/{function['id']}", json={"code": code.replace("{n}", "2")}).status_code == 200
     assert results == []
     assert api.output(function) == 2
