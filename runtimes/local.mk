@@ -1,3 +1,10 @@
+# The runtimes a function can name: a folder and a row in driver.c each.
+noinst_LIBRARIES += libdrivers.a
+libdrivers_a_SOURCES = \
+	%D%/driver.c %D%/driver.h \
+	%D%/docker/docker_driver.c \
+	%D%/gvisor/gvisor_driver.c
+
 # The launcher runs in images that may have no libc of ours: static, and without sanitizers, which cannot be.
 launcherdir = $(pkglibexecdir)/runtimes
 launcher_PROGRAMS = %D%/launcher/launcher

@@ -8,6 +8,7 @@ include tests/unit/worker/local.mk
 include tests/unit/poolmgr/local.mk
 include tests/unit/collector/local.mk
 include tests/unit/master/local.mk
+include tests/unit/warden/local.mk
 
 # A fuzz target: fuzz_targets += %D%/fuzz_<decoder>, and tests/fuzz/corpus/<decoder>/.
 fuzz_targets =
@@ -16,7 +17,7 @@ include tests/fuzz/local.mk
 include tests/bench/local.mk
 
 # Every test links with all the code there is, and so does berthd.
-BERTH_LIBS = libworker.a libpoolmgr.a libcollector.a libwarden.a libmaster.a libdb.a libcommon.a \
+BERTH_LIBS = libworker.a libpoolmgr.a libcollector.a libwarden.a libmaster.a libdb.a libdrivers.a libcommon.a \
 	$(FCGI_LIBS) $(PQ_LIBS) $(JANSSON_LIBS) $(CURL_LIBS) $(UV_LIBS) $(INIH_LIBS) $(ARCHIVE_LIBS) $(SODIUM_LIBS)
 LDADD = $(fuzz_main) $(BERTH_LIBS) $(CMOCKA_LIBS)
 

@@ -67,6 +67,27 @@ void copy_ms(struct buf *b, uint64_t us)
 	copy_int8(b, bits);
 }
 
+static void add_null(struct buf *b)
+{
+	buf_add_u32(b, UINT32_MAX);
+}
+
+void copy_int8_or_null(struct buf *b, uint64_t v)
+{
+	if (v == COPY_NULL)
+		add_null(b);
+	else
+		copy_int8(b, v);
+}
+
+void copy_ms_or_null(struct buf *b, uint64_t us)
+{
+	if (us == COPY_NULL)
+		add_null(b);
+	else
+		copy_ms(b, us);
+}
+
 void copy_time(struct buf *b, uint64_t us)
 {
 	copy_int8(b, us - EPOCH_2000_US);
@@ -128,7 +149,7 @@ void copy_text(struct buf *b, struct str v)
 void copy_text_or_null(struct buf *b, struct str v)
 {
 	if (v.len == 0)
-		buf_add_u32(b, UINT32_MAX);
+		add_null(b);
 	else
 		copy_text(b, v);
 }

@@ -12,6 +12,8 @@
 #include "base/fields.h"
 #include "base/uuid.h"
 
+#define COPY_NULL UINT64_MAX
+
 void copy_begin(struct buf *b);
 void copy_end(struct buf *b);
 void copy_row(struct buf *b, int columns);
@@ -20,7 +22,9 @@ void copy_uuid(struct buf *b, struct uuid v);
 void copy_bool(struct buf *b, bool v);
 void copy_int4(struct buf *b, uint32_t v); /* too large a value becomes negative, for a constraint to refuse */
 void copy_int8(struct buf *b, uint64_t v);
-void copy_ms(struct buf *b, uint64_t us);   /* double precision, milliseconds */
+void copy_ms(struct buf *b, uint64_t us);          /* double precision, milliseconds */
+void copy_int8_or_null(struct buf *b, uint64_t v); /* COPY_NULL is NULL */
+void copy_ms_or_null(struct buf *b, uint64_t us);
 void copy_time(struct buf *b, uint64_t us); /* timestamptz; us since 1970 */
 void copy_bytea(struct buf *b, struct str v);
 void copy_text(struct buf *b, struct str v);

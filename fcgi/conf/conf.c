@@ -171,8 +171,13 @@ static int check_ordered(const struct conf *c, struct err *err)
 	} ordered[] = {
 #define ORDERED(lo, hi) {offsetof(struct conf, lo), offsetof(struct conf, hi), #lo " is larger than " #hi}
 		ORDERED(limits_timeout_default_ms, limits_timeout_max_ms),
+		ORDERED(limits_init_timeout_default_ms, limits_init_timeout_max_ms),
 		ORDERED(limits_memory_default_mb, limits_memory_max_mb),
 		ORDERED(limits_tmp_default_mb, limits_tmp_max_mb),
+		ORDERED(limits_tmp_inodes_default, limits_tmp_inodes_max),
+		ORDERED(limits_pids_default, limits_pids_max),
+		ORDERED(limits_nofile_default, limits_nofile_max),
+		ORDERED(limits_log_default_bytes, limits_log_max_bytes),
 		ORDERED(limits_concurrency_default, limits_concurrency_max),
 		ORDERED(invoke_min_spare, invoke_max_workers),
 		ORDERED(pool_max_sandboxes, sandbox_uid_count),

@@ -82,11 +82,14 @@ static void on_answer(int events, void *arg)
 	(void)events;
 	(void)arg;
 	int rc = ipc_recv(warden_fd, IPC_WARDEN, 0, &scratch, &m, &err);
-	if (rc <= 0) {
-		if (rc < 0 && err.code != EAGAIN && err.code != EINTR)
-			log_error("warden: %s", err.msg);
-		return;
+	if (rc < 0 && err.code != EAGAIN && err.code != EINTR)
+		log_error("warden: %s", err.msg);
+	if (rc == 0) { /* the master is gone, and nobody will start a warden again */
+		watch_free(&watch);
+		warden_fd = -1;
 	}
+	if (rc <= 0)
+		return;
 	if (m.type == IPC_CGROUP)
 		on_opened(&m);
 	else
@@ -96,19 +99,22 @@ static void on_answer(int events, void *arg)
 
 void cgroup_open(const char *container, pid_t pid, cgroup_open_fn done, void *arg)
 {
-	struct question *q = mem_alloc(sizeof(*q));
+	struct cgroup none = CGROUP_NONE;
 	struct ipc_msg m = {.type = IPC_CGROUP_OPEN,
 			    .cgroup_open = {.seq = ++last_seq, .container = STR(container), .pid = (uint32_t)pid}};
 	struct err err;
 
+	err_set(&err, ENOTCONN, "there is no warden");
+	if (warden_fd < 0 || ipc_send(warden_fd, &m, &err) < 0) {
+		done(&err, &none, arg);
+		return;
+	}
+	struct question *q = mem_alloc(sizeof(*q));
 	q->seq = last_seq;
 	q->asked_us = clock_mono_us();
 	q->done = done;
 	q->arg = arg;
 	DL_APPEND(questions, q);
-	/* One that cannot be sent is one that is not answered. */
-	if (warden_fd >= 0 && ipc_send(warden_fd, &m, &err) < 0)
-		log_warn("warden: %s", err.msg);
 }
 
 void cgroup_tick(int64_t now_us)
@@ -179,7 +185,8 @@ void cgroup_init(uv_loop_t *loop, int fd)
 {
 	warden_fd = fd;
 	last_seq = (uint64_t)clock_wall_us(); /* an answer to an earlier poolmgr is not taken for one of ours */
-	watch = watch_new(loop, fd, UV_READABLE, on_answer, NULL);
+	if (fd >= 0)
+		watch = watch_new(loop, fd, UV_READABLE, on_answer, NULL);
 }
 
 void cgroup_deinit(void)

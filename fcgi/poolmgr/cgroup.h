@@ -21,14 +21,14 @@ struct cgroup {
 };
 #define CGROUP_NONE ((struct cgroup){.fds = {-1, -1, -1, -1, -1}})
 
-/* err NULL: *cgroup is the receiver's. Called exactly once, from the loop. */
+/* err NULL: *cgroup is the receiver's. Called exactly once, perhaps from within the call that got it. */
 typedef void (*cgroup_open_fn)(const struct err *err, struct cgroup *cgroup, void *arg);
 
-/* Takes the answers of the warden from fd, which stays the caller's. */
+/* Takes the answers of the warden from fd, which stays the caller's. Before, and with -1, there is no warden. */
 void cgroup_init(uv_loop_t *loop, int warden_fd);
 void cgroup_deinit(void); /* nobody waits for an answer any more */
 
-/* Of the container that process pid is in. */
+/* Of the container (its full id) that process pid is in. */
 void cgroup_open(const char *container, pid_t pid, cgroup_open_fn done, void *arg);
 
 /* Gives up on requests the warden has not answered in time; called every tick. */

@@ -10,6 +10,7 @@
 #include "base/fd.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "poolmgr/autopsy.h"
 #include "poolmgr/pool.h"
 #include "poolmgr/sandbox.h"
 #include "poolmgr/stats.h"
@@ -82,6 +83,11 @@ static void on_release(struct client *c, struct ipc_msg *m)
 		let_go_of_held(c);
 }
 
+static void on_autopsy(struct client *c, struct ipc_msg *m)
+{
+	autopsy_ask(c, pool_find_lease(c, m->autopsy.lease_id), m->autopsy.seq);
+}
+
 static void on_invalidate(struct client *c, struct ipc_msg *m)
 {
 	struct ipc_msg done = {.type = IPC_DONE, .done.seq = m->invalidate.seq};
@@ -102,8 +108,8 @@ static void on_stats(struct client *c, struct ipc_msg *m)
 }
 
 static void (*const handlers[IPC_TYPE_COUNT])(struct client *c, struct ipc_msg *m) = {
-	[IPC_HELLO] = on_hello,     [IPC_LEASE] = on_lease,           [IPC_CHECK] = on_check,
-	[IPC_RELEASE] = on_release, [IPC_INVALIDATE] = on_invalidate, [IPC_STATS] = on_stats,
+	[IPC_HELLO] = on_hello,           [IPC_LEASE] = on_lease, [IPC_CHECK] = on_check,     [IPC_RELEASE] = on_release,
+	[IPC_INVALIDATE] = on_invalidate, [IPC_STATS] = on_stats, [IPC_AUTOPSY] = on_autopsy,
 };
 
 /* Takes one message; false when the client is to be closed. */
@@ -122,7 +128,8 @@ static bool serve_one(struct client *c)
 		log_error("worker %u: %s", c->pid, err.msg);
 		return false;
 	}
-	handlers[m.type](c, &m);
+	if (handlers[m.type] != NULL)
+		handlers[m.type](c, &m);
 	ipc_close_fds(&m);
 	return true;
 }

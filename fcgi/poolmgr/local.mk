@@ -1,5 +1,6 @@
 noinst_LIBRARIES += libpoolmgr.a
 libpoolmgr_a_SOURCES = \
+	%D%/autopsy.c %D%/autopsy.h \
 	%D%/cgroup.c %D%/cgroup.h \
 	%D%/client.c %D%/client.h \
 	%D%/package.c %D%/package.h \
@@ -15,7 +16,7 @@ libpoolmgr_a_SOURCES = \
 	%D%/version.c %D%/version.h \
 	%D%/waiter.c %D%/waiter.h \
 	%D%/watch.c %D%/watch.h \
-	runtimes/docker/docker.c runtimes/docker/docker.h \
-	runtimes/docker/docker_container.c \
-	runtimes/docker/docker_http.c runtimes/docker/docker_http.h
+	runtimes/engine/docker.c runtimes/engine/docker.h \
+	runtimes/engine/docker_container.c \
+	runtimes/engine/docker_http.c runtimes/engine/docker_http.h
 libpoolmgr_a_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/runtimes $(UV_CFLAGS) $(CURL_CFLAGS) $(PQ_CFLAGS) $(ARCHIVE_CFLAGS)

@@ -1,6 +1,7 @@
 #include "poolmgr/pool.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -10,6 +11,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "poolmgr/autopsy.h"
 #include "poolmgr/package.h"
 #include "poolmgr/resolve.h"
 #include "poolmgr/sandbox.h"
@@ -20,6 +22,7 @@ static const struct conf *conf;
 static struct docker *docker;
 static uint64_t next_lease_id;
 static bool stopping;
+static int null_fd; /* in place of the files of a cgroup that is not open */
 
 /*
  * When the sandboxes a version has will come free soon enough, waiting for one is better than taking another: starting a
@@ -41,6 +44,7 @@ static bool stopping;
 
 static void schedule(struct version *v);
 static void top_up(bool with_spares);
+static void deny_if_hopeless(struct version *v);
 
 /* ---- Being answered ---- */
 
@@ -51,11 +55,23 @@ static enum ipc_start_kind start_kind(const struct sandbox *s, const struct wait
 	return s->created_us <= w->queued_us ? IPC_START_PREWARMED : IPC_START_COLD;
 }
 
+static bool is_single_use(const struct version *v)
+{
+	return strcmp(v->spec->isolation, "per_invocation") == 0;
+}
+
+static int file_of(const struct sandbox *s, enum cgroup_fd file)
+{
+	return cgroup_is_open(&s->cgroup) ? s->cgroup.fds[file] : null_fd;
+}
+
 /* Hands the sandbox to whoever waits the longest. */
 static void grant(struct version *v, struct sandbox *s)
 {
 	struct waiter *w = v->waiters;
-	struct ipc_msg m = {.type = IPC_GRANT, .fds = {s->control_fd, s->log_fd}};
+	struct ipc_msg m = {
+		.type = IPC_GRANT,
+		.fds = {s->control_fd, s->log_fd, file_of(s, CGROUP_CPU), file_of(s, CGROUP_MEMORY), file_of(s, CGROUP_OOM)}};
 
 	s->holder = w->client;
 	s->lease_id = next_lease_id++;
@@ -69,12 +85,18 @@ static void grant(struct version *v, struct sandbox *s)
 		.function_id = v->function_id,
 		.version = (uint32_t)v->spec->version,
 		.timeout_ms = (uint32_t)v->spec->timeout_ms,
+		.init_timeout_ms = (uint32_t)v->spec->init_timeout_ms,
 		.memory_limit_mb = (uint32_t)v->spec->memory_limit_mb,
+		.response_bytes = (uint32_t)MIN(v->spec->response_bytes, conf->limits_response_bytes),
+		.log_bytes = (uint32_t)v->spec->log_bytes,
+		.single_use = is_single_use(v),
 		.runtime = STR(v->spec->runtime),
 		.init = s->initialised ? (struct str){"", 0} : STR(v->init),
 	};
 	s->initialised = true; /* or it is not given back as reusable */
 	s->recalled = false;
+	s->autopsy_seq = 0; /* an earlier holder's */
+	s->autopsy_us = 0;
 	sandbox_set_state(s, SANDBOX_LEASED);
 	client_send(w->client, &m);
 	waiter_free(w);
@@ -133,7 +155,7 @@ static int shortage(const struct version *v, int64_t cost_us)
 {
 	int64_t now_us = clock_mono_us();
 	int64_t usual_us = v->usual_us > 0 ? v->usual_us : SPARE_WORTH_US;
-	int64_t served_in_time = MAX(v->live, 1) * cost_us / usual_us;
+	int64_t served_in_time = is_single_use(v) ? 0 : MAX(v->live, 1) * cost_us / usual_us;
 	const struct waiter *w;
 	int late = 0;
 
@@ -221,9 +243,26 @@ static void make_room(const struct shape *needy)
 		}
 }
 
+/* What Docker Engine does not have for sandboxes of this shape, and what to do about it; NULL: nothing. */
+static const char *engine_lacks(const struct shape *shape)
+{
+	if (!docker_offers(docker, shape->key.driver))
+		return shape->key.driver->missing;
+	if (shape->key.egress && !docker_has_egress(docker))
+		return "the network for egress is not there: run scripts/egress up on this node";
+	return NULL;
+}
+
 /* Starts what the shape lacks; with_spares: the waiting first, everywhere, then the spares. */
 static void top_up_shape(struct shape *shape, bool with_spares, int64_t now_us)
 {
+	struct version *v, *next;
+
+	if (engine_lacks(shape) != NULL) {
+		DL_FOREACH_SAFE2 (shape->hungry, v, next, hungry_next)
+			deny_if_hopeless(v);
+		return;
+	}
 	int need = demand(shape);
 	int wanted = need + (with_spares ? shape_spares_wanted(shape, now_us) : 0);
 
@@ -275,6 +314,8 @@ static void deny_if_hopeless(struct version *v)
 		return;
 	if (engine_down)
 		waiter_deny_all(v, "runtime_unavailable", docker_problem(docker), 2000);
+	else if (docker_is_up(docker) && engine_lacks(shape) != NULL)
+		waiter_deny_all(v, "runtime_unavailable", engine_lacks(shape), 30000);
 	else if (shape->failures > 1 && shape->starting == 0)
 		waiter_deny_all(v, "runtime_unavailable", shape->problem,
 				MAX(1000, (shape->retry_us - clock_mono_us()) / 1000));
@@ -419,7 +460,7 @@ static int check_version(const struct ipc_check *r, int archive_fd, struct versi
 	void *archive = NULL;
 	size_t len = 0;
 
-	if (spec_from_text(r->spec.data, r->spec.len, &spec, err) < 0 || version_candidate_new(conf, spec, &v, err) < 0)
+	if (spec_from_text(r->spec.data, r->spec.len, &spec, err) < 0 || version_candidate_new(spec, &v, err) < 0)
 		return -1;
 	if (package_is_unpacked(v->spec->package_sha256)) {
 		v->package = PACKAGE_READY;
@@ -447,7 +488,7 @@ void pool_check(struct client *client, const struct ipc_check *r, int archive_fd
 		enqueue(w, v);
 }
 
-static struct sandbox *find_lease(const struct client *client, uint64_t lease_id)
+struct sandbox *pool_find_lease(const struct client *client, uint64_t lease_id)
 {
 	struct sandbox *s;
 
@@ -469,7 +510,7 @@ static void learn_usual_time(struct version *v, const struct ipc_release *r)
 
 bool pool_release(struct client *client, const struct ipc_release *r)
 {
-	struct sandbox *s = find_lease(client, r->lease_id);
+	struct sandbox *s = pool_find_lease(client, r->lease_id);
 	char why[80];
 
 	if (s == NULL)
@@ -478,9 +519,14 @@ bool pool_release(struct client *client, const struct ipc_release *r)
 	if (!v->candidate)
 		learn_usual_time(v, r);
 	s->holder = NULL;
-	if (r->destroy || s->dead || v->stale || stopping) {
+	bool used_up = is_single_use(v) && r->runs > 0;
+	if (r->destroy || s->dead || v->stale || used_up || stopping) {
 		snprintf(why, sizeof(why), "%.*s", (int)MIN(r->reason.len, 64u), r->reason.data);
-		sandbox_kill(s, r->destroy ? why : s->dead ? "it ended" : v->stale ? "a newer version is current" : "stopping");
+		sandbox_kill(s, r->destroy ? why
+				: s->dead  ? "it ended"
+				: v->stale ? "a newer version is current"
+				: used_up  ? "it serves one invocation"
+					   : "stopping");
 	} else {
 		sandbox_set_state(s, SANDBOX_IDLE);
 	}
@@ -643,6 +689,7 @@ void pool_tick(int64_t now_us)
 	check_deadlines(now_us);
 	serve_late();
 	forget_collisions();
+	autopsy_tick(now_us);
 	evict_idle(now_us);
 	trim_spares(now_us);
 	sandbox_tick(now_us);
@@ -687,6 +734,7 @@ void pool_init(const struct conf *c, struct docker *d)
 	docker = d;
 	/* Ids of an earlier poolmgr's leases do not come again. */
 	next_lease_id = (uint64_t)clock_wall_us();
+	null_fd = open("/dev/null", O_RDWR | O_CLOEXEC);
 }
 
 void pool_set_conf(const struct conf *c)

@@ -11,7 +11,7 @@
 #include <uv.h>
 
 #include "conf/conf.h"
-#include "docker/docker.h"
+#include "engine/docker.h"
 #include "ipc/ipc.h"
 #include "poolmgr/client.h"
 
@@ -24,6 +24,9 @@ void pool_set_conf(const struct conf *conf);
 /* Answered with GRANT or DENY through client_send, now or later, at the latest at the request's deadline. */
 void pool_lease(struct client *client, const struct ipc_lease *request);
 void pool_check(struct client *client, const struct ipc_check *request, int archive_fd); /* archive_fd is borrowed */
+
+/* NULL when this client has no such lease. */
+struct sandbox *pool_find_lease(const struct client *client, uint64_t lease_id);
 
 /* False when this client has no such lease. */
 bool pool_release(struct client *client, const struct ipc_release *release);

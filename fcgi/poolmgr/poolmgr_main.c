@@ -19,9 +19,10 @@
 #include "base/log.h"
 #include "conf/conf.h"
 #include "conf/language.h"
-#include "docker/docker.h"
+#include "engine/docker.h"
 #include "ipc/heritage.h"
 #include "ipc/scoreboard.h"
+#include "poolmgr/autopsy.h"
 #include "poolmgr/client.h"
 #include "poolmgr/package.h"
 #include "poolmgr/pool.h"
@@ -58,7 +59,6 @@ static void set_conf(const struct conf *c)
 	sandbox_set_conf(conf);
 	docker_set_conf(docker, conf);
 	store_set_conf(conf);
-	resolve_set_conf(conf);
 	pool_set_conf(conf);
 	log_init("poolmgr", (enum log_level)log_level_parse(conf->log_level));
 }
@@ -157,13 +157,13 @@ static void on_engine_down(void *arg)
 	pool_on_engine_down();
 }
 
-static void on_container_died(const char *sandbox_id, void *arg)
+static void on_container_died(const char *sandbox_id, int exit_code, void *arg)
 {
 	struct sandbox *s = sandbox_find(sandbox_id);
 
 	(void)arg;
 	if (s != NULL)
-		sandbox_died(s);
+		sandbox_died(s, exit_code);
 }
 
 /* PostgreSQL was away: what it would have told us meanwhile is lost. */
@@ -174,7 +174,7 @@ static void on_store_back(void)
 }
 
 static const struct docker_events docker_events = {on_engine_up, on_engine_down, on_container_died, NULL};
-static const struct sandbox_hooks sandbox_hooks = {pool_on_spare, pool_on_start_failed, pool_on_gone};
+static const struct sandbox_hooks sandbox_hooks = {pool_on_spare, pool_on_start_failed, pool_on_gone, autopsy_on_dead};
 static const struct store_hooks store_hooks = {pool_invalidate, on_store_back};
 
 static int init(const struct heritage *heritage, struct err *err)
@@ -185,11 +185,12 @@ static int init(const struct heritage *heritage, struct err *err)
 	    sandbox_init(loop, conf, docker, &sandbox_hooks, err) < 0 || package_init(loop, conf, err) < 0)
 		return -1;
 	store_init(loop, conf, &store_hooks);
-	resolve_init(conf);
 	shape_init(conf, languages);
 	pool_init(conf, docker);
 	reconcile_init(docker);
 	stats_init(docker, languages);
+	autopsy_init(docker);
+	cgroup_init(loop, HERITAGE_WARDEN_FD);
 	client_init(loop, HERITAGE_LISTEN_FD);
 	return 0;
 }

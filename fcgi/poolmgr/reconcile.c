@@ -32,8 +32,9 @@ static void on_container(const char *id, bool running, void *arg)
 		return;
 	}
 	s->listed_us = listed_us;
-	if (!running && s->state > SANDBOX_BOOTING)
-		sandbox_died(s);
+	/* What was not up yet when the listing was asked for may be up by now. */
+	if (!running && s->state > SANDBOX_BOOTING && s->booted_us < listed_us)
+		sandbox_died(s, -1);
 }
 
 /* A sandbox that was up when the listing was asked for and is not in it has lost its container. */
@@ -44,7 +45,7 @@ static void find_lost(void)
 	for (int state = SANDBOX_SPARE; state < SANDBOX_DYING; state++)
 		DL_FOREACH_SAFE (sandbox_lists[state], s, next)
 			if (s->booted_us < listed_us && s->listed_us != listed_us)
-				sandbox_died(s);
+				sandbox_died(s, -1);
 }
 
 static void on_listed(const struct err *err, void *arg)

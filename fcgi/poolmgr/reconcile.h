@@ -11,7 +11,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "docker/docker.h"
+#include "engine/docker.h"
 
 void reconcile_init(struct docker *docker);
 void reconcile_now(void);

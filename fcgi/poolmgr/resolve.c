@@ -31,7 +31,6 @@ struct lookup {
 	UT_hash_handle hh;
 };
 
-static const struct conf *conf;
 static struct ref *refs;
 static struct lookup *lookups;
 static uint64_t epoch; /* counts invalidations */
@@ -81,7 +80,7 @@ static void on_looked_up(const struct err *err, const char *data, size_t len, vo
 		return;
 	}
 	if (err == NULL && data != NULL) {
-		if (spec_from_text(data, len, &spec, &bad) < 0 || version_get_new(conf, spec, &v, &bad) < 0)
+		if (spec_from_text(data, len, &spec, &bad) < 0 || version_get_new(spec, &v, &bad) < 0)
 			err = &bad;
 		else
 			remember(l->text, v);
@@ -159,14 +158,4 @@ void resolve_forget_all(void)
 	epoch++;
 	HASH_ITER (hh, refs, r, next)
 		forget(r);
-}
-
-void resolve_init(const struct conf *c)
-{
-	conf = c;
-}
-
-void resolve_set_conf(const struct conf *c)
-{
-	conf = c;
 }

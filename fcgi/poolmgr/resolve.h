@@ -8,14 +8,10 @@
 #include <stdint.h>
 
 #include "base/err.h"
-#include "conf/conf.h"
 #include "poolmgr/version.h"
 
 /* err NULL: version is borrowed, NULL when there is none of that name. */
 typedef void (*resolve_fn)(const struct err *err, struct version *version, void *arg);
-
-void resolve_init(const struct conf *conf);
-void resolve_set_conf(const struct conf *conf);
 
 /* number 0: the current version. done is called at once when the answer is cached, else from the loop; exactly once. */
 void resolve(const char *ref, uint32_t number, resolve_fn done, void *arg);

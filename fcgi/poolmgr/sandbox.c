@@ -128,6 +128,8 @@ void sandbox_set_state(struct sandbox *s, enum sandbox_state state)
 		prove_good(s);
 	leave_state(s);
 	enter_state(s, state);
+	if (state == SANDBOX_ASSIGNED || state == SANDBOX_LEASED)
+		cgroup_thaw(&s->cgroup);
 }
 
 int sandbox_total(void)
@@ -285,6 +287,8 @@ void sandbox_kill(struct sandbox *s, const char *reason)
 	s->version = NULL;
 	version_unref(&version);
 	drop_sockets(s);
+	cgroup_kill(&s->cgroup);
+	cgroup_close(&s->cgroup);
 	if (s->holds == 0)
 		remove_container(s);
 }
@@ -314,14 +318,17 @@ static void fail_start(struct sandbox *s, const char *why)
 		hooks.start_failed(shape, why);
 }
 
-void sandbox_died(struct sandbox *s)
+void sandbox_died(struct sandbox *s, int exit_code)
 {
 	if (s->state == SANDBOX_DYING || s->state == SANDBOX_GONE)
 		return;
+	if (exit_code >= 0)
+		s->exit_code = exit_code;
 	if (s->state == SANDBOX_LEASED) {
 		/* Its worker may still have a result to read. */
 		s->dead = true;
 		watch_free(&s->control_watch);
+		hooks.dead(s);
 		return;
 	}
 	if (is_starting(s->state))
@@ -335,7 +342,7 @@ void sandbox_died(struct sandbox *s)
 static void on_disconnect(int events, void *arg)
 {
 	(void)events;
-	sandbox_died(arg);
+	sandbox_died(arg, -1);
 }
 
 /* Both sockets are connected and the agent has said hello: no one else can connect any more. */
@@ -345,15 +352,43 @@ static void become_spare(struct sandbox *s)
 	fd_close(&s->log_listener);
 	unlinkat(s->dir_fd, "control.sock", 0);
 	unlinkat(s->dir_fd, "log.sock", 0);
-	buf_free(&s->hello);
-	watch_free(&s->log_watch);
-	watch_free(&s->control_watch);
-	s->control_watch = watch_new(loop, s->control_fd, UV_DISCONNECT, on_disconnect, s);
 	sandbox_set_state(s, SANDBOX_SPARE);
 	s->booted_us = s->since_us;
 	log_sandbox(LOG_DEBUG, s->id, "ready after %lld ms (%s)", (long long)(clock_mono_us() - s->created_us) / 1000,
 		    s->shape->name);
 	hooks.spare(s);
+}
+
+static void on_cgroup(const struct err *err, struct cgroup *cgroup, void *arg)
+{
+	struct sandbox *s = arg;
+	static bool complained;
+
+	if (err != NULL && !complained)
+		log_warn("sandboxes are neither measured nor frozen: %s", err->msg);
+	complained = err != NULL;
+	if (s->state == SANDBOX_BOOTING) {
+		s->cgroup = *cgroup;
+		become_spare(s);
+	} else {
+		cgroup_close(cgroup);
+	}
+	sandbox_release_hold(s);
+}
+
+/* The agent is there. Who is at the other end of its socket is in the sandbox's cgroup: itself, or gVisor's kernel for it. */
+static void find_cgroup(struct sandbox *s)
+{
+	struct ucred peer = {0};
+	socklen_t len = sizeof(peer);
+
+	buf_free(&s->hello);
+	watch_free(&s->log_watch);
+	watch_free(&s->control_watch);
+	s->control_watch = watch_new(loop, s->control_fd, UV_DISCONNECT, on_disconnect, s);
+	getsockopt(s->control_fd, SOL_SOCKET, SO_PEERCRED, &peer, &len);
+	sandbox_hold(s);
+	cgroup_open(s->container_id, peer.pid, on_cgroup, s);
 }
 
 /* 0 when *frame is a good HELLO. */
@@ -413,7 +448,7 @@ static void on_hello(int events, void *arg)
 	else if (s->state != SANDBOX_BOOTING)
 		fail_start(s, "somebody said hello before its container was started");
 	else
-		become_spare(s);
+		find_cgroup(s);
 }
 
 static void on_control_connection(int events, void *arg)
@@ -451,10 +486,12 @@ static int make_directory(struct sandbox *s, struct err *err)
 	return 0;
 }
 
-static void on_container_created(const struct err *err, void *arg)
+static void on_container_created(const struct err *err, const char *container_id, void *arg)
 {
 	struct sandbox *s = arg;
 
+	if (err == NULL)
+		snprintf(s->container_id, sizeof(s->container_id), "%s", container_id);
 	if (s->state != SANDBOX_DYING && err == NULL)
 		sandbox_set_state(s, SANDBOX_BOOTING);
 	else if (s->state != SANDBOX_DYING)
@@ -483,6 +520,8 @@ static struct sandbox *sandbox_new(struct shape *shape)
 	s->uid = take_uid();
 	s->shape = shape;
 	shape->users++;
+	s->exit_code = -1;
+	s->cgroup = CGROUP_NONE;
 	s->dir_fd = s->control_listener = s->log_listener = s->control_fd = s->log_fd = -1;
 	HASH_ADD_STR(by_id, id, s);
 	enter_state(s, SANDBOX_CREATING);
@@ -501,13 +540,18 @@ void sandbox_create(struct shape *shape)
 	}
 	struct docker_launch launch = {
 		.sandbox_id = s->id,
-		.image = shape->language->image,
-		.command = shape->language->command,
+		.driver = shape->key.driver,
+		.image = shape->key.language->image,
+		.command = shape->key.language->command,
 		.host_dir = host_dir,
 		.uid = s->uid,
-		.memory_mb = shape->memory_mb,
-		.cpu_millis = shape->cpu_millis,
-		.tmp_mb = shape->tmp_mb,
+		.memory_mb = shape->key.memory_mb,
+		.cpu_millis = shape->key.cpu_millis,
+		.tmp_mb = shape->key.tmp_mb,
+		.tmp_inodes = shape->key.tmp_inodes,
+		.pids = shape->key.pids,
+		.nofile = shape->key.nofile,
+		.egress = shape->key.egress,
 	};
 	sandbox_hold(s);
 	docker_start(docker, &launch, on_container_created, on_container_started, s);
@@ -522,6 +566,18 @@ static void end_slow_boots(enum sandbox_state state, int64_t now_us)
 	DL_FOREACH_SAFE (sandbox_lists[state], s, next) {
 		if (now_us - s->since_us > conf->pool_boot_timeout_ms * 1000)
 			fail_start(s, "it was not ready within pool.boot_timeout_ms");
+	}
+}
+
+/* The lists are in the order the sandboxes came into them. */
+static void freeze_resting(enum sandbox_state state, int64_t now_us)
+{
+	struct sandbox *s;
+
+	DL_FOREACH (sandbox_lists[state], s) {
+		if (now_us - s->since_us < conf->pool_freeze_after_ms * 1000)
+			break;
+		cgroup_freeze(&s->cgroup);
 	}
 }
 
@@ -540,7 +596,9 @@ void sandbox_tick(int64_t now_us)
 
 	prove_settled(SANDBOX_SPARE, now_us);
 	prove_settled(SANDBOX_LEASED, now_us);
-
+	freeze_resting(SANDBOX_SPARE, now_us);
+	freeze_resting(SANDBOX_IDLE, now_us);
+	cgroup_tick(now_us);
 	end_slow_boots(SANDBOX_BOOTING, now_us);
 	DL_FOREACH_SAFE (sandbox_lists[SANDBOX_DYING], s, next) {
 		if (s->remove_retry_us != 0 && now_us >= s->remove_retry_us && docker_is_up(docker))
@@ -558,6 +616,27 @@ static void on_stray_removed(const struct err *err, void *arg)
 	}
 	log_sandbox(LOG_WARN, stray->id, "left over from before, will be removed later: %s", err->msg);
 	stray_free(stray->id);
+}
+
+/* It may be frozen, and Docker cannot kill what is frozen. */
+static void on_stray_cgroup(const struct err *err, struct cgroup *cgroup, void *arg)
+{
+	const struct stray *stray = arg;
+
+	if (err == NULL)
+		cgroup_kill(cgroup);
+	cgroup_close(cgroup);
+	docker_remove(docker, stray->id, on_stray_removed, (void *)stray);
+}
+
+static void on_stray_inspected(const struct err *err, const struct docker_state *state, void *arg)
+{
+	struct stray *stray = arg;
+
+	if (err == NULL && state->pid > 0)
+		cgroup_open(state->container_id, state->pid, on_stray_cgroup, stray);
+	else
+		docker_remove(docker, stray->id, on_stray_removed, stray);
 }
 
 /*
@@ -584,7 +663,7 @@ void sandbox_remove_stray(const char *id)
 	snprintf(stray->id, sizeof(stray->id), "%s", id);
 	HASH_ADD_STR(strays, id, stray);
 	log_sandbox(LOG_INFO, id, "left over from before: removing it");
-	docker_remove(docker, stray->id, on_stray_removed, stray);
+	docker_inspect(docker, stray->id, on_stray_inspected, stray);
 }
 
 int sandbox_strays(void)

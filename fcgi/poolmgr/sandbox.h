@@ -17,7 +17,8 @@
 
 #include "base/buf.h"
 #include "conf/conf.h"
-#include "docker/docker.h"
+#include "engine/docker.h"
+#include "poolmgr/cgroup.h"
 #include "poolmgr/shape.h"
 #include "poolmgr/version.h"
 #include "poolmgr/watch.h"
@@ -56,10 +57,15 @@ struct sandbox {
 
 	bool initialised;        /* INIT was sent and answered: the next start is warm */
 	bool dead;               /* its agent or container ended while it was LEASED; the worker finds out by itself */
+	int exit_code;           /* of its container, -1: not known */
+	uint64_t autopsy_seq;    /* the worker's question how it ended (poolmgr/autopsy.h); 0: none */
+	int64_t autopsy_us;      /* when Docker is asked, unless it tells before; 0: it was */
 	int holds;               /* what is at work on it and must come to its end before it is removed */
 	int64_t remove_retry_us; /* DYING: when to try again; 0: a removal is under way */
 	int remove_failures;
 
+	char container_id[65]; /* "" while CREATING */
+	struct cgroup cgroup;  /* opened while BOOTING, if there is a warden */
 	int dir_fd;
 	int control_listener, log_listener; /* CREATING and BOOTING only */
 	int control_fd, log_fd;
@@ -80,6 +86,7 @@ struct sandbox_hooks {
 	void (*spare)(struct sandbox *sandbox);                     /* it has become SPARE */
 	void (*start_failed)(struct shape *shape, const char *why); /* one of that shape is DYING before it was ever SPARE */
 	void (*gone)(void);                                         /* one is GONE: there is room */
+	void (*dead)(struct sandbox *sandbox);                      /* one that is LEASED has ended */
 };
 
 int sandbox_init(uv_loop_t *loop, const struct conf *conf, struct docker *docker, const struct sandbox_hooks *hooks,
@@ -104,10 +111,10 @@ void sandbox_kill(struct sandbox *sandbox, const char *reason);
 void sandbox_hold(struct sandbox *sandbox);
 void sandbox_release_hold(struct sandbox *sandbox);
 
-/* Docker says its container has ended. */
-void sandbox_died(struct sandbox *sandbox);
+/* Its agent or its container has ended; exit_code -1: not known. */
+void sandbox_died(struct sandbox *sandbox, int exit_code);
 
-/* Repeats removals that failed and ends boots that take too long; called every tick. */
+/* Freezes what rests, repeats removals that failed and ends boots that take too long; called every tick. */
 void sandbox_tick(int64_t now_us);
 
 /* Removes a container and a directory that no struct sandbox stands for: what an earlier poolmgr left, once that has ended. */

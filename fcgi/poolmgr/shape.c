@@ -16,33 +16,28 @@ struct shape *shapes;
 static const struct conf *conf;
 static const struct language *languages;
 
-static struct shape *find(const char *runtime, const struct language *language, int64_t memory_mb, int64_t cpu_millis,
-			  int64_t tmp_mb)
+static struct shape *find(const struct shape_key *key)
 {
 	struct shape *s;
 
 	DL_FOREACH (shapes, s)
-		if (s->language == language && s->memory_mb == memory_mb && s->cpu_millis == cpu_millis &&
-		    s->tmp_mb == tmp_mb && strcmp(s->runtime, runtime) == 0)
+		if (memcmp(&s->key, key, sizeof(*key)) == 0)
 			return s;
 	return NULL;
 }
 
-static struct shape *find_or_make(const char *runtime, const struct language *language, int64_t memory_mb, int64_t cpu_millis,
-				  int64_t tmp_mb)
+static struct shape *find_or_make(const struct shape_key *key)
 {
-	struct shape *s = find(runtime, language, memory_mb, cpu_millis, tmp_mb);
+	struct shape *s = find(key);
 
 	if (s != NULL)
 		return s;
 	s = mem_alloc(sizeof(*s));
-	s->runtime = mem_strdup(runtime);
-	s->language = language;
-	s->memory_mb = memory_mb;
-	s->cpu_millis = cpu_millis;
-	s->tmp_mb = tmp_mb;
-	s->name = mem_printf("%s/%s/%lldMB/%lldm/%lldMB", runtime, language->name, (long long)memory_mb, (long long)cpu_millis,
-			     (long long)tmp_mb);
+	memcpy(&s->key, key, sizeof(*key)); /* with its padding: see find() */
+	s->name = mem_printf("%s/%s/%lldMB/%lldm/%lldMB/%lldi/%lldp/%lldf%s", key->driver->name, key->language->name,
+			     (long long)key->memory_mb, (long long)key->cpu_millis, (long long)key->tmp_mb,
+			     (long long)key->tmp_inodes, (long long)key->pids, (long long)key->nofile,
+			     key->egress ? "/egress" : "");
 	DL_APPEND(shapes, s);
 	return s;
 }
@@ -53,9 +48,21 @@ void shape_init(const struct conf *c, const struct language *list)
 
 	conf = c;
 	languages = list;
+	const struct driver *driver = driver_find(conf->sandbox_default_runtime);
 	LL_FOREACH (languages, l) {
-		int64_t memory_mb = MAX(conf->limits_memory_default_mb, l->min_memory_mb);
-		find_or_make("docker", l, memory_mb, 1000, conf->limits_tmp_default_mb)->always = true;
+		struct shape_key key;
+		if (driver == NULL)
+			break;
+		memset(&key, 0, sizeof(key)); /* compared as memory */
+		key.driver = driver;
+		key.language = l;
+		key.memory_mb = MAX(MAX(conf->limits_memory_default_mb, l->min_memory_mb), driver->least_memory_mb);
+		key.cpu_millis = 1000;
+		key.tmp_mb = conf->limits_tmp_default_mb;
+		key.tmp_inodes = conf->limits_tmp_inodes_default;
+		key.pids = conf->limits_pids_default;
+		key.nofile = conf->limits_nofile_default;
+		find_or_make(&key)->always = true;
 	}
 }
 
@@ -66,11 +73,23 @@ void shape_set_conf(const struct conf *c)
 
 int shape_for(const struct spec *spec, struct shape **shape, struct err *err)
 {
-	const struct language *l = language_find(languages, spec->language);
+	struct shape_key key;
 
-	if (l == NULL)
+	memset(&key, 0, sizeof(key));
+	key.driver = driver_find(spec->runtime);
+	key.language = language_find(languages, spec->language);
+	if (key.language == NULL)
 		return err_set(err, ENOENT, "there is no language '%s' on this node", spec->language);
-	*shape = find_or_make(spec->runtime, l, spec->memory_limit_mb, spec->cpu_millis, spec->tmp_mb);
+	if (key.driver == NULL)
+		return err_set(err, ENOENT, "there is no runtime '%s' on this node", spec->runtime);
+	key.memory_mb = spec->memory_limit_mb;
+	key.cpu_millis = spec->cpu_millis;
+	key.tmp_mb = spec->tmp_mb;
+	key.tmp_inodes = spec->tmp_inodes;
+	key.pids = spec->pids;
+	key.nofile = spec->nofile;
+	key.egress = strcmp(spec->network, "egress") == 0;
+	*shape = find_or_make(&key);
 	(*shape)->used_us = clock_mono_us();
 	return 0;
 }
@@ -107,6 +126,5 @@ void shape_forget_if_unused(struct shape *s, int64_t now_us)
 		return;
 	DL_DELETE(shapes, s);
 	free(s->name);
-	free(s->runtime);
 	free(s);
 }

@@ -1,6 +1,6 @@
 /*
- * A shape is what Docker must know when it creates a sandbox: runtime, language, memory, cpus, /tmp. Sandboxes of one shape are
- * alike until one is assigned to a function, so each shape has its prewarmed spares.
+ * A shape is what Docker must know when it creates a sandbox: runtime, language, and the limits it enforces. Sandboxes of one
+ * shape are alike until one is assigned to a function, so each shape has its prewarmed spares.
  */
 #ifndef POOLMGR_SHAPE_H
 #define POOLMGR_SHAPE_H
@@ -11,15 +11,21 @@
 #include "conf/conf.h"
 #include "conf/language.h"
 #include "ipc/spec.h"
+#include "runtimes/driver.h"
 
 struct sandbox;
 struct version;
 
-struct shape {
-	char *name; /* "docker/python/128MB/1000m/64MB": for the log and the statistics */
-	char *runtime;
+struct shape_key {
+	const struct driver *driver;
 	const struct language *language;
-	int64_t memory_mb, cpu_millis, tmp_mb;
+	int64_t memory_mb, cpu_millis, tmp_mb, tmp_inodes, pids, nofile;
+	bool egress;
+};
+
+struct shape {
+	char *name; /* "gvisor/python/128MB/1000m/64MB/…": for the log and the statistics */
+	struct shape_key key;
 	bool always; /* keeps its spares even when no function uses it */
 
 	struct sandbox *spares; /* state SPARE, linked by peer_prev, peer_next */
@@ -42,7 +48,8 @@ struct shape {
 /* All shapes there are. */
 extern struct shape *shapes;
 
-/* Makes the shapes that are always ready: the default limits, once per language. Borrows both for the life of the process. */
+/* Makes the shapes that are always ready: the default runtime and limits, once per language. Borrows both for the life of the
+ * process. */
 void shape_init(const struct conf *conf, const struct language *languages);
 void shape_set_conf(const struct conf *conf);
 

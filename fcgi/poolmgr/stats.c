@@ -57,6 +57,18 @@ static json_t *sandboxes_json(void)
 	return json;
 }
 
+static json_t *runtimes_json(void)
+{
+	json_t *json = json_object();
+
+	for (size_t i = 0; i < driver_count; i++) {
+		bool offered = docker_offers(docker, drivers[i]);
+		json_t *one = json_pack("{s:b, s:s}", "available", offered, "detail", offered ? "" : drivers[i]->missing);
+		json_object_set_new(json, drivers[i]->name, one);
+	}
+	return json;
+}
+
 /*
  * There are as many shapes as users choose limits, each with a problem of up to half a kilobyte, but a message has its bound:
  * the rest of the reply gets a quarter of it.
@@ -88,9 +100,10 @@ char *stats_text_new(void)
 {
 	int left_out;
 	json_t *list = shapes_json(&left_out);
-	json_t *json = json_pack("{s:{s:b, s:o, s:o}, s:{s:b, s:o}, s:O, s:o, s:o, s:i, s:i, s:i}", "docker", "ok",
+	json_t *json = json_pack("{s:{s:b, s:o, s:o}, s:o, s:b, s:{s:b, s:o}, s:O, s:o, s:o, s:i, s:i, s:i}", "docker", "ok",
 				 docker_is_up(docker), "detail", text_json(docker_problem(docker)), "version",
-				 text_json(docker_version(docker)), "database", "ok", store_is_up(), "detail",
+				 text_json(docker_version(docker)), "runtimes", runtimes_json(), "egress",
+				 docker_has_egress(docker), "database", "ok", store_is_up(), "detail",
 				 text_json(store_problem()), "images", images, "sandboxes", sandboxes_json(), "shapes", list,
 				 "shapes_left_out", left_out, "waiting", pool_waiting(), "workers", client_count());
 	char *text = json_dumps(json, JSON_COMPACT);

@@ -3,7 +3,7 @@
 #define POOLMGR_STATS_H
 
 #include "conf/language.h"
-#include "docker/docker.h"
+#include "engine/docker.h"
 
 void stats_init(struct docker *docker, const struct language *languages);
 

@@ -13,13 +13,12 @@ struct version *versions;
 struct version *candidates;
 
 /* The INIT frame's payload (runtimes/protocol.md). */
-static char *init_payload_new(const struct conf *conf, const struct spec *s)
+static char *init_payload_new(const struct spec *s)
 {
-	json_t *json =
-		json_pack("{s:s, s:O, s:{s:s, s:s, s:I}, s:{s:I, s:I, s:I}}", "handler", s->handler, "environment",
-			  s->environment, "function", "id", s->function_id, "name", s->name, "version", (json_int_t)s->version,
-			  "limits", "memory_limit_mb", (json_int_t)s->memory_limit_mb, "timeout_ms", (json_int_t)s->timeout_ms,
-			  "response_bytes", (json_int_t)conf->limits_response_bytes);
+	json_t *json = json_pack("{s:s, s:O, s:{s:s, s:s, s:I}, s:{s:I, s:I, s:I}}", "handler", s->handler, "environment",
+				 s->environment, "function", "id", s->function_id, "name", s->name, "version",
+				 (json_int_t)s->version, "limits", "memory_limit_mb", (json_int_t)s->memory_limit_mb,
+				 "timeout_ms", (json_int_t)s->timeout_ms, "response_bytes", (json_int_t)s->response_bytes);
 	char *text = json_dumps(json, JSON_COMPACT);
 
 	json_decref(json);
@@ -27,7 +26,7 @@ static char *init_payload_new(const struct conf *conf, const struct spec *s)
 }
 
 /* Steals spec. The version is in no list yet. */
-static int version_new(const struct conf *conf, struct spec *stolen, struct version **version, struct err *err)
+static int version_new(struct spec *stolen, struct version **version, struct err *err)
 {
 	AUTO(spec_free) struct spec *spec = stolen;
 	struct shape *shape;
@@ -35,7 +34,7 @@ static int version_new(const struct conf *conf, struct spec *stolen, struct vers
 
 	if (!uuid_parse(spec->function_id, &id) || spec->version < 1 || spec->version > INT32_MAX)
 		return err_set(err, EINVAL, "function version with a bad id");
-	AUTO(mem_free) char *init = init_payload_new(conf, spec);
+	AUTO(mem_free) char *init = init_payload_new(spec);
 	if (strlen(init) > IPC_MAX_SIZE - 4096)
 		return err_set(err, EMSGSIZE, "the function's environment is too large");
 	if (shape_for(spec, &shape, err) < 0)
@@ -71,7 +70,7 @@ static struct version *find_candidate(const char *key, const struct spec *spec)
 	return found;
 }
 
-int version_get_new(const struct conf *conf, struct spec *stolen, struct version **version, struct err *err)
+int version_get_new(struct spec *stolen, struct version **version, struct err *err)
 {
 	AUTO(spec_free) struct spec *spec = stolen;
 	AUTO(mem_free) char *key = mem_printf("%s/%lld", spec->function_id, (long long)spec->version);
@@ -87,7 +86,7 @@ int version_get_new(const struct conf *conf, struct spec *stolen, struct version
 		DL_DELETE(candidates, v);
 		v->candidate = false;
 		version_ref(v);
-	} else if (version_new(conf, TAKE_PTR(spec), &v, err) < 0) {
+	} else if (version_new(TAKE_PTR(spec), &v, err) < 0) {
 		return -1;
 	}
 	HASH_ADD_STR(versions, key, v);
@@ -95,9 +94,9 @@ int version_get_new(const struct conf *conf, struct spec *stolen, struct version
 	return 0;
 }
 
-int version_candidate_new(const struct conf *conf, struct spec *spec, struct version **version, struct err *err)
+int version_candidate_new(struct spec *spec, struct version **version, struct err *err)
 {
-	if (version_new(conf, spec, version, err) < 0)
+	if (version_new(spec, version, err) < 0)
 		return -1;
 	(*version)->candidate = true;
 	DL_APPEND(candidates, *version);

@@ -10,7 +10,6 @@
 #include <uthash.h>
 
 #include "base/uuid.h"
-#include "conf/conf.h"
 #include "ipc/spec.h"
 #include "poolmgr/shape.h"
 
@@ -57,10 +56,10 @@ extern struct version *candidates;
  * The version a stored spec describes, with one new reference. One that is known already is taken: a version never changes. So
  * is a candidate with the very same spec, along with its sandboxes. Steals spec in any case.
  */
-int version_get_new(const struct conf *conf, struct spec *spec, struct version **version, struct err *err);
+int version_get_new(struct spec *spec, struct version **version, struct err *err);
 
 /* A new candidate, with one reference. Steals spec in any case. */
-int version_candidate_new(const struct conf *conf, struct spec *spec, struct version **version, struct err *err);
+int version_candidate_new(struct spec *spec, struct version **version, struct err *err);
 
 /* Does any of them run this package? */
 bool version_uses_package(const char *sha256);

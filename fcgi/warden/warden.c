@@ -16,9 +16,10 @@
 #include "base/fd.h"
 #include "base/mem.h"
 
-#define ID_LENGTH   64
-#define MAX_CONTENT 65536 /* of a file in /proc that is read whole */
-#define MAX_PROCS   262144
+#define ID_LENGTH      64
+#define MAX_MEMBERSHIP 65536
+#define MAX_MOUNTS     (64 << 20) /* each container of the host adds most of a kilobyte */
+#define MAX_PROCS      262144
 
 /* Which file in which hierarchy is what; by enum cgroup_fd. */
 struct file {
@@ -50,13 +51,13 @@ static int read_all(int fd, size_t most, struct buf *out, struct err *err)
 	return 0;
 }
 
-static int read_file(const char *path, struct buf *out, struct err *err)
+static int read_file(const char *path, size_t most, struct buf *out, struct err *err)
 {
 	AUTO(fd_close) int fd = open(path, O_RDONLY | O_CLOEXEC);
 
 	if (fd < 0)
 		return err_set(err, errno, "open '%s'", path);
-	return read_all(fd, MAX_CONTENT, out, err) < 0 ? err_prefix(err, "'%s'", path) : 0;
+	return read_all(fd, most, out, err) < 0 ? err_prefix(err, "'%s'", path) : 0;
 }
 
 /* Is word one of the words between commas? */
@@ -102,7 +103,7 @@ int warden_mounts_read(const char *mountinfo_path, struct warden_mounts *mounts,
 	AUTO(buf_free) struct buf text = {0};
 	char *rest, *line;
 
-	if (read_file(mountinfo_path, &text, err) < 0)
+	if (read_file(mountinfo_path, MAX_MOUNTS, &text, err) < 0)
 		return -1;
 	*mounts = (struct warden_mounts){0};
 	for (line = strtok_r(text.data, "\n", &rest); line != NULL; line = strtok_r(NULL, "\n", &rest))
@@ -215,7 +216,7 @@ int warden_open(const struct warden_mounts *m, const char *container, pid_t pid,
 	char path[64];
 
 	snprintf(path, sizeof(path), "/proc/%d/cgroup", (int)pid);
-	if (read_file(path, &text, err) < 0)
+	if (read_file(path, MAX_MEMBERSHIP, &text, err) < 0)
 		return -1;
 	return warden_open_as(m, container, text.data, fds, version, err);
 }
@@ -251,7 +252,7 @@ int warden_kill(int procs_fd, int freezer_fd, struct err *err)
 	if (!is_file_of_container(procs_fd, "cgroup.procs") || !is_file_of_container(freezer_fd, "freezer.state"))
 		return err_set(err, EINVAL, "not the files of a container's cgroup");
 	if (read_all(procs_fd, MAX_PROCS, &text, err) < 0)
-		return -1;
+		return err->code == ENODEV ? 0 : -1; /* the cgroup is gone, and with it everybody */
 	for (char *at = text.data, *end; *at != '\0'; at = end + strspn(end, "\n")) {
 		long pid = strtol(at, &end, 10);
 		if (end == at || pid <= 1)

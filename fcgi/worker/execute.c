@@ -134,6 +134,8 @@ static void record(struct worker *w, const struct request *request, const struct
 		.queue_us = (uint64_t)c->queue_us,
 		.init_us = (uint64_t)o->init_us,
 		.exec_us = (uint64_t)o->exec_us,
+		.cpu_us = (uint64_t)o->cpu_us,
+		.memory_bytes = (uint64_t)o->memory_bytes,
 		.start_kind = STR(c->start_kind),
 		.runtime = STR(c->runtime),
 		.status = (uint32_t)response->status,

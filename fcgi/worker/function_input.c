@@ -9,6 +9,7 @@
 
 #include "base/mem.h"
 #include "base/uuid.h"
+#include "runtimes/driver.h"
 #include "worker/json_body.h"
 
 #define LOWER "abcdefghijklmnopqrstuvwxyz"
@@ -53,8 +54,9 @@ struct field {
 	size_t offset; /* in struct spec */
 	struct bound min, max, def;
 	const char *def_text;
+	size_t def_setting; /* offset in struct conf of the default; 0: none */
 	bool (*valid)(const struct check *check, const struct field *field, const json_t *value);
-	const char *const *values; /* all there are, ending with NULL */
+	const char *(*values)(size_t i); /* all there are, then NULL */
 };
 
 static bool valid_name(const struct check *check, const struct field *field, const json_t *value);
@@ -63,25 +65,51 @@ static bool valid_handler(const struct check *check, const struct field *field, 
 static bool valid_environment(const struct check *check, const struct field *field, const json_t *value);
 static bool valid_choice(const struct check *check, const struct field *field, const json_t *value);
 
-static const char *const runtimes[] = {"docker", NULL};
-static const char *const networks[] = {"none", NULL};
+static const char *runtimes(size_t i)
+{
+	return i < driver_count ? drivers[i]->name : NULL;
+}
+
+static const char *networks(size_t i)
+{
+	static const char *const all[] = {"none", "egress", NULL};
+
+	return all[i];
+}
+
+static const char *isolations(size_t i)
+{
+	static const char *const all[] = {"per_function", "per_invocation", NULL};
+
+	return all[i];
+}
 
 static const struct field fields[] = {
 #define AT(member) .offset = offsetof(struct spec, member)
 	{"name", TEXT, .required = true, AT(name), CONST(1), CONST(63), .valid = valid_name},
 	{"language", TEXT, .required = true, AT(language), CONST(1), CONST(32), .valid = valid_language},
-	{"runtime", TEXT, AT(runtime), CONST(1), CONST(32), .def_text = "docker", .valid = valid_choice, .values = runtimes},
+	{"runtime", TEXT, AT(runtime), CONST(1), CONST(32), .def_setting = offsetof(struct conf, sandbox_default_runtime),
+	 .valid = valid_choice, .values = runtimes},
 	/* The default is the language's. */
 	{"handler", TEXT, AT(handler), CONST(1), CONST(128), .valid = valid_handler},
 	{"code", CODE, .required = true, .min = CONST(1), .max = CONF(limits_code_bytes)},
 	{"timeout_ms", WHOLE, AT(timeout_ms), CONST(100), CONF(limits_timeout_max_ms), CONF(limits_timeout_default_ms)},
+	{"init_timeout_ms", WHOLE, AT(init_timeout_ms), CONST(100), CONF(limits_init_timeout_max_ms),
+	 CONF(limits_init_timeout_default_ms)},
 	{"memory_limit_mb", WHOLE, AT(memory_limit_mb), CONST(64), CONF(limits_memory_max_mb), CONF(limits_memory_default_mb)},
 	{"cpus", MILLIS, AT(cpu_millis), CONST(100), {HOST_CPU_MILLIS}, CONST(1000)},
 	{"tmp_mb", WHOLE, AT(tmp_mb), CONST(1), CONF(limits_tmp_max_mb), CONF(limits_tmp_default_mb)},
+	{"tmp_inodes", WHOLE, AT(tmp_inodes), CONST(16), CONF(limits_tmp_inodes_max), CONF(limits_tmp_inodes_default)},
+	{"pids", WHOLE, AT(pids), CONST(8), CONF(limits_pids_max), CONF(limits_pids_default)},
+	{"nofile", WHOLE, AT(nofile), CONST(64), CONF(limits_nofile_max), CONF(limits_nofile_default)},
+	{"response_bytes", WHOLE, AT(response_bytes), CONST(1024), CONF(limits_response_bytes), CONF(limits_response_bytes)},
+	{"log_bytes", WHOLE, AT(log_bytes), CONST(0), CONF(limits_log_max_bytes), CONF(limits_log_default_bytes)},
 	{"max_concurrency", WHOLE, AT(max_concurrency), CONST(1), CONF(limits_concurrency_max),
 	 CONF(limits_concurrency_default)},
 	{"environment", MAP, AT(environment), .max = CONST(ENVIRONMENT_MAX), .valid = valid_environment},
 	{"network", TEXT, AT(network), CONST(1), CONST(32), .def_text = "none", .valid = valid_choice, .values = networks},
+	{"isolation", TEXT, AT(isolation), CONST(1), CONST(32), .def_text = "per_function", .valid = valid_choice,
+	 .values = isolations},
 #undef AT
 };
 
@@ -171,10 +199,10 @@ static bool valid_choice(const struct check *check, const struct field *field, c
 {
 	AUTO(buf_free) struct buf known = {0};
 
-	for (const char *const *v = field->values; *v != NULL; v++) {
-		if (strcmp(*v, json_string_value(value)) == 0)
+	for (size_t i = 0; field->values(i) != NULL; i++) {
+		if (strcmp(field->values(i), json_string_value(value)) == 0)
 			return true;
-		buf_printf(&known, "%s%s", known.len ? ", " : "", *v);
+		buf_printf(&known, "%s%s", known.len ? ", " : "", field->values(i));
 	}
 	return wrong(check, field->name, "invalid_value", "%s is one of: %s", field->name, buf_str(&known));
 }
@@ -302,12 +330,18 @@ static void store(const struct field *f, const json_t *value, struct function_in
 	}
 }
 
+/* NULL: none. */
+static const char *default_text(const struct function_rules *rules, const struct field *f)
+{
+	return f->def_setting != 0 ? *(char *const *)((const char *)rules->conf + f->def_setting) : f->def_text;
+}
+
 static void store_default(const struct function_rules *rules, const struct field *f, struct spec *spec)
 {
 	void *member = (char *)spec + f->offset;
 
 	if (f->kind == TEXT)
-		*(char **)member = mem_strdup(f->def_text != NULL ? f->def_text : "");
+		*(char **)member = mem_strdup(default_text(rules, f) ?: "");
 	else if (f->kind == MAP)
 		*(json_t **)member = json_object();
 	else if (f->kind != CODE)
@@ -350,6 +384,22 @@ static void check_unknown(const struct check *check, const json_t *body)
 			wrong(check, name, "unknown_field", "There is no field '%.64s'", name);
 }
 
+/* What a runtime cannot do. */
+static void check_runtime(const struct check *check, const struct spec *spec)
+{
+	const struct driver *d = driver_find(spec->runtime);
+
+	if (d == NULL) { /* an update of a function whose runtime was taken away, or a setting that names none */
+		wrong(check, "runtime", "invalid_value", "There is no runtime '%s'", spec->runtime);
+		return;
+	}
+	if (strcmp(spec->network, "egress") == 0 && d->no_egress != NULL)
+		wrong(check, "network", "not_available", "%s", d->no_egress);
+	if (spec->memory_limit_mb < d->least_memory_mb)
+		wrong(check, "memory_limit_mb", "out_of_range", "%s needs a memory_limit_mb of at least %lld", d->name,
+		      (long long)d->least_memory_mb);
+}
+
 /* Rules that concern more than one field, of an input whose fields are good. */
 static void check_together(const struct check *check, const struct spec *current, struct function_input *input)
 {
@@ -367,6 +417,7 @@ static void check_together(const struct check *check, const struct spec *current
 	if (spec->memory_limit_mb < l->min_memory_mb)
 		wrong(check, "memory_limit_mb", "out_of_range", "%s needs a memory_limit_mb of at least %lld", l->name,
 		      (long long)l->min_memory_mb);
+	check_runtime(check, spec);
 	if (current != NULL && input->code == NULL && strcmp(current->language, spec->language) != 0)
 		wrong(check, "code", "required", "A change of the language needs code in the new one");
 }
@@ -411,8 +462,8 @@ static json_t *field_values(const struct function_rules *rules, const struct fie
 {
 	json_t *list = json_array();
 
-	for (const char *const *v = f->values; v != NULL && *v != NULL; v++)
-		json_array_append_new(list, json_string(*v));
+	for (size_t i = 0; f->values != NULL && f->values(i) != NULL; i++)
+		json_array_append_new(list, json_string(f->values(i)));
 	if (f->valid == valid_language)
 		for (const struct language *l = rules->languages; l != NULL; l = l->next)
 			json_array_append_new(list, json_string(l->name));
@@ -431,8 +482,8 @@ static json_t *field_limits(const struct function_rules *rules, const struct fie
 		json_object_set_new(o, is_number ? "max" : "max_bytes", limit_value(rules, f, &f->max));
 	if (is_number)
 		json_object_set_new(o, "default", limit_value(rules, f, &f->def));
-	if (f->def_text != NULL)
-		json_object_set_new(o, "default", json_string(f->def_text));
+	if (default_text(rules, f) != NULL)
+		json_object_set_new(o, "default", json_string(default_text(rules, f)));
 	if (json_array_size(values) > 0)
 		json_object_set(o, "values", values);
 	return o;

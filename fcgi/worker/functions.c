@@ -46,12 +46,16 @@ static void db_problem(struct problem *problem, const struct err *err, const cha
 	}
 }
 
-static json_t *limits_in_force(const struct conf *c)
+/* All of them in one place, those of the function and those of the installation. */
+static json_t *limits_in_force(const struct conf *c, const struct spec *s)
 {
-	return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "request_bytes", (json_int_t)c->limits_request_bytes,
-			 "response_bytes", (json_int_t)c->limits_response_bytes, "log_bytes", (json_int_t)c->limits_log_bytes,
-			 "init_timeout_ms", (json_int_t)c->limits_init_timeout_ms, "pids", (json_int_t)c->sandbox_pids_limit,
-			 "nofile", (json_int_t)c->sandbox_nofile, "tmp_inodes", (json_int_t)c->sandbox_tmp_inodes);
+	return json_pack("{s:I, s:I, s:I, s:f, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "timeout_ms",
+			 (json_int_t)s->timeout_ms, "init_timeout_ms", (json_int_t)s->init_timeout_ms, "memory_limit_mb",
+			 (json_int_t)s->memory_limit_mb, "cpus", (double)s->cpu_millis / 1000, "pids", (json_int_t)s->pids,
+			 "nofile", (json_int_t)s->nofile, "tmp_mb", (json_int_t)s->tmp_mb, "tmp_inodes",
+			 (json_int_t)s->tmp_inodes, "request_bytes", (json_int_t)c->limits_request_bytes, "response_bytes",
+			 (json_int_t)s->response_bytes, "log_bytes", (json_int_t)s->log_bytes, "max_concurrency",
+			 (json_int_t)s->max_concurrency);
 }
 
 /* A function as the API shows it: the stored spec under the API's names, without the code. */
@@ -74,7 +78,7 @@ static void respond_function(const struct worker *w, const struct db_function *f
 {
 	AUTO(json_decrefp) json_t *json = function_json(f);
 
-	json_object_set_new(json, "limits", limits_in_force(w->conf));
+	json_object_set_new(json, "limits", limits_in_force(w->conf, f->spec));
 	if (json_array_size(warnings) > 0)
 		json_object_set(json, "warnings", warnings);
 	response_header(response, "ETag", "\"%" PRId64 "\"", f->spec->version);

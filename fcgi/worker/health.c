@@ -97,9 +97,8 @@ void health_ready(struct worker *w, const struct request *request, struct respon
 void health_limits(struct worker *w, const struct request *request, struct response *response)
 {
 	struct function_rules rules = {w->conf, w->languages};
-	json_t *invocation =
-		json_pack("{s:I, s:I, s:I}", "request_bytes", (json_int_t)w->conf->limits_request_bytes, "response_bytes",
-			  (json_int_t)w->conf->limits_response_bytes, "log_bytes", (json_int_t)w->conf->limits_log_bytes);
+	json_t *invocation = json_pack("{s:I, s:I}", "request_bytes", (json_int_t)w->conf->limits_request_bytes,
+				       "queue_timeout_ms", (json_int_t)w->conf->pool_queue_timeout_ms);
 	AUTO(json_decrefp)
 	json_t *json = json_pack("{s:o, s:o}", "function", function_input_limits(&rules), "invocation", invocation);
 

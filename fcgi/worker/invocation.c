@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
@@ -15,11 +16,12 @@
 #include "worker/agent_error.h"
 #include "worker/json_body.h"
 #include "worker/json_scan.h"
+#include "worker/meter.h"
 #include "worker/trim.h"
 
 #define READ_SIZE       65536
 #define META_MAX        4096  /* the JSON line of a RESULT */
-#define FRAME_EXTRA     65536 /* a frame may be this much longer than limits.response_bytes */
+#define FRAME_EXTRA     65536 /* a frame may be this much longer than response_bytes */
 #define LOG_DRAIN_READS 16    /* a log without end must not hold up an answer */
 
 struct invocation {
@@ -38,6 +40,7 @@ struct invocation {
 	struct buf log;
 	bool log_is_read;  /* all that was printed before the last bytes came */
 	struct err broken; /* why EVENT_BROKEN */
+	struct meter meter;
 };
 
 enum event {
@@ -85,7 +88,7 @@ void outcome_clear(struct outcome *outcome)
 static bool read_log_once(struct invocation *v, bool keep)
 {
 	static char waste[READ_SIZE];
-	size_t limit = keep ? (size_t)v->conf->limits_log_bytes : 0;
+	size_t limit = keep ? (size_t)v->lease->log_bytes : 0;
 	size_t room = limit > v->log.len ? MIN(limit - v->log.len, READ_SIZE) : 0;
 	char *to = room > 0 ? buf_reserve(&v->log, room) : waste;
 	size_t size = room > 0 ? room : sizeof(waste);
@@ -133,6 +136,7 @@ static int begin(struct invocation *v, const struct lease *lease, struct outcome
 	buf_reset(&v->out);
 	buf_reset(&v->log);
 
+	meter_begin(&v->meter, lease->cpu_fd, lease->memory_fd, lease->oom_fd);
 	if (poll(p, ARRAY_SIZE(p), 0) <= 0)
 		return 0;
 	if (p[1].revents != 0)
@@ -221,7 +225,7 @@ static enum event wait_once(struct invocation *v, int64_t deadline_us)
 /* The next frame, or what came instead. The frame before is given up. */
 static enum event next_event(struct invocation *v, int64_t deadline_us, struct frame *frame)
 {
-	size_t max_payload = (size_t)v->conf->limits_response_bytes + FRAME_EXTRA;
+	size_t max_payload = (size_t)v->lease->response_bytes + FRAME_EXTRA;
 	enum event event = EVENT_NONE;
 
 	buf_consume(&v->in, v->taken);
@@ -252,28 +256,98 @@ static void fail(struct invocation *v, const char *destroy_reason, enum problem_
 	problem_set(&v->outcome->problem, code, members, "%s", detail);
 }
 
+static void fail_out_of_memory(struct invocation *v, const char *phase)
+{
+	int64_t limit_mb = v->lease->memory_limit_mb, peak_bytes = meter_memory_bytes(&v->meter);
+	char detail[200];
+
+	/* The cgroup may be gone already; but it was for reaching the limit that a process was killed. */
+	int64_t peak_mb = peak_bytes > 0 ? (peak_bytes + (1 << 20) - 1) >> 20 : limit_mb;
+	snprintf(detail, sizeof(detail),
+		 "The function needed more than its memory_limit_mb of %" PRId64 "; raise the limit or use less, /tmp included",
+		 limit_mb);
+	fail(v, "out of memory", PROBLEM_OUT_OF_MEMORY,
+	     json_pack("{s:I, s:I, s:s}", "limit_mb", (json_int_t)limit_mb, "peak_mb", (json_int_t)peak_mb, "phase", phase),
+	     detail);
+	v->outcome->cpu_us = meter_cpu_us(&v->meter);
+	v->outcome->memory_bytes = peak_bytes > 0 ? peak_bytes : limit_mb << 20;
+}
+
+/* "its process was ended by SIGKILL": what the exit code of a sandbox's first process says. */
+static void describe_end(const struct finding *f, json_t *members, char *out, size_t size)
+{
+	const char *signal = f->exit_code > 128 && f->exit_code < 128 + NSIG ? sigabbrev_np((int)f->exit_code - 128) : NULL;
+
+	if (!f->known) {
+		snprintf(out, size, "closed its connection");
+	} else if (signal != NULL) {
+		json_object_set_new(members, "signal", json_sprintf("SIG%s", signal));
+		snprintf(out, size, "was ended by SIG%s", signal);
+	} else {
+		json_object_set_new(members, "exit_code", json_integer((json_int_t)f->exit_code));
+		snprintf(out, size, "ended with exit code %u", f->exit_code);
+	}
+}
+
+/* What was used; what is known already stays. */
+static void read_meter(struct invocation *v)
+{
+	if (v->outcome->memory_bytes != 0)
+		return;
+	v->outcome->cpu_us = meter_cpu_us(&v->meter);
+	v->outcome->memory_bytes = meter_memory_bytes(&v->meter);
+}
+
+/* The agent is gone: why? */
+static void fail_ended(struct invocation *v, const char *phase)
+{
+	struct finding finding = {0};
+	char how[80], detail[300];
+
+	if (meter_out_of_memory(&v->meter)) {
+		fail_out_of_memory(v, phase);
+		return;
+	}
+	read_meter(v); /* the cgroup will be gone when Docker has an answer */
+	patience_end(v->patience);
+	if (v->client != NULL)
+		finding = lease_autopsy(v->client, v->lease);
+	if (finding.out_of_memory) {
+		fail_out_of_memory(v, phase);
+		return;
+	}
+	json_t *members = json_pack("{s:s}", "phase", phase);
+	describe_end(&finding, members, how, sizeof(how));
+	snprintf(detail, sizeof(detail), "The function's process %s before it answered; look at the invocation's log", how);
+	fail(v, "exited", PROBLEM_SANDBOX_EXITED, members, detail);
+}
+
 /* What is left to say when no frame came. */
 static void fail_without_frame(struct invocation *v, enum event event, const char *phase, int64_t limit_ms)
 {
 	char detail[700];
 
 	if (event == EVENT_TIMEOUT) {
+		/* Of gVisor the kernel may kill a part, which leaves the rest hanging. */
+		if (meter_out_of_memory(&v->meter)) {
+			fail_out_of_memory(v, phase);
+			return;
+		}
 		snprintf(detail, sizeof(detail),
 			 "The function did not %s within %" PRId64 " ms (%s); raise the limit or do less",
 			 strcmp(phase, "init") == 0 ? "load" : "return", limit_ms,
-			 strcmp(phase, "init") == 0 ? "limits.init_timeout_ms" : "its timeout_ms");
+			 strcmp(phase, "init") == 0 ? "its init_timeout_ms" : "its timeout_ms");
 		fail(v, "timeout", PROBLEM_FUNCTION_TIMEOUT,
 		     json_pack("{s:I, s:s}", "limit_ms", (json_int_t)limit_ms, "phase", phase), detail);
 		return;
 	}
-	snprintf(detail, sizeof(detail),
-		 event == EVENT_CLOSED ? "The function's process ended before it answered; look at the invocation's log%s"
-				       : "The function's process broke the protocol: %s",
-		 event == EVENT_CLOSED ? "" : v->broken.msg);
-	fail(v, event == EVENT_CLOSED ? "exited" : "broke the protocol", PROBLEM_SANDBOX_EXITED,
-	     json_pack("{s:s}", "phase", phase), detail);
-	if (event == EVENT_BROKEN)
-		log_sandbox(LOG_WARN, v->lease->sandbox_id, "protocol broken in %s: %s", phase, v->broken.msg);
+	if (event == EVENT_CLOSED) {
+		fail_ended(v, phase);
+		return;
+	}
+	snprintf(detail, sizeof(detail), "The function's process broke the protocol: %s", v->broken.msg);
+	fail(v, "broke the protocol", PROBLEM_SANDBOX_EXITED, json_pack("{s:s}", "phase", phase), detail);
+	log_sandbox(LOG_WARN, v->lease->sandbox_id, "protocol broken in %s: %s", phase, v->broken.msg);
 }
 
 /* "Type: message", as much as fits. */
@@ -309,7 +383,7 @@ static enum event take_init_error(struct invocation *v, const struct frame *fram
 /* Waits for READY. -1: the outcome is a failure. */
 static int await_ready(struct invocation *v)
 {
-	int64_t limit_ms = v->conf->limits_init_timeout_ms, start_us = clock_mono_us();
+	int64_t limit_ms = v->lease->init_timeout_ms, start_us = clock_mono_us();
 	struct frame frame;
 
 	enum event event = next_event(v, start_us + limit_ms * 1000, &frame);
@@ -327,11 +401,11 @@ static int await_ready(struct invocation *v)
 
 static void too_large(struct invocation *v, const char *destroy_reason, int64_t size)
 {
-	json_int_t limit = v->conf->limits_response_bytes;
+	json_int_t limit = v->lease->response_bytes;
 	char detail[160];
 
 	snprintf(detail, sizeof(detail),
-		 "The output has %" PRId64 " bytes, the limit is %lld (limits.response_bytes); return less", size,
+		 "The output has %" PRId64 " bytes, the limit is %lld (its response_bytes); return less", size,
 		 (long long)limit);
 	fail(v, destroy_reason, PROBLEM_RESPONSE_TOO_LARGE, json_pack("{s:I, s:I}", "limit", limit, "actual", (json_int_t)size),
 	     detail);
@@ -357,7 +431,7 @@ static enum event take_result(struct invocation *v, const struct frame *frame, c
 		return EVENT_BROKEN;
 	if (!meta_matches(meta, meta_len, request_id))
 		return broken(v, "RESULT of another request");
-	if (output_len > (size_t)v->conf->limits_response_bytes) {
+	if (output_len > (size_t)v->lease->response_bytes) {
 		too_large(v, NULL, (int64_t)output_len);
 		return EVENT_FRAME;
 	}
@@ -365,7 +439,8 @@ static enum event take_result(struct invocation *v, const struct frame *frame, c
 	if (json_scan(output, output_len, NULL, &e) < 0) {
 		snprintf(detail, sizeof(detail), "What the function returned is not JSON, line %zu column %zu: %s", e.line,
 			 e.column, e.what);
-		fail(v, NULL, PROBLEM_INVALID_OUTPUT, NULL, detail);
+		/* No sound agent sends that: the function has spoken in its place. */
+		fail(v, "answered in its agent's place", PROBLEM_INVALID_OUTPUT, NULL, detail);
 		return EVENT_FRAME;
 	}
 	v->outcome->output = (struct str){output, (uint32_t)output_len};
@@ -426,6 +501,7 @@ static void finish(struct invocation *v)
 	if (!v->log_is_read)
 		drain_log(v, true);
 	v->outcome->log = (struct str){buf_str(&v->log), (uint32_t)v->log.len};
+	read_meter(v);
 }
 
 static void queue_init(struct invocation *v)

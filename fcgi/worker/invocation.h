@@ -38,7 +38,9 @@ struct outcome {
 	const char *destroy_reason; /* NULL: the sandbox may serve again */
 	struct str output;          /* JSON, checked */
 	int64_t init_us, exec_us;
-	struct str log;        /* what was printed, up to limits.log_bytes */
+	int64_t cpu_us;        /* processor time, init included */
+	int64_t memory_bytes;  /* the most at one time; 0: not known */
+	struct str log;        /* what was printed, up to the function's log_bytes */
 	uint64_t log_bytes;    /* printed in all */
 	uint64_t orphan_bytes; /* printed before this invocation and thrown away */
 };

@@ -27,8 +27,10 @@ struct lease_client {
 
 static void close_lease(struct lease *lease)
 {
-	fd_close(&lease->control_fd);
-	fd_close(&lease->log_fd);
+	int *fds[] = {&lease->control_fd, &lease->log_fd, &lease->cpu_fd, &lease->memory_fd, &lease->oom_fd};
+
+	for (size_t i = 0; i < ARRAY_SIZE(fds); i++)
+		fd_close(fds[i]);
 	buf_free(&lease->init);
 	*lease = LEASE_NONE;
 }
@@ -186,10 +188,17 @@ static void take_grant(struct lease_client *c, struct ipc_msg *msg, struct lease
 		.function_id = g->function_id,
 		.version = g->version,
 		.timeout_ms = g->timeout_ms,
+		.init_timeout_ms = g->init_timeout_ms,
 		.memory_limit_mb = g->memory_limit_mb,
+		.response_bytes = g->response_bytes,
+		.log_bytes = g->log_bytes,
+		.single_use = g->single_use != 0,
 		.usual_us = g->usual_us,
 		.control_fd = TAKE_FD(msg->fds[0]),
 		.log_fd = TAKE_FD(msg->fds[1]),
+		.cpu_fd = TAKE_FD(msg->fds[2]),
+		.memory_fd = TAKE_FD(msg->fds[3]),
+		.oom_fd = TAKE_FD(msg->fds[4]),
 	};
 	copy_text(lease->sandbox_id, sizeof(lease->sandbox_id), g->sandbox_id);
 	copy_text(lease->runtime, sizeof(lease->runtime), g->runtime);
@@ -297,7 +306,8 @@ void lease_release(struct lease_client *c, struct lease *lease, const char *dest
 		/* Another poolmgr than the one that granted the lease knows the sandbox by this connection only. */
 		close_lease(lease);
 		link_close(c->link);
-	} else if (destroy_reason == NULL && lease->function[0] != '\0' && !c->hand_recalled && link_fd(c->link) >= 0) {
+	} else if (destroy_reason == NULL && lease->function[0] != '\0' && !lease->single_use && !c->hand_recalled &&
+		   link_fd(c->link) >= 0) {
 		keep(c, lease);
 	} else {
 		give_back(c, lease, destroy_reason);
@@ -334,6 +344,23 @@ void lease_watch(struct lease_client *c)
 void lease_hear(struct lease_client *c)
 {
 	link_hear(c->link);
+}
+
+struct finding lease_autopsy(struct lease_client *c, const struct lease *lease)
+{
+	struct ipc_msg msg = {.type = IPC_AUTOPSY, .autopsy.lease_id = lease->id};
+	struct ipc_msg answer;
+	struct err err = {0};
+
+	/* A poolmgr that did not grant the lease knows nothing of it, so none is waited for; this one has link_ask's grace. */
+	if (lease->generation != link_generation(c->link) || link_fd(c->link) < 0 ||
+	    link_ask(c->link, &msg, &msg.autopsy.seq, clock_mono_us(), &answer, &err) < 0)
+		return (struct finding){0};
+	return (struct finding){
+		.known = answer.finding.known != 0,
+		.out_of_memory = answer.finding.out_of_memory != 0,
+		.exit_code = answer.finding.exit_code,
+	};
 }
 
 int lease_invalidate(struct lease_client *c, const struct uuid *function_id, uint32_t version, int64_t deadline_us,

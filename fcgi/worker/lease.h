@@ -38,12 +38,17 @@ struct lease {
 	struct uuid function_id;
 	uint32_t version;
 	uint32_t timeout_ms;
+	uint32_t init_timeout_ms;
 	uint32_t memory_limit_mb;
+	uint32_t response_bytes;
+	uint32_t log_bytes;
+	bool single_use;   /* it goes back after one invocation */
 	uint32_t usual_us; /* how long an invocation takes; 0: not known */
 	char runtime[32];
 	struct buf init; /* payload of the INIT that is still to be sent; empty: the agent is initialised */
 	int control_fd;  /* -1: no lease */
 	int log_fd;
+	int cpu_fd, memory_fd, oom_fd; /* worker/meter.h */
 
 	/* For keeping it. */
 	char function[LEASE_FUNCTION_MAX + 1]; /* as it was asked for; "" not to be kept */
@@ -54,7 +59,7 @@ struct lease {
 	uint32_t runs;
 	int64_t busy_us;
 };
-#define LEASE_NONE ((struct lease){.control_fd = -1, .log_fd = -1})
+#define LEASE_NONE ((struct lease){.control_fd = -1, .log_fd = -1, .cpu_fd = -1, .memory_fd = -1, .oom_fd = -1})
 
 /* Why there is no sandbox. */
 struct denial {
@@ -80,6 +85,16 @@ int lease_check(struct lease_client *client, const char *spec, const void *archi
  * When poolmgr cannot be told, the connection is dropped, which destroys the sandbox.
  */
 void lease_release(struct lease_client *client, struct lease *lease, const char *destroy_reason);
+
+/* How the sandbox in hand ended, whose agent is gone. */
+struct finding {
+	bool known;
+	bool out_of_memory;
+	uint32_t exit_code; /* 128 + the number of the signal that ended it */
+};
+
+/* Asks poolmgr, which asks Docker: takes some ten milliseconds, a second at most. */
+struct finding lease_autopsy(struct lease_client *client, const struct lease *lease);
 
 /* Gives back all that is kept: something else takes long. */
 void lease_give_back(struct lease_client *client);

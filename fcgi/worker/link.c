@@ -123,6 +123,8 @@ static uint64_t answer_seq(const struct ipc_msg *m)
 		return m->done.seq;
 	case IPC_STATS_REPLY:
 		return m->stats_reply.seq;
+	case IPC_FINDING:
+		return m->finding.seq;
 	default:
 		return 0;
 	}
@@ -134,10 +136,9 @@ static bool is_answer(const struct ipc_msg *question, const struct ipc_msg *m)
 	static const struct {
 		enum ipc_type question, answers[2];
 	} pairs[] = {
-		{IPC_LEASE, {IPC_GRANT, IPC_DENY}},
-		{IPC_CHECK, {IPC_GRANT, IPC_DENY}},
-		{IPC_INVALIDATE, {IPC_DONE, IPC_DONE}},
-		{IPC_STATS, {IPC_STATS_REPLY, IPC_STATS_REPLY}},
+		{IPC_LEASE, {IPC_GRANT, IPC_DENY}},        {IPC_CHECK, {IPC_GRANT, IPC_DENY}},
+		{IPC_INVALIDATE, {IPC_DONE, IPC_DONE}},    {IPC_STATS, {IPC_STATS_REPLY, IPC_STATS_REPLY}},
+		{IPC_AUTOPSY, {IPC_FINDING, IPC_FINDING}},
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(pairs); i++)

@@ -13,6 +13,7 @@ libworker_a_SOURCES = \
 	%D%/lease.c %D%/lease.h \
 	%D%/link.c %D%/link.h \
 	%D%/load.c %D%/load.h \
+	%D%/meter.c %D%/meter.h \
 	%D%/package.c %D%/package.h \
 	%D%/patience.c %D%/patience.h \
 	%D%/problem.c %D%/problem.def %D%/problem.h \

@@ -7,4 +7,5 @@ const struct driver docker_driver = {
 	.engine_runtime = "runc",
 	.missing = "Docker Engine has no runtime runc: reinstall the package docker.io",
 	.least_memory_mb = 64,
+	.pids_each = 1,
 };

@@ -2,9 +2,10 @@
 
 (a) constant: nginx → FastCGI process that answers with a constant
 (b) host:     nginx → FastCGI process → the language's agent on the host, without a sandbox
-(c) berth:    nginx → Berth → the same agent in a warm sandbox
+(c) docker:   nginx → Berth → the same agent in a warm sandbox of Docker
+(d) gvisor:   the same in one of gVisor
 
-All three stand behind the same nginx configuration, TLS included, and get the same requests from wrk. They are measured in turn,
+All stand behind the same nginx configuration, TLS included, and get the same requests from wrk. They are measured in turn,
 round after round; medians are printed.
 """
 
@@ -28,6 +29,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 AGENT_PROCESSES = 8  # of the baseline (b): where its throughput is best on two cores
 FIRST_CALLS = 20
 CONCURRENCIES = (1, 16, 64)
+RUNTIMES = ("docker", "gvisor")
 BODY = json.dumps({"input": {"name": "x"}})
 
 LANGUAGES = {
@@ -92,9 +94,9 @@ class Stack:
         response = c.getresponse()
         return response, response.read()
 
-    def deploy(self, name, language):
-        response, body = self.call("POST", "/functions",
-                                   {"name": name, "language": language, "code": LANGUAGES[language]["code"]})
+    def deploy(self, name, language, runtime):
+        function = {"name": name, "language": language, "runtime": runtime, "code": LANGUAGES[language]["code"]}
+        response, body = self.call("POST", "/functions", function)
         if response.status != 201:
             sys.exit(f"deploy {name}: {response.status} {body!r}")
 
@@ -156,7 +158,8 @@ def measure_throughput(stack, baselines, arguments, script):
     targets = {"constant": (baselines["constant"].port, "/execute/x")}
     for language in LANGUAGES:
         targets[f"host-{language}"] = (baselines[f"host-{language}"].port, "/execute/x")
-        targets[f"berth-{language}"] = (stack.port, f"/execute/bench-{language}")
+        for runtime in RUNTIMES:
+            targets[f"{runtime}-{language}"] = (stack.port, f"/execute/bench-{runtime}-{language}")
     results = {}
     for concurrency in CONCURRENCIES:
         for name, (port, path) in targets.items():
@@ -185,21 +188,21 @@ def wait_for_pool(stack, condition):
     deadline = time.monotonic() + 60
     while time.monotonic() < deadline:
         _, body = stack.call("GET", "/readyz")
-        if condition(json.loads(body)["pool"]["sandboxes"]):
+        if condition(json.loads(body)["pool"]):
             return
         time.sleep(0.1)
     sys.exit("the pool does not settle")
 
 
-def measure_first_calls(stack, language):
+def measure_first_calls(stack, runtime, language):
     """The first call of functions never called before, on a prewarmed sandbox: the one that the deployment tried was evicted."""
-    names = [f"first-{language}-{i}" for i in range(FIRST_CALLS)]
+    names = [f"first-{runtime}-{language}-{i}" for i in range(FIRST_CALLS)]
     for name in names:
-        stack.deploy(name, language)
-    wait_for_pool(stack, lambda s: s["idle"] == 0 and s["dying"] == 0 and s["spare"] > 0)
+        stack.deploy(name, language, runtime)
+    wait_for_pool(stack, lambda p: p["sandboxes"]["idle"] == p["sandboxes"]["dying"] == 0)
     times = []
     for name in names:
-        wait_for_pool(stack, lambda s: s["spare"] >= 4 and s["creating"] + s["booting"] + s["dying"] == 0)
+        wait_for_pool(stack, lambda p: all(s["spare"] >= 2 for s in p["shapes"]) and p["sandboxes"]["dying"] == 0)
         kind, took_ms = timed_call(stack, name)
         if kind == "prewarmed":
             times.append(took_ms)
@@ -221,12 +224,16 @@ def print_table(results, first_calls):
         base = results.get((f"host-{language}", concurrency))
         speed, p50 = median(rounds, "per_second"), median(rounds, "p50_us")
         ratio = f"{speed / median(base, 'per_second'):.2f} | {p50 / median(base, 'p50_us'):.2f}" if base else "|"
-        label = {"constant": "(a)", "host": "(b)", "berth": "(c)"}[name.split("-")[0]]
+        label = {"constant": "(a)", "host": "(b)", "docker": "(c)", "gvisor": "(d)"}[name.split("-")[0]]
         print(f"| {label} {name} | {concurrency} | {speed:.0f} | {p50 / 1000:.2f} | {median(rounds, 'p99_us') / 1000:.2f} | {ratio} |")
     print()
-    for language, times in first_calls.items():
-        print(f"first call of a new {language} function on a prewarmed sandbox: median {statistics.median(times):.1f} ms, "
+    for name, times in first_calls.items():
+        print(f"first call of a new function on a prewarmed sandbox, {name}: median {statistics.median(times):.1f} ms, "
               f"worst of {len(times)} {max(times):.1f} ms")
+    for concurrency in CONCURRENCIES:
+        for language in LANGUAGES:
+            p50 = {r: median(results[(f"{r}-{language}", concurrency)], "p50_us") for r in RUNTIMES}
+            print(f"p50 of gvisor ÷ docker, {language}, concurrency {concurrency}: {p50['gvisor'] / p50['docker']:.2f}")
 
 
 def main():
@@ -238,10 +245,11 @@ def main():
     script = arguments.work / "post.lua"
     script.write_text(WRK_SCRIPT)
 
-    first_calls = {language: measure_first_calls(stack, language) for language in LANGUAGES}
+    kinds = [(runtime, language) for runtime in RUNTIMES for language in LANGUAGES]
+    first_calls = {f"{runtime} {language}": measure_first_calls(stack, runtime, language) for runtime, language in kinds}
     stack.reload("pool.idle_timeout_ms=")
-    for language in LANGUAGES:
-        stack.deploy(f"bench-{language}", language)
+    for runtime, language in kinds:
+        stack.deploy(f"bench-{runtime}-{language}", language, runtime)
     baselines = start_baselines(stack, arguments.work, arguments.responder)
     try:
         results = measure_throughput(stack, baselines, arguments, script)

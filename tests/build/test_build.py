@@ -195,6 +195,7 @@ def quickstart(tmp_path):
     stubs = {
         tmp_path / "configure": "#!/bin/sh\n",
         scripts / "packages": "#!/bin/sh\n",
+        scripts / "gvisor": "#!/bin/sh\nexit ${GVISOR_STATUS-0}\n",
         scripts / "stack": STACK.format(tmp_path),
         programs / "make": "#!/bin/sh\n",
         programs / "curl": CURL,
@@ -206,9 +207,9 @@ def quickstart(tmp_path):
     for name in ("quickstart", "lib.sh"):
         (scripts / name).write_text((ROOT / "scripts" / name).read_text())
 
-    def quickstart(*arguments):
+    def quickstart(*arguments, **environment):
         path = {"PATH": f"{programs}:{os.environ['PATH']}"}
-        done = run("bash", scripts / "quickstart", *arguments, env=os.environ | path)
+        done = run("bash", scripts / "quickstart", *arguments, env=os.environ | path | environment)
         return done, (tmp_path / "stack").read_text().split()
 
     return quickstart
@@ -230,7 +231,15 @@ def test_each_prefix_has_containers_of_its_own(quickstart, tmp_path):
 
 def test_the_containers_of_the_usual_prefix_have_a_readable_name(quickstart):
     _, arguments = quickstart()
-    assert arguments == ["up", "--dir", "/opt/berth/var", "--prefix", "/opt/berth", "--instance", "quickstart"]
+    assert arguments[:7] == ["up", "--dir", "/opt/berth/var", "--prefix", "/opt/berth", "--instance", "quickstart"]
+
+
+def test_without_gvisor_functions_run_on_docker_by_default(quickstart):
+    _, arguments = quickstart()
+    assert arguments[7:] == ["--set", "sandbox.default_runtime="]
+    done, arguments = quickstart(GVISOR_STATUS="1")
+    assert arguments[7:] == ["--set", "sandbox.default_runtime=docker"]
+    assert "without gVisor" in done.stderr
 
 
 def test_what_quickstart_deploys_is_said_in_a_line_for_people(quickstart, tmp_path):

@@ -6,7 +6,7 @@ import pytest
 
 pytest.register_assert_rewrite("support")
 
-from support import Api, Database, Load, Stack, unique, wait_for  # noqa: E402
+from support import RUNTIMES, Api, Database, Load, Stack, unique, wait_for  # noqa: E402
 
 VARIABLES = ("BERTH_URL", "BERTH_HTTP_PORT", "BERTH_CA", "BERTH_INSTANCE", "BERTH_STACK_DIR", "BERTH_STACK", "BERTH_DATABASE")
 
@@ -46,6 +46,12 @@ def ready(stack, api):
     wait_for("the stack to be ready", lambda: api.get("/readyz").status_code == 200, 30)
 
 
+@pytest.fixture(scope="module", params=RUNTIMES)
+def runtime(request):
+    """For what has to hold whatever a function runs on."""
+    return request.param
+
+
 @pytest.fixture(scope="session", autouse=True)
 def nothing_is_left(stack, api):
     """At the end only spares and idle sandboxes that poolmgr knows are there: each a container and a directory."""
@@ -80,8 +86,8 @@ def deploy_once(api, request):
 
 @pytest.fixture
 def reload(stack, api):
-    """reload("section.key=value", …) changes settings while everything runs; they have their defaults again afterwards."""
-    changed = set()
+    """reload("section.key=value", …) changes settings while everything runs; afterwards they are what they were."""
+    before, changed = stack.given_settings(), set()
 
     def apply(*settings):
         mark = stack.log_mark()
@@ -90,11 +96,11 @@ def reload(stack, api):
         # The pools are replaced one after the other, invoke first.
         wait_for("the new workers to take over", lambda: "new control workers have taken over" in stack.log_since(mark), 20)
         for name, _, value in (setting.partition("=") for setting in settings):
-            changed.add(name) if value else changed.discard(name)
+            changed.add(name) if value != before.get(name, "") else changed.discard(name)
 
     yield apply
     if changed:
-        apply(*[f"{name}=" for name in changed])
+        apply(*[f"{name}={before.get(name, '')}" for name in changed])
 
 
 @pytest.fixture

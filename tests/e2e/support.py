@@ -14,6 +14,7 @@ import requests
 
 POLL_S = 0.02
 REQUEST_TIMEOUT_S = 60
+RUNTIMES = {"docker": "runc", "gvisor": "berth-runsc"}  # and what Docker Engine calls each
 
 
 def unique(text):
@@ -299,6 +300,39 @@ def processes():
     return found
 
 
+class Cgroup:
+    """The control group of a container, v1 or v2; it can be read as long as it exists, also when pid is gone."""
+
+    MOUNTS = Path("/sys/fs/cgroup")
+
+    def __init__(self, pid):
+        self.paths = {}
+        for line in Path(f"/proc/{pid}/cgroup").read_text().splitlines():
+            _, controllers, path = line.split(":", 2)
+            for controller in controllers.split(","):
+                self.paths[controller] = path.strip("/")
+        self.is_v1 = "freezer" in self.paths
+
+    def read(self, controller, v1_name, v2_name):
+        if self.is_v1:
+            return (self.MOUNTS / controller / self.paths[controller] / v1_name).read_text().strip()
+        return (self.MOUNTS / self.paths[""] / v2_name).read_text().strip()
+
+    def is_frozen(self):
+        return self.read("freezer", "freezer.state", "cgroup.freeze") in ("FROZEN", "1")
+
+    def cpu_s(self):
+        """Processor time used until now."""
+        text = self.read("cpuacct", "cpuacct.usage", "cpu.stat")
+        return int(text) / 1e9 if self.is_v1 else int(text.split()[1]) / 1e6
+
+    def pids(self):
+        try:
+            return {int(pid) for pid in self.read("freezer", "cgroup.procs", "cgroup.procs").split()}
+        except FileNotFoundError:
+            return set()
+
+
 class Stack:
     def __init__(self, environ):
         self.url = environ["BERTH_URL"]
@@ -324,6 +358,11 @@ class Stack:
             if key == name:
                 return value
         raise KeyError(name)
+
+    def given_settings(self):
+        """What this stack was given instead of defaults: section.key → value."""
+        lines = (self.dir / "options").read_text().splitlines()
+        return dict(line.removeprefix("set=").split("=", 1) for line in lines if line.startswith("set="))
 
     def berthd(self, *args):
         return subprocess.run(
@@ -398,6 +437,13 @@ class Stack:
                 return container
         return None
 
+    def container_of_user(self, uid):
+        """docker inspect of the sandbox that has this user id, which is its own; None when there is none."""
+        for container in self.inspect_all():
+            if container["Config"]["User"] == f"{uid}:{uid}":
+                return container
+        return None
+
     def inspect(self, container):
         return json.loads(self.docker("inspect", container))[0]
 
@@ -405,6 +451,9 @@ class Stack:
         """All containers of this stack, but for those that vanish meanwhile."""
         containers = self.containers()
         return json.loads(self.docker("inspect", *containers, check=False)) if containers else []
+
+    def cgroup_of_user(self, uid):
+        return Cgroup(self.container_of_user(uid)["State"]["Pid"])
 
     def sandbox_directories(self):
         return {entry.name for entry in (self.dir / "state" / "sandboxes").iterdir()}
@@ -418,7 +467,8 @@ class Stack:
         return len(sandboxes) == sum(pool["sandboxes"].values()) and sorted(self.sandbox_directories()) == sandboxes
 
 
-# In a function: the id of the sandbox it runs in, as the host knows it.
+# In a function: the id of the sandbox it runs in, as the host knows it. Under gVisor it is not to be seen: os.getuid() tells
+# sandboxes apart there, and Stack.container_of_user() finds the container.
 PYTHON_SANDBOX_ID = """
 def sandbox_id():
     with open("/proc/self/mountinfo") as mounts:

@@ -453,7 +453,7 @@ exports.handler = (event) => {
 
 def test_printing_fifty_megabytes_blocks_nobody_and_the_log_is_cut(api, database, deploy, language, stack):
     function = deploy(PRINTER[language], language=language, timeout_ms=20000)
-    limit = int(stack.settings()["limits.log_bytes"])
+    limit = int(stack.settings()["limits.log_default_bytes"])
     started = time.monotonic()
     answer = api.execute(function, {"lines": 50 * 1024})
     assert answer.json() == {"output": "printed"}, answer.text

@@ -1,4 +1,5 @@
-/* Datagrams between workers and poolmgr, from both sides. What decodes has one encoding only: the one it came from. */
+/* Datagrams between workers, poolmgr and the warden, from each side. What decodes has one encoding only: the one it came from.
+ */
 #include <assert.h>
 #include <string.h>
 
@@ -13,7 +14,8 @@ static void check(const uint8_t *data, size_t size, enum ipc_side sender)
 
 	if (ipc_decode(data, size, sender, &msg, &err) < 0)
 		return;
-	assert(msg.fds[0] == -1 && msg.fds[1] == -1);
+	for (int i = 0; i < IPC_MAX_FDS; i++)
+		assert(msg.fds[i] == -1);
 	assert(ipc_encode(&msg, &again, &err) == 0);
 	assert(again.len == size && memcmp(again.data, data, size) == 0);
 }
@@ -22,5 +24,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	check(data, size, IPC_WORKER);
 	check(data, size, IPC_POOLMGR);
+	check(data, size, IPC_WARDEN);
 	return 0;
 }

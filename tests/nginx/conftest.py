@@ -36,7 +36,7 @@ queue_timeout_ms = 100
 boot_timeout_ms = 100
 
 [limits]
-init_timeout_ms = 100
+init_timeout_max_ms = 100
 timeout_max_ms = 100
 request_bytes = 100000
 code_bytes = 20000

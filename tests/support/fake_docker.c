@@ -136,8 +136,11 @@ static const char *label_of(const struct fake_container *c, const char *label)
 
 static struct fake_container *container_new(struct fake_docker *d, const char *name, json_t *body, const char *state)
 {
+	static unsigned number;
 	struct fake_container *c = mem_alloc(sizeof(*c));
 
+	snprintf(c->id, sizeof(c->id), "%056x%08x", 0xc0ffeeu, ++number);
+	c->exit_code = 137;
 	c->name = mem_strdup(name);
 	c->body = body;
 	c->state = mem_strdup(state);
@@ -284,7 +287,7 @@ static int do_create(struct fake_docker *d, const struct request *r, char **body
 	struct fake_container *c = container_new(d, name + 6, json, "created");
 	if (d->boot == FAKE_BOOT_TOO_EARLY)
 		agent_start(FAKE_BOOT_TOO_EARLY, c);
-	*body = mem_strdup("{\"Id\":\"0123456789ab\",\"Warnings\":[]}");
+	*body = mem_printf("{\"Id\":\"%s\",\"Warnings\":[]}", c->id);
 	return status;
 }
 
@@ -341,7 +344,7 @@ static int do_list(struct fake_docker *d, const struct request *r, char **body)
 
 	DL_FOREACH (d->containers, c)
 		if (is_wanted(c, filters) && (strstr(r->path, "all=true") != NULL || strcmp(c->state, "running") == 0))
-			json_array_append_new(list, json_pack("{s:s, s:s, s:O?}", "Id", c->name, "State", c->state, "Labels",
+			json_array_append_new(list, json_pack("{s:s, s:s, s:O?}", "Id", c->id, "State", c->state, "Labels",
 							      json_object_get(c->body, "Labels")));
 	*body = json_dumps(list, JSON_COMPACT);
 	json_decref(list);
@@ -366,7 +369,10 @@ static int do_inspect(struct fake_docker *d, const struct request *r, char **bod
 	if (d->volume != NULL)
 		json_array_append_new(mounts, json_pack("{s:s, s:s, s:s, s:b}", "Type", "volume", "Name", "4f0c", "Destination",
 							d->volume, "RW", 1));
-	json_t *json = json_pack("{s:s, s:o}", "Name", c->name, "Mounts", mounts);
+	bool running = strcmp(c->state, "running") == 0, ended = strcmp(c->state, "exited") == 0;
+	json_t *json = json_pack("{s:s, s:s, s:o, s:{s:s, s:b, s:b, s:i, s:i}}", "Id", c->id, "Name", c->name, "Mounts", mounts,
+				 "State", "Status", c->state, "Running", running, "OOMKilled", ended && c->oom_killed, "Pid",
+				 running ? FAKE_PID : 0, "ExitCode", ended ? c->exit_code : 0);
 	*body = json_dumps(json, JSON_COMPACT);
 	json_decref(json);
 	return 200;
@@ -379,6 +385,23 @@ static int do_image(struct fake_docker *d, const struct request *r, char **body)
 	if (d->missing_image != NULL && strncmp(name, d->missing_image, strlen(d->missing_image)) == 0)
 		return refuse(404, body, "No such image: %s", d->missing_image);
 	*body = mem_strdup("{\"Id\":\"sha256:0\"}");
+	return 200;
+}
+
+static int do_info(struct fake_docker *d, const struct request *r, char **body)
+{
+	(void)r;
+	*body = mem_printf("{\"ID\":\"FAKE\",\"Runtimes\":%s,\"DefaultRuntime\":\"runc\"}", d->runtimes);
+	return 200;
+}
+
+static int do_network(struct fake_docker *d, const struct request *r, char **body)
+{
+	const char *name = strstr(r->path, "/networks/") + strlen("/networks/");
+
+	if (d->network == NULL || strcmp(name, d->network) != 0)
+		return refuse(404, body, "network %s not found", name);
+	*body = mem_printf("{\"Name\":\"%s\",\"Driver\":\"bridge\"}", name);
 	return 200;
 }
 
@@ -403,6 +426,8 @@ static const struct {
 	[FAKE_INSPECT] = {"GET", "/containers/", "/json", do_inspect}, /* behind FAKE_LIST, which looks like one */
 	[FAKE_IMAGE] = {"GET", "/images/", "/json", do_image},
 	[FAKE_EVENTS] = {"GET", "/events", "", do_events},
+	[FAKE_INFO] = {"GET", "/info", "", do_info},
+	[FAKE_NETWORK] = {"GET", "/networks/", "", do_network},
 };
 
 /* ---- Requests ---- */
@@ -639,10 +664,11 @@ int fake_docker_streams(const struct fake_docker *d)
 	return n;
 }
 
-char *fake_docker_event_new(const char *instance, const char *sandbox_id)
+char *fake_docker_event_new(const char *instance, const char *sandbox_id, const char *exit_code)
 {
-	json_t *json = json_pack("{s:s, s:s, s:{s:s, s:{s:s, s:s, s:s}}}", "Type", "container", "Action", "die", "Actor", "ID",
-				 "0", "Attributes", "berth.instance", instance, "berth.sandbox", sandbox_id, "exitCode", "137");
+	json_t *json =
+		json_pack("{s:s, s:s, s:{s:s, s:{s:s, s:s, s:s*}}}", "Type", "container", "Action", "die", "Actor", "ID", "0",
+			  "Attributes", "berth.instance", instance, "berth.sandbox", sandbox_id, "exitCode", exit_code);
 	char *text = json_dumps(json, JSON_COMPACT);
 
 	json_decref(json);
@@ -663,7 +689,8 @@ void fake_docker_die(struct fake_docker *d, const char *sandbox_id, bool told)
 	fake_container_hang_up(c);
 	if (!told)
 		return;
-	AUTO(mem_free) char *event = fake_docker_event_new(label_of(c, "berth.instance"), sandbox_id);
+	AUTO(mem_free) char *code = mem_printf("%d", c->exit_code);
+	AUTO(mem_free) char *event = fake_docker_event_new(label_of(c, "berth.instance"), sandbox_id, code);
 	AUTO(mem_free) char *line = mem_printf("%s\n", event);
 	fake_docker_emit(d, line, strlen(line));
 }
@@ -681,6 +708,8 @@ void fake_docker_reset(struct fake_docker *d)
 	d->min_api = "1.12";
 	d->missing_image = NULL;
 	d->volume = NULL;
+	d->runtimes = "{\"runc\":{\"path\":\"runc\"},\"berth-runsc\":{\"path\":\"/usr/local/bin/runsc\"}}";
+	d->network = NULL;
 	d->boot = FAKE_BOOT_GOOD;
 	d->unknown_calls = 0;
 }

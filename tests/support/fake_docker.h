@@ -22,6 +22,8 @@ enum fake_call {
 	FAKE_INSPECT,
 	FAKE_IMAGE,
 	FAKE_EVENTS,
+	FAKE_INFO,
+	FAKE_NETWORK,
 	FAKE_CALL_COUNT
 };
 
@@ -38,8 +40,11 @@ enum fake_boot {
 
 struct fake_container {
 	char *name;
+	char id[65];      /* 64 hexadecimal digits */
 	char *sandbox_id; /* from its label */
 	char *state;      /* "created", "running", "exited" */
+	int exit_code;    /* 137; told once it has ended */
+	bool oom_killed;  /* likewise */
 	json_t *body;     /* of its creation */
 	int control_fd, log_fd;
 	struct fake_container *prev, *next;
@@ -58,6 +63,8 @@ struct fake_docker {
 	const char *version, *api, *min_api; /* of GET /version; min_api NULL: too old to have one */
 	const char *missing_image;           /* the one image that is not there; NULL: all are */
 	const char *volume;                  /* where every image declares one; NULL: none does */
+	const char *runtimes;                /* of GET /info, as JSON: runc and berth-runsc */
+	const char *network;                 /* the one network that is there; NULL: none is */
 	enum fake_boot boot;
 	struct fake_manner manner[FAKE_CALL_COUNT];
 
@@ -106,12 +113,15 @@ void fake_docker_emit(struct fake_docker *docker, const char *data, size_t len);
 void fake_docker_end_events(struct fake_docker *docker);
 int fake_docker_streams(const struct fake_docker *docker); /* open now */
 
-/* The die event of a container, as the real one writes it, without the newline. Free it. */
-char *fake_docker_event_new(const char *instance, const char *sandbox_id);
+/* The die event of a container, as the real one writes it, without the newline. exit_code NULL: it does not say. Free it. */
+char *fake_docker_event_new(const char *instance, const char *sandbox_id, const char *exit_code);
 
 /* Bytes from the agent; false when the host has closed its end. */
 bool fake_container_say(struct fake_container *container, const void *data, size_t len);
 void fake_container_hang_up(struct fake_container *container);
+
+/* The first process of every container that runs, as far as the engine says. */
+#define FAKE_PID 4711
 
 /* HELLO of protocol 1. */
 #define FAKE_HELLO     "\0\0\0\x0e\x01{\"protocol\":1}"

@@ -18,6 +18,8 @@
 char fake_poolmgr_held[64];
 uint64_t fake_poolmgr_lease_id = FAKE_LEASE_ID;
 uint32_t fake_poolmgr_usual_us;
+uint8_t fake_poolmgr_single_use;
+int fake_poolmgr_meter_fds[3] = {-1, -1, -1};
 
 static void die(const char *what)
 {
@@ -140,6 +142,7 @@ static uint64_t seq_of(const struct ipc_msg *question)
 
 void fake_poolmgr_grant(int fd, const struct ipc_msg *question, const char *init, void (*agent)(int control, int log))
 {
+	AUTO(fd_close) int none = open("/dev/null", O_RDWR | O_CLOEXEC);
 	struct fake_agent a;
 	struct ipc_msg grant = {.type = IPC_GRANT,
 				.grant = {.seq = seq_of(question),
@@ -150,7 +153,11 @@ void fake_poolmgr_grant(int fd, const struct ipc_msg *question, const char *init
 					  .usual_us = fake_poolmgr_usual_us,
 					  .version = 4,
 					  .timeout_ms = 2000,
+					  .init_timeout_ms = 3000,
 					  .memory_limit_mb = 128,
+					  .response_bytes = 8 << 20,
+					  .log_bytes = 4096,
+					  .single_use = fake_poolmgr_single_use,
 					  .runtime = STR("docker"),
 					  .init = STR(init)}};
 
@@ -158,9 +165,22 @@ void fake_poolmgr_grant(int fd, const struct ipc_msg *question, const char *init
 	fake_agent_start(&a, agent);
 	grant.fds[0] = a.control_fd;
 	grant.fds[1] = a.log_fd;
+	for (int i = 0; i < 3; i++)
+		grant.fds[2 + i] = fake_poolmgr_meter_fds[i] >= 0 ? fake_poolmgr_meter_fds[i] : none;
 	fake_poolmgr_send(fd, &grant);
 	close(a.control_fd);
 	close(a.log_fd);
+}
+
+void fake_poolmgr_find(int fd, const struct ipc_msg *question, int known, int out_of_memory, uint32_t exit_code)
+{
+	struct ipc_msg finding = {.type = IPC_FINDING,
+				  .finding = {.seq = question->autopsy.seq,
+					      .known = known != 0,
+					      .out_of_memory = out_of_memory != 0,
+					      .exit_code = exit_code}};
+
+	fake_poolmgr_send(fd, &finding);
 }
 
 void fake_poolmgr_deny(int fd, const struct ipc_msg *question, const char *code, const char *reason, uint32_t retry_after_ms)

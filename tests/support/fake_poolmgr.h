@@ -38,9 +38,14 @@ void fake_poolmgr_recall(int fd, uint64_t lease_id);
 void fake_poolmgr_grant(int fd, const struct ipc_msg *question, const char *init, void (*agent)(int control, int log));
 void fake_poolmgr_deny(int fd, const struct ipc_msg *question, const char *code, const char *reason, uint32_t retry_after_ms);
 
+/* Answers an AUTOPSY. */
+void fake_poolmgr_find(int fd, const struct ipc_msg *question, int known, int out_of_memory, uint32_t exit_code);
+
 /* What the next grant says; a script may change it. */
-extern uint64_t fake_poolmgr_lease_id; /* FAKE_LEASE_ID */
-extern uint32_t fake_poolmgr_usual_us; /* 0 */
+extern uint64_t fake_poolmgr_lease_id;  /* FAKE_LEASE_ID */
+extern uint32_t fake_poolmgr_usual_us;  /* 0 */
+extern uint8_t fake_poolmgr_single_use; /* 0 */
+extern int fake_poolmgr_meter_fds[3];   /* for CGROUP_CPU, CGROUP_MEMORY, CGROUP_OOM; -1: /dev/null. Stay the script's */
 
 /* What every grant says. */
 #define FAKE_LEASE_ID 77

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <glob.h>
+#include <limits.h>
 #include <pwd.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -217,20 +218,39 @@ void pg_scratch_exec(struct pg_scratch *pg, const char *fmt, ...)
 	va_end(ap);
 }
 
-void pg_scratch_reset(struct pg_scratch *pg)
+/* Those with numbers from first to last. */
+static void migrate(struct pg_scratch *pg, int first, int last)
 {
 	const char *srcdir = getenv("srcdir"); /* automake's */
 	AUTO(mem_free) char *pattern = mem_printf("%s/migrations/*.sql", srcdir ? srcdir : ".");
 	glob_t files;
 
-	pg_scratch_exec(pg, "set client_min_messages = warning; drop schema public cascade; create schema public");
 	if (glob(pattern, 0, NULL, &files) != 0)
 		DIE("no %s", pattern);
 	for (size_t i = 0; i < files.gl_pathc; i++) {
 		AUTO(mem_free) char *sql = NULL;
+		int number = atoi(strrchr(files.gl_pathv[i], '/') + 1);
+		if (number < first || number > last)
+			continue;
 		if (fd_read_file(files.gl_pathv[i], MIGRATION_MAX, &sql, NULL, NULL) < 0)
 			DIE("cannot read %s", files.gl_pathv[i]);
 		PQclear(run(pg, sql)); /* several statements at once are one transaction */
 	}
 	globfree(&files);
+}
+
+void pg_scratch_reset_to(struct pg_scratch *pg, int last)
+{
+	pg_scratch_exec(pg, "set client_min_messages = warning; drop schema public cascade; create schema public");
+	migrate(pg, 0, last);
+}
+
+void pg_scratch_migrate_from(struct pg_scratch *pg, int first)
+{
+	migrate(pg, first, INT_MAX);
+}
+
+void pg_scratch_reset(struct pg_scratch *pg)
+{
+	pg_scratch_reset_to(pg, INT_MAX);
 }

@@ -22,6 +22,10 @@ void pg_scratch_start(struct pg_scratch *pg);
 /* An empty database with all of migrations/ applied. */
 void pg_scratch_reset(struct pg_scratch *pg);
 
+/* An empty database as it was after migration last; and the migrations that came later. */
+void pg_scratch_reset_to(struct pg_scratch *pg, int last);
+void pg_scratch_migrate_from(struct pg_scratch *pg, int first);
+
 /* The default configuration, with this database and short timeouts. The caller may change it, and frees it: conf_free. */
 struct conf *pg_scratch_conf(const struct pg_scratch *pg);
 

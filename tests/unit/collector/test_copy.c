@@ -50,12 +50,36 @@ static void empty_text_can_be_null(void **state)
 	assert_memory_equal(b.data, "\xff\xff\xff\xff", 4);
 }
 
+static void what_was_not_measured_is_null_and_zero_is_a_number(void **state)
+{
+	static const char one_and_a_half[] = "\0\0\0\x08\x3f\xf8\0\0\0\0\0", seven[] = "\0\0\0\x08\0\0\0\0\0\0\0\x07";
+	static const char zero[] = "\0\0\0\x08\0\0\0\0\0\0\0";
+	AUTO(buf_free) struct buf b = {0};
+
+	(void)state;
+	copy_int8_or_null(&b, COPY_NULL);
+	copy_ms_or_null(&b, COPY_NULL);
+	assert_int_equal(b.len, 8);
+	assert_memory_equal(b.data, "\xff\xff\xff\xff\xff\xff\xff\xff", 8);
+	buf_reset(&b);
+	copy_int8_or_null(&b, 7);
+	copy_ms_or_null(&b, 1500);
+	copy_int8_or_null(&b, 0);
+	copy_ms_or_null(&b, 0);
+	assert_int_equal(b.len, 48);
+	assert_memory_equal(b.data, seven, 12);
+	assert_memory_equal(b.data + 12, one_and_a_half, 12);
+	assert_memory_equal(b.data + 24, zero, 12);
+	assert_memory_equal(b.data + 36, zero, 12);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(valid_text_stays_as_it_is),
 		cmocka_unit_test(what_is_no_utf8_becomes_replacement_characters),
 		cmocka_unit_test(empty_text_can_be_null),
+		cmocka_unit_test(what_was_not_measured_is_null_and_zero_is_a_number),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -124,6 +124,8 @@ static void every_column_is_filled_from_its_field(void **state)
 	r.queue_us = 2000;
 	r.init_us = 3000;
 	r.exec_us = 4250;
+	r.cpu_us = 1250;
+	r.memory_bytes = 7340032;
 	r.error_code = STR("function_error");
 	r.error_message = STR("it \xff"
 			      "broke");
@@ -138,9 +140,10 @@ static void every_column_is_filled_from_its_field(void **state)
 	char *metric = pg_scratch_value(
 		pg,
 		"select concat_ws('|', version, request_id, response_time_ms, queue_ms, init_ms, exec_ms, start_kind, runtime, "
-		"status, error_flag, error_code, error_message, request_bytes, response_bytes) from metrics");
+		"status, error_flag, error_code, error_message, request_bytes, response_bytes, cpu_ms, memory_peak_bytes) from "
+		"metrics");
 	assert_string_equal(metric, "7|5f0c7a9e-req|1.501|2|3|4.25|warm|docker|502|t|function_error|it \xef\xbf\xbd"
-				    "broke|20|30");
+				    "broke|20|30|1.25|7340032");
 	AUTO(mem_free)
 	char *log = pg_scratch_value(
 		pg, "select concat_ws('|', encode(log, 'hex'), log_bytes, orphan_bytes, m.function_id = l.function_id, "
@@ -149,6 +152,24 @@ static void every_column_is_filled_from_its_field(void **state)
 	AUTO(mem_free)
 	char *us = pg_scratch_value(pg, "select (extract(epoch from request_timestamp) * 1000000)::bigint from metrics");
 	assert_int_equal(strtoull(us, NULL, 10), r.requested_at_us);
+}
+
+static void what_was_not_measured_is_null(void **state)
+{
+	struct fixture *f = *state;
+	struct record unmeasured = sample_record(), idle = sample_record();
+
+	idle.version = 2;
+	idle.memory_bytes = 4096; /* measured, and used no processor worth a microsecond */
+	append(f, &unmeasured);
+	append(f, &idle);
+	assert_int_equal(load_and_store(f), 0);
+	assert_int_equal(pg_scratch_number(pg, "select count(*) from metrics where version = 1 and cpu_ms is null "
+					       "and memory_peak_bytes is null"),
+			 1);
+	assert_int_equal(pg_scratch_number(pg, "select count(*) from metrics where version = 2 and cpu_ms = 0 "
+					       "and memory_peak_bytes = 4096"),
+			 1);
 }
 
 static void an_invocation_that_printed_nothing_has_no_log(void **state)
@@ -448,6 +469,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(every_column_is_filled_from_its_field),
+		TEST(what_was_not_measured_is_null),
 		TEST(an_invocation_that_printed_nothing_has_no_log),
 		TEST(a_file_is_stored_once_however_often_it_is_replayed),
 		TEST(a_batch_with_old_offsets_is_not_stored),

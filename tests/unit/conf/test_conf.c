@@ -87,6 +87,35 @@ static void every_number_is_accepted_at_the_ends_of_its_range(void **state)
 	}
 }
 
+static void every_default_of_a_function_has_a_maximum_it_may_not_exceed(void **state)
+{
+	int defaults = 0;
+	struct err err;
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(int_settings); i++) {
+		const char *at = strstr(int_settings[i].key, "_default");
+		if (at == NULL)
+			continue;
+		AUTO(conf_free) struct conf *conf = NULL;
+		AUTO(mem_free)
+		char *max =
+			mem_printf("%.*s_max%s", (int)(at - int_settings[i].key), int_settings[i].key, at + strlen("_default"));
+		AUTO(mem_free)
+		char *equal = mem_printf("[limits]\n%s = %lld\n%s = %lld\n", max, int_settings[i].min, int_settings[i].key,
+					 int_settings[i].min);
+		assert_ok(load(equal, &conf, &err));
+		AUTO(mem_free)
+		char *larger = mem_printf("[limits]\n%s = %lld\n%s = %lld\n", max, int_settings[i].min, int_settings[i].key,
+					  int_settings[i].min + 1);
+		AUTO(mem_free) char *message = mem_printf("limits_%s is larger than limits_%s", int_settings[i].key, max);
+		conf_free(&conf);
+		assert_fails(load(larger, &conf, &err), message);
+		defaults++;
+	}
+	assert_int_equal(defaults, 9);
+}
+
 static void what_is_no_number_is_refused(void **state)
 {
 	static const char *const bad[] = {"", "x", "1x", "0x10", "1.5", "1 2", "99999999999999999999"};
@@ -292,6 +321,7 @@ int main(void)
 		cmocka_unit_test(the_defaults_are_valid),
 		cmocka_unit_test(every_number_is_refused_outside_its_range),
 		cmocka_unit_test(every_number_is_accepted_at_the_ends_of_its_range),
+		cmocka_unit_test(every_default_of_a_function_has_a_maximum_it_may_not_exceed),
 		cmocka_unit_test(what_is_no_number_is_refused),
 		cmocka_unit_test(the_message_names_file_line_and_setting),
 		cmocka_unit_test(lines_too_long_for_the_parser_are_refused_comments_too),

@@ -83,7 +83,14 @@ static struct spec *make_spec(const char *name, const char *archive)
 	s->timeout_ms = 3000;
 	s->memory_limit_mb = 128;
 	s->cpu_millis = 1000;
-	s->tmp_mb = 64;
+	s->init_timeout_ms = 10001;
+	s->tmp_mb = 65;
+	s->tmp_inodes = 16385;
+	s->pids = 66;
+	s->nofile = 1025;
+	s->response_bytes = 6291457;
+	s->log_bytes = 262145;
+	s->isolation = mem_strdup("per_invocation");
 	s->network = mem_strdup("none");
 	s->max_concurrency = 50;
 	s->package_sha256 = sha256_of(archive);
@@ -257,6 +264,168 @@ static void nonsense_is_refused_by_the_database(void **state)
 	assert_int_equal(packages(), 0);
 }
 
+/* The largest value any configuration allows. */
+static int64_t setting_max(const char *key)
+{
+	static const struct {
+		const char *key;
+		int64_t max;
+	} settings[] = {
+#define CONF_INT(s, k, d, lo, hi, u, w, t) {#s "." #k, hi},
+#define CONF_STR(s, k, d, w, t)
+#include "conf/conf.def"
+#undef CONF_INT
+#undef CONF_STR
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(settings); i++)
+		if (strcmp(settings[i].key, key) == 0)
+			return settings[i].max;
+	fail_msg("there is no setting %s", key);
+	return 0;
+}
+
+static const struct {
+	size_t member; /* of struct spec */
+	int64_t least;
+	const char *setting;
+} limits[] = {
+	{offsetof(struct spec, timeout_ms), 1, "limits.timeout_max_ms"},
+	{offsetof(struct spec, init_timeout_ms), 1, "limits.init_timeout_max_ms"},
+	{offsetof(struct spec, memory_limit_mb), 1, "limits.memory_max_mb"},
+	{offsetof(struct spec, tmp_mb), 0, "limits.tmp_max_mb"},
+	{offsetof(struct spec, tmp_inodes), 1, "limits.tmp_inodes_max"},
+	{offsetof(struct spec, pids), 1, "limits.pids_max"},
+	{offsetof(struct spec, nofile), 1, "limits.nofile_max"},
+	{offsetof(struct spec, response_bytes), 1, "limits.response_bytes"},
+	{offsetof(struct spec, log_bytes), 0, "limits.log_max_bytes"},
+	{offsetof(struct spec, max_concurrency), 1, "limits.concurrency_max"},
+};
+
+static int create_with(struct fixture *f, size_t limit, int64_t value)
+{
+	AUTO(spec_free) struct spec *spec = make_spec("hello", "code");
+	AUTO(db_function_free) struct db_function *stored = NULL;
+	struct uuid gone;
+
+	*(int64_t *)((char *)spec + limits[limit].member) = value;
+	if (db_function_create(f->db, spec, "code", 4, &stored, &f->err) < 0)
+		return f->err.code;
+	assert_int_equal(*(int64_t *)((char *)stored->spec + limits[limit].member), value);
+	assert_int_equal(db_function_delete(f->db, "hello", -1, &gone, &f->err), 0);
+	return 0;
+}
+
+static void a_limit_may_be_what_any_configuration_allows_and_no_more(void **state)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(limits); i++) {
+		int64_t max = setting_max(limits[i].setting);
+		assert_int_equal(create_with(*state, i, limits[i].least), 0);
+		assert_int_equal(create_with(*state, i, max), 0);
+		assert_int_equal(create_with(*state, i, limits[i].least - 1), EINVAL);
+		assert_int_equal(create_with(*state, i, max + 1), EINVAL);
+	}
+}
+
+static void an_isolation_nobody_knows_is_refused(void **state)
+{
+	struct fixture *f = *state;
+	AUTO(spec_free) struct spec *spec = make_spec("hello", "code");
+	AUTO(db_function_free) struct db_function *stored = NULL;
+
+	mem_free(&spec->isolation);
+	spec->isolation = mem_strdup("shared");
+	assert_int_equal(db_function_create(f->db, spec, "code", 4, &stored, &f->err), -1);
+	assert_int_equal(f->err.code, EINVAL);
+}
+
+static void insert_as_before_0004(const char *name, int versions)
+{
+	AUTO(mem_free) char *sha = sha256_of("code");
+
+	pg_scratch_exec(pg,
+			"begin; insert into packages values ('%s', 'code', 4) on conflict do nothing; "
+			"insert into functions (function_id, name, version) values (gen_random_uuid(), '%s', %d); "
+			"insert into function_versions (function_id, version, language, runtime, handler, environment, "
+			"timeout_ms, memory_limit_mb, cpu_millis, tmp_mb, network, max_concurrency, package_sha256) "
+			"select function_id, v, 'python', 'docker', 'main.handler', '{\"A\":\"1\"}', 1000 * v, 256, 500, 32, "
+			"'none', 7, '%s' from functions, generate_series(1, %d) v where name = '%s'; commit",
+			sha, name, versions, sha, versions, name);
+}
+
+static void assert_limits_of_0004(const struct spec *s)
+{
+	assert_int_equal(s->init_timeout_ms, 10000);
+	assert_int_equal(s->tmp_inodes, 16384);
+	assert_int_equal(s->pids, 64);
+	assert_int_equal(s->nofile, 1024);
+	assert_int_equal(s->response_bytes, 6291456);
+	assert_int_equal(s->log_bytes, 262144);
+	assert_string_equal(s->isolation, "per_function");
+}
+
+static void versions_from_before_have_the_limits_that_were_everybodys(void **state)
+{
+	struct fixture *f = *state;
+	AUTO(db_function_free) struct db_function *stored = NULL;
+
+	pg_scratch_reset_to(pg, 3);
+	insert_as_before_0004("hello", 3);
+	insert_as_before_0004("other", 1);
+	pg_scratch_migrate_from(pg, 4);
+	for (uint32_t version = 1; version <= 3; version++) {
+		AUTO(spec_free) struct spec *old = NULL;
+		assert_int_equal(db_function_spec(f->db, "hello", version, &old, &f->err), 0);
+		assert_int_equal(old->timeout_ms, 1000 * version);
+		assert_int_equal(old->tmp_mb, 32);
+		assert_string_equal(old->runtime, "docker"); /* the default is another one now */
+		assert_limits_of_0004(old);
+	}
+	AUTO(spec_free) struct spec *spec = current_spec(f, "other");
+	assert_limits_of_0004(spec);
+	spec->version = 2;
+	spec->pids = 65;
+	assert_int_equal(db_function_update(f->db, spec, NULL, 0, &stored, &f->err), 0);
+	assert_int_equal(stored->spec->pids, 65);
+}
+
+static void metrics_from_before_were_not_measured(void **state)
+{
+	(void)state;
+	pg_scratch_reset_to(pg, 3);
+	pg_scratch_exec(pg, "select ensure_metrics_partitions(current_date)");
+	insert_as_before_0004("hello", 1);
+	pg_scratch_exec(
+		pg, "insert into metrics (metric_id, function_id, version, request_id, request_timestamp, "
+		    "response_time_ms, queue_ms, init_ms, exec_ms, start_kind, runtime, status, error_flag, "
+		    "request_bytes, response_bytes) select gen_random_uuid(), function_id, 1, 'r', current_date, 1, 0, 0, 1, "
+		    "'warm', 'docker', 200, false, 2, 3 from functions");
+	pg_scratch_migrate_from(pg, 4);
+	assert_int_equal(pg_scratch_number(pg, "select count(*) from metrics where cpu_ms is null and memory_peak_bytes is "
+					       "null and exec_ms = 1"),
+			 1);
+	pg_scratch_exec(pg, "update metrics set cpu_ms = 1.5, memory_peak_bytes = 4096"); /* the old partition has them */
+	pg_scratch_exec(pg, "select ensure_metrics_partitions(current_date + 1)");
+	assert_int_equal(pg_scratch_number(pg, "select count(*) from information_schema.columns "
+					       "where column_name = 'memory_peak_bytes' and table_name like 'metrics_%%'"),
+			 pg_scratch_number(pg, "select count(*) from pg_inherits where inhparent = 'metrics'::regclass"));
+}
+
+static void a_version_that_leaves_out_a_limit_is_refused(void **state)
+{
+	static const char *const columns[] = {"init_timeout_ms", "tmp_inodes", "pids",     "nofile",
+					      "response_bytes",  "log_bytes",  "isolation"};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(columns); i++)
+		assert_int_equal(pg_scratch_number(pg,
+						   "select count(*) from information_schema.columns where table_name = "
+						   "'function_versions' and column_name = '%s' and is_nullable = 'NO' and "
+						   "column_default is null",
+						   columns[i]),
+				 1);
+}
+
 static void functions_are_listed_page_by_page(void **state)
 {
 	struct fixture *f = *state;
@@ -367,7 +536,8 @@ static void a_deletion_waits_for_a_deploy_of_its_package_and_leaves_it(void **st
 	pg_scratch_exec(
 		pg,
 		"insert into function_versions select function_id, 2, language, runtime, handler, environment, timeout_ms, "
-		"memory_limit_mb, cpu_millis, tmp_mb, network, max_concurrency, '%s' from function_versions "
+		"memory_limit_mb, cpu_millis, tmp_mb, network, max_concurrency, '%s', created_at, init_timeout_ms, tmp_inodes, "
+		"pids, nofile, response_bytes, log_bytes, isolation from function_versions "
 		"where function_id = function_id_of('bystander')",
 		sha);
 	start_rival(&rival);
@@ -460,6 +630,11 @@ int main(void)
 		TEST(an_update_cannot_take_the_name_of_another_function),
 		TEST(an_update_needs_a_package_that_is_there),
 		TEST(nonsense_is_refused_by_the_database),
+		TEST(a_limit_may_be_what_any_configuration_allows_and_no_more),
+		TEST(an_isolation_nobody_knows_is_refused),
+		TEST(versions_from_before_have_the_limits_that_were_everybodys),
+		TEST(metrics_from_before_were_not_measured),
+		TEST(a_version_that_leaves_out_a_limit_is_refused),
 		TEST(functions_are_listed_page_by_page),
 		TEST(a_deleted_function_is_gone_and_its_name_free),
 		TEST(a_package_stays_as_long_as_any_function_uses_it),

@@ -2,10 +2,12 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdbool.h>
 #include <sys/socket.h>
 
 #include "base/clock.h"
 #include "base/fd.h"
+#include "base/mem.h"
 #include "ipc/fdpass.h"
 #include "tests/unit/unit.h"
 
@@ -42,10 +44,7 @@ static const struct ipc_msg samples[IPC_TYPE_COUNT] = {
 };
 /* clang-format on */
 
-static enum ipc_side other(enum ipc_side side)
-{
-	return side == IPC_WORKER ? IPC_POOLMGR : IPC_WORKER;
-}
+static const enum ipc_side sides[] = {IPC_WORKER, IPC_POOLMGR, IPC_WARDEN};
 
 static void encode(int type, struct buf *out)
 {
@@ -66,8 +65,8 @@ static void every_message_comes_back_as_it_was(void **state)
 		encode(type, &b);
 		assert_ok(ipc_decode(b.data, b.len, messages[type].sender, &msg, &err));
 		assert_int_equal(msg.type, type);
-		assert_int_equal(msg.fds[0], -1);
-		assert_int_equal(msg.fds[1], -1);
+		for (int i = 0; i < IPC_MAX_FDS; i++)
+			assert_int_equal(msg.fds[i], -1);
 		assert_ok(ipc_encode(&msg, &again, &err));
 		assert_int_equal(again.len, b.len);
 		assert_memory_equal(again.data, b.data, b.len);
@@ -104,8 +103,12 @@ static void the_wrong_side_is_refused(void **state)
 	(void)state;
 	for (int type = 0; type < IPC_TYPE_COUNT; type++) {
 		encode(type, &b);
-		assert_fails(ipc_decode(b.data, b.len, other(messages[type].sender), &msg, &err), "from the wrong side");
-		assert_int_equal(err.code, EPROTO);
+		for (size_t i = 0; i < ARRAY_SIZE(sides); i++) {
+			if (sides[i] == messages[type].sender)
+				continue;
+			assert_fails(ipc_decode(b.data, b.len, sides[i], &msg, &err), "from the wrong side");
+			assert_int_equal(err.code, EPROTO);
+		}
 	}
 }
 
@@ -208,8 +211,10 @@ static void a_wrong_number_of_descriptors_is_refused_and_not_leaked(void **state
 
 	(void)state;
 	for (int type = 0; type < IPC_TYPE_COUNT; type++) {
-		for (int count = 0; count <= 3; count++) {
-			int before = unit_open_fds(), fds[3] = {wire.ends[0], wire.ends[0], wire.ends[0]};
+		for (int count = 0; count <= IPC_MAX_FDS; count++) {
+			int before = unit_open_fds(), fds[IPC_MAX_FDS];
+			for (int i = 0; i < count; i++)
+				fds[i] = wire.ends[0];
 			if (count == messages[type].fds)
 				continue;
 			encode(type, &b);
@@ -218,6 +223,25 @@ static void a_wrong_number_of_descriptors_is_refused_and_not_leaked(void **state
 			assert_int_equal(err.code, EPROTO);
 			assert_int_equal(unit_open_fds(), before);
 		}
+	}
+}
+
+static void a_message_with_more_descriptors_than_any_has_is_refused_and_none_leaked(void **state)
+{
+	AUTO(wire_close) struct wire wire = wire_open();
+	int before = unit_open_fds(), fds[IPC_MAX_FDS + 1];
+	AUTO(buf_free) struct buf b = {0};
+	struct ipc_msg msg;
+	struct err err;
+
+	(void)state;
+	for (int i = 0; i <= IPC_MAX_FDS; i++)
+		fds[i] = wire.ends[0];
+	for (int type = 0; type < IPC_TYPE_COUNT; type++) {
+		encode(type, &b);
+		assert_ok(fdpass_send(wire.ends[0], b.data, b.len, fds, ARRAY_SIZE(fds), &err));
+		assert_fails(receive(&wire, messages[type].sender, &msg, &err), "descriptors");
+		assert_int_equal(unit_open_fds(), before);
 	}
 }
 
@@ -251,6 +275,38 @@ static void waiting_ends_at_the_deadline_or_the_end_of_file(void **state)
 	assert_int_equal(ipc_recv(wire.ends[1], IPC_WORKER, clock_mono_us() + 1000000, &wire.scratch, &msg, &err), 0);
 }
 
+static void note_type(const char *dir, const char *name, bool *seen)
+{
+	AUTO(mem_free) char *path = mem_printf("%s/%s", dir, name), *data = NULL;
+	struct ipc_msg msg;
+	size_t len = 0;
+	struct err err;
+
+	assert_ok(fd_read_file(path, IPC_MAX_SIZE, &data, &len, &err));
+	for (size_t i = 0; i < ARRAY_SIZE(sides); i++)
+		if (ipc_decode(data, len, sides[i], &msg, &err) == 0)
+			seen[msg.type] = true;
+}
+
+/* make-corpus has the table once more, in Python. */
+static void every_message_has_a_seed_for_the_fuzzer(void **state)
+{
+	const char *srcdir = getenv("srcdir"); /* automake's */
+	AUTO(mem_free) char *path = mem_printf("%s/tests/fuzz/corpus/ipc", srcdir ?: ".");
+	bool seen[IPC_TYPE_COUNT] = {false};
+	DIR *dir = opendir(path);
+
+	(void)state;
+	assert_non_null(dir);
+	for (struct dirent *e; (e = readdir(dir)) != NULL;)
+		if (e->d_name[0] != '.')
+			note_type(path, e->d_name, seen);
+	closedir(dir);
+	for (int type = 0; type < IPC_TYPE_COUNT; type++)
+		if (!seen[type])
+			fail_msg("no input in %s is a %s message", path, messages[type].name);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -262,7 +318,9 @@ int main(void)
 		cmocka_unit_test(a_message_over_the_limit_is_not_encoded),
 		cmocka_unit_test(every_message_crosses_a_socket_with_its_descriptors),
 		cmocka_unit_test(a_wrong_number_of_descriptors_is_refused_and_not_leaked),
+		cmocka_unit_test(a_message_with_more_descriptors_than_any_has_is_refused_and_none_leaked),
 		cmocka_unit_test(what_does_not_decode_is_refused_and_its_descriptors_closed),
+		cmocka_unit_test(every_message_has_a_seed_for_the_fuzzer),
 		cmocka_unit_test(waiting_ends_at_the_deadline_or_the_end_of_file),
 	};
 

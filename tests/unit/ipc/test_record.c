@@ -2,6 +2,8 @@
 
 #include <stdbool.h>
 
+#include "base/fd.h"
+#include "base/mem.h"
 #include "tests/unit/unit.h"
 
 #define VALUE_U32  0x21222324
@@ -37,6 +39,35 @@ static void a_record_comes_back_as_it_was(void **state)
 	record_encode(&back, &key, &again);
 	assert_int_equal(again.len, b.len);
 	assert_memory_equal(again.data, b.data, b.len);
+}
+
+static void what_an_invocation_used_is_in_its_record(void **state)
+{
+	AUTO(buf_free) struct buf b = {0};
+	struct record record = {.cpu_us = 1234567890123, .memory_bytes = 3154116608}, back;
+
+	(void)state;
+	record_encode(&record, &key, &b);
+	assert_int_equal(decode(&b, &back), b.len);
+	assert_true(back.cpu_us == 1234567890123 && back.memory_bytes == 3154116608);
+}
+
+/* What a worker of another version wrote is skipped like damage: its fields may be others. */
+static void a_record_of_another_version_is_none(void **state)
+{
+	AUTO(buf_free) struct buf b = {0};
+	struct record record;
+
+	(void)state;
+	for (uint32_t version = 1; version < RECORD_VERSION; version++) {
+		buf_reset(&b);
+		record_encode(&sample, &key, &b);
+		size_t old_len = b.len;
+		buf_put_u32(b.data, (RECORD_MAGIC & ~0xffu) | version);
+		record_encode(&sample, &key, &b);
+		assert_int_equal(decode(&b, &record), -1);
+		assert_int_equal(record_resync(b.data, b.len), old_len);
+	}
 }
 
 static void a_torn_record_is_not_all_there_at_every_length(void **state)
@@ -159,10 +190,31 @@ static void resync_always_moves_on_and_never_beyond_the_end(void **state)
 		assert_int_equal(record_resync(b.data, len), len);
 }
 
+/* make-corpus has the fields and the version once more, in Python. */
+static void the_fuzzer_starts_from_a_record_of_this_version(void **state)
+{
+	static const struct uuid corpus_key = {"berth spool rec"};
+	const char *srcdir = getenv("srcdir"); /* automake's */
+	AUTO(mem_free) char *path = mem_printf("%s/tests/fuzz/corpus/record/one", srcdir ?: "."), *data = NULL;
+	struct record record;
+	size_t len = 0;
+	struct err err;
+
+	(void)state;
+	assert_ok(fd_read_file(path, RECORD_MAX_SIZE, &data, &len, &err));
+	assert_int_equal(record_decode(data, len, &corpus_key, &record, &err), len);
+	assert_int_equal(record.cpu_us, 650);
+	assert_int_equal(record.memory_bytes, 9000000);
+	assert_memory_equal(record.runtime.data, "docker", 6);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_record_comes_back_as_it_was),
+		cmocka_unit_test(what_an_invocation_used_is_in_its_record),
+		cmocka_unit_test(a_record_of_another_version_is_none),
+		cmocka_unit_test(the_fuzzer_starts_from_a_record_of_this_version),
 		cmocka_unit_test(a_torn_record_is_not_all_there_at_every_length),
 		cmocka_unit_test(every_flipped_bit_is_noticed),
 		cmocka_unit_test(records_are_read_one_after_the_other),

@@ -125,6 +125,14 @@ uint64_t worker_invalidate(struct worker *w, const char *function_id, uint32_t v
 	return w->seq;
 }
 
+uint64_t worker_autopsy(struct worker *w, uint64_t lease_id)
+{
+	struct ipc_msg m = {.type = IPC_AUTOPSY, .autopsy = {.seq = ++w->seq, .lease_id = lease_id}};
+
+	worker_send(w, &m);
+	return w->seq;
+}
+
 /* ---- Answers ---- */
 
 bool worker_has_message(const struct worker *w)
@@ -180,12 +188,20 @@ struct grant worker_granted(struct worker *w, uint64_t seq)
 	g.kind = (enum ipc_start_kind)m.grant.start_kind;
 	g.version = m.grant.version;
 	g.timeout_ms = m.grant.timeout_ms;
+	g.init_timeout_ms = m.grant.init_timeout_ms;
 	g.memory_limit_mb = m.grant.memory_limit_mb;
+	g.response_bytes = m.grant.response_bytes;
+	g.log_bytes = m.grant.log_bytes;
+	g.single_use = m.grant.single_use;
 	g.usual_us = m.grant.usual_us;
 	copy_str(g.sandbox_id, sizeof(g.sandbox_id), m.grant.sandbox_id);
 	copy_str(g.init, sizeof(g.init), m.grant.init);
+	copy_str(g.runtime, sizeof(g.runtime), m.grant.runtime);
 	g.control_fd = m.fds[0];
 	g.log_fd = m.fds[1];
+	g.cpu_fd = m.fds[2];
+	g.memory_fd = m.fds[3];
+	g.oom_fd = m.fds[4];
 	return g;
 }
 
@@ -193,6 +209,9 @@ void worker_close_fds(struct grant *g)
 {
 	fd_close(&g->control_fd);
 	fd_close(&g->log_fd);
+	fd_close(&g->cpu_fd);
+	fd_close(&g->memory_fd);
+	fd_close(&g->oom_fd);
 }
 
 struct grant worker_take(struct worker *w, const char *function)
@@ -224,6 +243,15 @@ void worker_done(struct worker *w, uint64_t seq)
 
 	receive(w, IPC_DONE, &m);
 	assert_int_equal(m.done.seq, seq);
+}
+
+struct finding worker_finding(struct worker *w, uint64_t seq)
+{
+	struct ipc_msg m;
+
+	receive(w, IPC_FINDING, &m);
+	assert_int_equal(m.finding.seq, seq);
+	return (struct finding){m.finding.known, m.finding.out_of_memory, m.finding.exit_code};
 }
 
 json_t *worker_stats_new(struct worker *w)

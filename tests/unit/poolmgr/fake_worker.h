@@ -36,14 +36,22 @@ uint64_t worker_check_fd(struct worker *w, const char *spec, int fd, int64_t dea
 void worker_release(struct worker *w, uint64_t lease_id, bool destroy); /* after one quick invocation */
 void worker_release_after(struct worker *w, uint64_t lease_id, uint32_t runs, uint64_t busy_us);
 uint64_t worker_invalidate(struct worker *w, const char *function_id, uint32_t version);
+uint64_t worker_autopsy(struct worker *w, uint64_t lease_id);
 
 struct grant {
 	uint64_t lease_id;
 	char sandbox_id[SANDBOX_ID_SIZE];
 	enum ipc_start_kind kind;
-	uint32_t version, timeout_ms, memory_limit_mb, usual_us;
+	uint32_t version, timeout_ms, init_timeout_ms, memory_limit_mb, response_bytes, log_bytes, usual_us;
+	bool single_use;
+	char runtime[16];
 	char init[1024]; /* "" none */
-	int control_fd, log_fd;
+	int control_fd, log_fd, cpu_fd, memory_fd, oom_fd;
+};
+
+struct finding {
+	bool known, out_of_memory;
+	uint32_t exit_code;
 };
 
 struct denial {
@@ -56,6 +64,7 @@ struct grant worker_granted(struct worker *w, uint64_t seq);
 void worker_close_fds(struct grant *g); /* destructor for AUTO: the descriptors of the grant */
 struct denial worker_denied(struct worker *w, uint64_t seq);
 void worker_done(struct worker *w, uint64_t seq);
+struct finding worker_finding(struct worker *w, uint64_t seq);
 
 /* A lease taken and its descriptors closed, for tests that do not talk to the agent. */
 struct grant worker_take(struct worker *w, const char *function);

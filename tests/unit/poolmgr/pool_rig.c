@@ -7,6 +7,8 @@
 
 #include "base/fd.h"
 #include "base/mem.h"
+#include "poolmgr/autopsy.h"
+#include "poolmgr/cgroup.h"
 #include "poolmgr/client.h"
 #include "poolmgr/package.h"
 #include "poolmgr/pool.h"
@@ -30,16 +32,17 @@ static void on_down(void *arg)
 	pool_on_engine_down();
 }
 
-static void on_died(const char *sandbox_id, void *arg)
+static void on_died(const char *sandbox_id, int exit_code, void *arg)
 {
 	struct sandbox *s = sandbox_find(sandbox_id);
 
 	(void)arg;
 	if (s != NULL)
-		sandbox_died(s);
+		sandbox_died(s, exit_code);
 }
 
-static const struct sandbox_hooks sandbox_hooks = {pool_on_spare, pool_on_start_failed, pool_on_gone};
+static const struct sandbox_hooks sandbox_hooks = {pool_on_spare, pool_on_start_failed, pool_on_gone, autopsy_on_dead};
+
 static void on_store_back(void)
 {
 	resolve_forget_all();
@@ -58,11 +61,12 @@ void pool_rig_start(const char *conninfo)
 	assert_ok(sandbox_init(rig.loop, rig.conf, rig.docker, &sandbox_hooks, &err));
 	assert_ok(package_init(rig.loop, rig.conf, &err));
 	store_init(rig.loop, rig.conf, &store_hooks);
-	resolve_init(rig.conf);
 	shape_init(rig.conf, rig.languages);
 	pool_init(rig.conf, rig.docker);
 	reconcile_init(rig.docker);
 	stats_init(rig.docker, rig.languages);
+	autopsy_init(rig.docker);
+	cgroup_init(rig.loop, -1);
 	int dir_fd = open(rig.dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	listen_fd = fd_listen_unix(dir_fd, "poolmgr.sock", SOCK_SEQPACKET | SOCK_NONBLOCK, 0600, 64, &err);
 	close(dir_fd);
@@ -137,7 +141,14 @@ struct function function_new(const char *code)
 {
 	static int number;
 	struct uuid id = uuid_new();
-	struct function f = {.version = 1, .language = "alpha", .memory_limit_mb = 128, .max_concurrency = 50};
+	struct function f = {.version = 1,
+			     .language = "alpha",
+			     .runtime = "docker",
+			     .network = "none",
+			     .isolation = "per_function",
+			     .memory_limit_mb = 128,
+			     .pids = 64,
+			     .max_concurrency = 50};
 
 	uuid_format(&id, f.id);
 	snprintf(f.name, sizeof(f.name), "function-%d", ++number);
@@ -152,11 +163,20 @@ void function_free(struct function *f)
 
 json_t *function_spec(const struct function *f)
 {
-	return json_pack("{s:s, s:s, s:i, s:s, s:s, s:s, s:{s:s}, s:i, s:i, s:i, s:i, s:s, s:i, s:s}", "function_id", f->id,
-			 "name", f->name, "version", f->version, "language", f->language, "runtime", "docker", "handler",
-			 "main.handler", "environment", "GREETING", "hello", "timeout_ms", 3000, "memory_limit_mb",
-			 f->memory_limit_mb, "cpu_millis", 1000, "tmp_mb", 64, "network", "none", "max_concurrency",
-			 f->max_concurrency, "package_sha256", f->sha256);
+	json_t *spec = json_pack("{s:s, s:s, s:i, s:s, s:s, s:s, s:{s:s}}", "function_id", f->id, "name", f->name, "version",
+				 f->version, "language", f->language, "runtime", f->runtime, "handler", "main.handler",
+				 "environment", "GREETING", "hello");
+	json_t *limits = json_pack("{s:i, s:i, s:i, s:i, s:i, s:i, s:i, s:i, s:i, s:i}", "timeout_ms", 3000, "init_timeout_ms",
+				   4000, "memory_limit_mb", f->memory_limit_mb, "cpu_millis", 1000, "tmp_mb", 64, "tmp_inodes",
+				   16384, "pids", f->pids, "nofile", 1024, "response_bytes", 5000000, "log_bytes", 200000);
+	json_t *rest = json_pack("{s:s, s:s, s:i, s:s}", "network", f->network, "isolation", f->isolation, "max_concurrency",
+				 f->max_concurrency, "package_sha256", f->sha256);
+
+	json_object_update(spec, limits);
+	json_object_update(spec, rest);
+	json_decref(limits);
+	json_decref(rest);
+	return spec;
 }
 
 struct grant check_function(struct worker *w, const struct function *f)
@@ -172,7 +192,7 @@ struct shape *default_shape(void)
 	struct shape *s;
 
 	DL_FOREACH (shapes, s)
-		if (s->always && strcmp(s->language->name, "alpha") == 0)
+		if (s->always && strcmp(s->key.language->name, "alpha") == 0)
 			return s;
 	fail_msg("there is no default shape");
 	return NULL;

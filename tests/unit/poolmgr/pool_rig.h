@@ -22,11 +22,15 @@ void pool_rig_assert_nothing_leaks(void);
 struct function {
 	char id[UUID_TEXT_SIZE];
 	char name[32];
-	int version;          /* 1 */
-	const char *language; /* "alpha" */
-	int memory_limit_mb;  /* 128: the default shape */
-	int max_concurrency;  /* 50 */
-	struct buf archive;   /* main.x with the text given */
+	int version;           /* 1 */
+	const char *language;  /* "alpha" */
+	const char *runtime;   /* "docker" */
+	const char *network;   /* "none" */
+	const char *isolation; /* "per_function" */
+	int memory_limit_mb;   /* 128: the default shape */
+	int pids;              /* 64 */
+	int max_concurrency;   /* 50 */
+	struct buf archive;    /* main.x with the text given */
 	char sha256[SHA256_TEXT_SIZE];
 };
 

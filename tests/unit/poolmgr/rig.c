@@ -42,13 +42,14 @@ static void on_down(void *arg)
 		rig.pass_on.down(rig.pass_on.arg);
 }
 
-static void on_died(const char *sandbox_id, void *arg)
+static void on_died(const char *sandbox_id, int exit_code, void *arg)
 {
 	(void)arg;
 	rig.deaths++;
+	rig.died_code = exit_code;
 	snprintf(rig.died, sizeof(rig.died), "%s", sandbox_id);
 	if (rig.pass_on.died != NULL)
-		rig.pass_on.died(sandbox_id, rig.pass_on.arg);
+		rig.pass_on.died(sandbox_id, exit_code, rig.pass_on.arg);
 }
 
 static const struct docker_events events = {on_up, on_down, on_died, NULL};
@@ -70,6 +71,7 @@ static void set_conf(struct conf *c)
 	set_str(&c->master_state_dir, "%s", rig.dir);
 	set_str(&c->master_instance, "%s", "unit");
 	set_str(&c->docker_socket, "%s/docker.sock", rig.dir);
+	set_str(&c->sandbox_default_runtime, "%s", "docker");
 	set_str(&c->sandbox_runtimes_dir, "%s/runtimes", rig.dir);
 	c->pool_spares = 0;
 	c->docker_timeout_ms = 60000;

@@ -12,7 +12,7 @@
 #include "base/clock.h"
 #include "conf/conf.h"
 #include "conf/language.h"
-#include "docker/docker.h"
+#include "engine/docker.h"
 #include "tests/support/fake_docker.h"
 
 struct rig {
@@ -27,6 +27,7 @@ struct rig {
 
 	int ups, downs;
 	char died[64]; /* the last sandbox id the driver reported, "" none */
+	int died_code;
 	int deaths;
 };
 

@@ -74,13 +74,15 @@ static void a_datagram_longer_than_any_message_closes_the_connection(void **stat
 
 static void a_worker_that_speaks_as_poolmgr_is_closed(void **state)
 {
-	static const enum ipc_type types[] = {IPC_GRANT, IPC_DENY, IPC_DONE, IPC_STATS_REPLY, IPC_RECALL};
+	static const enum ipc_type types[] = {IPC_GRANT,   IPC_DENY,   IPC_DONE,          IPC_STATS_REPLY, IPC_RECALL,
+					      IPC_FINDING, IPC_CGROUP, IPC_CGROUP_FAILED, IPC_CGROUP_OPEN, IPC_CGROUP_KILL};
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(types); i++) {
 		AUTO(worker_close) struct worker w = worker_connect();
 		struct ipc_msg m = {.type = types[i]};
-		m.fds[0] = m.fds[1] = w.fd;
+		for (int j = 0; j < IPC_MAX_FDS; j++)
+			m.fds[j] = w.fd;
 		worker_send(&w, &m);
 		worker_wait_for_close(&w);
 	}
@@ -99,9 +101,9 @@ static void descriptors_where_none_belong_close_the_connection_and_do_not_leak(v
 	assert_ok(ipc_encode(&c, &check, &err));
 	worker_assert_silent(&bystander);
 	int before = unit_open_fds();
-	for (int count = 0; count <= 4; count++) {
+	for (int count = 0; count <= IPC_MAX_FDS; count++) {
 		AUTO(worker_close) struct worker w = worker_connect();
-		int fds[] = {w.fd, w.fd, w.fd, w.fd};
+		int fds[] = {w.fd, w.fd, w.fd, w.fd, w.fd};
 		const struct buf *data = count == 0 ? &check : &stats; /* a CHECK without its archive is no better */
 		assert_ok(fdpass_send(w.fd, data->data, data->len, fds, count, &err));
 		worker_wait_for_close(&w);

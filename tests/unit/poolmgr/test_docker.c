@@ -10,6 +10,7 @@
 struct outcome {
 	int calls, created_calls;
 	bool failed, create_failed;
+	char container_id[65];
 	struct err err;
 };
 
@@ -23,12 +24,13 @@ static void on_done(const struct err *err, void *arg)
 		o->err = *err;
 }
 
-static void on_created(const struct err *err, void *arg)
+static void on_created(const struct err *err, const char *container_id, void *arg)
 {
 	struct outcome *o = arg;
 
 	assert_int_equal(o->calls, 0);
 	o->created_calls++;
+	snprintf(o->container_id, sizeof(o->container_id), "%s", container_id ? container_id : "");
 	o->create_failed = err != NULL;
 	if (err != NULL)
 		o->err = *err;
@@ -44,6 +46,7 @@ static void send_start(const char *id, struct outcome *o)
 {
 	struct docker_launch launch = {
 		.sandbox_id = id,
+		.driver = driver_find("docker"),
 		.image = "alpha-image",
 		.command = rig.languages->command,
 		.host_dir = "/nonexistent",
@@ -51,6 +54,9 @@ static void send_start(const char *id, struct outcome *o)
 		.memory_mb = 64,
 		.cpu_millis = 1000,
 		.tmp_mb = 1,
+		.tmp_inodes = 100,
+		.pids = 8,
+		.nofile = 64,
 	};
 
 	rig.engine->boot = FAKE_BOOT_ABSENT;
@@ -204,6 +210,7 @@ static void a_container_is_created_and_then_started(void **state)
 	assert_non_null(c);
 	assert_string_equal(c->name, "berth-unit-" ID);
 	assert_string_equal(c->state, "running");
+	assert_string_equal(o.container_id, c->id);
 	assert_string_equal(json_string_value(json_object_get(c->body, "Image")), "alpha-image");
 }
 
@@ -237,8 +244,8 @@ static void an_image_that_declares_a_volume_is_refused_by_name_before_it_runs(vo
 	(void)state;
 	rig.engine->volume = "/var/lib/data";
 	struct outcome o = start(ID);
-	assert_int_equal(o.created_calls, 1); /* there is a container to remove */
-	assert_true(o.failed);
+	assert_true(o.create_failed); /* and there is a container to remove */
+	assert_int_equal(o.calls, 0);
 	assert_says(o.err, "alpha-image");
 	assert_says(o.err, "/var/lib/data");
 	assert_int_equal(rig.engine->calls[FAKE_START], 0);
@@ -255,11 +262,11 @@ static void a_container_whose_mounts_are_not_told_is_not_started(void **state)
 	for (size_t i = 0; i < ARRAY_SIZE(bodies); i++) {
 		rig.engine->manner[FAKE_INSPECT] = (struct fake_manner){.status = 200, .body = bodies[i]};
 		id[0] = (char)('1' + i);
-		assert_true(start(id).failed);
+		assert_true(start(id).create_failed);
 	}
 	rig.engine->manner[FAKE_INSPECT] = (struct fake_manner){.status = 500, .body = "{\"message\":\"busy\"}"};
 	struct outcome o = start(ID);
-	assert_true(o.failed);
+	assert_true(o.create_failed);
 	assert_says(o.err, "could not inspect the container: busy");
 	assert_int_equal(rig.engine->calls[FAKE_START], 0);
 	for (size_t i = 0; i < ARRAY_SIZE(bodies); i++) {
@@ -337,6 +344,291 @@ static void an_image_is_there_or_it_is_not(void **state)
 	struct outcome o = check_image("alpha-image");
 	assert_true(o.failed);
 	assert_says(o.err, "No such image: alpha-image");
+}
+
+/* ---- How a container is ---- */
+
+struct inspection {
+	struct outcome o; /* first: like on_done's */
+	struct docker_state state;
+};
+
+static void on_inspected(const struct err *err, const struct docker_state *state, void *arg)
+{
+	struct inspection *i = arg;
+
+	on_done(err, &i->o);
+	assert_true((err == NULL) == (state != NULL));
+	if (state != NULL)
+		i->state = *state;
+}
+
+static struct inspection inspect(const char *id)
+{
+	struct inspection i = {0};
+
+	docker_inspect(rig.docker, id, on_inspected, &i);
+	finish(&i.o);
+	return i;
+}
+
+static struct inspection inspect_said(const char *said)
+{
+	rig.engine->manner[FAKE_INSPECT] = (struct fake_manner){.status = 200, .body = said};
+	return inspect(ID);
+}
+
+static void a_container_that_runs_is_told_with_its_id_and_its_first_process(void **state)
+{
+	const struct fake_container *c = fake_docker_add(rig.engine, "unit", ID, "running");
+
+	(void)state;
+	struct inspection i = inspect(ID);
+	assert_false(i.o.failed);
+	assert_true(i.state.running);
+	assert_false(i.state.oom_killed);
+	assert_int_equal(i.state.pid, FAKE_PID);
+	assert_string_equal(i.state.container_id, c->id);
+}
+
+static void a_container_that_ended_is_told_with_its_exit_code_and_whether_memory_ran_out(void **state)
+{
+	struct fake_container *c = fake_docker_add(rig.engine, "unit", ID, "exited");
+
+	(void)state;
+	c->exit_code = 3;
+	struct inspection i = inspect(ID);
+	assert_false(i.o.failed);
+	assert_false(i.state.running);
+	assert_false(i.state.oom_killed);
+	assert_int_equal(i.state.pid, 0);
+	assert_int_equal(i.state.exit_code, 3);
+	c->exit_code = 137;
+	c->oom_killed = true;
+	i = inspect(ID);
+	assert_true(i.state.oom_killed);
+	assert_int_equal(i.state.exit_code, 137);
+}
+
+static void a_container_that_is_not_there_is_told_as_such(void **state)
+{
+	(void)state;
+	struct inspection i = inspect(ID);
+	assert_true(i.o.failed);
+	assert_int_equal(i.o.err.code, ENOENT);
+}
+
+static void an_engine_that_cannot_say_how_a_container_is_is_told_in_its_words(void **state)
+{
+	(void)state;
+	rig.engine->manner[FAKE_INSPECT] = (struct fake_manner){.status = 500, .body = "{\"message\":\"busy\"}"};
+	struct inspection i = inspect(ID);
+	assert_true(i.o.failed);
+	assert_says(i.o.err, "could not inspect the container: busy (status 500)");
+}
+
+static void an_answer_that_does_not_say_whether_a_container_runs_is_no_answer(void **state)
+{
+	static const char *const bodies[] = {"",
+					     "[]",
+					     "null",
+					     "{}",
+					     "{\"State\":7}",
+					     "{\"State\":{}}",
+					     "{\"State\":{\"Running\":\"false\"}}",
+					     "{\"State\":{\"Running\":0,\"OOMKilled\":true}}",
+					     "\xff\xfe"};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(bodies); i++) {
+		struct inspection got = inspect_said(bodies[i]);
+		assert_true(got.o.failed);
+		assert_says(got.o.err, "does not say whether the container runs");
+	}
+}
+
+static void what_an_answer_says_in_the_wrong_type_counts_as_not_said(void **state)
+{
+	static const char *const bodies[] = {
+		"{\"State\":{\"Running\":false}}",
+		"{\"Id\":64,\"State\":{\"Running\":false,\"OOMKilled\":1,\"Pid\":\"1\",\"ExitCode\":\"9\"}}",
+		"{\"Id\":\"\",\"State\":{\"Running\":false,\"OOMKilled\":\"true\",\"Pid\":-1}}",
+		"{\"Id\":\"../../../../../../../../../../../../../../../../../../../../../\",\"State\":{\"Running\":false,"
+		"\"Pid\":2147483648}}",
+		"{\"Id\":\"0123456789ABCDEF0123456789ABCDEF0123456789ABCDEF0123456789ABCDEF\",\"State\":{\"Running\":false}}",
+		"{\"Id\":\"0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef0\",\"State\":{\"Running\":false}}",
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(bodies); i++) {
+		struct inspection got = inspect_said(bodies[i]);
+		assert_false(got.o.failed);
+		assert_string_equal(got.state.container_id, "");
+		assert_false(got.state.oom_killed);
+		assert_int_equal(got.state.pid, 0);
+		assert_int_equal(got.state.exit_code, 0);
+	}
+}
+
+/* ---- Runtimes and the network ---- */
+
+/* The driver asks for what the engine offers at every sixth probe. */
+static void provoke_look(void)
+{
+	int before = rig.engine->calls[FAKE_NETWORK];
+
+	for (int i = 0; i < 6 && rig.engine->calls[FAKE_NETWORK] == before; i++) {
+		provoke_probe();
+		rig_barrier();
+		rig_turn();
+	}
+	WAIT_FOR(rig.engine->calls[FAKE_NETWORK] > before);
+	rig_barrier();
+}
+
+static bool offers(const char *name)
+{
+	return docker_offers(rig.docker, driver_find(name));
+}
+
+static void an_engine_offers_what_it_lists_and_nothing_else(void **state)
+{
+	(void)state;
+	provoke_look();
+	assert_true(offers("docker"));
+	assert_true(offers("gvisor"));
+	rig.engine->runtimes = "{\"runc\":{\"path\":\"runc\"},\"runsc\":{\"path\":\"runsc\"}}";
+	provoke_look();
+	assert_true(offers("docker"));
+	assert_false(offers("gvisor")); /* another runsc has other settings */
+	rig.engine->runtimes = "{}";
+	provoke_look();
+	assert_false(offers("docker"));
+	assert_true(docker_is_up(rig.docker)); /* all the same */
+}
+
+static void a_runtime_registered_while_the_engine_runs_is_offered_once_it_was_asked_again(void **state)
+{
+	(void)state;
+	rig.engine->runtimes = "{\"runc\":{}}";
+	provoke_look();
+	assert_false(offers("gvisor"));
+	rig.engine->runtimes = "{\"runc\":{},\"berth-runsc\":{}}";
+	provoke_look();
+	assert_true(offers("gvisor"));
+	assert_int_equal(rig.ups + rig.downs, 0); /* nobody had to be told */
+}
+
+static void a_restarted_engine_is_asked_at_once_what_it_offers(void **state)
+{
+	(void)state;
+	rig.engine->runtimes = "{\"runc\":{}}";
+	rig.engine->network = "berth-unit";
+	fake_docker_stop(rig.engine);
+	WAIT_FOR(!docker_is_up(rig.docker));
+	fake_docker_start(rig.engine);
+	WAIT_FOR(docker_is_up(rig.docker));
+	assert_false(offers("gvisor"));
+	assert_true(docker_has_egress(rig.docker));
+}
+
+static void the_network_is_there_or_it_is_not(void **state)
+{
+	(void)state;
+	provoke_look();
+	assert_false(docker_has_egress(rig.docker));
+	rig.engine->network = "berth-other"; /* another instance's */
+	provoke_look();
+	assert_false(docker_has_egress(rig.docker));
+	rig.engine->network = "berth-unit";
+	provoke_look();
+	assert_true(docker_has_egress(rig.docker));
+	rig.engine->manner[FAKE_NETWORK] = (struct fake_manner){.status = 500, .body = "{}"};
+	provoke_look();
+	assert_false(docker_has_egress(rig.docker));
+	assert_true(docker_is_up(rig.docker));
+}
+
+static void what_does_not_say_its_runtimes_as_docker_engine_does_is_not_up(void **state)
+{
+	static const struct {
+		int status;
+		const char *body;
+	} answers[] = {{404, "{\"message\":\"page not found\"}"},
+		       {500, "{\"Runtimes\":{\"runc\":{}}}"},
+		       {200, ""},
+		       {200, "<html>"},
+		       {200, "[]"},
+		       {200, "{}"},
+		       {200, "{\"Runtimes\":null}"},
+		       {200, "{\"Runtimes\":[\"runc\"]}"},
+		       {200, "{\"Runtimes\":\"runc\"}"}};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(answers); i++) {
+		rig.engine->manner[FAKE_INFO] = (struct fake_manner){.status = answers[i].status, .body = answers[i].body};
+		fake_docker_stop(rig.engine);
+		WAIT_FOR(!docker_is_up(rig.docker));
+		int before = rig.engine->calls[FAKE_INFO];
+		fake_docker_start(rig.engine);
+		WAIT_FOR(rig.engine->calls[FAKE_INFO] >= before + 2);
+		assert_false(docker_is_up(rig.docker));
+		assert_non_null(strstr(docker_problem(rig.docker), "does not answer /info as Docker Engine does"));
+		rig.engine->manner[FAKE_INFO] = (struct fake_manner){0};
+		WAIT_FOR(docker_is_up(rig.docker));
+		assert_string_equal(docker_problem(rig.docker), "");
+	}
+}
+
+static void a_list_of_runtimes_without_bounds_is_given_up(void **state)
+{
+	size_t len = (32u << 20) + 1;
+	char *body = mem_alloc(len + 1);
+
+	(void)state;
+	memset(body, ' ', len);
+	fake_docker_stop(rig.engine);
+	WAIT_FOR(!docker_is_up(rig.docker));
+	rig.engine->manner[FAKE_INFO] = (struct fake_manner){.status = 200, .body = body};
+	fake_docker_start(rig.engine);
+	WAIT_FOR(rig.engine->calls[FAKE_INFO] == 1);
+	WAIT_FOR(rig.engine->calls[FAKE_INFO] == 2);
+	assert_false(docker_is_up(rig.docker));
+	rig.engine->manner[FAKE_INFO] = (struct fake_manner){0};
+	WAIT_FOR(docker_is_up(rig.docker));
+	free(body);
+}
+
+static void an_engine_that_is_slow_to_say_its_runtimes_is_not_up_before_and_is_up_once_it_has(void **state)
+{
+	static const enum fake_call slow[] = {FAKE_INFO, FAKE_NETWORK};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(slow); i++) {
+		fake_docker_stop(rig.engine);
+		WAIT_FOR(!docker_is_up(rig.docker));
+		rig.engine->manner[slow[i]].hold = true;
+		fake_docker_start(rig.engine);
+		WAIT_FOR(fake_docker_held(rig.engine, slow[i]) == 1);
+		assert_false(docker_is_up(rig.docker));
+		rig.engine->manner[slow[i]].hold = false;
+		fake_docker_let_go(rig.engine, slow[i]);
+		WAIT_FOR(docker_is_up(rig.docker));
+	}
+}
+
+static void what_an_engine_that_goes_while_it_is_asked_had_offered_is_asked_anew(void **state)
+{
+	(void)state;
+	rig.engine->manner[FAKE_INFO].raw = "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{\"Runtimes\":{";
+	fake_docker_stop(rig.engine);
+	WAIT_FOR(!docker_is_up(rig.docker));
+	fake_docker_start(rig.engine);
+	WAIT_FOR(rig.engine->calls[FAKE_INFO] == 2);
+	assert_false(docker_is_up(rig.docker));
+	rig.engine->manner[FAKE_INFO].raw = NULL;
+	WAIT_FOR(docker_is_up(rig.docker));
+	assert_true(offers("gvisor"));
 }
 
 /* ---- Listing ---- */
@@ -566,6 +858,25 @@ static void the_end_of_a_container_is_told(void **state)
 	WAIT_FOR(rig.deaths > 0);
 	assert_string_equal(rig.died, ID);
 	assert_int_equal(rig.deaths, 1);
+	assert_int_equal(rig.died_code, 137);
+}
+
+static void the_exit_code_is_told_when_the_event_has_one(void **state)
+{
+	static const struct {
+		const char *said;
+		int told;
+	} codes[] = {{"0", 0},  {"1", 1},   {"255", 255}, {NULL, -1},  {"", -1},
+		     {"x", -1}, {"1x", -1}, {"-1", -1},   {"256", -1}, {"99999999999999999999", -1}};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(codes); i++) {
+		AUTO(mem_free) char *event = fake_docker_event_new("unit", ID, codes[i].said);
+		AUTO(mem_free) char *line = mem_printf("%s\n", event);
+		fake_docker_emit(rig.engine, line, strlen(line));
+		WAIT_FOR(rig.deaths == (int)i + 1);
+		assert_int_equal(rig.died_code, codes[i].told);
+	}
 }
 
 static void only_deaths_of_this_instances_containers_are_asked_for(void **state)
@@ -582,7 +893,7 @@ static void only_deaths_of_this_instances_containers_are_asked_for(void **state)
 
 static void an_event_may_come_in_any_pieces(void **state)
 {
-	AUTO(mem_free) char *event = fake_docker_event_new("unit", ID);
+	AUTO(mem_free) char *event = fake_docker_event_new("unit", ID, "137");
 	size_t len = strlen(event);
 
 	(void)state;
@@ -605,7 +916,7 @@ static void an_event_may_come_in_any_pieces(void **state)
 
 static void lines_that_are_no_events_of_ours_are_passed_over(void **state)
 {
-	AUTO(mem_free) char *event = fake_docker_event_new("unit", ID);
+	AUTO(mem_free) char *event = fake_docker_event_new("unit", ID, "137");
 
 	(void)state;
 	emit_text("\n\n{}\ngarbage\n[1]\n{\"Actor\":7}\n{\"Actor\":{\"Attributes\":{\"berth.sandbox\":false}}}\n\xff\n");
@@ -618,7 +929,7 @@ static void lines_that_are_no_events_of_ours_are_passed_over(void **state)
 
 static void a_line_without_end_is_dropped_and_the_next_one_heard(void **state)
 {
-	AUTO(mem_free) char *event = fake_docker_event_new("unit", ID);
+	AUTO(mem_free) char *event = fake_docker_event_new("unit", ID, "137");
 	char piece[4096];
 
 	(void)state;
@@ -633,7 +944,7 @@ static void a_line_without_end_is_dropped_and_the_next_one_heard(void **state)
 
 static void an_event_stream_that_ended_is_opened_again_and_the_owner_told_to_compare(void **state)
 {
-	AUTO(mem_free) char *event = fake_docker_event_new("unit", ID);
+	AUTO(mem_free) char *event = fake_docker_event_new("unit", ID, "137");
 
 	(void)state;
 	emit_text("{\"half\":"); /* forgotten with its stream */
@@ -718,6 +1029,20 @@ int main(void)
 		TEST(a_removal_under_way_already_is_a_success),
 		TEST(a_removal_that_fails_is_told_in_dockers_words),
 		TEST(an_image_is_there_or_it_is_not),
+		TEST(a_container_that_runs_is_told_with_its_id_and_its_first_process),
+		TEST(a_container_that_ended_is_told_with_its_exit_code_and_whether_memory_ran_out),
+		TEST(a_container_that_is_not_there_is_told_as_such),
+		TEST(an_engine_that_cannot_say_how_a_container_is_is_told_in_its_words),
+		TEST(an_answer_that_does_not_say_whether_a_container_runs_is_no_answer),
+		TEST(what_an_answer_says_in_the_wrong_type_counts_as_not_said),
+		TEST(an_engine_offers_what_it_lists_and_nothing_else),
+		TEST(a_runtime_registered_while_the_engine_runs_is_offered_once_it_was_asked_again),
+		TEST(a_restarted_engine_is_asked_at_once_what_it_offers),
+		TEST(the_network_is_there_or_it_is_not),
+		TEST(what_does_not_say_its_runtimes_as_docker_engine_does_is_not_up),
+		TEST(a_list_of_runtimes_without_bounds_is_given_up),
+		TEST(an_engine_that_is_slow_to_say_its_runtimes_is_not_up_before_and_is_up_once_it_has),
+		TEST(what_an_engine_that_goes_while_it_is_asked_had_offered_is_asked_anew),
 		TEST(the_list_has_all_containers_of_this_instance_and_no_others),
 		TEST(entries_that_are_no_containers_of_ours_are_passed_over),
 		TEST(a_list_that_is_no_list_is_an_error),
@@ -731,6 +1056,7 @@ int main(void)
 		TEST(an_engine_that_was_never_there_is_unknown_then_down),
 		TEST(freeing_the_driver_drops_its_probe_and_its_event_stream),
 		TEST(the_end_of_a_container_is_told),
+		TEST(the_exit_code_is_told_when_the_event_has_one),
 		TEST(only_deaths_of_this_instances_containers_are_asked_for),
 		TEST(an_event_may_come_in_any_pieces),
 		TEST(lines_that_are_no_events_of_ours_are_passed_over),

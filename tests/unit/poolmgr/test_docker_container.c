@@ -4,10 +4,11 @@
 #include <jansson.h>
 
 #include "conf/conf.h"
-#include "docker/docker.h"
+#include "engine/docker.h"
 
 static struct conf *conf;
 static json_t *command, *container, *host;
+static json_t *other; /* the same in gVisor and with a network */
 
 static int set_up(void **state)
 {
@@ -15,11 +16,9 @@ static int set_up(void **state)
 	if (conf_load_file(NULL, &conf, NULL) < 0)
 		return -1;
 	command = json_pack("[s, s]", "python3", "/opt/berth/python/agent.py");
-	conf->sandbox_pids_limit = 61;
-	conf->sandbox_nofile = 1021;
-	conf->sandbox_tmp_inodes = 16381;
 	struct docker_launch launch = {
 		.sandbox_id = "00112233445566ff",
+		.driver = driver_find("docker"),
 		.image = "berth-python:bookworm",
 		.command = command,
 		.host_dir = "/state/sandboxes/00112233445566ff",
@@ -27,8 +26,14 @@ static int set_up(void **state)
 		.memory_mb = 128,
 		.cpu_millis = 1500,
 		.tmp_mb = 67,
+		.tmp_inodes = 16381,
+		.pids = 61,
+		.nofile = 1021,
 	};
 	container = docker_container_json(conf, &launch);
+	launch.driver = driver_find("gvisor");
+	launch.egress = true;
+	other = docker_container_json(conf, &launch);
 	host = json_object_get(container, "HostConfig");
 	return 0;
 }
@@ -37,6 +42,7 @@ static int tear_down(void **state)
 {
 	(void)state;
 	json_decref(container);
+	json_decref(other);
 	json_decref(command);
 	conf_free(&conf);
 	return 0;
@@ -89,6 +95,36 @@ static void it_has_no_network(void **state)
 	assert_null(json_object_get(host, "PortBindings"));
 }
 
+static void one_with_egress_is_on_the_network_of_its_instance_and_no_other(void **state)
+{
+	(void)state;
+	json_t *its_host = json_object_get(other, "HostConfig");
+	assert_member(its_host, "NetworkMode", "\"berth-default\"");
+	assert_null(json_object_get(its_host, "PortBindings"));
+	assert_null(json_object_get(its_host, "Links"));
+	assert_null(json_object_get(other, "NetworkingConfig"));
+}
+
+static void the_engine_is_told_the_runtime_of_the_driver(void **state)
+{
+	(void)state;
+	assert_member(host, "Runtime", "\"runc\"");
+	assert_member(json_object_get(other, "HostConfig"), "Runtime", "\"berth-runsc\"");
+}
+
+static void nothing_but_runtime_network_and_host_threads_tells_the_runtimes_apart(void **state)
+{
+	json_t *copy = json_deep_copy(other), *its_host = json_object_get(copy, "HostConfig");
+
+	(void)state;
+	json_object_set(its_host, "Runtime", json_object_get(host, "Runtime"));
+	json_object_set(its_host, "NetworkMode", json_object_get(host, "NetworkMode"));
+	assert_member(its_host, "PidsLimit", "308"); /* 64 + 4 * 61: gVisor's own threads */
+	json_object_set(its_host, "PidsLimit", json_object_get(host, "PidsLimit"));
+	assert_true(json_equal(copy, container));
+	json_decref(copy);
+}
+
 static void memory_and_swap_together_are_as_much_as_memory(void **state)
 {
 	(void)state;
@@ -113,7 +149,8 @@ static void open_files_core_dumps_and_file_sizes_are_limited(void **state)
 {
 	(void)state;
 	assert_member(host, "Ulimits",
-		      "[{\"Name\":\"nofile\",\"Soft\":1021,\"Hard\":1021},{\"Name\":\"core\",\"Soft\":0,\"Hard\":0},"
+		      "[{\"Name\":\"nofile\",\"Soft\":1021,\"Hard\":1021},{\"Name\":\"nproc\",\"Soft\":61,\"Hard\":61},{"
+		      "\"Name\":\"core\",\"Soft\":0,\"Hard\":0},"
 		      "{\"Name\":\"fsize\",\"Soft\":70254592,\"Hard\":70254592}]");
 }
 
@@ -218,6 +255,9 @@ int main(void)
 		cmocka_unit_test(the_root_file_system_is_read_only),
 		cmocka_unit_test(it_runs_as_a_user_and_group_of_its_own_without_further_groups),
 		cmocka_unit_test(it_has_no_network),
+		cmocka_unit_test(one_with_egress_is_on_the_network_of_its_instance_and_no_other),
+		cmocka_unit_test(the_engine_is_told_the_runtime_of_the_driver),
+		cmocka_unit_test(nothing_but_runtime_network_and_host_threads_tells_the_runtimes_apart),
 		cmocka_unit_test(memory_and_swap_together_are_as_much_as_memory),
 		cmocka_unit_test(the_cpu_quota_is_set),
 		cmocka_unit_test(the_number_of_processes_is_limited),

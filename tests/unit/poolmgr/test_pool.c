@@ -1,16 +1,20 @@
 /* The pool with everything it works with: workers over real connections, PostgreSQL, packages on disk, a fake Docker Engine. */
 #include "tests/unit/poolmgr/pool_rig.h"
 
+#include <fcntl.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <utlist.h>
 
 #include "base/fd.h"
 #include "base/mem.h"
+#include "poolmgr/autopsy.h"
 #include "poolmgr/package.h"
 #include "poolmgr/pool.h"
 #include "poolmgr/resolve.h"
 #include "poolmgr/store.h"
 #include "tests/support/pg_scratch.h"
+#include "tests/unit/poolmgr/fake_warden.h"
 #include "tests/unit/poolmgr/slow_store.h"
 
 static struct pg_scratch *pg;
@@ -31,11 +35,13 @@ static void deploy(const struct function *f)
 		"insert into functions (function_id, name, version) values ('%s', '%s', %d)"
 		" on conflict (function_id) do update set version = excluded.version;"
 		"insert into function_versions (function_id, version, language, runtime, handler, environment, timeout_ms,"
-		" memory_limit_mb, cpu_millis, tmp_mb, network, max_concurrency, package_sha256) values ('%s', %d, '%s',"
-		" 'docker', 'main.handler', '{\"GREETING\": \"hello\"}', 3000, %d, 1000, 64, 'none', %d, '%s');"
+		" init_timeout_ms, memory_limit_mb, cpu_millis, tmp_mb, tmp_inodes, pids, nofile, response_bytes, log_bytes,"
+		" network, isolation, max_concurrency, package_sha256) values ('%s', %d, '%s', '%s', 'main.handler',"
+		" '{\"GREETING\": \"hello\"}', 3000, 4000, %d, 1000, 64, 16384, %d, 1024, 5000000, 200000, '%s', '%s', %d, "
+		"'%s');"
 		"commit",
-		f->sha256, hex, f->archive.len, f->id, f->name, f->version, f->id, f->version, f->language, f->memory_limit_mb,
-		f->max_concurrency, f->sha256);
+		f->sha256, hex, f->archive.len, f->id, f->name, f->version, f->id, f->version, f->language, f->runtime,
+		f->memory_limit_mb, f->pids, f->network, f->isolation, f->max_concurrency, f->sha256);
 }
 
 static void deploy_code(struct function *f, const char *code)
@@ -118,8 +124,7 @@ static void a_check_gets_a_prewarmed_sandbox_with_its_files_and_a_live_connectio
 	json_t *init = json_loads(g.init, 0, NULL);
 	json_t *wanted = json_pack("{s:s, s:{s:s}, s:{s:s, s:s, s:i}, s:{s:i, s:i, s:I}}", "handler", "main.handler",
 				   "environment", "GREETING", "hello", "function", "id", f.id, "name", f.name, "version", 1,
-				   "limits", "memory_limit_mb", 128, "timeout_ms", 3000, "response_bytes",
-				   (json_int_t)rig.conf->limits_response_bytes);
+				   "limits", "memory_limit_mb", 128, "timeout_ms", 3000, "response_bytes", (json_int_t)5000000);
 	assert_true(json_equal(init, wanted));
 	json_decref(init);
 	json_decref(wanted);
@@ -131,6 +136,59 @@ static void a_check_gets_a_prewarmed_sandbox_with_its_files_and_a_live_connectio
 	assert_int_equal(read(g.log_fd, text, sizeof(text)), 7);
 	worker_release(&w, g.lease_id, true);
 	WAIT_FOR(is_gone(&g));
+}
+
+static void a_grant_has_the_limits_of_the_version_and_says_that_its_sandbox_is_kept(void **state)
+{
+	AUTO(worker_close) struct worker w = worker_connect();
+	AUTO(function_free) struct function f = function_new("limits");
+
+	(void)state;
+	f.pids = 77;
+	deploy(&f);
+	struct grant g = worker_take(&w, f.name);
+	assert_int_equal(g.timeout_ms, 3000);
+	assert_int_equal(g.init_timeout_ms, 4000);
+	assert_int_equal(g.memory_limit_mb, 128);
+	assert_int_equal(g.response_bytes, 5000000);
+	assert_int_equal(g.log_bytes, 200000);
+	assert_string_equal(g.runtime, "docker");
+	assert_false(g.single_use);
+	json_t *host = json_object_get(fake_docker_find(rig.engine, g.sandbox_id)->body, "HostConfig");
+	assert_int_equal(json_integer_value(json_object_get(host, "PidsLimit")), 77);
+}
+
+static void a_grant_has_the_files_that_measure_its_sandbox(void **state)
+{
+	AUTO(fake_cgroup_free) struct fake_cgroup c = fake_cgroup_new();
+	AUTO(worker_close) struct worker w = worker_connect();
+	AUTO(function_free) struct function f = deployed("measured");
+
+	(void)state;
+	cgroup_deinit();
+	fake_warden_start();
+	uint64_t seq = worker_lease(&w, f.name, 0);
+	fake_warden_serve(1, &c);
+	AUTO(worker_close_fds) struct grant g = worker_granted(&w, seq);
+	assert_true(fake_cgroup_is_same(g.cpu_fd, c.fds[CGROUP_CPU]));
+	assert_true(fake_cgroup_is_same(g.memory_fd, c.fds[CGROUP_MEMORY]));
+	assert_true(fake_cgroup_is_same(g.oom_fd, c.fds[CGROUP_OOM]));
+	assert_false(fake_cgroup_is_same(g.control_fd, g.log_fd));
+}
+
+static void where_nothing_is_measured_the_files_of_a_grant_are_dev_null(void **state)
+{
+	AUTO(worker_close) struct worker w = worker_connect();
+	AUTO(function_free) struct function f = deployed("not measured");
+	AUTO(fd_close) int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+
+	(void)state;
+	AUTO(worker_close_fds) struct grant g = worker_granted(&w, worker_lease(&w, f.name, 0));
+	const int fds[] = {g.cpu_fd, g.memory_fd, g.oom_fd};
+	for (size_t i = 0; i < ARRAY_SIZE(fds); i++) {
+		assert_true(fake_cgroup_is_same(fds[i], null));
+		assert_int_equal(fcntl(fds[i], F_GETFL) & O_ACCMODE, O_RDWR);
+	}
 }
 
 static void a_checked_sandbox_serves_the_first_invocation_once_its_version_is_stored(void **state)
@@ -814,7 +872,7 @@ static const struct shape *shape_of(int64_t memory_mb)
 	const struct shape *s;
 
 	DL_FOREACH (shapes, s)
-		if (s->memory_mb == memory_mb)
+		if (s->key.memory_mb == memory_mb)
 			return s;
 	return NULL;
 }
@@ -1045,6 +1103,267 @@ static void a_sandbox_that_has_served_ends_the_pauses_and_an_older_one_does_not(
 	worker_release(&w, newer.lease_id, false);
 	WAIT_FOR(state_of(&newer) == SANDBOX_IDLE);
 	assert_int_equal(shape->failures, 0);
+}
+
+/* ---- What the engine offers ---- */
+
+/* The engine is another one, as far as that goes. NULL: as it was; and the network is not there. */
+static void restart_engine(const char *runtimes, const char *network)
+{
+	fake_docker_stop(rig.engine);
+	WAIT_FOR(!docker_is_up(rig.docker));
+	fake_docker_reset(rig.engine);
+	if (runtimes != NULL)
+		rig.engine->runtimes = runtimes;
+	rig.engine->network = network;
+	fake_docker_start(rig.engine);
+	WAIT_FOR(docker_is_up(rig.docker));
+	rig_barrier();
+}
+
+static const char *host_config_of(const struct grant *g, const char *name)
+{
+	json_t *body = fake_docker_find(rig.engine, g->sandbox_id)->body;
+
+	return json_string_value(json_object_get(json_object_get(body, "HostConfig"), name));
+}
+
+static void a_version_runs_in_the_runtime_it_names(void **state)
+{
+	AUTO(worker_close) struct worker w = worker_connect();
+	AUTO(function_free) struct function f = function_new("in gvisor");
+	AUTO(function_free) struct function g = deployed("in docker");
+
+	(void)state;
+	f.runtime = "gvisor";
+	deploy(&f);
+	struct grant a = worker_take(&w, f.name), b = worker_take(&w, g.name);
+	assert_string_equal(a.runtime, "gvisor");
+	assert_string_equal(host_config_of(&a, "Runtime"), "berth-runsc");
+	assert_string_equal(b.runtime, "docker");
+	assert_string_equal(host_config_of(&b, "Runtime"), "runc");
+}
+
+static void a_version_whose_runtime_is_missing_is_denied_at_once_and_told_what_to_install(void **state)
+{
+	AUTO(worker_close) struct worker w = worker_connect();
+	AUTO(function_free) struct function f = function_new("missing runtime");
+	AUTO(function_free) struct function other = deployed("runtime that is there");
+
+	(void)state;
+	f.runtime = "gvisor";
+	deploy(&f);
+	restart_engine("{\"runc\":{}}", NULL);
+	rig.conf->pool_spares = 1;
+	wait_for_spares(1);
+	int calls = rig.engine->calls[FAKE_CREATE];
+	for (int i = 0; i < 2; i++) {
+		struct denial d = worker_denied(&w, worker_lease(&w, f.name, 0));
+		assert_string_equal(d.code, "runtime_unavailable");
+		assert_string_equal(d.detail, driver_find("gvisor")->missing);
+		assert_int_equal(d.version, 1);
+		assert_true(d.retry_after_ms > 0);
+	}
+	pool_tick(clock_mono_us()); /* nor spares of a shape that was asked for */
+	rig_barrier();
+	assert_int_equal(rig.engine->calls[FAKE_CREATE], calls);
+	assert_int_equal(worker_take(&w, other.name).kind, IPC_START_PREWARMED);
+
+	restart_engine(NULL, NULL); /* it was installed */
+	struct grant g = worker_take(&w, f.name);
+	assert_string_equal(host_config_of(&g, "Runtime"), "berth-runsc");
+}
+
+static void a_warm_sandbox_goes_on_when_its_runtime_is_removed(void **state)
+{
+	AUTO(worker_close) struct worker w = worker_connect();
+	AUTO(function_free) struct function f = function_new("warm in gvisor");
+
+	(void)state;
+	f.runtime = "gvisor";
+	deploy(&f);
+	struct grant g = warm_up(&w, f.name);
+	restart_engine("{\"runc\":{}}", NULL);
+	assert_string_equal(worker_take(&w, f.name).sandbox_id, g.sandbox_id);
+	restart_engine(NULL, NULL);
+}
+
+static void ignore(const struct err *err, void *arg)
+{
+	(void)err;
+	(void)arg;
+}
+
+static void who_waits_when_the_engine_turns_out_to_lack_the_runtime_is_told(void **state)
+{
+	AUTO(worker_close) struct worker w = worker_connect();
+	AUTO(function_free) struct function f = function_new("waits for its runtime");
+	AUTO(function_free) struct function busy = deployed("keeps the node full");
+
+	(void)state;
+	f.runtime = "gvisor";
+	deploy(&f);
+	rig.conf->pool_max_sandboxes = 1;
+	worker_take(&w, busy.name);
+	uint64_t seq = worker_lease(&w, f.name, 0);
+	worker_assert_silent(&w);
+	rig.engine->runtimes = "{\"runc\":{}}";
+	rig.engine->manner[FAKE_IMAGE].raw = "this is no HTTP\r\n\r\n"; /* makes the driver look at the engine */
+	for (int i = 0; i < 10 && docker_offers(rig.docker, driver_find("gvisor")); i++) {
+		int probes = rig.engine->calls[FAKE_VERSION];
+		docker_check_image(rig.docker, "any", ignore, NULL);
+		WAIT_FOR(rig.engine->calls[FAKE_VERSION] > probes);
+		rig_barrier();
+		rig_turn();
+	}
+	struct denial d = worker_denied(&w, seq);
+	assert_string_equal(d.code, "runtime_unavailable");
+	assert_string_equal(d.detail, driver_find("gvisor")->missing);
+	restart_engine(NULL, NULL);
+}
+
+static void egress_without_its_network_is_denied_at_once_and_told_what_to_do(void **state)
+{
+	AUTO(worker_close) struct worker w = worker_connect();
+	AUTO(function_free) struct function f = function_new("egress");
+
+	(void)state;
+	f.network = "egress";
+	deploy(&f);
+	struct denial d = worker_denied(&w, worker_lease(&w, f.name, 0));
+	assert_string_equal(d.code, "runtime_unavailable");
+	assert_non_null(strstr(d.detail, "scripts/egress up"));
+	rig_barrier();
+	assert_int_equal(rig.engine->calls[FAKE_CREATE], 0);
+
+	restart_engine(NULL, "berth-unit");
+	struct grant g = worker_take(&w, f.name);
+	assert_string_equal(host_config_of(&g, "NetworkMode"), "berth-unit");
+	restart_engine(NULL, NULL);
+}
+
+static void a_sandbox_without_egress_never_serves_a_version_with_it(void **state)
+{
+	AUTO(worker_close) struct worker w = worker_connect();
+	AUTO(function_free) struct function f = function_new("egress of its own");
+
+	(void)state;
+	f.network = "egress";
+	deploy(&f);
+	restart_engine(NULL, "berth-unit");
+	rig.conf->pool_spares = 1;
+	wait_for_spares(1);
+	struct grant g = worker_take(&w, f.name);
+	assert_int_equal(g.kind, IPC_START_COLD);
+	assert_int_equal(default_shape()->spare_count, 1);
+	restart_engine(NULL, NULL);
+}
+
+/* ---- A sandbox for each invocation ---- */
+
+static void a_sandbox_of_its_own_is_destroyed_after_one_invocation(void **state)
+{
+	AUTO(worker_close) struct worker w = worker_connect();
+	AUTO(function_free) struct function f = function_new("single use");
+
+	(void)state;
+	f.isolation = "per_invocation";
+	deploy(&f);
+	struct grant first = worker_take(&w, f.name);
+	assert_true(first.single_use);
+	worker_release_after(&w, first.lease_id, 1, 1000);
+	WAIT_FOR(is_gone(&first));
+	struct grant second = worker_take(&w, f.name);
+	assert_string_not_equal(second.sandbox_id, first.sandbox_id);
+	assert_string_not_equal(second.init, "");
+}
+
+static void a_sandbox_of_its_own_that_has_not_been_used_is_kept(void **state)
+{
+	AUTO(worker_close) struct worker w = worker_connect();
+	AUTO(function_free) struct function f = function_new("single use, not used");
+
+	(void)state;
+	f.isolation = "per_invocation";
+	struct grant checked = check_function(&w, &f);
+	assert_true(checked.single_use);
+	worker_release_after(&w, checked.lease_id, 0, 0); /* its code was only loaded */
+	WAIT_FOR(state_of(&checked) == SANDBOX_IDLE);
+	deploy(&f);
+	struct grant g = worker_take(&w, f.name);
+	assert_string_equal(g.sandbox_id, checked.sandbox_id);
+	assert_int_equal(g.kind, IPC_START_WARM);
+	worker_release_after(&w, g.lease_id, 1, 1000);
+	WAIT_FOR(is_gone(&g));
+}
+
+static void each_that_waits_gets_a_sandbox_of_its_own_within_the_concurrency(void **state)
+{
+	AUTO(worker_close) struct worker w = worker_connect();
+	AUTO(function_free) struct function f = function_new("single use for each");
+	uint64_t seq[5];
+	struct grant g[ARRAY_SIZE(seq)];
+
+	(void)state;
+	f.isolation = "per_invocation";
+	f.max_concurrency = 3;
+	deploy(&f);
+	worker_release_after(&w, worker_take(&w, f.name).lease_id, 1, 1); /* known as very fast */
+	for (size_t i = 0; i < ARRAY_SIZE(seq); i++)
+		seq[i] = worker_lease(&w, f.name, 0);
+	for (size_t i = 0; i < 3; i++) { /* nobody has given back any */
+		g[i] = worker_granted(&w, seq[i]);
+		worker_close_fds(&g[i]);
+	}
+	rig_barrier();
+	worker_assert_silent(&w);
+	assert_int_equal(sandbox_counts[SANDBOX_LEASED], 3);
+	for (size_t i = 3; i < ARRAY_SIZE(seq); i++) {
+		worker_release_after(&w, g[i - 3].lease_id, 1, 1);
+		g[i] = worker_granted(&w, seq[i]);
+		worker_close_fds(&g[i]);
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(seq); i++)
+		for (size_t j = 0; j < i; j++)
+			assert_string_not_equal(g[i].sandbox_id, g[j].sandbox_id);
+}
+
+/* ---- Questions how a sandbox ended ---- */
+
+/* A worker that gives back as good what it has just asked about is mistaken, but the next one does not suffer. */
+static void what_one_worker_asked_is_not_answered_to_the_next(void **state)
+{
+	AUTO(worker_close) struct worker w = worker_connect();
+	AUTO(worker_close) struct worker next = worker_connect();
+	AUTO(function_free) struct function f = deployed("asked about");
+
+	(void)state;
+	for (int docker_was_asked = 0; docker_was_asked < 2; docker_was_asked++) {
+		struct grant g = worker_take(&w, f.name);
+		struct sandbox *s = sandbox_find(g.sandbox_id);
+		rig.tick = NULL;
+		rig.engine->manner[FAKE_INSPECT].hold = true;
+		worker_autopsy(&w, g.lease_id);
+		WAIT_FOR(s->autopsy_us != 0);
+		if (docker_was_asked) {
+			autopsy_tick(INT64_MAX);
+			WAIT_FOR(fake_docker_held(rig.engine, FAKE_INSPECT) == 1);
+		}
+		worker_release(&w, g.lease_id, false);
+		WAIT_FOR(s->state == SANDBOX_IDLE);
+		struct grant again = worker_take(&next, f.name);
+		assert_string_equal(again.sandbox_id, g.sandbox_id);
+		rig.engine->manner[FAKE_INSPECT].hold = false;
+		fake_docker_let_go(rig.engine, FAKE_INSPECT);
+		autopsy_tick(INT64_MAX);
+		WAIT_FOR(s->holds == 0);
+		rig_barrier();
+		worker_assert_silent(&next);
+		worker_assert_silent(&w);
+		worker_release(&next, again.lease_id, false);
+		WAIT_FOR(s->state == SANDBOX_IDLE);
+		rig.tick = pool_tick;
+	}
 }
 
 /* ---- PostgreSQL ---- */
@@ -1422,6 +1741,7 @@ static int nothing_leaks(void **state)
 {
 	(void)state;
 	pg_scratch_exec(pg, "select 1");
+	fake_warden_stop();
 	pool_rig_assert_nothing_leaks();
 	return 0;
 }
@@ -1431,6 +1751,9 @@ int main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, each, nothing_leaks)
 	const struct CMUnitTest tests[] = {
 		TEST(a_check_gets_a_prewarmed_sandbox_with_its_files_and_a_live_connection),
+		TEST(a_grant_has_the_limits_of_the_version_and_says_that_its_sandbox_is_kept),
+		TEST(a_grant_has_the_files_that_measure_its_sandbox),
+		TEST(where_nothing_is_measured_the_files_of_a_grant_are_dev_null),
 		TEST(a_checked_sandbox_serves_the_first_invocation_once_its_version_is_stored),
 		TEST(a_second_lease_is_warm_by_name_and_by_id),
 		TEST(candidates_of_the_same_version_never_share_a_sandbox),
@@ -1471,6 +1794,16 @@ int main(void)
 		TEST(one_start_that_fails_costs_no_request),
 		TEST(spares_that_end_right_after_hello_are_started_with_growing_pauses),
 		TEST(a_sandbox_that_has_served_ends_the_pauses_and_an_older_one_does_not),
+		TEST(a_version_runs_in_the_runtime_it_names),
+		TEST(a_version_whose_runtime_is_missing_is_denied_at_once_and_told_what_to_install),
+		TEST(a_warm_sandbox_goes_on_when_its_runtime_is_removed),
+		TEST(who_waits_when_the_engine_turns_out_to_lack_the_runtime_is_told),
+		TEST(egress_without_its_network_is_denied_at_once_and_told_what_to_do),
+		TEST(a_sandbox_without_egress_never_serves_a_version_with_it),
+		TEST(a_sandbox_of_its_own_is_destroyed_after_one_invocation),
+		TEST(a_sandbox_of_its_own_that_has_not_been_used_is_kept),
+		TEST(each_that_waits_gets_a_sandbox_of_its_own_within_the_concurrency),
+		TEST(what_one_worker_asked_is_not_answered_to_the_next),
 		TEST(without_postgresql_warm_functions_go_on_and_unknown_ones_are_told),
 		TEST(a_lookup_under_way_when_postgresql_goes_is_told),
 		TEST(what_workers_keep_is_asked_for_once_postgresql_is_back),

@@ -60,6 +60,21 @@ static void answer_text(const char *text)
 	q.done(NULL, text, text ? strlen(text) : 0, q.arg);
 }
 
+static json_t *spec_json(const char *function_id, int version)
+{
+	json_t *spec = json_pack("{s:s, s:s, s:i, s:s, s:s, s:s, s:{}, s:s, s:s, s:i, s:s}", "function_id", function_id, "name",
+				 "f", "version", version, "language", "alpha", "runtime", "docker", "handler", "main.handler",
+				 "environment", "network", "none", "isolation", "per_function", "max_concurrency", 50,
+				 "package_sha256", "00");
+	json_t *limits = json_pack("{s:i, s:i, s:i, s:i, s:i, s:i, s:i, s:i, s:i, s:i}", "timeout_ms", 3000, "init_timeout_ms",
+				   10000, "memory_limit_mb", 128, "cpu_millis", 1000, "tmp_mb", 64, "tmp_inodes", 16384, "pids",
+				   64, "nofile", 1024, "response_bytes", 1000, "log_bytes", 1000);
+
+	json_object_update(spec, limits);
+	json_decref(limits);
+	return spec;
+}
+
 /* Answers the oldest question with that version of that function; version 0: there is none. */
 static void answer(const char *function_id, int version)
 {
@@ -67,11 +82,7 @@ static void answer(const char *function_id, int version)
 		answer_text(NULL);
 		return;
 	}
-	json_t *json =
-		json_pack("{s:s, s:s, s:i, s:s, s:s, s:s, s:{}, s:i, s:i, s:i, s:i, s:s, s:i, s:s}", "function_id", function_id,
-			  "name", "f", "version", version, "language", "alpha", "runtime", "docker", "handler", "main.handler",
-			  "environment", "timeout_ms", 3000, "memory_limit_mb", 128, "cpu_millis", 1000, "tmp_mb", 64,
-			  "network", "none", "max_concurrency", 50, "package_sha256", "00");
+	json_t *json = spec_json(function_id, version);
 	char *text = json_dumps(json, 0);
 	json_decref(json);
 	answer_text(text);
@@ -402,10 +413,9 @@ static void who_is_told_may_ask_again(void **state)
 static struct spec *spec_of(int version, const char *handler)
 {
 	struct spec *spec;
-	json_t *json = json_pack("{s:s, s:s, s:i, s:s, s:s, s:s, s:{}, s:i, s:i, s:i, s:i, s:s, s:i, s:s}", "function_id", F,
-				 "name", "f", "version", version, "language", "alpha", "runtime", "docker", "handler", handler,
-				 "environment", "timeout_ms", 3000, "memory_limit_mb", 128, "cpu_millis", 1000, "tmp_mb", 64,
-				 "network", "none", "max_concurrency", 50, "package_sha256", "00");
+	json_t *json = spec_json(F, version);
+
+	json_object_set_new(json, "handler", json_string(handler));
 
 	assert_int_equal(spec_from_json(json, &spec, NULL), 0);
 	json_decref(json);
@@ -422,8 +432,8 @@ static void a_candidate_becomes_the_stored_version_only_when_it_is_the_same_in_e
 	struct err err;
 
 	(void)state;
-	assert_ok(version_candidate_new(conf, spec_of(1, "main.handler"), &same, &err));
-	assert_ok(version_candidate_new(conf, spec_of(1, "other.handler"), &other, &err));
+	assert_ok(version_candidate_new(spec_of(1, "main.handler"), &same, &err));
+	assert_ok(version_candidate_new(spec_of(1, "other.handler"), &other, &err));
 	assert_int_equal(HASH_COUNT(versions), 0);
 	resolve("f", 0, on_resolved, &o);
 	answer(F, 1);
@@ -441,8 +451,8 @@ static void candidates_older_than_the_current_version_become_stale(void **state)
 	struct err err;
 
 	(void)state;
-	assert_ok(version_candidate_new(conf, spec_of(1, "main.handler"), &old, &err));
-	assert_ok(version_candidate_new(conf, spec_of(2, "main.handler"), &current, &err));
+	assert_ok(version_candidate_new(spec_of(1, "main.handler"), &old, &err));
+	assert_ok(version_candidate_new(spec_of(2, "main.handler"), &current, &err));
 	resolve_invalidate(F, 2, on_stale);
 	assert_true(old->stale);
 	assert_false(current->stale);
@@ -457,14 +467,14 @@ static void a_spec_with_a_bad_id_or_version_or_a_language_that_is_not_there_is_r
 	struct err err;
 
 	(void)state;
-	assert_fails(version_candidate_new(conf, spec_of(0, "main.handler"), &v, &err), "bad id");
-	assert_fails(version_candidate_new(conf, spec_of(-1, "main.handler"), &v, &err), "bad id");
+	assert_fails(version_candidate_new(spec_of(0, "main.handler"), &v, &err), "bad id");
+	assert_fails(version_candidate_new(spec_of(-1, "main.handler"), &v, &err), "bad id");
 	spec = spec_of(1, "main.handler");
 	spec->function_id[0] = 'x';
-	assert_fails(version_candidate_new(conf, spec, &v, &err), "bad id");
+	assert_fails(version_candidate_new(spec, &v, &err), "bad id");
 	spec = spec_of(1, "main.handler");
 	spec->language[0] = 'x';
-	assert_fails(version_candidate_new(conf, spec, &v, &err), "there is no language 'xlpha'");
+	assert_fails(version_candidate_new(spec, &v, &err), "there is no language 'xlpha'");
 	assert_null(candidates);
 	assert_null(v);
 }
@@ -480,7 +490,7 @@ static void an_environment_that_fits_no_message_is_refused(void **state)
 	memset(large, 'x', 130000);
 	json_object_set_new(spec->environment, "LARGE", json_string(large));
 	free(large);
-	assert_fails(version_candidate_new(conf, spec, &v, &err), "environment is too large");
+	assert_fails(version_candidate_new(spec, &v, &err), "environment is too large");
 }
 
 static struct language alpha;
@@ -493,7 +503,6 @@ static int set_up(void **state)
 	alpha.name = mem_strdup("alpha");
 	alpha.min_memory_mb = 64;
 	shape_init(conf, &alpha);
-	resolve_init(conf);
 	return 0;
 }
 

@@ -1,4 +1,4 @@
-#include "tests/unit/poolmgr/rig.h"
+#include "tests/unit/poolmgr/fake_warden.h"
 
 #include <fcntl.h>
 #include <signal.h>
@@ -17,7 +17,7 @@
 static struct shape shape;
 static struct version version;
 static struct {
-	int spares, failures, gone;
+	int spares, failures, gone, dead;
 	char why[512];
 } seen;
 static int fds_before;
@@ -38,6 +38,12 @@ static void on_start_failed(struct shape *of, const char *why)
 static void on_gone(void)
 {
 	seen.gone++;
+}
+
+static void on_dead(struct sandbox *s)
+{
+	assert_int_equal(s->state, SANDBOX_LEASED);
+	seen.dead++;
 }
 
 static struct sandbox *create(enum fake_boot boot)
@@ -263,8 +269,12 @@ static void docker_is_told_the_directory_the_user_and_the_shape(void **state)
 	assert_string_equal(json_string_value(json_object_get(body, "Image")), "alpha-image");
 	assert_string_equal(json_string_value(json_object_get(json_array_get(json_object_get(host, "Mounts"), 0), "Source")),
 			    dir);
-	assert_int_equal(json_integer_value(json_object_get(host, "Memory")), shape.memory_mb << 20);
-	assert_int_equal(json_integer_value(json_object_get(host, "NanoCpus")), shape.cpu_millis * 1000000);
+	assert_int_equal(json_integer_value(json_object_get(host, "Memory")), shape.key.memory_mb << 20);
+	assert_int_equal(json_integer_value(json_object_get(host, "PidsLimit")), 61);
+	assert_string_equal(json_string_value(json_object_get(host, "Runtime")), "runc");
+	assert_string_equal(json_string_value(json_object_get(host, "NetworkMode")), "none");
+	assert_string_equal(s->container_id, fake_docker_find(rig.engine, s->id)->id);
+	assert_int_equal(json_integer_value(json_object_get(host, "NanoCpus")), shape.key.cpu_millis * 1000000);
 	sandbox_kill(s, "test");
 }
 
@@ -379,6 +389,169 @@ static void nobody_else_can_connect_once_the_agent_has(void **state)
 	sandbox_kill(s, "test");
 }
 
+/* ---- Its cgroup ---- */
+
+/* A new one, BOOTING: the warden is asked for its cgroup. */
+static struct sandbox *create_up_to_its_cgroup(struct opening *q)
+{
+	struct sandbox *s = create(FAKE_BOOT_GOOD);
+
+	*q = fake_warden_next_open();
+	assert_int_equal(s->state, SANDBOX_BOOTING);
+	return s;
+}
+
+static struct sandbox *create_with(uint8_t v, const struct fake_cgroup *c)
+{
+	struct opening q;
+	struct sandbox *s = create_up_to_its_cgroup(&q);
+
+	fake_warden_give(q.seq, v, c);
+	WAIT_FOR(s->state == SANDBOX_SPARE);
+	return s;
+}
+
+static void a_sandbox_is_no_spare_before_its_cgroup_is_open(void **state)
+{
+	AUTO(fake_cgroup_free) struct fake_cgroup c = fake_cgroup_new();
+	struct opening q;
+
+	(void)state;
+	fake_warden_start();
+	struct sandbox *s = create_up_to_its_cgroup(&q);
+	assert_string_equal(q.container, fake_docker_find(rig.engine, s->id)->id);
+	assert_int_equal(q.pid, getpid()); /* who connected: the fake engine's agent is this process */
+	rig_barrier();
+	assert_int_equal(seen.spares, 0);
+	fake_warden_give(q.seq, 1, &c);
+	WAIT_FOR(seen.spares == 1);
+	for (int i = 0; i < CGROUP_FD_COUNT; i++)
+		assert_true(fake_cgroup_is_same(s->cgroup.fds[i], c.fds[i]));
+	assert_int_equal(s->cgroup.version, 1);
+	sandbox_kill(s, "test");
+}
+
+static void a_sandbox_without_its_cgroup_is_a_spare_all_the_same(void **state)
+{
+	struct opening q;
+
+	(void)state;
+	fake_warden_start();
+	struct sandbox *refused = create_up_to_its_cgroup(&q);
+	fake_warden_refuse(q.seq, "not there");
+	WAIT_FOR(refused->state == SANDBOX_SPARE);
+	assert_false(cgroup_is_open(&refused->cgroup));
+
+	struct sandbox *silent = create_up_to_its_cgroup(&q);
+	sandbox_tick(clock_mono_us() + 2000000);
+	assert_int_equal(silent->state, SANDBOX_SPARE);
+	sandbox_tick(silent->since_us + 3600000000); /* nothing to freeze */
+	sandbox_kill(refused, "test");
+	sandbox_kill(silent, "test");
+	assert_false(fake_warden_is_asked());
+}
+
+static void an_agent_that_goes_while_its_cgroup_is_looked_for_is_told_and_what_comes_late_is_closed(void **state)
+{
+	AUTO(fake_cgroup_free) struct fake_cgroup c = fake_cgroup_new();
+	struct opening q;
+
+	(void)state;
+	fake_warden_start();
+	struct sandbox *s = create_up_to_its_cgroup(&q);
+	fake_container_hang_up(fake_docker_find(rig.engine, s->id));
+	WAIT_FOR(seen.failures == 1);
+	fake_warden_give(q.seq, 1, &c);
+	WAIT_FOR(seen.gone == 1);
+	assert_int_equal(seen.spares, 0);
+	assert_string_equal(fake_cgroup_written(&c, CGROUP_FREEZER), "");
+}
+
+static void what_rests_is_frozen_after_its_time_and_thawed_before_it_is_used(void **state)
+{
+	AUTO(fake_cgroup_free) struct fake_cgroup c = fake_cgroup_new();
+
+	(void)state;
+	fake_warden_start();
+	struct sandbox *s = create_with(1, &c);
+	int64_t after_us = rig.conf->pool_freeze_after_ms * 1000;
+	sandbox_tick(s->since_us + after_us - 1);
+	assert_string_equal(fake_cgroup_written(&c, CGROUP_FREEZER), "");
+	sandbox_tick(s->since_us + after_us);
+	assert_string_equal(fake_cgroup_written(&c, CGROUP_FREEZER), "FROZEN");
+	sandbox_tick(s->since_us + 2 * after_us);
+	assert_string_equal(fake_cgroup_written(&c, CGROUP_FREEZER), ""); /* once */
+
+	s->version = version_ref(&version);
+	sandbox_set_state(s, SANDBOX_ASSIGNED);
+	assert_string_equal(fake_cgroup_written(&c, CGROUP_FREEZER), "THAWED");
+	sandbox_tick(s->since_us + 2 * after_us);
+	sandbox_set_state(s, SANDBOX_LEASED);
+	sandbox_tick(s->since_us + 2 * after_us);
+	assert_string_equal(fake_cgroup_written(&c, CGROUP_FREEZER), "");
+
+	for (int i = 0; i < 2; i++) {
+		sandbox_set_state(s, SANDBOX_IDLE);
+		sandbox_tick(s->since_us + after_us - 1);
+		assert_string_equal(fake_cgroup_written(&c, CGROUP_FREEZER), "");
+		sandbox_tick(s->since_us + after_us);
+		assert_string_equal(fake_cgroup_written(&c, CGROUP_FREEZER), "FROZEN");
+		sandbox_set_state(s, SANDBOX_LEASED);
+		assert_string_equal(fake_cgroup_written(&c, CGROUP_FREEZER), "THAWED");
+	}
+	sandbox_kill(s, "test");
+}
+
+static void of_several_those_are_frozen_that_have_rested_long_enough(void **state)
+{
+	AUTO(fake_cgroup_free) struct fake_cgroup c = fake_cgroup_new();
+	AUTO(fake_cgroup_free) struct fake_cgroup d = fake_cgroup_new();
+	AUTO(fake_cgroup_free) struct fake_cgroup e = fake_cgroup_new();
+
+	(void)state;
+	fake_warden_start();
+	struct sandbox *a = create_with(2, &c), *b = create_with(2, &d), *young = create_with(2, &e);
+	a->since_us -= 2000;
+	b->since_us -= 1000;
+	sandbox_tick(b->since_us + rig.conf->pool_freeze_after_ms * 1000);
+	assert_string_equal(fake_cgroup_written(&c, CGROUP_FREEZER), "1");
+	assert_string_equal(fake_cgroup_written(&d, CGROUP_FREEZER), "1");
+	assert_string_equal(fake_cgroup_written(&e, CGROUP_FREEZER), "");
+	sandbox_kill(a, "test");
+	sandbox_kill(b, "test");
+	sandbox_kill(young, "test");
+}
+
+static void a_sandbox_is_killed_through_its_cgroup_before_docker_is_asked_to_remove_it(void **state)
+{
+	(void)state;
+	fake_warden_start();
+	for (uint8_t v = 1; v <= 2; v++) {
+		for (int frozen = 0; frozen < 2; frozen++) {
+			AUTO(fake_cgroup_free) struct fake_cgroup c = fake_cgroup_new();
+			seen.gone = 0;
+			rig.engine->calls[FAKE_REMOVE] = 0;
+			struct sandbox *s = create_with(v, &c);
+			if (frozen)
+				sandbox_tick(s->since_us + rig.conf->pool_freeze_after_ms * 1000);
+			sandbox_kill(s, "test");
+			assert_int_equal(rig.engine->calls[FAKE_REMOVE], 0);
+			assert_false(cgroup_is_open(&s->cgroup));
+			if (v == 1) {
+				assert_string_equal(fake_cgroup_written(&c, CGROUP_FREEZER), "FROZEN");
+				struct ipc_msg m = fake_warden_next(IPC_CGROUP_KILL);
+				assert_true(fake_cgroup_is_same(m.fds[0], c.fds[CGROUP_KILL]));
+				ipc_close_fds(&m);
+			} else {
+				assert_string_equal(fake_cgroup_written(&c, CGROUP_KILL), "1");
+				assert_string_equal(fake_cgroup_written(&c, CGROUP_FREEZER), frozen ? "0" : "");
+			}
+			WAIT_FOR(seen.gone == 1);
+			assert_int_equal(rig.engine->calls[FAKE_REMOVE], 1);
+		}
+	}
+}
+
 /* ---- A bad start ---- */
 
 #define FRAME(length, type, payload) "\0\0\0" length type payload, sizeof("\0\0\0" length type payload) - 1
@@ -452,7 +625,7 @@ static void a_container_that_ends_before_hello_is_told(void **state)
 	(void)state;
 	struct sandbox *s = create(FAKE_BOOT_ABSENT);
 	WAIT_FOR(s->state == SANDBOX_BOOTING);
-	sandbox_died(s);
+	sandbox_died(s, -1);
 	assert_failed_because("the container ended before its agent said hello");
 }
 
@@ -530,10 +703,15 @@ static void a_sandbox_whose_agent_goes_is_removed_unless_a_worker_has_it(void **
 	fake_container_hang_up(fake_docker_find(rig.engine, s->id));
 	WAIT_FOR(s->dead);
 	assert_int_equal(s->state, SANDBOX_LEASED);
-	sandbox_died(s); /* and again, by Docker's event */
+	assert_int_equal(seen.dead, 1);
+	assert_int_equal(s->exit_code, -1);
+	sandbox_died(s, 137); /* and again, by Docker's event */
+	sandbox_died(s, -1);  /* and by its listing, which knows less */
+	assert_int_equal(s->exit_code, 137);
+	assert_int_equal(seen.dead, 3);
 	assert_int_equal(s->state, SANDBOX_LEASED);
 	sandbox_kill(s, "test");
-	sandbox_died(s);
+	sandbox_died(s, -1);
 }
 
 static void a_sandbox_can_be_killed_in_any_state(void **state)
@@ -643,6 +821,71 @@ static void a_stray_container_goes_with_its_directory(void **state)
 	WAIT_FOR(fake_docker_count(rig.engine) == 0 && !rig_exists("sandboxes/aaaaaaaaaaaaaaaa"));
 }
 
+/* Docker cannot kill what is frozen. */
+static void a_stray_that_runs_is_killed_through_its_cgroup_before_docker_is_asked_to_remove_it(void **state)
+{
+	(void)state;
+	fake_warden_start();
+	for (uint8_t v = 1; v <= 2; v++) {
+		AUTO(fake_cgroup_free) struct fake_cgroup c = fake_cgroup_new();
+		const struct fake_container *container = fake_docker_add(rig.engine, "unit", "aaaaaaaaaaaaaaaa", "running");
+		make_directory("aaaaaaaaaaaaaaaa");
+		rig.engine->calls[FAKE_REMOVE] = 0;
+		sandbox_remove_stray("aaaaaaaaaaaaaaaa");
+		struct opening q = fake_warden_next_open();
+		assert_string_equal(q.container, container->id);
+		assert_int_equal(q.pid, FAKE_PID);
+		rig_barrier();
+		assert_int_equal(rig.engine->calls[FAKE_REMOVE], 0);
+		fake_warden_give(q.seq, v, &c);
+		WAIT_FOR(rig.engine->calls[FAKE_REMOVE] == 1);
+		if (v == 1) {
+			assert_string_equal(fake_cgroup_written(&c, CGROUP_FREEZER), "FROZEN");
+			struct ipc_msg m = fake_warden_next(IPC_CGROUP_KILL);
+			ipc_close_fds(&m);
+		} else {
+			assert_string_equal(fake_cgroup_written(&c, CGROUP_KILL), "1");
+		}
+		WAIT_FOR(fake_docker_count(rig.engine) == 0 && !rig_exists("sandboxes/aaaaaaaaaaaaaaaa"));
+		WAIT_FOR(sandbox_strays() == 0);
+	}
+}
+
+static void a_stray_whose_cgroup_is_not_there_is_removed_all_the_same(void **state)
+{
+	(void)state;
+	fake_warden_start();
+	for (int silent = 0; silent < 2; silent++) {
+		fake_docker_add(rig.engine, "unit", "aaaaaaaaaaaaaaaa", "running");
+		sandbox_remove_stray("aaaaaaaaaaaaaaaa");
+		struct opening q = fake_warden_next_open();
+		if (silent)
+			sandbox_tick(clock_mono_us() + 2000000);
+		else
+			fake_warden_refuse(q.seq, "not there");
+		WAIT_FOR(fake_docker_count(rig.engine) == 0 && sandbox_strays() == 0);
+	}
+}
+
+static void the_warden_is_not_asked_for_a_stray_that_does_not_run(void **state)
+{
+	static const struct fake_manner manners[] = {
+		{0},
+		{.status = 500, .body = "{}"},
+		{.status = 200, .body = "{\"State\":{\"Running\":true,\"Pid\":\"7\"}}"},
+	};
+
+	(void)state;
+	fake_warden_start();
+	for (size_t i = 0; i < ARRAY_SIZE(manners); i++) {
+		fake_docker_add(rig.engine, "unit", "aaaaaaaaaaaaaaaa", i == 0 ? "exited" : "running");
+		rig.engine->manner[FAKE_INSPECT] = manners[i];
+		sandbox_remove_stray("aaaaaaaaaaaaaaaa");
+		WAIT_FOR(fake_docker_count(rig.engine) == 0 && sandbox_strays() == 0);
+	}
+	assert_false(fake_warden_is_asked());
+}
+
 static void a_stray_that_is_being_removed_is_not_removed_twice(void **state)
 {
 	(void)state;
@@ -737,7 +980,7 @@ static void a_host_without_room_for_the_directory_is_told(void **state)
 
 static int set_up(void **state)
 {
-	static const struct sandbox_hooks hooks = {on_spare, on_start_failed, on_gone};
+	static const struct sandbox_hooks hooks = {on_spare, on_start_failed, on_gone, on_dead};
 	struct err err;
 
 	(void)state;
@@ -767,11 +1010,14 @@ static int each(void **state)
 	rig.conf->sandbox_uid_count = UIDS;
 	memset(&seen, 0, sizeof(seen));
 	shape = (struct shape){.name = "unit",
-			       .runtime = "docker",
-			       .language = rig.languages,
-			       .memory_mb = 128,
-			       .cpu_millis = 500,
-			       .tmp_mb = 8};
+			       .key = {.driver = driver_find("docker"),
+				       .language = rig.languages,
+				       .memory_mb = 128,
+				       .cpu_millis = 500,
+				       .tmp_mb = 8,
+				       .tmp_inodes = 1000,
+				       .pids = 61,
+				       .nofile = 1021}};
 	version = (struct version){.shape = &shape, .refs = 1};
 	rig_barrier();
 	fds_before = open_fds();
@@ -789,6 +1035,7 @@ static int nothing_leaks(void **state)
 	assert_int_equal(shape.users + shape.starting + shape.spare_count, 0);
 	assert_int_equal(version.live + version.assigning, 0);
 	assert_int_equal(version.refs, 1);
+	fake_warden_stop();
 	WAIT_FOR(open_fds() == fds_before);
 	return 0;
 }
@@ -809,6 +1056,12 @@ int main(void)
 		TEST(a_sandbox_whose_agent_is_up_outlives_a_start_docker_never_confirms),
 		TEST(living_sandboxes_have_users_of_their_own_and_a_user_rests_after_use),
 		TEST(nobody_else_can_connect_once_the_agent_has),
+		TEST(a_sandbox_is_no_spare_before_its_cgroup_is_open),
+		TEST(a_sandbox_without_its_cgroup_is_a_spare_all_the_same),
+		TEST(an_agent_that_goes_while_its_cgroup_is_looked_for_is_told_and_what_comes_late_is_closed),
+		TEST(what_rests_is_frozen_after_its_time_and_thawed_before_it_is_used),
+		TEST(of_several_those_are_frozen_that_have_rested_long_enough),
+		TEST(a_sandbox_is_killed_through_its_cgroup_before_docker_is_asked_to_remove_it),
 		TEST(an_agent_that_does_not_say_hello_as_it_should_is_not_kept),
 		TEST(an_agent_that_goes_before_it_says_hello_is_told),
 		TEST(an_agent_that_goes_in_the_middle_of_hello_is_told),
@@ -827,6 +1080,9 @@ int main(void)
 		TEST(a_kill_during_the_start_waits_for_its_end_good_or_bad),
 		TEST(a_removal_that_fails_is_tried_again_with_growing_pauses),
 		TEST(a_stray_container_goes_with_its_directory),
+		TEST(a_stray_that_runs_is_killed_through_its_cgroup_before_docker_is_asked_to_remove_it),
+		TEST(a_stray_whose_cgroup_is_not_there_is_removed_all_the_same),
+		TEST(the_warden_is_not_asked_for_a_stray_that_does_not_run),
 		TEST(a_stray_that_is_being_removed_is_not_removed_twice),
 		TEST(the_directory_of_a_stray_stays_as_long_as_its_container_cannot_be_removed),
 		TEST(only_ids_of_sandboxes_are_removed_as_strays),

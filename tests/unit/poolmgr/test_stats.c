@@ -33,11 +33,43 @@ static void the_engine_the_store_and_the_workers_are_told(void **state)
 	assert_true(json_is_true(at(json, "docker", "ok")));
 	assert_string_equal(json_string_value(at(json, "docker", "detail")), "");
 	assert_string_equal(json_string_value(at(json, "docker", "version")), "20.10.24");
+	json_t *runtimes = json_object_get(json, "runtimes");
+	assert_int_equal(json_object_size(runtimes), driver_count);
+	for (size_t i = 0; i < driver_count; i++) {
+		assert_true(json_is_true(at(runtimes, drivers[i]->name, "available")));
+		assert_string_equal(json_string_value(at(runtimes, drivers[i]->name, "detail")), "");
+	}
+	assert_true(json_is_false(json_object_get(json, "egress")));
 	assert_true(json_is_false(at(json, "database", "ok")));
 	assert_non_null(strstr(json_string_value(at(json, "database", "detail")), "PostgreSQL"));
 	assert_int_equal(json_integer_value(json_object_get(json, "workers")), 2);
 	assert_int_equal(json_integer_value(json_object_get(json, "waiting")), 0);
 	json_decref(json);
+}
+
+static void a_runtime_the_engine_lacks_is_told_with_what_to_do_and_so_is_the_network(void **state)
+{
+	AUTO(worker_close) struct worker w = worker_connect();
+
+	(void)state;
+	for (int lacks = 1; lacks >= 0; lacks--) {
+		fake_docker_stop(rig.engine);
+		WAIT_FOR(!docker_is_up(rig.docker));
+		if (lacks)
+			rig.engine->runtimes = "{\"runc\":{}}";
+		else
+			fake_docker_reset(rig.engine);
+		rig.engine->network = lacks ? "berth-unit" : NULL;
+		fake_docker_start(rig.engine);
+		WAIT_FOR(docker_is_up(rig.docker));
+		json_t *json = worker_stats_new(&w), *runtimes = json_object_get(json, "runtimes");
+		assert_true(json_is_true(at(runtimes, "docker", "available")));
+		assert_int_equal(json_is_true(at(runtimes, "gvisor", "available")), !lacks);
+		assert_string_equal(json_string_value(at(runtimes, "gvisor", "detail")),
+				    lacks ? driver_find("gvisor")->missing : "");
+		assert_int_equal(json_is_true(json_object_get(json, "egress")), lacks);
+		json_decref(json);
+	}
 }
 
 static void an_engine_that_is_down_is_told_with_the_reason(void **state)
@@ -195,6 +227,7 @@ int main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, each, nothing_leaks)
 	const struct CMUnitTest tests[] = {
 		TEST(the_engine_the_store_and_the_workers_are_told),
+		TEST(a_runtime_the_engine_lacks_is_told_with_what_to_do_and_so_is_the_network),
 		TEST(an_engine_that_is_down_is_told_with_the_reason),
 		TEST(sandboxes_are_counted_by_state_and_shape),
 		TEST(images_are_there_or_missing_as_last_seen),

@@ -69,15 +69,19 @@ static struct outcome look_up(const char *ref, uint32_t version)
 static void store_function(void)
 {
 	pg_scratch_exec(
-		pg, "begin;"
-		    "insert into packages (archive, size, sha256) select a, length(a), encode(sha256(a), 'hex')"
-		    " from (values ('\\x00ff0a00'::bytea)) v (a);"
-		    "insert into functions (function_id, name, version) values ('" F "', 'greet', 2);"
-		    "insert into function_versions (function_id, version, language, runtime, handler, environment, timeout_ms,"
-		    " memory_limit_mb, cpu_millis, tmp_mb, network, max_concurrency, package_sha256)"
-		    " select '" F "', v, 'alpha', 'docker', 'main.handler', '{\"A\": \"b\"}', 3000, 128, 1000, 64, 'none', 50,"
-		    " sha256 from packages, generate_series(1, 2) v;"
-		    "commit");
+		pg,
+		"begin;"
+		"insert into packages (archive, size, sha256) select a, length(a), encode(sha256(a), 'hex')"
+		" from (values ('\\x00ff0a00'::bytea)) v (a);"
+		"insert into functions (function_id, name, version) values ('" F "', 'greet', 2);"
+		"insert into function_versions (function_id, version, language, runtime, handler, environment, timeout_ms,"
+		" init_timeout_ms, memory_limit_mb, cpu_millis, tmp_mb, tmp_inodes, pids, nofile, response_bytes, log_bytes,"
+		" network, isolation, max_concurrency, package_sha256)"
+		" select '" F
+		"', v, 'alpha', 'docker', 'main.handler', '{\"A\": \"b\"}', 3000, 10000, 128, 1000, 64, 16384, 64,"
+		" 1024, 1000, 1000, 'none', 'per_function', 50,"
+		" sha256 from packages, generate_series(1, 2) v;"
+		"commit");
 }
 
 static void assert_spec(const struct outcome *o, int version)

@@ -1,5 +1,6 @@
 #include "worker/function_input.h"
 
+#include <stdbool.h>
 #include <sys/stat.h>
 
 #include "tests/unit/unit.h"
@@ -96,12 +97,19 @@ static void what_a_body_leaves_out_has_its_default(void **state)
 	const struct spec *s = f->input.spec;
 	assert_string_equal(s->name, "hello");
 	assert_string_equal(s->handler, "main.handler");
-	assert_string_equal(s->runtime, "docker");
+	assert_string_equal(s->runtime, "gvisor");
 	assert_string_equal(s->network, "none");
+	assert_string_equal(s->isolation, "per_function");
 	assert_int_equal(s->timeout_ms, 3000);
 	assert_int_equal(s->memory_limit_mb, 128);
 	assert_int_equal(s->cpu_millis, 1000);
 	assert_int_equal(s->tmp_mb, 64);
+	assert_int_equal(s->init_timeout_ms, 10000);
+	assert_int_equal(s->tmp_inodes, 16384);
+	assert_int_equal(s->pids, 64);
+	assert_int_equal(s->nofile, 1024);
+	assert_int_equal(s->response_bytes, 6291456);
+	assert_int_equal(s->log_bytes, 262144);
 	assert_int_equal(s->max_concurrency, 50);
 	assert_int_equal(json_object_size(s->environment), 0);
 	assert_string_equal(f->input.code, "def handler(e, c): pass");
@@ -111,16 +119,26 @@ static void what_a_body_says_is_taken(void **state)
 {
 	struct fixture *f = *state;
 
-	assert_int_equal(parse(f,
-			       "{" MINIMAL
-			       ",\"timeout_ms\":100,\"memory_limit_mb\":3008,\"cpus\":0.1,\"tmp_mb\":512,\"max_concurrency\":1,"
-			       "\"environment\":{\"A_1\":\"x\"},\"network\":\"none\",\"runtime\":\"docker\",\"handler\":\"lib/"
-			       "api.run\"}",
-			       NULL),
-			 0);
+	assert_int_equal(
+		parse(f,
+		      "{" MINIMAL
+		      ",\"timeout_ms\":100,\"memory_limit_mb\":3008,\"cpus\":0.1,\"tmp_mb\":512,\"max_concurrency\":1,"
+		      "\"environment\":{\"A_1\":\"x\"},\"network\":\"none\",\"runtime\":\"docker\",\"handler\":\"lib/"
+		      "api.run\",\"isolation\":\"per_invocation\",\"init_timeout_ms\":101,\"tmp_inodes\":17,\"pids\":9,"
+		      "\"nofile\":65,\"response_bytes\":1025,\"log_bytes\":0}",
+		      NULL),
+		0);
 	assert_int_equal(f->input.spec->cpu_millis, 100);
 	assert_int_equal(f->input.spec->timeout_ms, 100);
 	assert_string_equal(f->input.spec->handler, "lib/api.run");
+	assert_string_equal(f->input.spec->runtime, "docker");
+	assert_string_equal(f->input.spec->isolation, "per_invocation");
+	assert_int_equal(f->input.spec->init_timeout_ms, 101);
+	assert_int_equal(f->input.spec->tmp_inodes, 17);
+	assert_int_equal(f->input.spec->pids, 9);
+	assert_int_equal(f->input.spec->nofile, 65);
+	assert_int_equal(f->input.spec->response_bytes, 1025);
+	assert_int_equal(f->input.spec->log_bytes, 0);
 	assert_string_equal(json_string_value(json_object_get(f->input.spec->environment, "A_1")), "x");
 }
 
@@ -160,7 +178,15 @@ static void each_mistake_has_its_field_and_code(void **state)
 		{MINIMAL ",\"tmp_mb\":0", "tmp_mb", "out_of_range"},
 		{MINIMAL ",\"max_concurrency\":0", "max_concurrency", "out_of_range"},
 		{MINIMAL ",\"network\":\"host\"", "network", "invalid_value"},
+		{MINIMAL ",\"network\":1", "network", "wrong_type"},
+		{MINIMAL ",\"network\":\"egress\"", "network", "not_available"}, /* the default runtime has none */
+		{MINIMAL ",\"network\":\"egress\",\"runtime\":\"gvisor\"", "network", "not_available"},
+		{MINIMAL ",\"isolation\":\"per_request\"", "isolation", "invalid_value"},
+		{MINIMAL ",\"isolation\":\"\"", "isolation", "out_of_range"},
+		{MINIMAL ",\"isolation\":true", "isolation", "wrong_type"},
 		{MINIMAL ",\"runtime\":\"runc\"", "runtime", "invalid_value"},
+		{MINIMAL ",\"runtime\":\"\"", "runtime", "out_of_range"},
+		{MINIMAL ",\"runtime\":null", "runtime", "wrong_type"},
 		{MINIMAL ",\"handler\":\"handler\"", "handler", "invalid_value"},
 		{MINIMAL ",\"handler\":\".handler\"", "handler", "invalid_value"},
 		{MINIMAL ",\"handler\":\"../x.handler\"", "handler", "invalid_value"},
@@ -181,6 +207,130 @@ static void each_mistake_has_its_field_and_code(void **state)
 		snprintf(text, sizeof(text), "{%s}", cases[i].members);
 		assert_one_error(*state, text, cases[i].field, cases[i].code);
 	}
+}
+
+/* The numbers a function may say, with what they are where it is silent and how far they may go. */
+static const struct {
+	const char *field;
+	size_t member; /* of struct spec */
+	int64_t min, max, by_default;
+} numbers[] = {
+#define NUMBER(field, min, max, by_default)                                                                                    \
+	{                                                                                                                      \
+#field, offsetof(struct spec, field), min, max, by_default                                                     \
+	}
+	NUMBER(timeout_ms, 100, 900000, 3000),  NUMBER(init_timeout_ms, 100, 60000, 10000),
+	NUMBER(memory_limit_mb, 64, 3008, 128), NUMBER(tmp_mb, 1, 512, 64),
+	NUMBER(tmp_inodes, 16, 131072, 16384),  NUMBER(pids, 8, 1024, 64),
+	NUMBER(nofile, 64, 65536, 1024),        NUMBER(response_bytes, 1024, 6291456, 6291456),
+	NUMBER(log_bytes, 0, 1048576, 262144),  NUMBER(max_concurrency, 1, 1000, 50),
+#undef NUMBER
+};
+
+static const char *with_number(size_t i, int64_t value)
+{
+	static char text[300];
+
+	snprintf(text, sizeof(text), "{" MINIMAL ",\"%s\":%lld}", numbers[i].field, (long long)value);
+	return text;
+}
+
+static int64_t parsed_number(const struct fixture *f, size_t i)
+{
+	return *(const int64_t *)((const char *)f->input.spec + numbers[i].member);
+}
+
+static void every_number_is_taken_at_its_bounds_and_refused_beyond_them(void **state)
+{
+	struct fixture *f = *state;
+
+	for (size_t i = 0; i < ARRAY_SIZE(numbers); i++) {
+		assert_int_equal(parse(f, "{" MINIMAL "}", NULL), 0);
+		assert_int_equal(parsed_number(f, i), numbers[i].by_default);
+		assert_int_equal(parse(f, with_number(i, numbers[i].min), NULL), 0);
+		assert_int_equal(parsed_number(f, i), numbers[i].min);
+		assert_int_equal(parse(f, with_number(i, numbers[i].max), NULL), 0);
+		assert_int_equal(parsed_number(f, i), numbers[i].max);
+		assert_one_error(f, with_number(i, numbers[i].min - 1), numbers[i].field, "out_of_range");
+		assert_one_error(f, with_number(i, numbers[i].max + 1), numbers[i].field, "out_of_range");
+		assert_one_error(f, with_number(i, INT64_MAX), numbers[i].field, "out_of_range");
+		assert_one_error(f, with_number(i, INT64_MIN), numbers[i].field, "out_of_range");
+	}
+}
+
+static void every_number_has_to_be_a_whole_one(void **state)
+{
+	static const char *const others[] = {"\"100\"", "100.5", "null", "true", "[100]", "{}"};
+	char text[300];
+
+	for (size_t i = 0; i < ARRAY_SIZE(numbers); i++) {
+		for (size_t o = 0; o < ARRAY_SIZE(others); o++) {
+			snprintf(text, sizeof(text), "{" MINIMAL ",\"%s\":%s}", numbers[i].field, others[o]);
+			assert_one_error(*state, text, numbers[i].field, "wrong_type");
+		}
+	}
+}
+
+static void the_settings_are_defaults_and_bounds(void **state)
+{
+	struct fixture *f = *state;
+
+	f->conf->limits_pids_default = 100;
+	f->conf->limits_pids_max = 200;
+	f->conf->limits_response_bytes = 2048;
+	assert_int_equal(parse(f, "{" MINIMAL "}", NULL), 0);
+	assert_int_equal(f->input.spec->pids, 100);
+	assert_int_equal(f->input.spec->response_bytes, 2048);
+	assert_one_error(f, "{" MINIMAL ",\"pids\":201}", "pids", "out_of_range");
+	assert_one_error(f, "{" MINIMAL ",\"response_bytes\":2049}", "response_bytes", "out_of_range");
+}
+
+static void set_default_runtime(struct fixture *f, const char *runtime)
+{
+	free(f->conf->sandbox_default_runtime);
+	f->conf->sandbox_default_runtime = strdup(runtime);
+}
+
+static void the_runtime_of_who_does_not_say_is_a_setting(void **state)
+{
+	struct fixture *f = *state;
+
+	set_default_runtime(f, "docker");
+	assert_int_equal(parse(f, "{" MINIMAL "}", NULL), 0);
+	assert_string_equal(f->input.spec->runtime, "docker");
+	assert_int_equal(parse(f, "{" MINIMAL ",\"runtime\":\"gvisor\"}", NULL), 0);
+	assert_string_equal(f->input.spec->runtime, "gvisor");
+	assert_int_equal(parse(f, "{" MINIMAL ",\"network\":\"egress\"}", NULL), 0);
+	AUTO(json_decrefp) json_t *limits = function_input_limits(&f->rules);
+	assert_string_equal(json_string_value(json_object_get(json_object_get(limits, "runtime"), "default")), "docker");
+}
+
+static void a_setting_that_names_no_runtime_is_a_mistake_of_that_field(void **state)
+{
+	struct fixture *f = *state;
+
+	set_default_runtime(f, "runc");
+	assert_one_error(f, "{" MINIMAL "}", "runtime", "invalid_value");
+	assert_int_equal(parse(f, "{" MINIMAL ",\"runtime\":\"docker\"}", NULL), 0);
+}
+
+static void a_network_is_for_runtimes_that_have_one(void **state)
+{
+	struct fixture *f = *state;
+
+	assert_int_equal(parse(f, "{" MINIMAL ",\"network\":\"egress\",\"runtime\":\"docker\"}", NULL), 0);
+	assert_string_equal(f->input.spec->network, "egress");
+	AUTO(spec_free) struct spec *current = f->input.spec;
+	f->input.spec = NULL;
+	assert_int_equal(parse(f, "{\"pids\":65}", current), 0);
+	assert_string_equal(f->input.spec->network, "egress");
+	/* An update is checked as a whole. */
+	assert_int_equal(parse(f, "{\"runtime\":\"gvisor\"}", current), -1);
+	const json_t *e = json_array_get(f->errors, 0);
+	assert_string_equal(json_string_value(json_object_get(e, "field")), "network");
+	assert_string_equal(json_string_value(json_object_get(e, "code")), "not_available");
+	assert_non_null(strstr(json_string_value(json_object_get(e, "message")), "runtime docker"));
+	assert_int_equal(parse(f, "{\"runtime\":\"gvisor\",\"network\":\"none\"}", current), 0);
 }
 
 static void all_mistakes_are_reported_together(void **state)
@@ -247,13 +397,41 @@ static void the_limits_come_from_the_table(void **state)
 	AUTO(json_decrefp) json_t *limits = function_input_limits(&f->rules);
 	const json_t *timeout = json_object_get(limits, "timeout_ms"), *cpus = json_object_get(limits, "cpus");
 
-	assert_int_equal(json_object_size(limits), 12);
+	assert_int_equal(json_object_size(limits), 19);
 	assert_int_equal(json_integer_value(json_object_get(timeout, "min")), 100);
 	assert_int_equal(json_integer_value(json_object_get(timeout, "max")), 900000);
 	assert_int_equal(json_integer_value(json_object_get(timeout, "default")), 3000);
 	assert_true(json_real_value(json_object_get(cpus, "min")) == 0.1);
 	assert_int_equal(json_array_size(json_object_get(json_object_get(limits, "language"), "values")), 2);
 	assert_true(json_is_true(json_object_get(json_object_get(limits, "name"), "required")));
+	for (size_t i = 0; i < ARRAY_SIZE(numbers); i++) {
+		AUTO(json_decrefp)
+		json_t *wanted = json_pack("{s:s, s:b, s:I, s:I, s:I}", "type", "integer", "required", 0, "min",
+					   (json_int_t)numbers[i].min, "max", (json_int_t)numbers[i].max, "default",
+					   (json_int_t)numbers[i].by_default);
+		assert_true(json_equal(json_object_get(limits, numbers[i].field), wanted));
+	}
+}
+
+static void assert_choice(const json_t *limits, const char *field, const char *by_default, const char *other)
+{
+	const json_t *o = json_object_get(limits, field), *values = json_object_get(o, "values");
+
+	assert_string_equal(json_string_value(json_object_get(o, "default")), by_default);
+	assert_int_equal(json_array_size(values), 2);
+	bool first = strcmp(json_string_value(json_array_get(values, 0)), by_default) == 0;
+	assert_string_equal(json_string_value(json_array_get(values, first ? 0 : 1)), by_default);
+	assert_string_equal(json_string_value(json_array_get(values, first ? 1 : 0)), other);
+}
+
+static void a_choice_says_what_there_is(void **state)
+{
+	struct fixture *f = *state;
+	AUTO(json_decrefp) json_t *limits = function_input_limits(&f->rules);
+
+	assert_choice(limits, "runtime", "gvisor", "docker");
+	assert_choice(limits, "network", "none", "egress");
+	assert_choice(limits, "isolation", "per_function", "per_invocation");
 }
 
 int main(void)
@@ -263,10 +441,17 @@ int main(void)
 		TEST(what_a_body_leaves_out_has_its_default),
 		TEST(what_a_body_says_is_taken),
 		TEST(each_mistake_has_its_field_and_code),
+		TEST(every_number_is_taken_at_its_bounds_and_refused_beyond_them),
+		TEST(every_number_has_to_be_a_whole_one),
+		TEST(the_settings_are_defaults_and_bounds),
+		TEST(the_runtime_of_who_does_not_say_is_a_setting),
+		TEST(a_setting_that_names_no_runtime_is_a_mistake_of_that_field),
+		TEST(a_network_is_for_runtimes_that_have_one),
 		TEST(all_mistakes_are_reported_together),
 		TEST(sizes_are_limited),
 		TEST(an_update_keeps_what_it_does_not_say),
 		TEST(the_limits_come_from_the_table),
+		TEST(a_choice_says_what_there_is),
 #undef TEST
 	};
 

@@ -208,6 +208,16 @@ static void check_with(int fd, void (*agent)(int, int))
 	fake_poolmgr_grant(fd, &m, "{\"handler\":\"main.handler\"}", agent);
 }
 
+/* The agent exits while it loads, and the worker asks why. */
+static void check_exit(int fd, struct finding finding)
+{
+	struct ipc_msg m;
+
+	check_with(fd, exit_while_loading);
+	fake_poolmgr_expect(fd, IPC_AUTOPSY, &m);
+	fake_poolmgr_find(fd, &m, finding.known, finding.out_of_memory, finding.exit_code);
+}
+
 static void expect_invalidate(int fd, uint32_t version)
 {
 	struct ipc_msg m;
@@ -247,6 +257,13 @@ static void deploy_two_versions_and_delete(int fd)
 	fake_poolmgr_expect_close(fd);
 }
 
+static void deploy_two(int fd)
+{
+	for (int i = 0; i < 2; i++)
+		deploy_one(fd, 1);
+	fake_poolmgr_expect_close(fd);
+}
+
 static void deploy_three(int fd)
 {
 	for (int i = 0; i < 3; i++)
@@ -273,11 +290,40 @@ static void a_function_is_tried_stored_published_and_its_sandbox_kept(void **sta
 	assert_int_equal(strlen(text(f, "created_at")), 24);
 	assert_null(json_object_get(f->answer, "warnings"));
 	assert_null(json_object_get(f->answer, "code"));
-	assert_int_equal(json_integer_value(json_object_get(json_object_get(f->answer, "limits"), "log_bytes")), 262144);
 	assert_int_equal(pg_scratch_number(pg, "select count(*) from packages"), 1);
 
 	assert_status(f, call(f, "GET", "/functions/hello", ""), 200);
 	assert_int_equal(number(f, "version"), 1);
+	lease_client_free(&f->worker.poolmgr);
+	assert_int_equal(fake_poolmgr_wait(&f->poolmgr), 0);
+}
+
+static void a_function_is_shown_with_every_limit_in_force(void **state)
+{
+	static const char *const cases[][2] = {
+		{HELLO, "{\"timeout_ms\":3000,\"init_timeout_ms\":10000,\"memory_limit_mb\":128,\"cpus\":1.0,\"pids\":64,"
+			"\"nofile\":1024,\"tmp_mb\":64,\"tmp_inodes\":16384,\"request_bytes\":6291456,"
+			"\"response_bytes\":6291456,\"log_bytes\":262144,\"max_concurrency\":50}"},
+		{"{\"name\":\"other\",\"language\":\"python\",\"code\":\"x\",\"timeout_ms\":101,\"init_timeout_ms\":102,"
+		 "\"memory_limit_mb\":103,\"cpus\":0.5,\"pids\":104,\"nofile\":105,\"tmp_mb\":106,\"tmp_inodes\":107,"
+		 "\"response_bytes\":1080,\"log_bytes\":109,\"max_concurrency\":110}",
+		 "{\"timeout_ms\":101,\"init_timeout_ms\":102,\"memory_limit_mb\":103,\"cpus\":0.5,\"pids\":104,"
+		 "\"nofile\":105,\"tmp_mb\":106,\"tmp_inodes\":107,\"request_bytes\":6291456,"
+		 "\"response_bytes\":1080,\"log_bytes\":109,\"max_concurrency\":110}"},
+	};
+	struct fixture *f = *state;
+
+	SERVE(f, deploy_two);
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		AUTO(json_decrefp) json_t *wanted = json_loads(cases[i][1], 0, NULL);
+		assert_status(f, call(f, "POST", "/functions", cases[i][0]), 201);
+		if (!json_equal(json_object_get(f->answer, "limits"), wanted))
+			fail_msg("not %s: %s", cases[i][1], f->response.out.data);
+	}
+	assert_status(f, call(f, "GET", "/functions/other", ""), 200);
+	assert_string_equal(text(f, "runtime"), "gvisor");
+	assert_string_equal(text(f, "isolation"), "per_function");
+	assert_int_equal(number(f, "pids"), 104);
 	lease_client_free(&f->worker.poolmgr);
 	assert_int_equal(fake_poolmgr_wait(&f->poolmgr), 0);
 }
@@ -311,8 +357,11 @@ static void check_doubtful(int fd)
 	check_with(fd, load_with_exception);
 	expect_invalidate(fd, 1);
 	expect_release(fd, 1);
-	check_with(fd, exit_while_loading);
+	check_exit(fd, (struct finding){.known = true, .exit_code = 3});
 	expect_invalidate(fd, 2);
+	expect_release(fd, 1);
+	check_exit(fd, (struct finding){.known = true, .out_of_memory = true, .exit_code = 137});
+	expect_invalidate(fd, 3);
 	expect_release(fd, 1);
 	fake_poolmgr_expect_close(fd);
 }
@@ -326,6 +375,11 @@ static void what_may_depend_on_the_moment_is_a_warning(void **state)
 	assert_has(f, "\"warnings\":[{\"code\":\"init_error\",\"message\":\"OSError: no network\"}]");
 	assert_status(f, call(f, "PUT", "/functions/hello", "{\"timeout_ms\":200}"), 200);
 	assert_has(f, "\"warnings\":[{\"code\":\"sandbox_exited\"");
+	assert_has(f, "ended with exit code 3");
+	assert_status(f, call(f, "PUT", "/functions/hello", "{\"timeout_ms\":300}"), 200);
+	assert_has(f, "\"warnings\":[{\"code\":\"out_of_memory\"");
+	lease_client_free(&f->worker.poolmgr);
+	assert_int_equal(fake_poolmgr_wait(&f->poolmgr), 0);
 }
 
 static void a_name_that_is_taken_costs_no_sandbox(void **state)
@@ -493,6 +547,11 @@ static void the_limits_are_those_of_the_validation(void **state)
 	assert_status(f, call(f, "GET", "/limits", ""), 200);
 	assert_has(f, "\"timeout_ms\":{\"type\":\"integer\",\"required\":false,\"min\":100,\"max\":900000,\"default\":3000}");
 	assert_has(f, "\"values\":[\"python\"]");
+	assert_has(f, "\"pids\":{\"type\":\"integer\",\"required\":false,\"min\":8,\"max\":1024,\"default\":64}");
+	const json_t *invocation = json_object_get(f->answer, "invocation");
+	assert_int_equal(json_object_size(invocation), 2);
+	assert_int_equal(json_integer_value(json_object_get(invocation, "request_bytes")), 6291456);
+	assert_int_equal(json_integer_value(json_object_get(invocation, "queue_timeout_ms")), 10000);
 }
 
 int main(void)
@@ -500,6 +559,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 		TEST(a_function_is_tried_stored_published_and_its_sandbox_kept),
+		TEST(a_function_is_shown_with_every_limit_in_force),
 		TEST(code_that_cannot_work_is_refused_and_nothing_is_stored),
 		TEST(what_may_depend_on_the_moment_is_a_warning),
 		TEST(a_name_that_is_taken_costs_no_sandbox),

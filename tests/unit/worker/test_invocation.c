@@ -1,5 +1,6 @@
 #include "worker/invocation.h"
 
+#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <sys/eventfd.h>
@@ -29,7 +30,7 @@ struct fixture {
 	int over; /* times it ended */
 
 	/* Where the sandbox comes from a poolmgr. */
-	char *dir;
+	char *dir; /* or where its cgroup's files are */
 	struct fake_poolmgr poolmgr;
 	struct lease_client *client;
 	struct denial denial;
@@ -40,11 +41,14 @@ static int set_up(void **state)
 	struct fixture *f = calloc(1, sizeof(*f));
 
 	assert_int_equal(conf_load_file(NULL, &f->conf, NULL), 0);
-	f->conf->limits_response_bytes = 1 << 20;
-	f->conf->limits_log_bytes = 4096;
-	f->conf->limits_init_timeout_ms = 400;
 	f->invocation = invocation_new(f->conf, NULL, NULL);
-	f->lease = (struct lease){.sandbox_id = "sb", .timeout_ms = 2000, .control_fd = -1, .log_fd = -1};
+	f->lease = LEASE_NONE;
+	strcpy(f->lease.sandbox_id, "sb");
+	f->lease.timeout_ms = 2000;
+	f->lease.init_timeout_ms = 400;
+	f->lease.memory_limit_mb = 128;
+	f->lease.response_bytes = 1 << 20;
+	f->lease.log_bytes = 4096;
 	*state = f;
 	return 0;
 }
@@ -288,6 +292,8 @@ static void a_load_that_takes_too_long_is_a_timeout_of_phase_init(void **state)
 	assert_failed(f, PROBLEM_FUNCTION_TIMEOUT, "timeout");
 	assert_int_equal(f->outcome.init_failure, INIT_TIMEOUT);
 	assert_string_equal(json_string_value(json_object_get(f->outcome.problem.members, "phase")), "init");
+	assert_int_equal(json_integer_value(json_object_get(f->outcome.problem.members, "limit_ms")), 400);
+	assert_non_null(strstr(f->outcome.problem.detail, "init_timeout_ms"));
 	assert_in_range(f->outcome.init_us, 400000, 1500000);
 }
 
@@ -327,6 +333,235 @@ static void an_agent_that_exits_is_told_from_one_that_fails(void **state)
 	run(f, print_and_exit);
 	assert_failed(f, PROBLEM_SANDBOX_EXITED, "exited");
 	assert_int_equal(f->outcome.log_bytes, 11);
+}
+
+/* ---- What the sandbox's cgroup says ---- */
+
+static const char *cgroup_dir; /* an agent does here what the kernel does */
+
+static int cgroup_file(const char *name, const char *text)
+{
+	char path[200];
+
+	snprintf(path, sizeof(path), "%s/%s", cgroup_dir, name);
+	unit_write_file(path, text);
+	return open(path, O_RDWR | O_CLOEXEC);
+}
+
+static void cgroup_says(const char *cpu, const char *memory, const char *oom)
+{
+	close(cgroup_file("cpu", cpu));
+	close(cgroup_file("memory", memory));
+	close(cgroup_file("oom", oom));
+}
+
+static void make_cgroup(struct fixture *f, int fds[3])
+{
+	if (f->dir == NULL)
+		f->dir = unit_make_dir();
+	cgroup_dir = f->dir;
+	fds[0] = cgroup_file("cpu", "usage_usec 1000\n");
+	fds[1] = cgroup_file("memory", "9000000000\n");
+	fds[2] = cgroup_file("oom", "oom_kill 2\n");
+}
+
+static void put_into_cgroup(struct fixture *f)
+{
+	int fds[3];
+
+	make_cgroup(f, fds);
+	f->lease.cpu_fd = fds[0];
+	f->lease.memory_fd = fds[1];
+	f->lease.oom_fd = fds[2];
+}
+
+static void take_out_of_cgroup(struct fixture *f)
+{
+	fd_close(&f->lease.cpu_fd);
+	fd_close(&f->lease.memory_fd);
+	fd_close(&f->lease.oom_fd);
+}
+
+static int64_t member(const struct fixture *f, const char *name)
+{
+	const json_t *value = json_object_get(f->outcome.problem.members, name);
+
+	return json_is_integer(value) ? json_integer_value(value) : -1;
+}
+
+static const char *text_member(const struct fixture *f, const char *name)
+{
+	return json_string_value(json_object_get(f->outcome.problem.members, name)) ?: "";
+}
+
+static void assert_log(const struct fixture *f, const char *text)
+{
+	assert_int_equal(f->outcome.log.len, strlen(text));
+	assert_memory_equal(f->outcome.log.data, text, strlen(text));
+}
+
+static void work_and_answer(int control, int log)
+{
+	AUTO(buf_free) struct buf payload = {0};
+
+	(void)log;
+	expect_invoke(control, &payload);
+	cgroup_says("usage_usec 51000\n", "7340032\n", "oom_kill 2\n");
+	fake_agent_result(control, REQUEST_ID, "1");
+	fake_agent_wait_for_close(control);
+}
+
+static void what_an_invocation_used_is_in_its_outcome(void **state)
+{
+	struct fixture *f = *state;
+
+	put_into_cgroup(f);
+	run(f, work_and_answer);
+	assert_output(f, "1");
+	assert_int_equal(f->outcome.cpu_us, 50000);
+	assert_int_equal(f->outcome.memory_bytes, 7340032);
+	take_out_of_cgroup(f);
+	assert_script_ended_well(f);
+}
+
+static void without_a_cgroup_what_it_used_is_not_known(void **state)
+{
+	struct fixture *f = *state;
+
+	run(f, print_and_answer);
+	assert_output(f, "{\"a\": [1]}");
+	assert_int_equal(f->outcome.cpu_us, 0);
+	assert_int_equal(f->outcome.memory_bytes, 0);
+}
+
+static void print_and_be_killed_for_memory(int control, int log)
+{
+	AUTO(buf_free) struct buf payload = {0};
+
+	expect_invoke(control, &payload);
+	fd_write_all(log, "last words\n", 11, NULL);
+	cgroup_says("usage_usec 3000\n", "134217729\n", "oom_kill 3\n");
+}
+
+static void an_agent_that_was_killed_for_its_memory_is_out_of_memory(void **state)
+{
+	struct fixture *f = *state;
+
+	put_into_cgroup(f);
+	run(f, print_and_be_killed_for_memory);
+	assert_failed(f, PROBLEM_OUT_OF_MEMORY, "out of memory");
+	assert_int_equal(member(f, "limit_mb"), 128);
+	assert_int_equal(member(f, "peak_mb"), 129);
+	assert_string_equal(text_member(f, "phase"), "exec");
+	assert_int_equal(f->outcome.memory_bytes, 134217729);
+	assert_int_equal(f->outcome.cpu_us, 2000);
+	assert_log(f, "last words\n");
+	take_out_of_cgroup(f);
+}
+
+static void load_too_much(int control, int log)
+{
+	AUTO(buf_free) struct buf payload = {0};
+
+	fake_agent_expect(control, FRAME_INIT, &payload);
+	fd_write_all(log, "loading\n", 8, NULL);
+	cgroup_says("usage_usec 3000\n", "134217728\n", "oom_kill 3\n");
+}
+
+static void too_much_memory_for_loading_is_of_phase_init(void **state)
+{
+	struct fixture *f = *state;
+
+	put_into_cgroup(f);
+	buf_add_str(&f->lease.init, INIT);
+	run(f, load_too_much);
+	assert_failed(f, PROBLEM_OUT_OF_MEMORY, "out of memory");
+	assert_string_equal(text_member(f, "phase"), "init");
+	assert_int_equal(member(f, "peak_mb"), 128);
+	assert_log(f, "loading\n");
+	take_out_of_cgroup(f);
+}
+
+static void a_kill_before_the_invocation_is_not_this_ones(void **state)
+{
+	struct fixture *f = *state;
+
+	put_into_cgroup(f);
+	run(f, print_and_exit);
+	assert_failed(f, PROBLEM_SANDBOX_EXITED, "exited");
+	assert_string_equal(text_member(f, "phase"), "exec");
+	assert_int_equal(json_object_size(f->outcome.problem.members), 1); /* there is nobody to ask */
+	assert_log(f, "last words\n");
+	take_out_of_cgroup(f);
+}
+
+/* ---- Limits of the function ---- */
+
+static void answer_eight_bytes(int control, int log)
+{
+	AUTO(buf_free) struct buf payload = {0};
+
+	for (int i = 0; i < 3; i++) {
+		expect_invoke(control, &payload);
+		fd_write_all(log, "0123456789", 10, NULL);
+		fake_agent_result(control, REQUEST_ID, "\"123456\"");
+	}
+	fake_agent_wait_for_close(control);
+}
+
+static void an_output_may_have_the_functions_response_bytes_and_no_more(void **state)
+{
+	struct fixture *f = *state;
+
+	start(f, answer_eight_bytes);
+	f->lease.response_bytes = 8;
+	invoke(f);
+	assert_output(f, "\"123456\"");
+	f->lease.response_bytes = 7;
+	invoke(f);
+	assert_failed(f, PROBLEM_RESPONSE_TOO_LARGE, NULL);
+	assert_int_equal(member(f, "limit"), 7);
+	assert_int_equal(member(f, "actual"), 8);
+	f->lease.response_bytes = 8;
+	invoke(f);
+	assert_output(f, "\"123456\"");
+	assert_script_ended_well(f);
+}
+
+static void announce_a_megabyte(int control, int log)
+{
+	AUTO(buf_free) struct buf payload = {0};
+
+	(void)log;
+	expect_invoke(control, &payload);
+	fd_write_all(control, "\0\x10\0\0\x06", 5, NULL);
+	fake_agent_wait_for_close(control);
+}
+
+static void no_frame_far_beyond_the_functions_response_bytes_is_waited_for(void **state)
+{
+	struct fixture *f = *state;
+
+	f->lease.response_bytes = 1024;
+	run(f, announce_a_megabyte);
+	assert_failed(f, PROBLEM_SANDBOX_EXITED, "broke the protocol");
+	assert_script_ended_well(f);
+}
+
+static void of_a_log_the_functions_log_bytes_are_kept(void **state)
+{
+	struct fixture *f = *state;
+	static const char *const kept[] = {"0123456789", "0123", ""};
+
+	start(f, answer_eight_bytes);
+	for (size_t i = 0; i < ARRAY_SIZE(kept); i++) {
+		f->lease.log_bytes = (uint32_t)strlen(kept[i]);
+		invoke(f);
+		assert_output(f, "\"123456\"");
+		assert_log(f, kept[i]);
+		assert_int_equal(f->outcome.log_bytes, 10);
+	}
+	assert_script_ended_well(f);
 }
 
 static void raise_error(int control, int log)
@@ -419,7 +654,7 @@ static void send_no_json(int control, int log)
 static void an_output_that_is_no_json_is_never_passed_on(void **state)
 {
 	run(*state, send_no_json);
-	assert_failed(*state, PROBLEM_INVALID_OUTPUT, NULL);
+	assert_failed(*state, PROBLEM_INVALID_OUTPUT, "answered in its agent's place");
 }
 
 /* Each of these breaks the protocol in its own way. */
@@ -1217,6 +1452,153 @@ static void a_new_sandbox_serves_even_when_it_is_asked_for_already(void **state)
 	assert_int_equal(fake_poolmgr_wait(&f->poolmgr), 0);
 }
 
+/* ---- How a sandbox ended whose agent is gone: poolmgr knows ---- */
+
+static struct finding finding; /* what the next poolmgr finds */
+
+static void find_out(int fd)
+{
+	struct ipc_msg m;
+
+	fake_poolmgr_expect(fd, IPC_LEASE, &m);
+	fake_poolmgr_grant(fd, &m, "", print_and_exit);
+	fake_poolmgr_expect(fd, IPC_AUTOPSY, &m);
+	fake_poolmgr_check(m.autopsy.lease_id == FAKE_LEASE_ID, "lease id");
+	fake_poolmgr_find(fd, &m, finding.known, finding.out_of_memory, finding.exit_code);
+	fake_poolmgr_expect(fd, IPC_RELEASE, &m);
+	fake_poolmgr_check(m.release.destroy == 1, "not to be used again");
+	fake_poolmgr_expect_close(fd);
+}
+
+/* One invocation in a sandbox whose agent says something and is gone. */
+static void invoke_and_ask(struct fixture *f)
+{
+	SERVE(f, 0, find_out);
+	acquire(f, IPC_START_PREWARMED);
+	invoke(f);
+	lease_release(f->client, &f->lease, f->outcome.destroy_reason);
+	assert_log(f, "last words\n");
+	assert_string_equal(text_member(f, "phase"), "exec");
+	lease_client_free(&f->client);
+	assert_int_equal(fake_poolmgr_wait(&f->poolmgr), 0);
+	f->client = lease_client_new(f->dir, NULL, true);
+	invocation_free(&f->invocation);
+	f->invocation = invocation_new(f->conf, f->client, NULL);
+	char path[200];
+	snprintf(path, sizeof(path), "%s/" IPC_SOCKET_NAME, f->dir);
+	unlink(path);
+}
+
+static void an_agent_that_exits_is_reported_with_its_exit_code_or_signal(void **state)
+{
+	static const struct {
+		uint32_t exit_code;
+		const char *signal, *said;
+	} cases[] = {
+		{0, NULL, "ended with exit code 0"},     {3, NULL, "ended with exit code 3"},
+		{128, NULL, "ended with exit code 128"}, {137, "SIGKILL", "was ended by SIGKILL"},
+		{139, "SIGSEGV", "ended by SIGSEGV"},    {168, NULL, "ended with exit code 168"}, /* has no name */
+		{255, NULL, "ended with exit code 255"},
+	};
+	struct fixture *f = *state;
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		finding = (struct finding){.known = true, .exit_code = cases[i].exit_code};
+		invoke_and_ask(f);
+		assert_failed(f, PROBLEM_SANDBOX_EXITED, "exited");
+		assert_int_equal(member(f, "exit_code"), cases[i].signal != NULL ? -1 : (int64_t)cases[i].exit_code);
+		assert_string_equal(text_member(f, "signal"), cases[i].signal ?: "");
+		assert_non_null(strstr(f->outcome.problem.detail, cases[i].said));
+	}
+}
+
+static void assert_exited_without_more(const struct fixture *f)
+{
+	assert_failed(f, PROBLEM_SANDBOX_EXITED, "exited");
+	assert_string_equal(text_member(f, "phase"), "exec");
+	assert_int_equal(json_object_size(f->outcome.problem.members), 1);
+	assert_non_null(strstr(f->outcome.problem.detail, "closed its connection"));
+}
+
+static void what_poolmgr_does_not_know_is_not_made_up(void **state)
+{
+	struct fixture *f = *state;
+
+	finding = (struct finding){0};
+	invoke_and_ask(f);
+	assert_exited_without_more(f);
+}
+
+/* The cgroup goes with the container, so its files may have nothing to say. */
+static void poolmgr_may_know_that_memory_ran_out(void **state)
+{
+	struct fixture *f = *state;
+
+	finding = (struct finding){.known = true, .out_of_memory = true, .exit_code = 137};
+	invoke_and_ask(f);
+	assert_failed(f, PROBLEM_OUT_OF_MEMORY, "out of memory");
+	assert_int_equal(member(f, "limit_mb"), 128);
+	assert_int_equal(member(f, "peak_mb"), 128);
+	assert_int_equal(f->outcome.memory_bytes, 128 << 20);
+}
+
+static void grant_in_a_cgroup(int fd)
+{
+	struct ipc_msg m;
+
+	fake_poolmgr_expect(fd, IPC_LEASE, &m);
+	fake_poolmgr_grant(fd, &m, "", print_and_be_killed_for_memory);
+	fake_poolmgr_expect(fd, IPC_RELEASE, &m); /* without a question before */
+	fake_poolmgr_check(m.release.destroy == 1, "not to be used again");
+	fake_poolmgr_expect_close(fd);
+}
+
+static void what_the_cgroup_says_need_not_be_asked(void **state)
+{
+	struct fixture *f = *state;
+
+	make_cgroup(f, fake_poolmgr_meter_fds);
+	SERVE(f, 0, grant_in_a_cgroup);
+	for (int i = 0; i < 3; i++)
+		fd_close(&fake_poolmgr_meter_fds[i]);
+	acquire(f, IPC_START_PREWARMED);
+	invoke(f);
+	assert_failed(f, PROBLEM_OUT_OF_MEMORY, "out of memory");
+	assert_int_equal(member(f, "peak_mb"), 129);
+	lease_release(f->client, &f->lease, f->outcome.destroy_reason);
+	lease_client_free(&f->client);
+	assert_int_equal(fake_poolmgr_wait(&f->poolmgr), 0);
+}
+
+static void print_and_exit_in_a_while(int control, int log)
+{
+	print_and_exit(control, log);
+	usleep(100000);
+}
+
+static void grant_and_vanish(int fd)
+{
+	struct ipc_msg m;
+
+	fake_poolmgr_expect(fd, IPC_LEASE, &m);
+	fake_poolmgr_grant(fd, &m, "", print_and_exit_in_a_while);
+	close(fd);
+	pause(); /* the agent ends with this process, which is killed when the test is over */
+}
+
+static void without_poolmgr_an_exit_is_reported_without_more_and_at_once(void **state)
+{
+	struct fixture *f = *state;
+
+	SERVE(f, 1, grant_and_vanish);
+	acquire(f, IPC_START_PREWARMED);
+	int64_t start_us = clock_mono_us();
+	invoke(f);
+	assert_true(clock_mono_us() - start_us < 900000);
+	assert_exited_without_more(f);
+	assert_log(f, "last words\n");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -1229,6 +1611,14 @@ int main(void)
 		TEST(a_load_that_takes_too_long_is_a_timeout_of_phase_init),
 		TEST(a_timeout_is_answered_at_the_deadline_with_what_was_printed),
 		TEST(an_agent_that_exits_is_told_from_one_that_fails),
+		TEST(what_an_invocation_used_is_in_its_outcome),
+		TEST(without_a_cgroup_what_it_used_is_not_known),
+		TEST(an_agent_that_was_killed_for_its_memory_is_out_of_memory),
+		TEST(too_much_memory_for_loading_is_of_phase_init),
+		TEST(a_kill_before_the_invocation_is_not_this_ones),
+		TEST(an_output_may_have_the_functions_response_bytes_and_no_more),
+		TEST(no_frame_far_beyond_the_functions_response_bytes_is_waited_for),
+		TEST(of_a_log_the_functions_log_bytes_are_kept),
 		TEST(an_error_of_the_function_leaves_its_sandbox_in_use),
 		TEST(an_error_after_which_the_agent_exits_ends_the_sandbox),
 		TEST(an_output_over_the_limit_is_refused_with_its_size),
@@ -1261,6 +1651,11 @@ int main(void)
 		TEST(a_kept_sandbox_whose_poolmgr_is_gone_is_not_used),
 		TEST(a_kept_sandbox_is_used_when_it_was_another_one_that_was_asked_for),
 		TEST(a_new_sandbox_serves_even_when_it_is_asked_for_already),
+		TEST(an_agent_that_exits_is_reported_with_its_exit_code_or_signal),
+		TEST(what_poolmgr_does_not_know_is_not_made_up),
+		TEST(poolmgr_may_know_that_memory_ran_out),
+		TEST(what_the_cgroup_says_need_not_be_asked),
+		TEST(without_poolmgr_an_exit_is_reported_without_more_and_at_once),
 #undef TEST
 	};
 

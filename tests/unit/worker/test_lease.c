@@ -12,6 +12,8 @@
 
 #define SECOND 1000000
 
+#define FDS_OF_A_LEASE 5
+
 struct fixture {
 	char *dir;
 	struct lease_client *client;
@@ -19,6 +21,13 @@ struct fixture {
 	struct lease lease;
 	struct denial denial;
 };
+
+static void fds_of(struct lease *lease, const int *fds[FDS_OF_A_LEASE])
+{
+	const int *all[] = {&lease->control_fd, &lease->log_fd, &lease->cpu_fd, &lease->memory_fd, &lease->oom_fd};
+
+	memcpy(fds, all, sizeof(all));
+}
 
 static int go_fd; /* what a script waits for */
 
@@ -53,8 +62,9 @@ static int tear_down(void **state)
 	problem_clear(&f->denial.problem);
 	lease_client_free(&f->client);
 	fake_poolmgr_kill(&f->poolmgr);
-	fd_close(&f->lease.control_fd);
-	fd_close(&f->lease.log_fd);
+	int *fds[] = {&f->lease.control_fd, &f->lease.log_fd, &f->lease.cpu_fd, &f->lease.memory_fd, &f->lease.oom_fd};
+	for (size_t i = 0; i < ARRAY_SIZE(fds); i++)
+		fd_close(fds[i]);
 	buf_free(&f->lease.init);
 	fd_close(&go_fd);
 	unit_remove_dir(&f->dir);
@@ -166,7 +176,7 @@ static void grant_twice_and_take_back(int fd)
 	fake_poolmgr_expect_close(fd);
 }
 
-static void a_granted_sandbox_comes_with_both_sockets_and_goes_back(void **state)
+static void a_granted_sandbox_comes_with_all_its_descriptors_and_goes_back(void **state)
 {
 	struct fixture *f = *state;
 	int fds = unit_open_fds();
@@ -178,10 +188,19 @@ static void a_granted_sandbox_comes_with_both_sockets_and_goes_back(void **state
 	assert_int_equal(f->lease.start_kind, IPC_START_PREWARMED);
 	assert_int_equal(f->lease.version, 4);
 	assert_int_equal(f->lease.timeout_ms, 2000);
+	assert_int_equal(f->lease.init_timeout_ms, 3000);
+	assert_int_equal(f->lease.memory_limit_mb, 128);
+	assert_int_equal(f->lease.response_bytes, 8 << 20);
+	assert_int_equal(f->lease.log_bytes, 4096);
+	assert_false(f->lease.single_use);
 	assert_int_equal(f->lease.usual_us, 4321);
 	assert_string_equal(f->lease.runtime, "docker");
 	assert_string_equal(f->lease.init.data, "{\"handler\":\"main.handler\"}");
-	assert_true(fcntl(f->lease.control_fd, F_GETFD) == FD_CLOEXEC && fcntl(f->lease.log_fd, F_GETFD) == FD_CLOEXEC);
+	const int *lease_fds[FDS_OF_A_LEASE];
+	fds_of(&f->lease, lease_fds);
+	for (int i = 0; i < FDS_OF_A_LEASE; i++)
+		assert_int_equal(fcntl(*lease_fds[i], F_GETFD), FD_CLOEXEC);
+	assert_int_equal(unit_open_fds(), fds + 1 + FDS_OF_A_LEASE);
 	lease_release(f->client, &f->lease, "timeout"); /* is not kept */
 	assert_int_equal(f->lease.control_fd, -1);
 	assert_true(lease_rest(f->client, clock_mono_us()) == INT64_MAX);
@@ -534,7 +553,7 @@ static void what_is_kept_goes_back_as_soon_as_it_is_asked_for(void **state)
 		await_word(f);
 		lease_hear(f->client);
 	}
-	assert_int_equal(unit_open_fds(), fds - 2);
+	assert_int_equal(unit_open_fds(), fds - FDS_OF_A_LEASE);
 	use(f, "hello", 3, IPC_START_PREWARMED);
 	lease_client_free(&f->client);
 	assert_int_equal(fake_poolmgr_wait(&f->poolmgr), 0);
@@ -706,7 +725,7 @@ static void what_is_kept_is_gone_with_its_poolmgr(void **state)
 	int fds = unit_open_fds();
 	use(f, "hello", 3, IPC_START_PREWARMED);
 	use(f, "other", 3, IPC_START_PREWARMED);
-	assert_int_equal(unit_open_fds(), fds + 1 + 2 * 2);
+	assert_int_equal(unit_open_fds(), fds + 1 + 2 * FDS_OF_A_LEASE);
 	await_hangup(f);
 	lease_hear(f->client);
 	assert_int_equal(lease_watch_fd(f->client), -1);
@@ -797,11 +816,217 @@ static void a_name_that_is_too_long_is_not_kept_for(void **state)
 	assert_int_equal(fake_poolmgr_wait(&f->poolmgr), 0);
 }
 
+static void grant_for_one_invocation_twice(int fd)
+{
+	for (uint64_t id = 1; id <= 2; id++) {
+		fake_poolmgr_single_use = 1;
+		grant_as(fd, id);
+		expect_release_of(fd, id, 1);
+	}
+	fake_poolmgr_expect_close(fd);
+}
+
+static void a_sandbox_for_one_invocation_goes_back_after_it(void **state)
+{
+	struct fixture *f = *state;
+
+	SERVE(f, 0, grant_for_one_invocation_twice);
+	for (int i = 0; i < 2; i++) {
+		assert_int_equal(acquire(f, 5 * SECOND), 0);
+		assert_int_equal(f->lease.start_kind, IPC_START_PREWARMED);
+		assert_true(f->lease.single_use);
+		lease_release(f->client, &f->lease, NULL);
+		assert_true(lease_rest(f->client, clock_mono_us()) == INT64_MAX);
+	}
+	lease_client_free(&f->client);
+	assert_int_equal(fake_poolmgr_wait(&f->poolmgr), 0);
+}
+
+static void answer_autopsies(int fd)
+{
+	struct ipc_msg m;
+
+	grant_as(fd, 5);
+	for (int i = 0; i < 3; i++) {
+		fake_poolmgr_expect(fd, IPC_AUTOPSY, &m);
+		fake_poolmgr_check(m.autopsy.lease_id == 5, "lease id");
+		fake_poolmgr_recall(fd, 5); /* may come at any time */
+		fake_poolmgr_find(fd, &m, i != 2, i == 1, i == 0 ? 139 : 0);
+	}
+	fake_poolmgr_expect(fd, IPC_RELEASE, &m);
+	fake_poolmgr_expect_close(fd);
+}
+
+static void poolmgr_is_asked_how_a_sandbox_ended(void **state)
+{
+	struct fixture *f = *state;
+
+	SERVE(f, 0, answer_autopsies);
+	assert_int_equal(acquire(f, 5 * SECOND), 0);
+	struct finding signal = lease_autopsy(f->client, &f->lease);
+	assert_true(signal.known && !signal.out_of_memory);
+	assert_int_equal(signal.exit_code, 139);
+	struct finding memory = lease_autopsy(f->client, &f->lease);
+	assert_true(memory.known && memory.out_of_memory);
+	struct finding nothing = lease_autopsy(f->client, &f->lease);
+	assert_false(nothing.known || nothing.out_of_memory);
+	lease_release(f->client, &f->lease, "exited");
+	lease_client_free(&f->client);
+	assert_int_equal(fake_poolmgr_wait(&f->poolmgr), 0);
+}
+
+static void grant_and_never_answer(int fd)
+{
+	struct ipc_msg m;
+
+	grant_as(fd, 1);
+	fake_poolmgr_expect(fd, IPC_AUTOPSY, &m);
+	fake_poolmgr_expect_close(fd);
+}
+
+static void a_poolmgr_that_is_stuck_makes_nobody_wait_longer_than_a_second(void **state)
+{
+	struct fixture *f = *state;
+
+	SERVE(f, 0, grant_and_never_answer);
+	assert_int_equal(acquire(f, 5 * SECOND), 0);
+	int64_t start_us = clock_mono_us();
+	assert_false(lease_autopsy(f->client, &f->lease).known);
+	assert_in_range(clock_mono_us() - start_us, 900000, 1600000);
+	lease_release(f->client, &f->lease, "exited");
+	assert_int_equal(fake_poolmgr_wait(&f->poolmgr), 0);
+}
+
+static void vanish_when_asked(int fd)
+{
+	struct ipc_msg m;
+
+	grant_as(fd, 1);
+	fake_poolmgr_expect(fd, IPC_AUTOPSY, &m);
+}
+
+/* Nothing of what the one before granted is known to it. */
+static void expect_no_question(int fd)
+{
+	fake_poolmgr_expect_close(fd);
+}
+
+static void another_poolmgr_is_not_asked_how_it_ended(void **state)
+{
+	struct fixture *f = *state;
+
+	SERVE(f, 1, vanish_when_asked, expect_no_question);
+	assert_int_equal(acquire(f, 5 * SECOND), 0);
+	int64_t start_us = clock_mono_us();
+	assert_false(lease_autopsy(f->client, &f->lease).known); /* it goes */
+	assert_int_equal(lease_watch_fd(f->client), -1);
+	assert_false(lease_autopsy(f->client, &f->lease).known); /* it is gone */
+	assert_true(clock_mono_us() - start_us < 500000);
+	for (int i = 0; i < 100 && lease_watch_fd(f->client) < 0; i++) {
+		usleep(20000);
+		lease_watch(f->client);
+	}
+	assert_int_equal(lease_watch_generation(f->client), 2);
+	assert_false(lease_autopsy(f->client, &f->lease).known); /* another one is there */
+	lease_release(f->client, &f->lease, "exited");
+	assert_int_equal(fake_poolmgr_wait(&f->poolmgr), 0);
+}
+
+static void answer_an_autopsy_with_done(int fd)
+{
+	struct ipc_msg m;
+
+	grant_as(fd, 1);
+	fake_poolmgr_expect(fd, IPC_AUTOPSY, &m);
+	struct ipc_msg done = {.type = IPC_DONE, .done.seq = m.autopsy.seq};
+	fake_poolmgr_send(fd, &done);
+	fake_poolmgr_expect_close(fd);
+}
+
+static void only_a_finding_says_how_a_sandbox_ended(void **state)
+{
+	struct fixture *f = *state;
+
+	SERVE(f, 0, answer_an_autopsy_with_done);
+	assert_int_equal(acquire(f, 5 * SECOND), 0);
+	assert_false(lease_autopsy(f->client, &f->lease).known);
+	lease_release(f->client, &f->lease, "exited");
+	assert_int_equal(fake_poolmgr_wait(&f->poolmgr), 0);
+}
+
+static void grant_for_each_end(int fd)
+{
+	struct ipc_msg m;
+
+	grant_as(fd, 1);
+	fake_poolmgr_expect(fd, IPC_RELEASE, &m);
+	fake_poolmgr_single_use = 1;
+	grant_as(fd, 2);
+	expect_release_of(fd, 2, 1);
+	fake_poolmgr_single_use = 0;
+	fake_poolmgr_lease_id = 3;
+	fake_poolmgr_expect(fd, IPC_CHECK, &m);
+	close(m.fds[0]);
+	fake_poolmgr_grant(fd, &m, "{}", agent);
+	expect_release_of(fd, 3, 0);
+	grant_as(fd, 4);
+	expect_release_of(fd, 4, 1); /* kept till its time was over */
+	grant_as(fd, 5);
+	fake_poolmgr_recall(fd, 5);
+	expect_release_of(fd, 5, 1);
+	grant_as(fd, 6); /* and vanishes */
+}
+
+static void no_descriptor_outlasts_its_lease(void **state)
+{
+	struct fixture *f = *state;
+
+	SERVE(f, 1, grant_for_each_end, expect_no_question);
+	int fds = unit_open_fds() + 1; /* the connection */
+
+	assert_int_equal(acquire(f, 5 * SECOND), 0);
+	assert_int_equal(unit_open_fds(), fds + FDS_OF_A_LEASE);
+	lease_release(f->client, &f->lease, "timeout");
+	assert_int_equal(unit_open_fds(), fds);
+
+	assert_int_equal(acquire(f, 5 * SECOND), 0);
+	lease_release(f->client, &f->lease, NULL); /* for one invocation only */
+	assert_int_equal(unit_open_fds(), fds);
+
+	int64_t deadline_us = clock_mono_us() + 5 * SECOND;
+	assert_int_equal(lease_check(f->client, "{}", "archive", 7, "req-1", deadline_us, &f->lease, &f->denial), 0);
+	assert_int_equal(unit_open_fds(), fds + FDS_OF_A_LEASE);
+	lease_release(f->client, &f->lease, NULL);
+	assert_int_equal(unit_open_fds(), fds);
+
+	use(f, "hello", 3, IPC_START_PREWARMED);
+	assert_int_equal(unit_open_fds(), fds + FDS_OF_A_LEASE);
+	lease_rest(f->client, clock_mono_us() + LEASE_KEEP_US);
+	assert_int_equal(unit_open_fds(), fds);
+
+	assert_int_equal(acquire(f, 5 * SECOND), 0);
+	await_word(f);
+	lease_hear(f->client);
+	lease_release(f->client, &f->lease, NULL); /* was asked for */
+	assert_int_equal(unit_open_fds(), fds);
+
+	assert_int_equal(acquire(f, 5 * SECOND), 0);
+	await_hangup(f);
+	for (int i = 0; i < 100 && lease_watch_generation(f->client) < 2; i++) {
+		lease_watch(f->client);
+		usleep(20000);
+	}
+	assert_int_equal(unit_open_fds(), fds + FDS_OF_A_LEASE);
+	lease_release(f->client, &f->lease, NULL); /* to a poolmgr that never granted it: closes the connection, too */
+	assert_int_equal(unit_open_fds(), fds - 1);
+	assert_int_equal(fake_poolmgr_wait(&f->poolmgr), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
-		TEST(a_granted_sandbox_comes_with_both_sockets_and_goes_back),
+		TEST(a_granted_sandbox_comes_with_all_its_descriptors_and_goes_back),
 		TEST(a_denial_carries_code_reason_and_retry_time),
 		TEST(an_unknown_code_means_that_the_runtime_is_unavailable),
 		TEST(a_poolmgr_that_dies_is_asked_again_when_it_is_back),
@@ -823,6 +1048,12 @@ int main(void)
 		TEST(nothing_is_kept_of_a_poolmgr_that_is_found_gone_just_then),
 		TEST(who_may_not_keep_gives_back_at_once),
 		TEST(a_name_that_is_too_long_is_not_kept_for),
+		TEST(a_sandbox_for_one_invocation_goes_back_after_it),
+		TEST(poolmgr_is_asked_how_a_sandbox_ended),
+		TEST(a_poolmgr_that_is_stuck_makes_nobody_wait_longer_than_a_second),
+		TEST(another_poolmgr_is_not_asked_how_it_ended),
+		TEST(only_a_finding_says_how_a_sandbox_ended),
+		TEST(no_descriptor_outlasts_its_lease),
 #undef TEST
 	};
 

@@ -15,6 +15,7 @@
 
 #include "base/err.h"
 #include "conf/conf.h"
+#include "runtimes/driver.h"
 
 #define DOCKER_LABEL_INSTANCE "berth.instance"
 #define DOCKER_LABEL_SANDBOX  "berth.sandbox"
@@ -27,25 +28,43 @@ struct docker_events {
 	void (*up)(void *arg);
 	/* It does not answer any more. */
 	void (*down)(void *arg);
-	/* The container of a sandbox of this instance has ended. */
-	void (*died)(const char *sandbox_id, void *arg);
+	/* The container of a sandbox of this instance has ended; exit_code -1: not known. */
+	void (*died)(const char *sandbox_id, int exit_code, void *arg);
 	void *arg;
 };
 
 /* One sandbox to start. Everything is borrowed for the time of the call. */
 struct docker_launch {
 	const char *sandbox_id;
+	const struct driver *driver;
 	const char *image;
 	const json_t *command; /* what the launcher execs */
 	const char *host_dir;  /* mounted at /berth */
 	uint32_t uid;          /* user and group */
 	int64_t memory_mb;     /* memory and swap together */
 	int64_t cpu_millis;
-	int64_t tmp_mb;
+	int64_t tmp_mb, tmp_inodes;
+	int64_t pids, nofile;
+	bool egress; /* on the network that scripts/egress makes */
 };
 
 /* err NULL: done. */
 typedef void (*docker_done_fn)(const struct err *err, void *arg);
+
+/* err NULL: container_id is its full id, 64 hexadecimal digits. */
+typedef void (*docker_created_fn)(const struct err *err, const char *container_id, void *arg);
+
+/* What Docker knows of a container. */
+struct docker_state {
+	char container_id[65]; /* "" when it does not say */
+	bool running;
+	bool oom_killed;
+	int pid;       /* of its first process; 0 when it does not run */
+	int exit_code; /* when it has ended */
+};
+
+/* err NULL: *state is there, for the time of the call. err->code ENOENT: there is no such container. */
+typedef void (*docker_state_fn)(const struct err *err, const struct docker_state *state, void *arg);
 
 /* One container of this instance. */
 typedef void (*docker_container_fn)(const char *sandbox_id, bool running, void *arg);
@@ -66,12 +85,21 @@ bool docker_is_unknown(const struct docker *docker);
 /* Why it is not up; "" when it is. */
 const char *docker_problem(const struct docker *docker);
 
+/*
+ * Whether the engine has a driver's runtime, and that network. It is asked when it comes up and now and then, as its
+ * configuration can change while it runs.
+ */
+bool docker_offers(const struct docker *docker, const struct driver *driver);
+bool docker_has_egress(const struct docker *docker);
+
 /* The engine's version, "" when never seen. */
 const char *docker_version(const struct docker *docker);
 
 /* Creates and starts the container. created is called in between, when it exists but does not run yet. */
-void docker_start(struct docker *docker, const struct docker_launch *launch, docker_done_fn created, docker_done_fn started,
+void docker_start(struct docker *docker, const struct docker_launch *launch, docker_created_fn created, docker_done_fn started,
 		  void *arg);
+
+void docker_inspect(struct docker *docker, const char *sandbox_id, docker_state_fn done, void *arg);
 
 /* Kills and removes it. One that is not there counts as removed. */
 void docker_remove(struct docker *docker, const char *sandbox_id, docker_done_fn done, void *arg);

@@ -1,4 +1,4 @@
-#include "docker/docker_http.h"
+#include "engine/docker_http.h"
 
 #include <curl/curl.h>
 #include <errno.h>

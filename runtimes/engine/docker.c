@@ -1,4 +1,4 @@
-#include "docker/docker.h"
+#include "engine/docker.h"
 
 #include <curl/curl.h>
 #include <errno.h>
@@ -8,7 +8,7 @@
 #include "base/buf.h"
 #include "base/clock.h"
 #include "base/mem.h"
-#include "docker/docker_http.h"
+#include "engine/docker_http.h"
 
 /* The API this was written against (1.x). An engine may be older, or refuse one that old: it is brought within what it offers.
  */
@@ -21,6 +21,7 @@
 #define STREAM_RETRY_MS  1000 /* after an event stream that did not last that long */
 #define FAILURES_TO_DOWN 2    /* one slow answer of a busy engine is no outage */
 #define MAX_EVENT_BYTES  65536
+#define PROBES_PER_INFO  6 /* what the engine offers changes rarely, and costs it some milliseconds to say */
 
 enum health { UNKNOWN, UP, DOWN };
 
@@ -34,7 +35,10 @@ struct docker {
 	int64_t retry_ms;
 	char problem[400];
 	char version[64];
-	char prefix[16]; /* "/v1.41" */
+	char prefix[16];  /* "/v1.41" */
+	json_t *runtimes; /* by name, as the engine has them; NULL: not known yet */
+	bool egress;      /* the network is there */
+	int probes_to_info;
 	bool probing;
 	bool streaming;            /* the event stream is open */
 	int64_t stream_started_us; /* the latest one */
@@ -143,35 +147,59 @@ static json_t *instance_filter_new(const struct docker *d)
 struct start {
 	struct docker *docker;
 	char *name, *image;
-	docker_done_fn created, started;
+	docker_created_fn created;
+	docker_done_fn started;
 	void *arg;
 };
 
-static void start_end(struct start *s, docker_done_fn fn, const struct err *err)
+static void start_free(struct start *s)
 {
-	void *arg = s->arg;
-
 	free(s->name);
 	free(s->image);
 	free(s);
-	fn(err, arg);
 }
 
 static void on_started(const struct err *err, void *arg)
 {
-	struct start *s = arg;
+	struct start s = *(struct start *)arg;
 
-	start_end(s, s->started, err);
+	start_free(arg);
+	s.started(err, s.arg);
+}
+
+/* Nothing more is done to the container, which may be there: the caller removes it. */
+static void start_failed(struct start *s, const struct err *err)
+{
+	struct start ended = *s;
+
+	start_free(s);
+	ended.created(err, NULL, ended.arg);
+}
+
+/* What is missing or of another type is as if it said no. */
+static void read_state(const json_t *json, struct docker_state *state)
+{
+	const json_t *s = json_object_get(json, "State");
+	const char *id = json_string_value(json_object_get(json, "Id"));
+	json_int_t pid = json_integer_value(json_object_get(s, "Pid"));
+
+	*state = (struct docker_state){
+		.running = json_is_true(json_object_get(s, "Running")),
+		.oom_killed = json_is_true(json_object_get(s, "OOMKilled")),
+		.pid = pid > 0 && pid <= INT32_MAX ? (int)pid : 0,
+		.exit_code = (int)json_integer_value(json_object_get(s, "ExitCode")),
+	};
+	if (id != NULL && strlen(id) == 64 && strspn(id, "0123456789abcdef") == 64)
+		memcpy(state->container_id, id, sizeof(state->container_id));
 }
 
 /*
  * An image that declares a VOLUME gets a directory of the host's disk there, writable and of no bounded size. Nothing in the
  * request prevents that, so what was made is looked at before it runs; removing the container removes the volume.
  */
-static int check_mounts(const struct start *s, const struct docker_answer *a, struct err *err)
+static int check_mounts(const struct start *s, const json_t *json, struct err *err)
 {
-	json_t *json = json_loadb(a->body, a->len, 0, NULL), *mount;
-	const json_t *mounts = json_object_get(json, "Mounts");
+	json_t *mounts = json_object_get(json, "Mounts"), *mount;
 	int rc = 0;
 	size_t i;
 
@@ -184,19 +212,26 @@ static int check_mounts(const struct start *s, const struct docker_answer *a, st
 			rc = err_set(err, 0, "the image %s may not be used: it declares a VOLUME, %s, which would be writable",
 				     s->image, at ? at : "?");
 	}
-	json_decref(json);
 	return rc;
 }
 
-static void on_inspected(const struct docker_answer *a, void *arg)
+static void on_made(const struct docker_answer *a, void *arg)
 {
 	struct start *s = arg;
+	struct docker_state state;
 	struct err err;
 
-	if (check_answer(s->docker, a, "inspect the container", 0, &err) < 0 || check_mounts(s, a, &err) < 0) {
-		start_end(s, s->started, &err);
+	if (check_answer(s->docker, a, "inspect the container", 0, &err) < 0) {
+		start_failed(s, &err);
 		return;
 	}
+	AUTO(json_decrefp) json_t *json = json_loadb(a->body, a->len, 0, NULL);
+	if (check_mounts(s, json, &err) < 0) {
+		start_failed(s, &err);
+		return;
+	}
+	read_state(json, &state);
+	s->created(NULL, state.container_id, s->arg);
 	AUTO(mem_free) char *path = mem_printf("/containers/%s/start", s->name);
 	send_request(&(struct request){s->docker, "start the container", 304 /* it runs */, on_started, s}, "POST", NULL, path);
 }
@@ -206,15 +241,14 @@ static void on_created(const struct err *err, void *arg)
 	struct start *s = arg;
 
 	if (err != NULL) {
-		start_end(s, s->created, err);
+		start_failed(s, err);
 		return;
 	}
-	s->created(NULL, s->arg);
 	AUTO(mem_free) char *path = mem_printf("%s/containers/%s/json", s->docker->prefix, s->name);
-	docker_http_send(s->docker->http, "GET", path, NULL, s->docker->conf->docker_timeout_ms, on_inspected, s);
+	docker_http_send(s->docker->http, "GET", path, NULL, s->docker->conf->docker_timeout_ms, on_made, s);
 }
 
-void docker_start(struct docker *d, const struct docker_launch *launch, docker_done_fn created, docker_done_fn started,
+void docker_start(struct docker *d, const struct docker_launch *launch, docker_created_fn created, docker_done_fn started,
 		  void *arg)
 {
 	struct start *s = mem_alloc(sizeof(*s));
@@ -226,6 +260,43 @@ void docker_start(struct docker *d, const struct docker_launch *launch, docker_d
 	send_request(&(struct request){d, "create the container", 0, on_created, s}, "POST", body, path);
 	free(body);
 	json_decref(json);
+}
+
+struct inspection {
+	struct docker *docker;
+	docker_state_fn done;
+	void *arg;
+};
+
+static void on_inspected(const struct docker_answer *a, void *arg)
+{
+	struct inspection i = *(struct inspection *)arg;
+	struct docker_state state;
+	struct err err;
+
+	free(arg);
+	if (check_answer(i.docker, a, "inspect the container", 0, &err) < 0) {
+		i.done(&err, NULL, i.arg);
+		return;
+	}
+	AUTO(json_decrefp) json_t *json = json_loadb(a->body, a->len, 0, NULL);
+	if (!json_is_boolean(json_object_get(json_object_get(json, "State"), "Running"))) {
+		err_set(&err, EPROTO, "Docker Engine does not say whether the container runs");
+		i.done(&err, NULL, i.arg);
+		return;
+	}
+	read_state(json, &state);
+	i.done(NULL, &state, i.arg);
+}
+
+void docker_inspect(struct docker *d, const char *sandbox_id, docker_state_fn done, void *arg)
+{
+	struct inspection *i = mem_alloc(sizeof(*i));
+	AUTO(mem_free) char *name = container_name_new(d, sandbox_id);
+	AUTO(mem_free) char *path = mem_printf("%s/containers/%s/json", d->prefix, name);
+
+	*i = (struct inspection){d, done, arg};
+	docker_http_send(d->http, "GET", path, NULL, d->conf->docker_timeout_ms, on_inspected, i);
 }
 
 /* Not there (404) is as good as removed; so is a removal under way (409). */
@@ -302,14 +373,26 @@ void docker_check_image(struct docker *d, const char *image, docker_done_fn done
 
 /* ---- Events ---- */
 
+/* -1 when it is none. */
+static int read_exit_code(const char *text)
+{
+	char *end;
+
+	if (text == NULL || *text == '\0')
+		return -1;
+	long code = strtol(text, &end, 10);
+	return *end == '\0' && code >= 0 && code <= 255 ? (int)code : -1;
+}
+
 static void on_event_line(struct docker *d, const char *line, size_t len)
 {
 	json_t *event = json_loadb(line, len, 0, NULL);
 	const json_t *attributes = json_object_get(json_object_get(event, "Actor"), "Attributes");
 	const char *id = json_string_value(json_object_get(attributes, DOCKER_LABEL_SANDBOX));
+	const char *code = json_string_value(json_object_get(attributes, "exitCode"));
 
 	if (id != NULL)
-		d->events.died(id, d->events.arg);
+		d->events.died(id, read_exit_code(code), d->events.arg);
 	json_decref(event);
 }
 
@@ -383,18 +466,9 @@ static int negotiate(struct docker *d, const json_t *answer)
 	return 0;
 }
 
-static void on_probe(const struct docker_answer *a, void *arg)
+static void probe_succeeded(struct docker *d)
 {
-	struct docker *d = arg;
-	json_t *json = a->status == 200 ? json_loadb(a->body, a->len, 0, NULL) : NULL;
-
 	d->probing = false;
-	if (json == NULL || negotiate(d, json) < 0) {
-		probe_failed(d, a->status == 0 ? a->error : "it does not answer /version as Docker Engine does");
-		json_decref(json);
-		return;
-	}
-	json_decref(json);
 	d->failures = 0;
 	d->retry_ms = RETRY_FIRST_MS;
 	d->problem[0] = '\0';
@@ -405,6 +479,52 @@ static void on_probe(const struct docker_answer *a, void *arg)
 		stream_events(d);
 	if (missed_something)
 		d->events.up(d->events.arg);
+}
+
+static void on_network(const struct docker_answer *a, void *arg)
+{
+	struct docker *d = arg;
+
+	if (a->status != 0)
+		d->egress = a->status == 200;
+	d->probes_to_info = PROBES_PER_INFO;
+	probe_succeeded(d);
+}
+
+/* {"Runtimes": {"runc": {…}, …}, …} */
+static void on_info(const struct docker_answer *a, void *arg)
+{
+	struct docker *d = arg;
+	AUTO(json_decrefp) json_t *json = a->status == 200 ? json_loadb(a->body, a->len, 0, NULL) : NULL;
+	json_t *runtimes = json_object_get(json, "Runtimes");
+
+	if (!json_is_object(runtimes)) {
+		d->probing = false;
+		probe_failed(d, a->status == 0 ? a->error : "it does not answer /info as Docker Engine does");
+		return;
+	}
+	json_decref(d->runtimes);
+	d->runtimes = json_incref(runtimes);
+	AUTO(mem_free) char *path = mem_printf("%s/networks/berth-%s", d->prefix, d->conf->master_instance);
+	docker_http_send(d->http, "GET", path, NULL, PROBE_TIMEOUT_MS, on_network, d);
+}
+
+static void on_probe(const struct docker_answer *a, void *arg)
+{
+	struct docker *d = arg;
+	AUTO(json_decrefp) json_t *json = a->status == 200 ? json_loadb(a->body, a->len, 0, NULL) : NULL;
+
+	if (json == NULL || negotiate(d, json) < 0) {
+		d->probing = false;
+		probe_failed(d, a->status == 0 ? a->error : "it does not answer /version as Docker Engine does");
+		return;
+	}
+	if (d->health == UP && --d->probes_to_info > 0) {
+		probe_succeeded(d);
+		return;
+	}
+	AUTO(mem_free) char *path = mem_printf("%s/info", d->prefix);
+	docker_http_send(d->http, "GET", path, NULL, PROBE_TIMEOUT_MS, on_info, d);
 }
 
 static void on_timer(uv_timer_t *timer)
@@ -448,6 +568,7 @@ void docker_free(struct docker **docker)
 	if (*docker == NULL)
 		return;
 	docker_http_free(&(*docker)->http);
+	json_decref((*docker)->runtimes);
 	uv_close((uv_handle_t *)(*docker)->timer, free_handle);
 	buf_free(&(*docker)->line);
 	mem_free(docker);
@@ -466,6 +587,16 @@ bool docker_is_up(const struct docker *d)
 bool docker_is_unknown(const struct docker *d)
 {
 	return d->health == UNKNOWN;
+}
+
+bool docker_offers(const struct docker *d, const struct driver *driver)
+{
+	return json_object_get(d->runtimes, driver->engine_runtime) != NULL;
+}
+
+bool docker_has_egress(const struct docker *d)
+{
+	return d->egress;
 }
 
 const char *docker_problem(const struct docker *d)

@@ -2,7 +2,7 @@
 #include <stdio.h>
 
 #include "base/mem.h"
-#include "docker/docker.h"
+#include "engine/docker.h"
 
 #define MB        (INT64_C(1) << 20)
 #define SHM_BYTES (8 * MB) /* /dev/shm: enough for semaphores */
@@ -42,7 +42,8 @@ static json_t *host_config(const struct conf *conf, const struct docker_launch *
 	json_object_set_new(h, "Privileged", json_false());
 	json_object_set_new(h, "IpcMode", json_string("private"));
 	json_object_set_new(h, "CgroupnsMode", json_string("private"));
-	json_object_set_new(h, "NetworkMode", json_string("none"));
+	json_object_set_new(h, "Runtime", json_string(l->driver->engine_runtime));
+	json_object_set_new(h, "NetworkMode", l->egress ? json_printf("berth-%s", conf->master_instance) : json_string("none"));
 	json_object_set_new(h, "Init", json_true());
 
 	/* What it sees. */
@@ -53,16 +54,16 @@ static json_t *host_config(const struct conf *conf, const struct docker_launch *
 	json_object_set_new(h, "Tmpfs",
 			    json_pack("{s:o}", "/tmp",
 				      json_printf("rw,nosuid,nodev,size=%lldm,nr_inodes=%lld,mode=1777", (long long)l->tmp_mb,
-						  (long long)conf->sandbox_tmp_inodes)));
+						  (long long)l->tmp_inodes)));
 	json_object_set_new(h, "ShmSize", json_integer(SHM_BYTES));
 
 	/* How much it may use. Memory and swap together are as much as memory alone: there is no swap. */
 	json_object_set_new(h, "Memory", json_integer(l->memory_mb * MB));
 	json_object_set_new(h, "MemorySwap", json_integer(l->memory_mb * MB));
 	json_object_set_new(h, "NanoCpus", json_integer(l->cpu_millis * 1000000));
-	json_object_set_new(h, "PidsLimit", json_integer(conf->sandbox_pids_limit));
+	json_object_set_new(h, "PidsLimit", json_integer(l->driver->own_pids + l->pids * l->driver->pids_each));
 	json_object_set_new(h, "Ulimits",
-			    json_pack("[o, o, o]", ulimit("nofile", conf->sandbox_nofile), ulimit("core", 0),
+			    json_pack("[o, o, o, o]", ulimit("nofile", l->nofile), ulimit("nproc", l->pids), ulimit("core", 0),
 				      ulimit("fsize", l->tmp_mb * MB)));
 	json_object_set_new(h, "OomScoreAdj", json_integer(500));
 

@@ -1,0 +1,24 @@
+/*
+ * How a leased sandbox ended: a worker that finds its agent gone asks, and is told when Docker knows the container's exit code
+ * and whether memory ran out, or that it is not known.
+ */
+#ifndef POOLMGR_AUTOPSY_H
+#define POOLMGR_AUTOPSY_H
+
+#include <stdint.h>
+
+#include "engine/docker.h"
+#include "poolmgr/sandbox.h"
+
+void autopsy_init(struct docker *docker);
+
+/* The holder of the sandbox asks; FINDING goes to it through client_send. sandbox NULL: there is none. */
+void autopsy_ask(struct client *client, struct sandbox *sandbox, uint64_t seq);
+
+/* Sandbox hook: its container, or its agent, has ended. */
+void autopsy_on_dead(struct sandbox *sandbox);
+
+/* Docker's event may never come: then it is asked. Called every tick. */
+void autopsy_tick(int64_t now_us);
+
+#endif

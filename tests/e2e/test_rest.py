@@ -1,0 +1,120 @@
+"""A sandbox that has nothing to do is frozen and uses no processor; whatever becomes of it then, the function runs."""
+
+import subprocess
+import time
+
+import pytest
+from support import RUNTIMES, wait_for
+
+FREEZE_AFTER_MS = 300
+CODE = """
+import os, threading, time
+
+def spin():
+    while True:
+        pass
+
+def handler(event, context):
+    if event == "spin":
+        threading.Thread(target=spin, daemon=True).start()
+    return os.getuid()
+"""
+
+
+@pytest.fixture
+def function(deploy, reload, runtime):
+    reload(f"pool.freeze_after_ms={FREEZE_AFTER_MS}")
+    return deploy(CODE, runtime=runtime)
+
+
+def wait_until_frozen(stack, uid):
+    cgroup = stack.cgroup_of_user(uid)
+    wait_for("it to be frozen", cgroup.is_frozen, 5)
+    return cgroup
+
+
+def resting(stack, runtime):
+    """The cgroups of all sandboxes of this runtime."""
+    return [
+        stack.cgroup_of_user(container["Config"]["User"].partition(":")[0])
+        for container in stack.inspect_all()
+        if container["HostConfig"]["Runtime"] == RUNTIMES[runtime]
+    ]
+
+
+def test_what_rests_is_frozen_and_uses_no_processor_and_wakes_at_once(api, function, runtime, stack):
+    uid = api.output(function, "spin")  # without a freezer it would never rest
+    wait_until_frozen(stack, uid)
+    api.wait_for_rest()
+    wait_for("spares to be there and frozen, too", lambda: len(resting(stack, runtime)) >= 2 and
+             all(cgroup.is_frozen() for cgroup in resting(stack, runtime)), 20)  # fmt: skip
+    cgroups = resting(stack, runtime)
+    before = [cgroup.cpu_s() for cgroup in cgroups]
+    time.sleep(1)  # what is measured is use per time
+    used = [after - b for after, b in zip([cgroup.cpu_s() for cgroup in cgroups], before)]
+    assert all(cgroup.is_frozen() for cgroup in cgroups)
+    assert max(used) < 0.002, used
+    answer = api.execute(function)
+    assert (answer.json()["output"], answer.headers["Berth-Start"]) == (uid, "warm")
+    assert answer.elapsed.total_seconds() < 1
+
+
+def test_waking_costs_little(api, deploy, function, stack):
+    rested = deploy(CODE, runtime=function["runtime"])
+
+    def fastest(rest):
+        took = []
+        for _ in range(3):
+            if rest:
+                wait_until_frozen(stack, api.output(rested))
+            took.append(api.execute(rested).elapsed.total_seconds())
+        return min(took)
+
+    uid = api.output(rested)
+    at_once = fastest(rest=False)
+    assert fastest(rest=True) < at_once + 0.03
+    assert api.output(rested) == uid  # the same all the time
+
+
+def test_what_runs_is_not_frozen(api, deploy, function, stack):
+    code = "import os, time\ndef handler(event, context):\n    time.sleep(event or 0)\n    return os.getuid()\n"
+    sleeper = deploy(code, runtime=function["runtime"])
+    cgroup = wait_until_frozen(stack, api.output(sleeper))
+    answer = api.execute(sleeper, 1.0)
+    assert answer.status_code == 200
+    assert answer.elapsed.total_seconds() < 2
+    assert not cgroup.is_frozen()
+
+
+def test_a_frozen_sandbox_can_be_removed_by_somebody_else(api, function, runtime, stack):
+    uid = api.output(function)
+    cgroup = wait_until_frozen(stack, uid)
+    container = stack.container_of_user(uid)["Id"]
+    removal = subprocess.Popen(["docker", "rm", "-f", container], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    if runtime == "gvisor":
+        # Docker asks gVisor's kernel to end the sandbox, which is frozen: that waits until the sandbox is woken.
+        time.sleep(1)
+        assert removal.poll() is None and cgroup.is_frozen()
+        assert api.execute(function).status_code in (200, 502)  # it may be dead before it has answered
+    assert removal.wait(10) == 0
+    assert api.output(function) != uid
+    wait_for("nothing to be left over", lambda: stack.is_tidy(api), 20)
+
+
+def test_the_next_poolmgr_removes_what_is_frozen(api, function, stack):
+    uid = api.output(function)
+    wait_until_frozen(stack, uid)
+    before = set(stack.containers())
+    stack.children("poolmgr")[0].kill()
+    wait_for("all of them to go", lambda: not before & set(stack.containers()), 15)
+    assert api.output(function) != uid
+    wait_for("nothing to be left over", lambda: stack.is_tidy(api), 20)
+
+
+def test_a_frozen_sandbox_is_removed_when_its_function_is_deleted(api, deploy, function, stack):
+    other = deploy(CODE, runtime=function["runtime"])
+    uid = api.output(other)
+    wait_until_frozen(stack, uid)
+    container = stack.container_of_user(uid)["Id"]
+    assert api.delete(f"/functions/{other['id']}").status_code == 204
+    wait_for("its container to go", lambda: container not in stack.containers(), 5)

@@ -1,0 +1,3 @@
+// Ends its process instead of answering.
+
+exports.handler = (event) => (event === 'behave' ? 'well' : process.exit(3));

@@ -1,0 +1,84 @@
+"""At the deadline a function ends with all it has started."""
+
+import statistics
+import time
+
+import pytest
+from host import cgroup_procs, container_of, living
+from support import check_problem, processes, wait_for
+from table import RUNTIMES, SETTINGS
+
+MOST_S = 0.100
+ROUNDS = 3  # whose median counts: others use this machine, too
+POLL_S = 0.001  # not at once again, which would take a processor from those who kill
+
+# Each child has children while it can, in sessions of their own, deaf to signals.
+TREE = """
+import os
+import signal
+import time
+
+
+def handler(event, context):
+    if event == "behave":
+        return "well"
+    for n in range(4):
+        if os.fork() == 0:
+            os.setsid()
+            for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
+                signal.signal(number, signal.SIG_IGN)
+            if n % 2 and os.fork() == 0:
+                os.setsid()
+            while True:
+                if os.fork() == 0:
+                    os._exit(0)
+                os.wait()
+    while True:
+        time.sleep(1)
+"""
+
+
+def sandboxes_of(stack, code):
+    """Container ids of the sandboxes that have this code linked into them."""
+    found = []
+    for container, sandbox in stack.containers().items():
+        try:
+            if (stack.dir / "state" / "sandboxes" / sandbox / "function" / "main.py").read_text() == code:
+                found.append(container)
+        except FileNotFoundError:
+            pass
+    return found
+
+
+def rest_of(api, stack, function, code):
+    """How long after a 504 something of the sandbox is still alive."""
+    found = wait_for("the one sandbox of the function", lambda: [c for c in [sandboxes_of(stack, code)] if len(c) == 1])
+    container = found[0][0]
+    inspected = stack.inspect(container)
+    uid = int(inspected["Config"]["User"].partition(":")[0])
+    procs = cgroup_procs(inspected["State"]["Pid"])
+    assert living(procs)
+
+    answer = api.execute(function)
+    received = time.monotonic()
+    while living(procs) and time.monotonic() < received + 5:
+        time.sleep(POLL_S)
+    took = time.monotonic() - received
+
+    check_problem(answer, 504, "function_timeout")
+    # Nobody of this uid has left the container, either. Other containers may be another instance's.
+    assert [p for p in processes() if p.state != "Z" and uid in p.uids and container_of(p.pid) in (container, None)] == []
+    return took
+
+
+@pytest.mark.parametrize("runtime", RUNTIMES)
+def test_the_whole_process_tree_is_dead_100_ms_after_the_timeout(api, stack, deploy, runtime):
+    code = f"{TREE}\n# {runtime}\n"
+    # gVisor needs several threads of the host for each process.
+    function = deploy(code, runtime=runtime, **SETTINGS | {"timeout_ms": 500, "pids": 256, "max_concurrency": 1})
+    took = []
+    for _ in range(ROUNDS):
+        took.append(rest_of(api, stack, function, code))
+        api.output(function, "behave")  # so that there is a sandbox for the next round
+    print(f"{runtime}: {', '.join(f'{one * 1000:.0f} ms' for one in took)}")
+    assert statistics.median(took) < MOST_S, took
