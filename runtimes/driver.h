@@ -15,9 +15,10 @@ struct driver {
 	const char *engine_runtime; /* as Docker Engine says it: HostConfig.Runtime */
 	const char *missing;        /* what to do when the engine does not offer it */
 	const char *no_egress;      /* why its sandboxes cannot have a network; NULL: they can */
-	int64_t least_memory_mb;    /* of a sandbox */
-	int64_t own_pids;           /* threads on the host that a sandbox needs itself */
-	int64_t pids_each;          /* and for each thread of the function */
+	bool hangs_without_memory; /* the kernel may kill a part of a sandbox for a lack of memory, and the rest waits for it */
+	int64_t least_memory_mb;   /* of a sandbox */
+	int64_t own_pids;          /* threads on the host that a sandbox needs itself */
+	int64_t pids_each;         /* and for each thread of the function */
 };
 
 extern const struct driver *const drivers[];

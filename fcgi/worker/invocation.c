@@ -13,6 +13,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "ipc/frame.h"
+#include "runtimes/driver.h"
 #include "worker/agent_error.h"
 #include "worker/json_body.h"
 #include "worker/json_scan.h"
@@ -262,7 +263,7 @@ static void fail_out_of_memory(struct invocation *v, const char *phase)
 	char detail[200];
 
 	/* The cgroup may be gone already; but it was for reaching the limit that a process was killed. */
-	int64_t peak_mb = peak_bytes > 0 ? (peak_bytes + (1 << 20) - 1) >> 20 : limit_mb;
+	int64_t peak_mb = peak_bytes > 0 ? peak_bytes >> 20 : limit_mb;
 	snprintf(detail, sizeof(detail),
 		 "The function needed more than its memory_limit_mb of %" PRId64 "; raise the limit or use less, /tmp included",
 		 limit_mb);
@@ -322,14 +323,20 @@ static void fail_ended(struct invocation *v, const char *phase)
 	fail(v, "exited", PROBLEM_SANDBOX_EXITED, members, detail);
 }
 
+static bool hangs_without_memory(const struct invocation *v)
+{
+	const struct driver *d = driver_find(v->lease->runtime);
+
+	return d != NULL && d->hangs_without_memory;
+}
+
 /* What is left to say when no frame came. */
 static void fail_without_frame(struct invocation *v, enum event event, const char *phase, int64_t limit_ms)
 {
 	char detail[700];
 
 	if (event == EVENT_TIMEOUT) {
-		/* Of gVisor the kernel may kill a part, which leaves the rest hanging. */
-		if (meter_out_of_memory(&v->meter)) {
+		if (hangs_without_memory(v) && meter_out_of_memory(&v->meter)) {
 			fail_out_of_memory(v, phase);
 			return;
 		}
