@@ -49,6 +49,8 @@ class Attack:
 
 OUT_OF_TIME = Problem("function_timeout", limit_ms=SETTINGS["timeout_ms"])
 OUT_OF_MEMORY = Problem("out_of_memory", limit_mb=SETTINGS["memory_limit_mb"])
+# Which process the kernel ends for a lack of memory, a child or the function's first one, is a race.
+OUT_OF_TIME_OR_MEMORY = Problem("function_timeout", "out_of_memory")
 EXITED = Problem("sandbox_exited")
 INVALID = Problem("invalid_output")
 TOO_LARGE = Problem("response_too_large", limit=SETTINGS["response_bytes"])
@@ -57,7 +59,7 @@ KERNEL_ENDS = Problem("sandbox_exited", "out_of_memory", "function_timeout")
 
 
 ATTACKS = [
-    Attack("processes/fork_bomb.py", OUT_OF_TIME, KERNEL_ENDS),
+    Attack("processes/fork_bomb.py", OUT_OF_TIME_OR_MEMORY, KERNEL_ENDS),
     Attack("processes/fork_limit.py", Limit("EAGAIN", children=64), KERNEL_ENDS),
     Attack("processes/daemon.py", Output("left")),
     Attack("processes/new_sessions.py", OUT_OF_TIME),
@@ -69,7 +71,7 @@ ATTACKS = [
     #
     Attack("memory/malloc_bomb.py", OUT_OF_MEMORY),
     Attack("memory/slow_touch.py", OUT_OF_MEMORY, timeout_ms=3000),
-    Attack("memory/many_processes.py", OUT_OF_TIME, OUT_OF_MEMORY),
+    Attack("memory/many_processes.py", OUT_OF_TIME_OR_MEMORY, OUT_OF_MEMORY),
     Attack("memory/tmp_beyond_memory.py", OUT_OF_MEMORY, timeout_ms=3000, tmp_mb=256),
     Attack("memory/shared_memory.py", Limit("ENOSPC", written_mb=8)),
     Attack("memory/heap_bomb.js", OUT_OF_MEMORY, timeout_ms=1500),
