@@ -244,13 +244,12 @@ static bool is_file_of_container(int fd, const char *name)
 	return is_id(id) && is_of(path, id);
 }
 
-int warden_kill(int procs_fd, int freezer_fd, struct err *err)
+/* Returns how many. */
+static int kill_listed(int procs_fd, struct err *err)
 {
 	AUTO(buf_free) struct buf text = {0};
 	int killed = 0;
 
-	if (!is_file_of_container(procs_fd, "cgroup.procs") || !is_file_of_container(freezer_fd, "freezer.state"))
-		return err_set(err, EINVAL, "not the files of a container's cgroup");
 	if (read_all(procs_fd, MAX_PROCS, &text, err) < 0)
 		return err->code == ENODEV ? 0 : -1; /* the cgroup is gone, and with it everybody */
 	for (char *at = text.data, *end; *at != '\0'; at = end + strspn(end, "\n")) {
@@ -260,7 +259,16 @@ int warden_kill(int procs_fd, int freezer_fd, struct err *err)
 		if (kill((pid_t)pid, SIGKILL) == 0)
 			killed++;
 	}
-	if (pwrite(freezer_fd, "THAWED", 6, 0) < 0)
+	return killed;
+}
+
+int warden_kill(int procs_fd, int freezer_fd, struct err *err)
+{
+	if (!is_file_of_container(procs_fd, "cgroup.procs") || !is_file_of_container(freezer_fd, "freezer.state"))
+		return err_set(err, EINVAL, "not the files of a container's cgroup");
+	int killed = kill_listed(procs_fd, err);
+	/* Also when that failed: what stays frozen, Docker cannot kill either. ENODEV: the cgroup is gone. */
+	if (pwrite(freezer_fd, "THAWED", 6, 0) < 0 && errno != ENODEV && killed >= 0)
 		return err_set(err, errno, "thaw");
 	return killed;
 }
