@@ -12,14 +12,16 @@
 #ifndef IPC_HERITAGE_H
 #define IPC_HERITAGE_H
 
+#define HERITAGE_LISTENERS_MAX 64 /* the largest invoke.lanes */
+
 enum heritage_fd {
 	HERITAGE_CONF_FD = 3,       /* memfd, read-only: the configuration as text, for conf_load_fd */
 	HERITAGE_SCOREBOARD_FD = 4, /* memfd: shared scoreboard */
 	HERITAGE_LIFE_FD = 5,       /* pipe; end of file when the master is gone: finish and exit */
-	HERITAGE_LISTEN_FD = 6,     /* invoke, control: FastCGI socket; poolmgr: its IPC socket; collector: none */
-	HERITAGE_TURN_FD = 7,       /* invoke: eventfd, shared by the pool (worker/turn.h); others: none */
-	HERITAGE_WARDEN_FD = 8,     /* poolmgr, warden: their ends of a SOCK_SEQPACKET pair that outlives both; others: none */
-	HERITAGE_FD_LAST = HERITAGE_WARDEN_FD,
+	HERITAGE_TURN_FD = 6,       /* invoke: eventfd, shared by the pool (worker/turn.h); others: none */
+	HERITAGE_WARDEN_FD = 7,     /* poolmgr, warden: their ends of a SOCK_SEQPACKET pair that outlives both; others: none */
+	HERITAGE_LISTEN_FD = 8,     /* invoke: FastCGI sockets, invoke.lanes of them; control: one; poolmgr: its IPC socket */
+	HERITAGE_FD_LAST = HERITAGE_LISTEN_FD + HERITAGE_LISTENERS_MAX - 1,
 };
 
 /*

@@ -34,33 +34,48 @@ static int reset_signals(const struct child_plan *plan, struct err *err)
 	return 0;
 }
 
+/* A descriptor and the number it has in the child; fd < 0: nothing has that number. */
+struct place {
+	int fd, number;
+};
+
+static int list_places(const struct child_plan *plan, int null_fd, struct place places[HERITAGE_FD_LAST + 1])
+{
+	const struct place fixed[] = {
+		{null_fd, STDIN_FILENO},           {plan->conf_fd, HERITAGE_CONF_FD}, {plan->board_fd, HERITAGE_SCOREBOARD_FD},
+		{plan->life_fd, HERITAGE_LIFE_FD}, {plan->turn_fd, HERITAGE_TURN_FD}, {plan->warden_fd, HERITAGE_WARDEN_FD},
+	};
+	int n = ARRAY_SIZE(fixed);
+
+	memcpy(places, fixed, sizeof(fixed));
+	for (int i = 0; i < HERITAGE_LISTENERS_MAX; i++) {
+		bool there = plan->listeners != NULL && i < plan->listeners->count;
+		places[n++] = (struct place){there ? plan->listeners->fds[i] : -1, HERITAGE_LISTEN_FD + i};
+	}
+	return n;
+}
+
 /* First everything goes up and out of the way, since a source may sit on another one's number. */
 static int arrange_fds(const struct child_plan *plan, struct err *err)
 {
-	int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
-	struct {
-		int fd, number;
-	} fds[] = {
-		{null, STDIN_FILENO},
-		{plan->conf_fd, HERITAGE_CONF_FD},
-		{plan->board_fd, HERITAGE_SCOREBOARD_FD},
-		{plan->life_fd, HERITAGE_LIFE_FD},
-		{plan->listen_fd, HERITAGE_LISTEN_FD},
-		{plan->turn_fd, HERITAGE_TURN_FD},
-		{plan->warden_fd, HERITAGE_WARDEN_FD},
-	};
+	struct place places[HERITAGE_FD_LAST + 1];
+	int null_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
 
-	for (size_t i = 0; i < ARRAY_SIZE(fds); i++) {
-		bool absent = fds[i].number >= HERITAGE_LISTEN_FD && fds[i].fd < 0;
-		fds[i].fd = fcntl(fds[i].fd, F_DUPFD_CLOEXEC, HERITAGE_FD_LAST + 1);
-		if (fds[i].fd < 0 && !absent)
-			return err_set(err, errno, "duplicate descriptor %d", fds[i].number);
+	if (null_fd < 0)
+		return err_set(err, errno, "open /dev/null");
+	int count = list_places(plan, null_fd, places);
+	for (int i = 0; i < count; i++) {
+		if (places[i].fd < 0)
+			continue;
+		places[i].fd = fcntl(places[i].fd, F_DUPFD_CLOEXEC, HERITAGE_FD_LAST + 1);
+		if (places[i].fd < 0)
+			return err_set(err, errno, "duplicate descriptor %d", places[i].number);
 	}
-	for (size_t i = 0; i < ARRAY_SIZE(fds); i++) {
-		if (fds[i].fd < 0)
-			close(fds[i].number);
-		else if (dup2(fds[i].fd, fds[i].number) < 0)
-			return err_set(err, errno, "duplicate descriptor %d", fds[i].number);
+	for (int i = 0; i < count; i++) {
+		if (places[i].fd < 0)
+			close(places[i].number);
+		else if (dup2(places[i].fd, places[i].number) < 0)
+			return err_set(err, errno, "duplicate descriptor %d", places[i].number);
 	}
 	if (close_range(HERITAGE_FD_LAST + 1, ~0u, CLOSE_RANGE_CLOEXEC) < 0)
 		return err_set(err, errno, "close_range");

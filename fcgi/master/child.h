@@ -15,11 +15,11 @@ struct child_plan {
 	enum child_role role;
 	int slot;
 	int program_fd; /* this program, above HERITAGE_FD_LAST; its path may be out of reach for the new user */
-	int conf_fd, board_fd, life_fd;  /* borrowed, as are all descriptors here */
-	int listen_fd;                   /* -1: none */
-	int turn_fd;                     /* -1: none */
-	int warden_fd;                   /* -1: none */
-	const struct identity *identity; /* borrowed */
+	int conf_fd, board_fd, life_fd;    /* borrowed, as are all descriptors here */
+	const struct listeners *listeners; /* NULL: none */
+	int turn_fd;                       /* -1: none */
+	int warden_fd;                     /* -1: none */
+	const struct identity *identity;   /* borrowed */
 };
 
 /* The new process's id, or -1. What fails in the new process is logged there, and it exits with status 1. */

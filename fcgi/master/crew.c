@@ -15,6 +15,7 @@ static void clear_slot(struct slot *slot, enum slot_state state)
 	atomic_store(&slot->requests, 0);
 	atomic_store(&slot->dropped_records, 0);
 	atomic_store(&slot->has_turn, 0);
+	atomic_store(&slot->waits_in, 0);
 	atomic_store(&slot->state, state);
 }
 

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -13,17 +14,19 @@
 #include "ipc/ipc.h"
 #include "ipc/record.h"
 
-#define BACKLOG 4096
+#define BACKLOG   4096
+#define NAME_SIZE 32
 
 static const struct {
 	const char *name;
+	bool several; /* their names are numbered: "invoke-0.sock" */
 	int type;
 	mode_t mode;
 	bool for_nginx; /* root and nginx's group; else the children's user */
-} sockets[LISTEN_COUNT] = {
-	[LISTEN_INVOKE] = {"invoke.sock", SOCK_STREAM, 0660, true},
-	[LISTEN_CONTROL] = {"control.sock", SOCK_STREAM, 0660, true},
-	[LISTEN_POOLMGR] = {IPC_SOCKET_NAME, SOCK_SEQPACKET, 0600, false},
+} sockets[LISTEN_KINDS] = {
+	[LISTEN_INVOKE] = {"invoke", true, SOCK_STREAM, 0660, true},
+	[LISTEN_CONTROL] = {"control.sock", false, SOCK_STREAM, 0660, true},
+	[LISTEN_POOLMGR] = {IPC_SOCKET_NAME, false, SOCK_SEQPACKET, 0600, false},
 };
 
 static const char *const state_dirs[] = {"sandboxes", "packages", RECORD_SPOOL_DIR};
@@ -90,48 +93,78 @@ int listen_state_dirs(const struct conf *conf, const struct identity *id, struct
 	return 0;
 }
 
-static int open_one(int run_dir_fd, enum listen_socket which, const struct identity *id, struct err *err)
+static void name_of(enum listen_kind kind, int index, char name[NAME_SIZE])
 {
-	const char *name = sockets[which].name;
-	AUTO(fd_close)
-	int fd = fd_listen_unix(run_dir_fd, name, sockets[which].type | SOCK_NONBLOCK, sockets[which].mode, BACKLOG, err);
+	if (sockets[kind].several)
+		snprintf(name, NAME_SIZE, "%s-%d.sock", sockets[kind].name, index);
+	else
+		snprintf(name, NAME_SIZE, "%s", sockets[kind].name);
+}
 
+static int open_one(int run_dir_fd, enum listen_kind kind, int index, const struct identity *id, struct err *err)
+{
+	char name[NAME_SIZE];
+
+	name_of(kind, index, name);
+	AUTO(fd_close)
+	int fd = fd_listen_unix(run_dir_fd, name, sockets[kind].type | SOCK_NONBLOCK, sockets[kind].mode, BACKLOG, err);
 	if (fd < 0)
 		return -1;
 	if (id->can_switch) {
-		uid_t uid = sockets[which].for_nginx ? 0 : id->uid;
-		gid_t gid = sockets[which].for_nginx ? id->socket_gid : id->gid;
+		uid_t uid = sockets[kind].for_nginx ? 0 : id->uid;
+		gid_t gid = sockets[kind].for_nginx ? id->socket_gid : id->gid;
 		if (fchownat(run_dir_fd, name, uid, gid, AT_SYMLINK_NOFOLLOW) < 0)
 			return err_set(err, errno, "chown '%s'", name);
 	}
 	return TAKE_FD(fd);
 }
 
-int listen_open(int run_dir_fd, const struct identity *id, int fds[LISTEN_COUNT], struct err *err)
+static void close_all(struct listeners *l)
 {
-	int open_fds[LISTEN_COUNT];
+	while (l->count > 0)
+		fd_close(&l->fds[--l->count]);
+}
 
-	for (int i = 0; i < LISTEN_COUNT; i++) {
-		open_fds[i] = open_one(run_dir_fd, (enum listen_socket)i, id, err);
-		if (open_fds[i] < 0) {
-			while (--i >= 0)
-				fd_close(&open_fds[i]);
+static int open_kind(int run_dir_fd, enum listen_kind kind, int count, const struct identity *id, struct listeners *l,
+		     struct err *err)
+{
+	while (l->count < count) {
+		int fd = open_one(run_dir_fd, kind, l->count, id, err);
+		if (fd < 0)
 			return -1;
-		}
+		l->fds[l->count++] = fd;
 	}
-	memcpy(fds, open_fds, sizeof(open_fds));
 	return 0;
 }
 
-void listen_refuse(int run_dir_fd, enum listen_socket which, int *fd)
+int listen_open(int run_dir_fd, const struct conf *conf, const struct identity *id, struct listeners listeners[LISTEN_KINDS],
+		struct err *err)
 {
+	struct listeners opened[LISTEN_KINDS] = {0};
+
+	for (int kind = 0; kind < LISTEN_KINDS; kind++) {
+		int count = kind == LISTEN_INVOKE ? (int)conf->invoke_lanes : 1;
+		if (open_kind(run_dir_fd, (enum listen_kind)kind, count, id, &opened[kind], err) == 0)
+			continue;
+		for (; kind >= 0; kind--)
+			close_all(&opened[kind]);
+		return -1;
+	}
+	memcpy(listeners, opened, sizeof(opened));
+	return 0;
+}
+
+void listen_refuse(int run_dir_fd, enum listen_kind kind, struct listeners *l)
+{
+	char name[NAME_SIZE];
 	int waiting;
 
-	if (*fd < 0)
-		return;
-	unlinkat(run_dir_fd, sockets[which].name, 0);
-	shutdown(*fd, SHUT_RDWR);
-	while ((waiting = accept4(*fd, NULL, NULL, SOCK_CLOEXEC)) >= 0)
-		fd_close(&waiting);
-	fd_close(fd);
+	for (int i = 0; i < l->count; i++) {
+		name_of(kind, i, name);
+		unlinkat(run_dir_fd, name, 0);
+		shutdown(l->fds[i], SHUT_RDWR);
+		while ((waiting = accept4(l->fds[i], NULL, NULL, SOCK_CLOEXEC)) >= 0)
+			fd_close(&waiting);
+	}
+	close_all(l);
 }

@@ -58,7 +58,7 @@ struct master {
 	struct team teams[CHILD_ROLE_COUNT];
 	int program_fd, board_fd, life_read_fd, life_write_fd, turn_fd, signal_fd, run_dir_fd, pid_fd;
 	int warden_fds[2]; /* poolmgr's end, the warden's end */
-	int listen_fds[LISTEN_COUNT];
+	struct listeners listeners[LISTEN_KINDS];
 	bool ready; /* said so to the service manager */
 	int stage;  /* of the stop; -1 while running, ROLE_STAGE_COUNT when done */
 	int64_t next_tick_us;
@@ -66,8 +66,8 @@ struct master {
 
 static void master_free(struct master *m)
 {
-	for (int i = 0; i < LISTEN_COUNT; i++)
-		listen_refuse(m->run_dir_fd, (enum listen_socket)i, &m->listen_fds[i]);
+	for (int kind = 0; kind < LISTEN_KINDS; kind++)
+		listen_refuse(m->run_dir_fd, (enum listen_kind)kind, &m->listeners[kind]);
 	pidfile_remove(m->run_dir_fd, &m->pid_fd);
 	int *fds[] = {&m->program_fd, &m->board_fd,   &m->life_read_fd,  &m->life_write_fd, &m->turn_fd,
 		      &m->signal_fd,  &m->run_dir_fd, &m->warden_fds[0], &m->warden_fds[1]};
@@ -156,7 +156,7 @@ static int init_shared(struct master *m, struct err *err)
 
 static int init_sockets(struct master *m, struct err *err)
 {
-	if (listen_open(m->run_dir_fd, &m->identity, m->listen_fds, err) < 0)
+	if (listen_open(m->run_dir_fd, m->settings->conf, &m->identity, m->listeners, err) < 0)
 		return err_prefix(err, "%s", m->settings->conf->master_run_dir);
 	return 0;
 }
@@ -170,7 +170,7 @@ static int (*const inits[])(struct master *, struct err *) = {
 static int start_child(struct master *m, enum child_role role, struct err *err)
 {
 	int slot = crew_free_slot(m->crew);
-	enum listen_socket socket = roles[role].socket;
+	enum listen_kind listens = roles[role].listens;
 
 	if (slot < 0)
 		return err_set(err, 0, "all %d places are taken", CREW_SLOTS);
@@ -181,7 +181,7 @@ static int start_child(struct master *m, enum child_role role, struct err *err)
 		.conf_fd = m->settings->read_fd,
 		.board_fd = m->board_fd,
 		.life_fd = m->life_read_fd,
-		.listen_fd = socket == LISTEN_NONE ? -1 : m->listen_fds[socket],
+		.listeners = listens == LISTEN_NONE ? NULL : &m->listeners[listens],
 		.turn_fd = role == CHILD_INVOKE ? m->turn_fd : -1,
 		.warden_fd = role == CHILD_POOLMGR  ? m->warden_fds[0]
 			     : role == CHILD_WARDEN ? m->warden_fds[1]
@@ -332,8 +332,8 @@ static void begin_stage(struct master *m)
 			continue;
 		/* Signal first: whoever wakes up because its socket is shut already knows why. */
 		crew_stop_older(m->crew, role, m->teams[role].generation + 1, deadline_us);
-		if (roles[role].socket != LISTEN_NONE)
-			listen_refuse(m->run_dir_fd, roles[role].socket, &m->listen_fds[roles[role].socket]);
+		if (roles[role].listens != LISTEN_NONE)
+			listen_refuse(m->run_dir_fd, roles[role].listens, &m->listeners[roles[role].listens]);
 	}
 }
 
@@ -412,7 +412,6 @@ int master_main(struct settings *settings)
 		.signal_fd = -1,
 		.run_dir_fd = -1,
 		.pid_fd = -1,
-		.listen_fds = {-1, -1, -1},
 		.stage = -1,
 	};
 	struct err err;

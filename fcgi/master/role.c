@@ -1,14 +1,14 @@
 #include "master/role.h"
 
 const struct role roles[CHILD_ROLE_COUNT] = {
-	[CHILD_INVOKE] = {.socket = LISTEN_INVOKE, .at_reload = RELOAD_REPLACE},
-	[CHILD_CONTROL] = {.socket = LISTEN_CONTROL, .at_reload = RELOAD_REPLACE},
-	[CHILD_POOLMGR] = {.socket = LISTEN_POOLMGR,
+	[CHILD_INVOKE] = {.listens = LISTEN_INVOKE, .at_reload = RELOAD_REPLACE},
+	[CHILD_CONTROL] = {.listens = LISTEN_CONTROL, .at_reload = RELOAD_REPLACE},
+	[CHILD_POOLMGR] = {.listens = LISTEN_POOLMGR,
 			   .privilege = PRIVILEGE_DOCKER,
 			   .at_reload = RELOAD_SIGNAL,
 			   .oom_score_adj = -500},
-	[CHILD_COLLECTOR] = {.socket = LISTEN_NONE, .at_reload = RELOAD_SIGNAL},
-	[CHILD_WARDEN] = {.socket = LISTEN_NONE, .privilege = PRIVILEGE_CGROUPS, .at_reload = RELOAD_NOTHING},
+	[CHILD_COLLECTOR] = {.listens = LISTEN_NONE, .at_reload = RELOAD_SIGNAL},
+	[CHILD_WARDEN] = {.listens = LISTEN_NONE, .privilege = PRIVILEGE_CGROUPS, .at_reload = RELOAD_NOTHING},
 };
 
 /* Workers hold sandboxes, so poolmgr outlives them; they write what the collector stores, and poolmgr uses the warden. */

@@ -22,7 +22,7 @@ enum role_privilege {
 };
 
 struct role {
-	enum listen_socket socket; /* LISTEN_NONE: none */
+	enum listen_kind listens; /* LISTEN_NONE: on no socket */
 	enum role_privilege privilege;
 	enum role_reload at_reload;
 	int oom_score_adj; /* what the kernel should spare when memory runs out: the smaller, the longer */

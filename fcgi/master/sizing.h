@@ -1,6 +1,7 @@
 /*
- * How many processes a pool should have, decided from numbers alone. A pool grows at once, because requests are waiting, and
- * shrinks slowly, because they come in waves. A pool of a fixed size is one whose min_spare equals its max.
+ * How many processes a pool should have, decided from numbers alone. A pool grows at once, because requests are waiting, and by
+ * half of those that are busy, so that it is soon large enough for any load; it shrinks slowly, because requests come in waves.
+ * A pool of a fixed size is one whose min_spare equals its max.
  */
 #ifndef MASTER_SIZING_H
 #define MASTER_SIZING_H

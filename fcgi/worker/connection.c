@@ -15,8 +15,8 @@
 #include <errno.h>
 #include <fcgiapp.h>
 #include <limits.h>
+#include <poll.h>
 #include <signal.h>
-#include <stdbool.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/time.h>
@@ -106,6 +106,26 @@ static bool drain(FCGX_Stream *in)
 	return FCGX_GetError(in) == 0;
 }
 
+bool connection_is_gone(const struct connection *connection)
+{
+	struct pollfd p = {.fd = connection->request.ipcFd, .events = POLLRDHUP};
+
+	return poll(&p, 1, 0) > 0;
+}
+
+static void finish(FCGX_Request *r)
+{
+	r->keepConnection = 1;
+	FCGX_Finish_r(r);
+	fd_close(&r->ipcFd);
+}
+
+void connection_abandon(struct connection *connection)
+{
+	shutdown(connection->request.ipcFd, SHUT_RDWR); /* or Finish would try to write, for a timeout */
+	finish(&connection->request);
+}
+
 int connection_end(struct connection *connection, const struct buf *answer, struct err *err)
 {
 	FCGX_Request *r = &connection->request;
@@ -113,12 +133,10 @@ int connection_end(struct connection *connection, const struct buf *answer, stru
 		     (answer->len <= FITS_BYTES || set_timeout(r->ipcFd, SO_SNDTIMEO, connection->timeout_ms, err) == 0) &&
 		     FCGX_PutStr(answer->data, (int)answer->len, r->out) >= 0;
 
-	if (!sound)
-		shutdown(r->ipcFd, SHUT_RDWR); /* or Finish would try to write once more, for another timeout */
-	r->keepConnection = 1;
-	FCGX_Finish_r(r);
-	fd_close(&r->ipcFd);
-	if (!sound)
+	if (!sound) {
+		connection_abandon(connection);
 		return err_set(err, 0, "the web server closed the connection, or took too long, before it had the answer");
+	}
+	finish(r);
 	return 0;
 }

@@ -5,6 +5,7 @@
 #ifndef WORKER_CONNECTION_H
 #define WORKER_CONNECTION_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -28,6 +29,12 @@ const char *connection_variable(const struct connection *connection, const char 
 
 /* Appends exactly len bytes of the body. */
 int connection_read(struct connection *connection, size_t len, struct buf *body, struct err *err);
+
+/* Nobody is there any more to be answered. */
+bool connection_is_gone(const struct connection *connection);
+
+/* Ends the request without an answer, and closes the connection. */
+void connection_abandon(struct connection *connection);
 
 /* Sends the answer, CGI headers and body, ends the request and closes the connection; also on failure. */
 int connection_end(struct connection *connection, const struct buf *answer, struct err *err);

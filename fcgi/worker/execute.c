@@ -74,7 +74,9 @@ static void attempt(struct worker *w, const struct request *request, uint32_t ve
 	struct lease lease = LEASE_NONE;
 	struct denial denial = {0};
 
+	atomic_store_explicit(&w->slot->waits_in, (uint32_t)w->lane + 1, memory_order_relaxed);
 	int rc = lease_acquire(w->poolmgr, request->segments[1], version, request->id, deadline_us, &lease, &denial);
+	atomic_store_explicit(&w->slot->waits_in, 0, memory_order_relaxed);
 	c->queue_us = clock_mono_us() - c->start_us;
 	if (rc < 0) {
 		take_denial(c, &denial);
@@ -85,10 +87,21 @@ static void attempt(struct worker *w, const struct request *request, uint32_t ve
 	lease_release(w->poolmgr, &lease, c->outcome.destroy_reason);
 }
 
+static void deny_late(const struct worker *w, struct call *c)
+{
+	c->failed = true;
+	problem_set(&c->problem, PROBLEM_OVERLOADED, NULL, "No worker was free for it within %" PRId64 " ms; nothing was run",
+		    w->conf->pool_queue_timeout_ms);
+}
+
 static void run(struct worker *w, const struct request *request, uint32_t version, struct call *c)
 {
 	int64_t deadline_us = c->start_us + w->conf->pool_queue_timeout_ms * 1000;
 
+	if (clock_mono_us() >= deadline_us) {
+		deny_late(w, c);
+		return;
+	}
 	attempt(w, request, version, deadline_us, c);
 	/* The sandbox had died or misbehaved while it was idle, or poolmgr wanted it. Nothing ran, so another may be tried. */
 	for (int i = 1; i < ATTEMPTS && !c->failed && c->outcome.kind == OUTCOME_UNTOUCHED; i++) {
@@ -111,8 +124,10 @@ static void respond(const struct call *c, struct response *response)
 		response_header(response, "Berth-Invocation-Id", "%s", id);
 	if (c->start_kind[0] != '\0')
 		response_header(response, "Berth-Start", "%s", c->start_kind);
-	response_header(response, "Server-Timing", "queue;dur=%.3f, init;dur=%.3f, exec;dur=%.3f", (double)c->queue_us / 1000,
-			(double)c->outcome.init_us / 1000, (double)c->outcome.exec_us / 1000);
+	response_header(response, "Server-Timing",
+			"queue;dur=%" PRId64 ".%03d, init;dur=%" PRId64 ".%03d, exec;dur=%" PRId64 ".%03d", c->queue_us / 1000,
+			(int)(c->queue_us % 1000), c->outcome.init_us / 1000, (int)(c->outcome.init_us % 1000),
+			c->outcome.exec_us / 1000, (int)(c->outcome.exec_us % 1000));
 	if (c->failed) {
 		problem_send(&c->problem, response);
 		return;
@@ -167,6 +182,8 @@ void execute(struct worker *w, const struct request *request, struct response *r
 		problem_send(&problem, response);
 		return;
 	}
+	c.requested_at_us -= request->waited_us;
+	c.start_us -= request->waited_us;
 	run(w, request, (uint32_t)version, &c);
 	respond(&c, response);
 	if (c.known)

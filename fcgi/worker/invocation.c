@@ -21,7 +21,7 @@
 #include "worker/trim.h"
 
 #define READ_SIZE       65536
-#define META_MAX        4096  /* the JSON line of a RESULT */
+#define META_MAX        128   /* the line of a RESULT */
 #define FRAME_EXTRA     65536 /* a frame may be this much longer than response_bytes */
 #define LOG_DRAIN_READS 16    /* a log without end must not hold up an answer */
 
@@ -31,7 +31,7 @@ struct invocation {
 	struct patience *patience;
 
 	/* Of the invocation in hand. */
-	const struct lease *lease;
+	struct lease *lease;
 	struct outcome *outcome;
 	int log_fd;     /* -1 once it ended */
 	struct buf in;  /* from the control socket; the frame last returned is still at its front */
@@ -41,7 +41,6 @@ struct invocation {
 	struct buf log;
 	bool log_is_read;  /* all that was printed before the last bytes came */
 	struct err broken; /* why EVENT_BROKEN */
-	struct meter meter;
 };
 
 enum event {
@@ -118,7 +117,7 @@ static void drain_log(struct invocation *v, bool keep)
  * A clean start: nothing of the invocation before may count as this one's. Bytes on the control socket now are no answer to
  * anything; neither is its end. A sandbox that was kept may have been asked back. Returns -1 then.
  */
-static int begin(struct invocation *v, const struct lease *lease, struct outcome *outcome)
+static int begin(struct invocation *v, struct lease *lease, struct outcome *outcome)
 {
 	bool was_kept = v->client != NULL && lease->runs > 0;
 	struct pollfd p[] = {
@@ -137,7 +136,7 @@ static int begin(struct invocation *v, const struct lease *lease, struct outcome
 	buf_reset(&v->out);
 	buf_reset(&v->log);
 
-	meter_begin(&v->meter, lease->cpu_fd, lease->memory_fd, lease->oom_fd);
+	meter_begin(&lease->meter, clock_mono_us());
 	if (poll(p, ARRAY_SIZE(p), 0) <= 0)
 		return 0;
 	if (p[1].revents != 0)
@@ -259,9 +258,11 @@ static void fail(struct invocation *v, const char *destroy_reason, enum problem_
 
 static void fail_out_of_memory(struct invocation *v, const char *phase)
 {
-	int64_t limit_mb = v->lease->memory_limit_mb, peak_bytes = meter_memory_bytes(&v->meter);
+	int64_t limit_mb = v->lease->memory_limit_mb;
 	char detail[200];
 
+	meter_read(&v->lease->meter, clock_mono_us());
+	int64_t peak_bytes = v->lease->meter.memory_bytes;
 	/* The cgroup may be gone already; but it was for reaching the limit that a process was killed. */
 	int64_t peak_mb = peak_bytes > 0 ? peak_bytes >> 20 : limit_mb;
 	snprintf(detail, sizeof(detail),
@@ -270,7 +271,7 @@ static void fail_out_of_memory(struct invocation *v, const char *phase)
 	fail(v, "out of memory", PROBLEM_OUT_OF_MEMORY,
 	     json_pack("{s:I, s:I, s:s}", "limit_mb", (json_int_t)limit_mb, "peak_mb", (json_int_t)peak_mb, "phase", phase),
 	     detail);
-	v->outcome->cpu_us = meter_cpu_us(&v->meter);
+	v->outcome->cpu_us = v->lease->meter.cpu_us;
 	v->outcome->memory_bytes = peak_bytes > 0 ? peak_bytes : limit_mb << 20;
 }
 
@@ -295,8 +296,9 @@ static void read_meter(struct invocation *v)
 {
 	if (v->outcome->memory_bytes != 0)
 		return;
-	v->outcome->cpu_us = meter_cpu_us(&v->meter);
-	v->outcome->memory_bytes = meter_memory_bytes(&v->meter);
+	meter_read(&v->lease->meter, clock_mono_us());
+	v->outcome->cpu_us = v->lease->meter.cpu_us;
+	v->outcome->memory_bytes = v->lease->meter.memory_bytes;
 }
 
 /* The agent is gone: why? */
@@ -305,7 +307,7 @@ static void fail_ended(struct invocation *v, const char *phase)
 	struct finding finding = {0};
 	char how[80], detail[300];
 
-	if (meter_out_of_memory(&v->meter)) {
+	if (meter_out_of_memory(&v->lease->meter)) {
 		fail_out_of_memory(v, phase);
 		return;
 	}
@@ -336,7 +338,7 @@ static void fail_without_frame(struct invocation *v, enum event event, const cha
 	char detail[700];
 
 	if (event == EVENT_TIMEOUT) {
-		if (hangs_without_memory(v) && meter_out_of_memory(&v->meter)) {
+		if (hangs_without_memory(v) && meter_out_of_memory(&v->lease->meter)) {
 			fail_out_of_memory(v, phase);
 			return;
 		}
@@ -418,13 +420,13 @@ static void too_large(struct invocation *v, const char *destroy_reason, int64_t 
 	     detail);
 }
 
-static bool meta_matches(const char *meta, size_t len, const char *request_id)
+/* The line of a RESULT says only whose it is, in one way (runtimes/protocol.md), so it need not be parsed. */
+static bool is_result_of(const char *line, size_t len, const char *request_id)
 {
-	json_error_t e;
-	AUTO(json_decrefp) json_t *json = len <= META_MAX ? json_loadb(meta, len, 0, &e) : NULL;
-	const char *id = json_string_value(json_object_get(json, "request_id"));
+	char wanted[META_MAX];
+	int wanted_len = snprintf(wanted, sizeof(wanted), "{\"request_id\":\"%s\"}", request_id);
 
-	return id != NULL && strcmp(id, request_id) == 0;
+	return len == (size_t)wanted_len && memcmp(line, wanted, len) == 0;
 }
 
 static enum event take_result(struct invocation *v, const struct frame *frame, const char *request_id)
@@ -436,7 +438,7 @@ static enum event take_result(struct invocation *v, const struct frame *frame, c
 
 	if (frame_split(frame, &meta, &meta_len, &output, &output_len, &v->broken) < 0)
 		return EVENT_BROKEN;
-	if (!meta_matches(meta, meta_len, request_id))
+	if (!is_result_of(meta, meta_len, request_id))
 		return broken(v, "RESULT of another request");
 	if (output_len > (size_t)v->lease->response_bytes) {
 		too_large(v, NULL, (int64_t)output_len);
@@ -528,8 +530,7 @@ static void queue_invoke(struct invocation *v, const struct invocation_input *in
 	frame_encode(&v->out, FRAME_INVOKE, meta, (size_t)len, input->body, input->body_len);
 }
 
-void invocation_run(struct invocation *v, const struct lease *lease, const struct invocation_input *input,
-		    struct outcome *outcome)
+void invocation_run(struct invocation *v, struct lease *lease, const struct invocation_input *input, struct outcome *outcome)
 {
 	bool needs_init = lease->init.len > 0;
 
@@ -544,7 +545,7 @@ void invocation_run(struct invocation *v, const struct lease *lease, const struc
 	finish(v);
 }
 
-void invocation_init(struct invocation *v, const struct lease *lease, struct outcome *outcome)
+void invocation_init(struct invocation *v, struct lease *lease, struct outcome *outcome)
 {
 	if (begin(v, lease, outcome) < 0)
 		return;

@@ -54,11 +54,10 @@ struct invocation_input {
 };
 
 /* Initialises the function if it is not yet, and runs it. Always fills *outcome, which the caller clears. */
-void invocation_run(struct invocation *v, const struct lease *lease, const struct invocation_input *input,
-		    struct outcome *outcome);
+void invocation_run(struct invocation *v, struct lease *lease, const struct invocation_input *input, struct outcome *outcome);
 
 /* Only initialises it: OUTCOME_SUCCESS when the agent said READY. */
-void invocation_init(struct invocation *v, const struct lease *lease, struct outcome *outcome);
+void invocation_init(struct invocation *v, struct lease *lease, struct outcome *outcome);
 
 /* Between two requests: gives memory back that a large one took. */
 void invocation_rest(struct invocation *v);

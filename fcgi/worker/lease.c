@@ -27,7 +27,7 @@ struct lease_client {
 
 static void close_lease(struct lease *lease)
 {
-	int *fds[] = {&lease->control_fd, &lease->log_fd, &lease->cpu_fd, &lease->memory_fd, &lease->oom_fd};
+	int *fds[] = {&lease->control_fd, &lease->log_fd, &lease->meter.cpu_fd, &lease->meter.memory_fd, &lease->meter.oom_fd};
 
 	for (size_t i = 0; i < ARRAY_SIZE(fds); i++)
 		fd_close(fds[i]);
@@ -196,9 +196,10 @@ static void take_grant(struct lease_client *c, struct ipc_msg *msg, struct lease
 		.usual_us = g->usual_us,
 		.control_fd = TAKE_FD(msg->fds[0]),
 		.log_fd = TAKE_FD(msg->fds[1]),
-		.cpu_fd = TAKE_FD(msg->fds[2]),
-		.memory_fd = TAKE_FD(msg->fds[3]),
-		.oom_fd = TAKE_FD(msg->fds[4]),
+		.meter = {.cpu_fd = TAKE_FD(msg->fds[2]),
+			  .memory_fd = TAKE_FD(msg->fds[3]),
+			  .oom_fd = TAKE_FD(msg->fds[4]),
+			  .limit_bytes = (int64_t)g->memory_limit_mb << 20},
 	};
 	copy_text(lease->sandbox_id, sizeof(lease->sandbox_id), g->sandbox_id);
 	copy_text(lease->runtime, sizeof(lease->runtime), g->runtime);

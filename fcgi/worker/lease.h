@@ -15,6 +15,7 @@
 #include "base/err.h"
 #include "base/uuid.h"
 #include "ipc/ipc.h"
+#include "worker/meter.h"
 #include "worker/patience.h"
 #include "worker/problem.h"
 
@@ -48,7 +49,7 @@ struct lease {
 	struct buf init; /* payload of the INIT that is still to be sent; empty: the agent is initialised */
 	int control_fd;  /* -1: no lease */
 	int log_fd;
-	int cpu_fd, memory_fd, oom_fd; /* worker/meter.h */
+	struct meter meter; /* owns its descriptors */
 
 	/* For keeping it. */
 	char function[LEASE_FUNCTION_MAX + 1]; /* as it was asked for; "" not to be kept */
@@ -59,7 +60,7 @@ struct lease {
 	uint32_t runs;
 	int64_t busy_us;
 };
-#define LEASE_NONE ((struct lease){.control_fd = -1, .log_fd = -1, .cpu_fd = -1, .memory_fd = -1, .oom_fd = -1})
+#define LEASE_NONE ((struct lease){.control_fd = -1, .log_fd = -1, .meter = METER_NONE})
 
 /* Why there is no sandbox. */
 struct denial {

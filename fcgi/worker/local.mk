@@ -10,6 +10,7 @@ libworker_a_SOURCES = \
 	%D%/invocation.c %D%/invocation.h \
 	%D%/json_body.c %D%/json_body.h \
 	%D%/json_scan.c %D%/json_scan.h \
+	%D%/lanes.c %D%/lanes.h \
 	%D%/lease.c %D%/lease.h \
 	%D%/link.c %D%/link.h \
 	%D%/load.c %D%/load.h \

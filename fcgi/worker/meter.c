@@ -4,6 +4,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/defs.h"
+
 /* The start of a file of a cgroup, as text; "" when there is none. */
 static void read_text(int fd, char *text, size_t size)
 {
@@ -42,28 +44,36 @@ static int64_t read_oom_kills(int fd)
 	return number_after(text, "oom_kill ");
 }
 
-void meter_begin(struct meter *m, int cpu_fd, int memory_fd, int oom_fd)
+/*
+ * Whether what was read last is still true. A process may have been killed for a lack of memory in an invocation that went well
+ * all the same; but then that one has come close to the limit.
+ */
+static bool is_fresh(const struct meter *m, int64_t now_us)
 {
-	*m = (struct meter){.cpu_fd = cpu_fd, .memory_fd = memory_fd, .oom_fd = oom_fd};
-	m->cpu_start_us = read_cpu_us(cpu_fd);
-	m->oom_start = read_oom_kills(oom_fd);
-	if (memory_fd >= 0 && pwrite(memory_fd, "0", 1, 0) < 0)
+	return m->ended_us != 0 && now_us - m->ended_us < METER_GAP_US && m->memory_bytes < m->limit_bytes / 16 * 15;
+}
+
+void meter_begin(struct meter *m, int64_t now_us)
+{
+	if (is_fresh(m, now_us)) {
+		m->cpu_start_us += m->cpu_us;
+	} else {
+		m->cpu_start_us = read_cpu_us(m->cpu_fd);
+		m->oom_start = read_oom_kills(m->oom_fd);
+	}
+	m->cpu_us = m->memory_bytes = 0;
+	if (m->memory_fd >= 0 && pwrite(m->memory_fd, "0", 1, 0) < 0)
 		return; /* it counts from the sandbox's start then */
 }
 
-int64_t meter_cpu_us(const struct meter *m)
-{
-	int64_t now_us = read_cpu_us(m->cpu_fd);
-
-	return now_us > m->cpu_start_us ? now_us - m->cpu_start_us : 0;
-}
-
-int64_t meter_memory_bytes(const struct meter *m)
+void meter_read(struct meter *m, int64_t now_us)
 {
 	char text[64];
 
+	m->cpu_us = MAX(0, read_cpu_us(m->cpu_fd) - m->cpu_start_us);
 	read_text(m->memory_fd, text, sizeof(text));
-	return strtoll(text, NULL, 10);
+	m->memory_bytes = strtoll(text, NULL, 10);
+	m->ended_us = now_us;
 }
 
 bool meter_out_of_memory(const struct meter *m)

@@ -1,6 +1,9 @@
 /*
  * What an invocation uses, read from the cgroup of its sandbox on the host: the function is not asked. The files are those of
  * ipc/cgroup_fds.h; on a node that has none of them every number is 0.
+ *
+ * Reading them is a good part of what a short invocation costs. So when one follows right after the other, what was read at the
+ * end of the first is the start of the second.
  */
 #ifndef WORKER_METER_H
 #define WORKER_METER_H
@@ -8,23 +11,27 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+/* An invocation that follows within that time does not look anew. What was used in between counts as its own. */
+#define METER_GAP_US 1000
+
+/* One for each sandbox in hand or kept. Initialise with METER_NONE, then set the descriptors, which belong to the owner. */
 struct meter {
-	int cpu_fd, memory_fd, oom_fd; /* borrowed; -1: none */
-	int64_t cpu_start_us;
-	int64_t oom_start;
+	int cpu_fd, memory_fd, oom_fd; /* -1: none */
+	int64_t limit_bytes;           /* of the sandbox's memory */
+	int64_t cpu_start_us, oom_start;
+	int64_t ended_us; /* when it was last read, monotonic; 0: never */
+	int64_t cpu_us, memory_bytes;
 };
+#define METER_NONE ((struct meter){.cpu_fd = -1, .memory_fd = -1, .oom_fd = -1})
 
 /* Everything from now on counts. */
-void meter_begin(struct meter *meter, int cpu_fd, int memory_fd, int oom_fd);
-
-/* Processor time of all processes in the sandbox since meter_begin. */
-int64_t meter_cpu_us(const struct meter *meter);
+void meter_begin(struct meter *meter, int64_t now_us);
 
 /*
- * The most memory in use at one time since meter_begin; since the sandbox's start where the kernel cannot begin anew (cgroup v2
- * before Linux 6.12).
+ * Reads what was used since meter_begin. cpu_us: processor time of all processes in the sandbox. memory_bytes: the most memory
+ * in use at one time; since the sandbox's start where the kernel cannot begin anew (cgroup v2 before Linux 6.12).
  */
-int64_t meter_memory_bytes(const struct meter *meter);
+void meter_read(struct meter *meter, int64_t now_us);
 
 /* Has the kernel killed a process for a lack of memory since? False as well when the cgroup is gone already. */
 bool meter_out_of_memory(const struct meter *meter);

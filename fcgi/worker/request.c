@@ -189,6 +189,21 @@ static int parse_length(struct request *r, const char *header, struct err *err)
 	return 0;
 }
 
+/*
+ * "1764064800.123": when the web server queued it. Its clock is the same but moves in milliseconds, and not while it is busy:
+ * what is short cannot be told from nothing.
+ */
+static void set_waited(struct request *r, const char *queued_at, int64_t now_us)
+{
+	char *end;
+	long long seconds = strtoll(queued_at, &end, 10);
+	int64_t waited_us = 0;
+
+	if (end != queued_at && *end == '.' && seconds > 0 && seconds < INT32_MAX * 16ll)
+		waited_us = now_us - (seconds * 1000000 + strtoll(end + 1, NULL, 10) % 1000 * 1000);
+	r->waited_us = waited_us >= REQUEST_WAIT_LEAST_US ? waited_us : 0;
+}
+
 /* The variable's value, "" when it is absent. */
 static const char *variable(const struct request_source *source, const char *name)
 {
@@ -206,6 +221,7 @@ static int parse_headers(const struct request_source *source, struct request *r,
 		memcpy(r->traceparent, traceparent, sizeof(r->traceparent));
 	set_content_type(r, variable(source, "CONTENT_TYPE"));
 	snprintf(r->remote, sizeof(r->remote), "%s", variable(source, "REMOTE_ADDR"));
+	set_waited(r, variable(source, "BERTH_QUEUED_AT"), source->now_us);
 	if (strlen(if_match) >= sizeof(r->if_match))
 		return err_set(err, 0, "If-Match is too long; send one ETag");
 	snprintf(r->if_match, sizeof(r->if_match), "%s", if_match);

@@ -16,6 +16,7 @@
 #define REQUEST_PARAMS_MAX       8
 #define REQUEST_ID_SIZE          65
 #define REQUEST_TRACEPARENT_SIZE 56
+#define REQUEST_WAIT_LEAST_US    10000
 
 /* HEAD is GET: nginx leaves the body away. */
 enum request_method { METHOD_GET, METHOD_POST, METHOD_PUT, METHOD_DELETE, METHOD_OTHER, METHOD_COUNT };
@@ -39,6 +40,7 @@ struct request {
 	char if_match[64];                               /* "" when there is none */
 	char remote[64];
 	int64_t content_length; /* what the client announced; 0 when nothing */
+	int64_t waited_us;      /* in its lane, since the web server had read it whole; 0: not said, or not worth mentioning */
 	const char *body;       /* borrowed, NUL-terminated; NULL until the body was read */
 	size_t body_len;
 
@@ -53,6 +55,7 @@ struct request_source {
 	const char *query;                                        /* without '?' */
 	const char *(*variable)(void *context, const char *name); /* "HTTP_IF_MATCH", "CONTENT_LENGTH"; NULL when absent */
 	void *context;
+	int64_t now_us; /* wall clock */
 };
 
 /*

@@ -24,6 +24,7 @@
 #include "db/db.h"
 #include "worker/connection.h"
 #include "worker/invocation.h"
+#include "worker/lanes.h"
 #include "worker/lease.h"
 #include "worker/load.h"
 #include "worker/patience.h"
@@ -45,8 +46,8 @@
 /* Between looks for a request, or a turn, that nobody was woken for. */
 #define LOOK_US 1000000
 
-/* Accepted one after the other without a look at anything else. */
-#define ACCEPT_MAX 64
+/* Between looks whether a lane that is shut may be opened. */
+#define LOOK_SHUT_US 5000
 
 /*
  * A request that takes longer, or usually does, is worth another worker that accepts, if there is a processor for it; one that
@@ -62,11 +63,13 @@ struct process {
 	struct response response;
 	struct buf body;
 	struct turn turn;
+	struct lanes *lanes;
 	struct patience patience;
 	struct load *load;
 	int64_t accepted_us;
+	int64_t look_us; /* when to look for what nobody was woken for */
 	int signal_fd, epoll_fd;
-	bool accepts;             /* the listening socket is watched, not turn.wake_fd */
+	bool stands_by;           /* turn.wake_fd is watched, not the lanes */
 	uint64_t watched_poolmgr; /* the lease_watch_generation whose connection is watched */
 };
 
@@ -77,6 +80,7 @@ static void process_free(struct process *p)
 	buf_free(&p->body);
 	response_free(&p->response);
 	connection_free(&p->connection);
+	lanes_free(&p->lanes);
 	load_free(&p->load);
 	language_free(&p->worker.languages);
 	db_free(&p->worker.db);
@@ -127,18 +131,17 @@ static int watch(struct process *p, int fd, uint32_t events, struct err *err)
 	return 0;
 }
 
-/* All workers of a pool wait on one socket: EPOLLEXCLUSIVE wakes one, and whoever finds nothing left must not block. */
 static int events_init(struct process *p, struct err *err)
 {
 	p->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
 	if (p->epoll_fd < 0)
 		return err_set(err, errno, "epoll_create1");
-	if (fd_set_nonblock(HERITAGE_LISTEN_FD, true, err) < 0)
-		return -1;
 	if (watch(p, p->signal_fd, EPOLLIN, err) < 0 || watch(p, HERITAGE_LIFE_FD, EPOLLIN, err) < 0)
 		return -1;
-	p->accepts = turn_take(&p->turn);
-	return watch(p, p->accepts ? HERITAGE_LISTEN_FD : HERITAGE_TURN_FD, EPOLLIN | EPOLLEXCLUSIVE, err);
+	turn_take(&p->turn);
+	int count = p->worker.role == CHILD_INVOKE ? (int)p->worker.conf->invoke_lanes : 1;
+	return lanes_new(HERITAGE_LISTEN_FD, count, p->epoll_fd, p->worker.board, (int)p->worker.conf->invoke_max_workers,
+			 &p->lanes, err);
 }
 
 /* What is watched follows what was done since the last look. */
@@ -147,12 +150,15 @@ static int adjust_watches(struct process *p, struct err *err)
 	struct lease_client *poolmgr = p->worker.poolmgr;
 	bool accepts = turn_has(&p->turn);
 
-	if (accepts != p->accepts) {
-		epoll_ctl(p->epoll_fd, EPOLL_CTL_DEL, accepts ? HERITAGE_TURN_FD : HERITAGE_LISTEN_FD, NULL);
-		if (watch(p, accepts ? HERITAGE_LISTEN_FD : HERITAGE_TURN_FD, EPOLLIN | EPOLLEXCLUSIVE, err) < 0)
+	if (accepts == p->stands_by) {
+		if (accepts)
+			epoll_ctl(p->epoll_fd, EPOLL_CTL_DEL, HERITAGE_TURN_FD, NULL);
+		else if (watch(p, HERITAGE_TURN_FD, EPOLLIN | EPOLLEXCLUSIVE, err) < 0)
 			return -1;
-		p->accepts = accepts;
+		p->stands_by = !accepts;
 	}
+	if (lanes_watch(p->lanes, accepts, err) < 0)
+		return -1;
 	/* A connection that was closed has left the set by itself. */
 	if (lease_watch_fd(poolmgr) >= 0 && lease_watch_generation(poolmgr) != p->watched_poolmgr) {
 		if (watch(p, lease_watch_fd(poolmgr), EPOLLIN, err) < 0)
@@ -215,6 +221,7 @@ static void answer(struct process *p)
 		.query = connection_variable(p->connection, "QUERY_STRING"),
 		.variable = connection_source,
 		.context = p->connection,
+		.now_us = clock_wall_us(),
 	};
 	struct err err = {0};
 
@@ -225,6 +232,9 @@ static void answer(struct process *p)
 		problem_respond(&p->response, PROBLEM_INVALID_REQUEST, NULL, "The request is not valid: %s", err.msg);
 		return;
 	}
+	/* What nobody waits for any more is not worth doing. */
+	if (p->request.waited_us > 0 && connection_is_gone(p->connection))
+		return;
 	const struct route *route = route_select(p->worker.role, p->worker.conf, &p->request, &p->response);
 	if (route == NULL)
 		return;
@@ -234,7 +244,7 @@ static void answer(struct process *p)
 		route->handler(&p->worker, &p->request, &p->response);
 }
 
-/* One request, from a connection that becomes ours. */
+/* One request, from a connection that becomes ours. Without an answer when its client has left. */
 static void serve(struct process *p, int fd)
 {
 	struct err err = {0};
@@ -246,7 +256,9 @@ static void serve(struct process *p, int fd)
 	answer(p);
 	if (p->response.out.len > LARGE_BYTES)
 		patience_end(&p->patience);
-	if (connection_end(p->connection, &p->response.out, &err) < 0)
+	if (p->response.status == 0)
+		connection_abandon(p->connection);
+	else if (connection_end(p->connection, &p->response.out, &err) < 0)
 		log_info("answer with status %d not delivered: %s", p->response.status, err.msg);
 	response_rest(&p->response);
 	trim_buf(&p->body);
@@ -254,10 +266,10 @@ static void serve(struct process *p, int fd)
 }
 
 /* Returns whether there was one. */
-static bool accept_one(struct process *p)
+static bool accept_one(struct process *p, int lane)
 {
 	struct slot *slot = p->worker.slot;
-	int fd = accept4(HERITAGE_LISTEN_FD, NULL, NULL, SOCK_CLOEXEC);
+	int fd = lanes_accept(p->lanes, lane);
 
 	if (fd < 0) {
 		if (errno == EAGAIN || errno == ECONNABORTED || errno == EINTR)
@@ -269,6 +281,7 @@ static bool accept_one(struct process *p)
 		return false;
 	}
 	atomic_store(&slot->state, SLOT_BUSY);
+	p->worker.lane = lane;
 	p->accepted_us = clock_mono_us();
 	p->patience.due_us = p->turn.limit > 0 ? p->accepted_us + PATIENCE_US : INT64_MAX;
 	serve(p, fd);
@@ -278,37 +291,44 @@ static bool accept_one(struct process *p)
 	return true;
 }
 
-/* The next request is often there when one is done: then nobody has to sleep and be woken. */
-static void accept_some(struct process *p, int most)
+/* One request of a lane, while there is a turn for it. */
+static void accept_from(struct process *p, int lane)
 {
-	for (int i = 0; i < most; i++) {
-		if (!accept_one(p))
-			return;
-		if (!turn_take(&p->turn)) {
-			lease_give_back(p->worker.poolmgr);
-			return;
-		}
-	}
+	if (turn_has(&p->turn) && accept_one(p, lane) && !turn_take(&p->turn))
+		lease_give_back(p->worker.poolmgr);
 }
 
 /* What an event was about: a reason to stop, or NULL. */
 static const char *on_event(struct process *p, int fd)
 {
+	int lane = lanes_find(p->lanes, fd);
+
 	if (fd == p->signal_fd)
 		return "told to";
 	if (fd == HERITAGE_LIFE_FD)
 		return "the master is gone";
-	if (fd == HERITAGE_TURN_FD && p->turn.limit > 0)
+	if (lane >= 0)
+		accept_from(p, lane);
+	else if (fd == HERITAGE_TURN_FD)
 		turn_on_wake(&p->turn);
-	else if (fd != HERITAGE_LISTEN_FD)
+	else
 		lease_hear(p->worker.poolmgr);
 	return NULL;
+}
+
+/* Nobody was woken for a while. */
+static void look_around(struct process *p)
+{
+	p->look_us = clock_mono_us() + LOOK_US;
+	turn_take(&p->turn);
+	for (int lane = 0; lane < lanes_count(p->lanes); lane++)
+		accept_from(p, lane);
 }
 
 /*
  * Until there is a reason to stop, which it returns. The kernel wakes one worker for a request. If that one leaves without it,
  * the request waits until the next one wakes somebody. So what was come for is served before stopping; and since a worker can
- * be killed at that moment, the others look by themselves now and then.
+ * be killed at that moment, the others look by themselves now and then. Lanes that are ready are reported in turn (epoll(7)).
  */
 static const char *serve_requests(struct process *p)
 {
@@ -318,19 +338,21 @@ static const char *serve_requests(struct process *p)
 
 	atomic_store(&p->worker.slot->state, SLOT_IDLE);
 	while (reason == NULL) {
-		int64_t now_us = clock_mono_us(), look_us = now_us + LOOK_US;
-		int64_t due_us = MIN(look_us, lease_rest(p->worker.poolmgr, now_us));
 		if (adjust_watches(p, &err) < 0) {
 			log_error("%s", err.msg);
 			return "it cannot wait for requests";
 		}
+		int64_t now_us = clock_mono_us();
+		int64_t due_us = MIN(p->look_us, lease_rest(p->worker.poolmgr, now_us));
+		if (lanes_any_shut(p->lanes))
+			due_us = MIN(due_us, now_us + LOOK_SHUT_US);
 		int n = epoll_wait(p->epoll_fd, events, ARRAY_SIZE(events), clock_left_ms(due_us));
 		for (int i = 0; i < n; i++)
 			reason = on_event(p, events[i].data.fd) ?: reason;
-		if (n == 0 && due_us == look_us)
-			turn_take(&p->turn);
-		if (turn_has(&p->turn))
-			accept_some(p, reason == NULL ? ACCEPT_MAX : 1);
+		if (n == 0 && clock_mono_us() >= p->look_us)
+			look_around(p);
+		if (n > 0)
+			p->look_us = now_us + LOOK_US;
 	}
 	return reason;
 }

@@ -116,12 +116,13 @@ class Baseline:
         self.dir.chmod(0o755)
         self.port = free_port()
         settings = re.sub(r"^run_dir = .*$", f"run_dir = {run}", stack.settings, flags=re.M)
+        settings = re.sub(r"^lanes = .*$", "lanes = 1", settings, flags=re.M)
         conf = subprocess.run([ROOT / "scripts/render-nginx", "--dir", self.dir, "--https-port", str(self.port), "--http-port",
                                str(free_port())], input=settings, check=True, capture_output=True, text=True).stdout
         (self.dir / "nginx/berth.conf").write_text(conf)
         with open(self.dir / "log/all.log", "wb") as log:
             self.processes = [
-                subprocess.Popen([str(part).replace("SOCKET", str(run / "invoke.sock")) for part in command], stdout=log,
+                subprocess.Popen([str(part).replace("SOCKET", str(run / "invoke-0.sock")) for part in command], stdout=log,
                                  stderr=log, env=dict(os.environ, BERTH_FUNCTION_DIR=str(self.dir / "function"))),
                 subprocess.Popen(["nginx", "-e", "stderr", "-p", self.dir / "nginx", "-c", self.dir / "nginx/berth.conf", "-g",
                                   "daemon off;"], stdout=log, stderr=log),

@@ -80,7 +80,7 @@ def test_only_poolmgr_may_open_the_docker_socket(stack):
 def test_the_sockets_are_open_to_those_who_need_them_only(stack):
     run = stack.dir / "run"
     www_data, berth = grp.getgrnam("www-data").gr_gid, pwd.getpwnam("berth").pw_uid
-    for name in ("invoke.sock", "control.sock"):
+    for name in ("invoke-0.sock", "invoke-31.sock", "control.sock"):
         held = (run / name).stat()
         assert (held.st_uid, held.st_gid, held.st_mode & 0o777) == (0, www_data, 0o660)
     held = (run / "poolmgr.sock").stat()

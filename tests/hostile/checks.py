@@ -31,7 +31,7 @@ def addresses(stack):
         "http_port": stack.http_port,
         "database": f"{stack.dir}/postgres/run/.s.PGSQL.5432",
         "poolmgr": f"{stack.dir}/run/poolmgr.sock",
-        "invoke": f"{stack.dir}/run/invoke.sock",
+        "invoke": f"{stack.dir}/run/invoke-0.sock",
         "sandboxes": str(sandboxes),
         "neighbour": f"{sandboxes}/{next(iter(stack.sandbox_directories()))}/control.sock",
     }

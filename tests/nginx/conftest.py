@@ -31,8 +31,14 @@ socket_group = www-data
 connect_timeout_ms = 100
 statement_timeout_ms = 100
 
+[invoke]
+lanes = 4
+max_requests = 6
+
 [pool]
 queue_timeout_ms = 100
+queue_length = 3
+max_sandboxes = 1
 boot_timeout_ms = 100
 
 [limits]
@@ -41,6 +47,9 @@ timeout_max_ms = 100
 request_bytes = 100000
 code_bytes = 20000
 """
+LANES = 4
+FUNCTION_REQUESTS = 4  # queue_length and max_sandboxes
+NODE_REQUESTS = 6
 INVOKE_LIMIT = 100000
 CONTROL_LIMIT = 20000 * 6 + 1048576
 
@@ -49,11 +58,13 @@ def answer(name):
     """An answer that shows what the responder was given; some paths misbehave."""
 
     def respond(params, body):
-        path = params["DOCUMENT_URI"]
+        path = params["REQUEST_URI"]
         if path.endswith("/crash"):
             return None
         if path.endswith("/slow"):
             time.sleep(8)
+        if path.endswith("/pause"):
+            time.sleep(1)
         status = "502 Bad Gateway" if path.endswith("/function_error") else "200 OK"
         content = json.dumps({"socket": name, "params": params, "body_bytes": len(body)})
         if path.endswith("/big"):
@@ -107,7 +118,7 @@ def site():
     ).stdout
     (directory / "nginx" / "berth.conf").write_text(rendered)
 
-    site.invoke = Responder(str(directory / "run" / "invoke.sock"), answer("invoke"))
+    site.lanes = [Responder(str(directory / "run" / f"invoke-{i}.sock"), answer("invoke")) for i in range(LANES)]
     site.control = Responder(str(directory / "run" / "control.sock"), answer("control"))
     with open(directory / "log" / "nginx.log", "w") as log:
         nginx = subprocess.Popen(

@@ -1,5 +1,6 @@
 """nginx's share of the platform: TLS, routes, limits, request ids, its own errors, static files."""
 
+import concurrent.futures
 import json
 import re
 import socket
@@ -10,7 +11,7 @@ import time
 import pytest
 import requests
 
-from conftest import CONTROL_LIMIT, INVOKE_LIMIT
+from conftest import CONTROL_LIMIT, FUNCTION_REQUESTS, INVOKE_LIMIT, LANES, NODE_REQUESTS
 
 
 @pytest.fixture
@@ -114,17 +115,16 @@ def test_unknown_paths_are_problems(site, http, path):
 
 def test_parameters_reach_the_application(site, http):
     params = http.post(
-        site.url + "/execute/a%20b?x=%2F", data=b"12345", headers={"X-Other": "one", "Proxy": "evil"},
+        site.url + "/execute/a%20b?x=%2F", data=b"12345", headers={"X-Other": "one", "Proxy": "evil", "If-Match": '"3"'},
     ).json()["params"]
     assert params["REQUEST_METHOD"] == "POST"
     assert params["REQUEST_URI"] == "/execute/a%20b?x=%2F"
-    assert params["DOCUMENT_URI"] == "/execute/a b"
     assert params["QUERY_STRING"] == "x=%2F"
     assert params["CONTENT_LENGTH"] == "5"
-    assert params["SERVER_PROTOCOL"] == "HTTP/1.1"
     assert params["REMOTE_ADDR"] == "127.0.0.1"
-    assert params["HTTP_X_OTHER"] == "one"
-    assert not params.get("HTTP_PROXY")
+    assert params["HTTP_IF_MATCH"] == '"3"'
+    assert abs(float(params["BERTH_QUEUED_AT"]) - time.time()) < 2
+    assert not any("OTHER" in name or "PROXY" in name for name in params)
 
 
 def test_large_answers_pass_whole(site, http):
@@ -175,9 +175,40 @@ def test_a_lost_worker_is_a_bad_gateway(site, http):
 
 
 def test_a_request_is_never_sent_twice(site, http):
-    before = len(site.invoke.requests)
+    before = sum(len(lane.requests) for lane in site.lanes)
     http.get(site.url + "/execute/crash")
-    assert len(site.invoke.requests) == before + 1
+    assert sum(len(lane.requests) for lane in site.lanes) == before + 1
+
+
+def test_a_function_has_a_lane_and_functions_have_many(site, http):
+    def lanes_of(name, count):
+        before = [len(lane.requests) for lane in site.lanes]
+        for _ in range(count):
+            http.post(site.url + f"/execute/{name}", json={})
+        return {i for i, lane in enumerate(site.lanes) if len(lane.requests) > before[i]}
+
+    used = [lanes_of(f"f{i}", 3) for i in range(20)]
+    assert all(len(lanes) == 1 for lanes in used)
+    assert set().union(*used) == set(range(LANES))
+
+
+@pytest.mark.parametrize("name, most", [("one", FUNCTION_REQUESTS), (None, NODE_REQUESTS)])
+def test_more_requests_than_may_wait_are_refused_at_once(site, http, name, most):
+    """name None: each of another function."""
+    def call(number):
+        start = time.monotonic()
+        answer = requests.post(f"{site.url}/execute/{name or f'n{number}'}/pause", json={}, verify=site.ca)
+        return answer, time.monotonic() - start
+
+    with concurrent.futures.ThreadPoolExecutor(NODE_REQUESTS * 2) as pool:
+        answers = list(pool.map(call, range(NODE_REQUESTS * 2)))
+    refused = [(answer, seconds) for answer, seconds in answers if answer.status_code != 200]
+    assert len(refused) == NODE_REQUESTS * 2 - most
+    for answer, seconds in refused:
+        problem = assert_problem(answer, 429, "throttled")
+        assert problem["reason"] == "queue_full"
+        assert answer.headers["Retry-After"] == "1"
+        assert seconds < 0.5  # the others take a second
 
 
 def test_an_answer_that_does_not_come_is_a_gateway_timeout(site, http):

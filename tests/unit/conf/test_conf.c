@@ -144,7 +144,7 @@ static void the_message_names_file_line_and_setting(void **state)
 		{"[log]\nlevel = loud\n", "log.level = 'loud' is none of"},
 		{"[master]\ninstance = A B\n", "master.instance = 'A B' may only have"},
 		{"[master]\ninstance =\n", "master.instance = '' may only have"},
-		{"[invoke]\nmin_spare = 65\n", "invoke_min_spare is larger than invoke_max_workers"},
+		{"[invoke]\nmin_spare = 129\n", "invoke_min_spare is larger than invoke_max_workers"},
 		{"[master]\nrun_dir = run\n", "master.run_dir = 'run' is no absolute path"},
 		{"[database]\n  conninfo = x\n", "line 2: a setting may not be indented"},
 		{"[database]\nconninfo = a\n\tuser = b\n", "line 3: a setting may not be indented"},

@@ -109,75 +109,88 @@ static void a_file_in_place_of_a_directory_is_refused(void **state)
 	assert_fails(listen_run_dir(p.conf, &err), "Not a directory");
 }
 
+static void close_all(struct listeners listeners[LISTEN_KINDS])
+{
+	for (int kind = 0; kind < LISTEN_KINDS; kind++)
+		while (listeners[kind].count > 0)
+			fd_close(&listeners[kind].fds[--listeners[kind].count]);
+}
+
 static void sockets_have_their_types_and_modes(void **state)
 {
 	static const struct {
 		const char *name;
 		int type;
 		mode_t mode;
-	} wanted[LISTEN_COUNT] = {
-		[LISTEN_INVOKE] = {"invoke.sock", SOCK_STREAM, 0660},
-		[LISTEN_CONTROL] = {"control.sock", SOCK_STREAM, 0660},
-		[LISTEN_POOLMGR] = {"poolmgr.sock", SOCK_SEQPACKET, 0600},
+		enum listen_kind kind;
+		int index;
+	} wanted[] = {
+		{"invoke-0.sock", SOCK_STREAM, 0660, LISTEN_INVOKE, 0},
+		{"invoke-2.sock", SOCK_STREAM, 0660, LISTEN_INVOKE, 2},
+		{"control.sock", SOCK_STREAM, 0660, LISTEN_CONTROL, 0},
+		{"poolmgr.sock", SOCK_SEQPACKET, 0600, LISTEN_POOLMGR, 0},
 	};
 	AUTO(place_free) struct place p = place_make();
+	struct listeners listeners[LISTEN_KINDS];
 	struct err err;
-	int fds[LISTEN_COUNT];
 
 	(void)state;
+	p.conf->invoke_lanes = 3;
 	AUTO(fd_close) int run_dir_fd = listen_run_dir(p.conf, &err);
-	assert_ok(listen_open(run_dir_fd, &p.id, fds, &err));
-	for (int i = 0; i < LISTEN_COUNT; i++) {
+	assert_ok(listen_open(run_dir_fd, p.conf, &p.id, listeners, &err));
+	assert_int_equal(listeners[LISTEN_INVOKE].count, 3);
+	for (size_t i = 0; i < ARRAY_SIZE(wanted); i++) {
+		int fd = listeners[wanted[i].kind].fds[wanted[i].index];
 		AUTO(mem_free) char *path = mem_printf("%s/%s", p.run_dir, wanted[i].name);
 		AUTO(fd_close) int client = fd_connect_unix(path, wanted[i].type, &err);
 		assert_ok(client);
 		assert_int_equal(mode_of(p.run_dir, wanted[i].name), wanted[i].mode);
-		assert_true((fcntl(fds[i], F_GETFD) & FD_CLOEXEC) != 0);
-		assert_true((fcntl(fds[i], F_GETFL) & O_NONBLOCK) != 0);
-		fd_close(&fds[i]);
+		assert_true((fcntl(fd, F_GETFD) & FD_CLOEXEC) != 0);
+		assert_true((fcntl(fd, F_GETFL) & O_NONBLOCK) != 0);
 	}
+	close_all(listeners);
 }
 
 static void when_one_socket_fails_none_stays_open(void **state)
 {
 	AUTO(place_free) struct place p = place_make();
 	AUTO(mem_free) char *in_the_way = mem_printf("%s/poolmgr.sock", p.run_dir);
+	struct listeners listeners[LISTEN_KINDS] = {{.count = -7}};
 	struct err err;
-	int fds[LISTEN_COUNT] = {-7, -7, -7};
 
 	(void)state;
 	AUTO(fd_close) int run_dir_fd = listen_run_dir(p.conf, &err);
 	assert_int_equal(mkdir(in_the_way, 0700), 0);
 	int before = unit_open_fds();
-	assert_fails(listen_open(run_dir_fd, &p.id, fds, &err), "poolmgr.sock");
+	assert_fails(listen_open(run_dir_fd, p.conf, &p.id, listeners, &err), "poolmgr.sock");
 	assert_int_equal(unit_open_fds(), before);
-	assert_int_equal(fds[0], -7);
+	assert_int_equal(listeners[0].count, -7);
 }
 
-static void a_refusing_socket_ends_waiting_and_new_connections_at_once(void **state)
+static void refusing_sockets_end_waiting_and_new_connections_at_once(void **state)
 {
 	AUTO(place_free) struct place p = place_make();
-	AUTO(mem_free) char *path = mem_printf("%s/invoke.sock", p.run_dir);
+	AUTO(mem_free) char *path = mem_printf("%s/invoke-1.sock", p.run_dir);
 	AUTO(mem_free) char *hidden = mem_printf("%s/hidden", p.run_dir);
+	struct listeners listeners[LISTEN_KINDS];
 	struct err err;
-	int fds[LISTEN_COUNT];
 	char byte;
 
 	(void)state;
+	p.conf->invoke_lanes = 2;
 	AUTO(fd_close) int run_dir_fd = listen_run_dir(p.conf, &err);
-	assert_ok(listen_open(run_dir_fd, &p.id, fds, &err));
+	assert_ok(listen_open(run_dir_fd, p.conf, &p.id, listeners, &err));
 	assert_int_equal(link(path, hidden), 0);
-	AUTO(fd_close) int shared = dup(fds[LISTEN_INVOKE]); /* as a worker has it */
+	AUTO(fd_close) int shared = dup(listeners[LISTEN_INVOKE].fds[1]); /* as a worker has it */
 	AUTO(fd_close) int waiting = fd_connect_unix(path, SOCK_STREAM, &err);
 	assert_ok(waiting);
-	listen_refuse(run_dir_fd, LISTEN_INVOKE, &fds[LISTEN_INVOKE]);
-	assert_int_equal(fds[LISTEN_INVOKE], -1);
+	listen_refuse(run_dir_fd, LISTEN_INVOKE, &listeners[LISTEN_INVOKE]);
+	assert_int_equal(listeners[LISTEN_INVOKE].count, 0);
 	assert_int_equal(read(waiting, &byte, 1), 0);
 	assert_fails(fd_connect_unix(path, SOCK_STREAM, &err), "No such file");
 	assert_fails(fd_connect_unix(hidden, SOCK_STREAM, &err), "Connection refused");
-	listen_refuse(run_dir_fd, LISTEN_INVOKE, &fds[LISTEN_INVOKE]);
-	fd_close(&fds[LISTEN_CONTROL]);
-	fd_close(&fds[LISTEN_POOLMGR]);
+	listen_refuse(run_dir_fd, LISTEN_INVOKE, &listeners[LISTEN_INVOKE]);
+	close_all(listeners);
 }
 
 int main(void)
@@ -189,7 +202,7 @@ int main(void)
 		cmocka_unit_test(a_file_in_place_of_a_directory_is_refused),
 		cmocka_unit_test(sockets_have_their_types_and_modes),
 		cmocka_unit_test(when_one_socket_fails_none_stays_open),
-		cmocka_unit_test(a_refusing_socket_ends_waiting_and_new_connections_at_once),
+		cmocka_unit_test(refusing_sockets_end_waiting_and_new_connections_at_once),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

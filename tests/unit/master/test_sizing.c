@@ -24,6 +24,21 @@ static void starting_processes_count_as_spares(void **state)
 	assert_int_equal(sizing_missing(&limits, &count), 2);
 }
 
+static void the_more_are_busy_the_more_are_started(void **state)
+{
+	static const struct sizing_limits large = {.min_spare = 4, .max = 100};
+	struct sizing_count count = {.busy = 40};
+	int64_t shrunk_at_us = 0;
+
+	(void)state;
+	assert_int_equal(sizing_missing(&large, &count), 20);
+	count.idle = 20;
+	assert_int_equal(sizing_missing(&large, &count), 0);
+	assert_false(sizing_shrink(&large, &count, 100000000, &shrunk_at_us));
+	count.idle = 41;
+	assert_true(sizing_shrink(&large, &count, 100000000, &shrunk_at_us));
+}
+
 static void a_pool_never_grows_beyond_its_max(void **state)
 {
 	struct sizing_count count = {.busy = 8};
@@ -118,6 +133,7 @@ int main(void)
 		cmocka_unit_test(a_pool_over_a_lowered_max_shrinks_when_somebody_is_idle),
 		cmocka_unit_test(growing_and_shrinking_never_take_turns),
 		cmocka_unit_test(a_pool_is_up_when_its_spares_are_past_their_start),
+		cmocka_unit_test(the_more_are_busy_the_more_are_started),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -3,6 +3,7 @@ unit_tests += \
 	%D%/test_functions \
 	%D%/test_invocation \
 	%D%/test_json_scan \
+	%D%/test_lanes \
 	%D%/test_lease \
 	%D%/test_link \
 	%D%/test_load \

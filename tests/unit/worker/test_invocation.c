@@ -370,16 +370,16 @@ static void put_into_cgroup(struct fixture *f)
 	int fds[3];
 
 	make_cgroup(f, fds);
-	f->lease.cpu_fd = fds[0];
-	f->lease.memory_fd = fds[1];
-	f->lease.oom_fd = fds[2];
+	f->lease.meter.cpu_fd = fds[0];
+	f->lease.meter.memory_fd = fds[1];
+	f->lease.meter.oom_fd = fds[2];
 }
 
 static void take_out_of_cgroup(struct fixture *f)
 {
-	fd_close(&f->lease.cpu_fd);
-	fd_close(&f->lease.memory_fd);
-	fd_close(&f->lease.oom_fd);
+	fd_close(&f->lease.meter.cpu_fd);
+	fd_close(&f->lease.meter.memory_fd);
+	fd_close(&f->lease.meter.oom_fd);
 }
 
 static int64_t member(const struct fixture *f, const char *name)

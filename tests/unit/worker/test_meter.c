@@ -8,8 +8,8 @@
 /* A cgroup's files, which a test writes as the kernel would. */
 struct fixture {
 	char *dir;
-	int cpu_fd, memory_fd, oom_fd;
 	struct meter meter;
+	int64_t now_us;
 };
 
 static char *path_of(const struct fixture *f, const char *name)
@@ -30,10 +30,9 @@ static int set_up(void **state)
 	struct fixture *f = calloc(1, sizeof(*f));
 
 	f->dir = unit_make_dir();
-	f->cpu_fd = make_file(f, "cpu");
-	f->memory_fd = make_file(f, "memory");
-	f->oom_fd = make_file(f, "oom");
-	assert_true(f->cpu_fd >= 0 && f->memory_fd >= 0 && f->oom_fd >= 0);
+	f->meter = (struct meter){make_file(f, "cpu"), make_file(f, "memory"), make_file(f, "oom"), .limit_bytes = 64 << 20};
+	f->now_us = 1;
+	assert_true(f->meter.cpu_fd >= 0 && f->meter.memory_fd >= 0 && f->meter.oom_fd >= 0);
 	*state = f;
 	return 0;
 }
@@ -42,9 +41,9 @@ static int tear_down(void **state)
 {
 	struct fixture *f = *state;
 
-	fd_close(&f->cpu_fd);
-	fd_close(&f->memory_fd);
-	fd_close(&f->oom_fd);
+	fd_close(&f->meter.cpu_fd);
+	fd_close(&f->meter.memory_fd);
+	fd_close(&f->meter.oom_fd);
 	unit_remove_dir(&f->dir);
 	free(f);
 	return 0;
@@ -57,9 +56,23 @@ static void say(struct fixture *f, const char *cpu, const char *memory, const ch
 	unit_write_file(path_of(f, "oom"), oom);
 }
 
+/* So long after the invocation before that everything is looked at. */
 static void begin(struct fixture *f)
 {
-	meter_begin(&f->meter, f->cpu_fd, f->memory_fd, f->oom_fd);
+	f->now_us += METER_GAP_US;
+	meter_begin(&f->meter, f->now_us);
+}
+
+static int64_t cpu_us(struct fixture *f)
+{
+	meter_read(&f->meter, f->now_us);
+	return f->meter.cpu_us;
+}
+
+static int64_t memory_bytes(struct fixture *f)
+{
+	meter_read(&f->meter, f->now_us);
+	return f->meter.memory_bytes;
 }
 
 #define V1_OOM(kills) "oom_kill_disable 0\nunder_oom 1\noom_kill " kills "\n"
@@ -73,8 +86,8 @@ static void cgroups_v1_count_nanoseconds_and_say_how_many_were_killed(void **sta
 	say(f, "123456789\n", "5242880\n", V1_OOM("0"));
 	begin(f);
 	say(f, "125456789\n", "9437184\n", V1_OOM("0"));
-	assert_int_equal(meter_cpu_us(&f->meter), 2000);
-	assert_int_equal(meter_memory_bytes(&f->meter), 9437184);
+	assert_int_equal(cpu_us(f), 2000);
+	assert_int_equal(memory_bytes(f), 9437184);
 	assert_false(meter_out_of_memory(&f->meter));
 	say(f, "125456789\n", "9437184\n", V1_OOM("1"));
 	assert_true(meter_out_of_memory(&f->meter));
@@ -87,8 +100,8 @@ static void cgroups_v2_count_microseconds_and_say_how_many_were_killed(void **st
 	say(f, V2_CPU("1000"), "5242880\n", V2_OOM("0"));
 	begin(f);
 	say(f, V2_CPU("4321"), "9437184\n", V2_OOM("0"));
-	assert_int_equal(meter_cpu_us(&f->meter), 3321);
-	assert_int_equal(meter_memory_bytes(&f->meter), 9437184);
+	assert_int_equal(cpu_us(f), 3321);
+	assert_int_equal(memory_bytes(f), 9437184);
 	assert_false(meter_out_of_memory(&f->meter)); /* reaching the limit alone kills nobody */
 	say(f, V2_CPU("4321"), "9437184\n", V2_OOM("1"));
 	assert_true(meter_out_of_memory(&f->meter));
@@ -101,7 +114,7 @@ static void a_number_is_found_on_any_line_but_not_inside_one(void **state)
 	say(f, "", "", "x oom_kill 9\n");
 	begin(f);
 	say(f, "core usage_usec 7\nuser_usec 1\nusage_usec 50", "", "x oom_kill 10\n");
-	assert_int_equal(meter_cpu_us(&f->meter), 50);
+	assert_int_equal(cpu_us(f), 50);
 	assert_false(meter_out_of_memory(&f->meter));
 }
 
@@ -124,7 +137,7 @@ static void the_peak_is_asked_to_begin_anew(void **state)
 
 	say(f, "0\n", "7\n", V2_OOM("0"));
 	begin(f);
-	assert_int_equal(meter_memory_bytes(&f->meter), 0); /* what was written is what is read from a plain file */
+	assert_int_equal(memory_bytes(f), 0); /* what was written is what is read from a plain file */
 }
 
 static void a_peak_that_cannot_begin_anew_is_still_read(void **state)
@@ -132,16 +145,17 @@ static void a_peak_that_cannot_begin_anew_is_still_read(void **state)
 	struct fixture *f = *state;
 
 	say(f, "0\n", "4096\n", V2_OOM("0"));
-	fd_close(&f->memory_fd);
-	f->memory_fd = open(path_of(f, "memory"), O_RDONLY | O_CLOEXEC);
+	fd_close(&f->meter.memory_fd);
+	f->meter.memory_fd = open(path_of(f, "memory"), O_RDONLY | O_CLOEXEC);
 	begin(f);
-	assert_int_equal(meter_memory_bytes(&f->meter), 4096);
+	assert_int_equal(memory_bytes(f), 4096);
 }
 
-static void assert_nothing_is_known(const struct meter *m)
+static void assert_nothing_is_known(struct meter *m)
 {
-	assert_int_equal(meter_cpu_us(m), 0);
-	assert_int_equal(meter_memory_bytes(m), 0);
+	meter_read(m, 1);
+	assert_int_equal(m->cpu_us, 0);
+	assert_int_equal(m->memory_bytes, 0);
 	assert_false(meter_out_of_memory(m));
 }
 
@@ -150,10 +164,11 @@ static void where_there_is_no_cgroup_nothing_is_known(void **state)
 	AUTO(fd_close) int null = open("/dev/null", O_RDWR | O_CLOEXEC);
 	struct fixture *f = *state;
 
-	meter_begin(&f->meter, null, null, null);
-	assert_nothing_is_known(&f->meter);
-	meter_begin(&f->meter, -1, -1, -1);
-	assert_nothing_is_known(&f->meter);
+	struct meter of_null = {null, null, null, .limit_bytes = 1 << 20}, of_none = METER_NONE;
+	meter_begin(&of_null, 1);
+	assert_nothing_is_known(&of_null);
+	meter_begin(&of_none, 1);
+	assert_nothing_is_known(&of_none);
 	say(f, "", "", "");
 	begin(f);
 	assert_nothing_is_known(&f->meter);
@@ -173,6 +188,36 @@ static void a_cgroup_that_is_gone_in_between_makes_no_number_negative(void **sta
 	assert_nothing_is_known(&f->meter);
 }
 
+static void what_follows_at_once_begins_where_the_one_before_ended(void **state)
+{
+	struct fixture *f = *state;
+
+	say(f, "1000000\n", "4096\n", V2_OOM("2"));
+	begin(f);
+	say(f, "3000000\n", "4096\n", V2_OOM("2"));
+	assert_int_equal(cpu_us(f), 2000);
+	say(f, "4000000\n", "4096\n", V2_OOM("3")); /* between the two, or in the second */
+	meter_begin(&f->meter, f->now_us + METER_GAP_US - 1);
+	say(f, "9000000\n", "4096\n", V2_OOM("3"));
+	assert_int_equal(cpu_us(f), 6000);
+	assert_true(meter_out_of_memory(&f->meter));
+	meter_begin(&f->meter, f->now_us + METER_GAP_US);
+	assert_int_equal(cpu_us(f), 0);
+	assert_false(meter_out_of_memory(&f->meter));
+}
+
+static void a_kill_that_an_invocation_survived_is_not_the_next_ones(void **state)
+{
+	struct fixture *f = *state;
+
+	say(f, "0\n", "0\n", V2_OOM("0"));
+	begin(f);
+	say(f, "0\n", "67108864\n", V2_OOM("1")); /* a child of the function's */
+	assert_int_equal(memory_bytes(f), 64 << 20);
+	meter_begin(&f->meter, f->now_us);
+	assert_false(meter_out_of_memory(&f->meter));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -184,6 +229,8 @@ int main(void)
 		TEST(the_peak_is_asked_to_begin_anew),
 		TEST(a_peak_that_cannot_begin_anew_is_still_read),
 		TEST(where_there_is_no_cgroup_nothing_is_known),
+		TEST(what_follows_at_once_begins_where_the_one_before_ended),
+		TEST(a_kill_that_an_invocation_survived_is_not_the_next_ones),
 		TEST(a_cgroup_that_is_gone_in_between_makes_no_number_negative),
 #undef TEST
 	};

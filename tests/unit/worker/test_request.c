@@ -254,6 +254,43 @@ static void nothing_at_all_is_a_request_for_the_root(void **state)
 	assert_string_equal(r.path, "/");
 }
 
+static const char *queued_at_variable(void *context, const char *name)
+{
+	return strcmp(name, "BERTH_QUEUED_AT") == 0 ? context : NULL;
+}
+
+static void what_the_web_server_says_of_the_queue_is_taken_with_a_grain_of_salt(void **state)
+{
+	static const struct {
+		const char *queued_at;
+		int64_t waited_us;
+	} cases[] = {
+		{"999.000", 1000000},
+		{"999.989", 11000},
+		{"999.990", REQUEST_WAIT_LEAST_US},
+		{"999.991", 0},
+		{"1000.000", 0},
+		{"1001.000", 0},
+		{"", 0},
+		{"999", 0},
+		{"x.1", 0},
+		{"-5.000", 0},
+		{"99999999999999999999.000", 0},
+	};
+	struct request r;
+	struct err err;
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct request_source source = {.method = "POST", .uri = "/", .now_us = 1000000000};
+		source.variable = queued_at_variable;
+		source.context = (void *)cases[i].queued_at;
+		assert_ok(request_parse(&source, &r, &err));
+		if (r.waited_us != cases[i].waited_us)
+			fail_msg("'%s' gives %lld", cases[i].queued_at, (long long)r.waited_us);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -269,6 +306,7 @@ int main(void)
 		cmocka_unit_test(headers_are_normalised),
 		cmocka_unit_test(a_content_length_that_is_no_number_is_refused),
 		cmocka_unit_test(nothing_at_all_is_a_request_for_the_root),
+		cmocka_unit_test(what_the_web_server_says_of_the_queue_is_taken_with_a_grain_of_salt),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

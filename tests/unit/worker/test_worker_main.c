@@ -20,6 +20,7 @@
 #include "worker/lease.h"
 
 #define WORKERS_MAX 2
+#define LANES       2
 
 /* What the test, its poolmgr and its agents share. */
 static struct shared {
@@ -28,12 +29,19 @@ static struct shared {
 	_Atomic int leases;
 } * shared;
 
+/* What send_request does beyond the ordinary. */
+static struct {
+	int lane;
+	int64_t queued_ago_us; /* 0: not said */
+} manner;
+
 struct fixture {
 	char *dir;
 	struct conf *conf;
 	struct scoreboard *board;
 	struct fake_poolmgr poolmgr;
-	int board_fd, listen_fd, turn_fd;
+	int board_fd, turn_fd;
+	int lanes[LANES];
 	int life[2]; /* [1]: the master's end */
 	pid_t worker, second;
 	struct buf answer; /* the last one, as CGI text */
@@ -45,10 +53,8 @@ static void become_worker(const struct fixture *f, int slot)
 	struct {
 		int fd, number;
 	} fds[] = {
-		{f->board_fd, HERITAGE_SCOREBOARD_FD},
-		{f->life[0], HERITAGE_LIFE_FD},
-		{f->listen_fd, HERITAGE_LISTEN_FD},
-		{f->turn_fd, HERITAGE_TURN_FD},
+		{f->board_fd, HERITAGE_SCOREBOARD_FD}, {f->life[0], HERITAGE_LIFE_FD}, {f->lanes[0], HERITAGE_LISTEN_FD},
+		{f->lanes[1], HERITAGE_LISTEN_FD + 1}, {f->turn_fd, HERITAGE_TURN_FD},
 	};
 
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
@@ -73,6 +79,11 @@ static bool has_turn(const struct fixture *f, int slot)
 	return atomic_load(&scoreboard_slot(f->board, slot)->has_turn) != 0;
 }
 
+static uint64_t requests_of(const struct fixture *f, int slot)
+{
+	return atomic_load(&scoreboard_slot(f->board, slot)->requests);
+}
+
 /* Returns when it is ready. */
 static pid_t start_worker(struct fixture *f, int slot)
 {
@@ -87,8 +98,11 @@ static pid_t start_worker(struct fixture *f, int slot)
 
 static int set_up_with(void **state, int turns)
 {
+	manner.lane = 0;
+	manner.queued_ago_us = 0;
 	AUTO(fd_close) int dir = -1;
 	struct fixture *f = calloc(1, sizeof(*f));
+	char name[32];
 	struct err err = {0};
 
 	*state = f; /* here, so that the worker's copy of it is no leak */
@@ -100,11 +114,15 @@ static int set_up_with(void **state, int turns)
 	f->conf->master_run_dir = strdup(f->dir);
 	f->conf->limits_request_bytes = 8 << 20;
 	f->conf->invoke_turns = turns;
+	f->conf->invoke_lanes = LANES;
 	assert_ok(scoreboard_create(WORKERS_MAX, &f->board, &f->board_fd, &err));
 	scoreboard_set_used(f->board, WORKERS_MAX);
 	dir = open(f->dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
-	f->listen_fd = fd_listen_unix(dir, "invoke.sock", SOCK_STREAM, 0600, 16, &err);
-	assert_true(f->listen_fd >= 0);
+	for (int i = 0; i < LANES; i++) {
+		snprintf(name, sizeof(name), "invoke-%d.sock", i);
+		f->lanes[i] = fd_listen_unix(dir, name, SOCK_STREAM, 0600, 16, &err);
+		assert_true(f->lanes[i] >= 0);
+	}
 	assert_int_equal(pipe2(f->life, O_CLOEXEC), 0);
 	f->turn_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	shared = mmap(NULL, sizeof(*shared), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
@@ -145,7 +163,8 @@ static int tear_down(void **state)
 	}
 	fake_poolmgr_kill(&f->poolmgr);
 	munmap(shared, sizeof(*shared));
-	fd_close(&f->listen_fd);
+	for (int i = 0; i < LANES; i++)
+		fd_close(&f->lanes[i]);
 	fd_close(&f->turn_fd);
 	fd_close(&f->life[0]);
 	fd_close(&f->life[1]);
@@ -194,10 +213,10 @@ static void add_param(struct buf *out, const char *name, const char *value)
 static int send_request(struct fixture *f, const char *method, const char *uri, const char *body, size_t len)
 {
 	AUTO(buf_free) struct buf out = {0}, params = {0};
-	char path[200], length[24];
+	char path[200], length[24], queued_at[32];
 	struct err err = {0};
 
-	snprintf(path, sizeof(path), "%s/invoke.sock", f->dir);
+	snprintf(path, sizeof(path), "%s/invoke-%d.sock", f->dir, manner.lane);
 	int fd = fd_connect_unix(path, SOCK_STREAM, &err);
 	if (fd < 0)
 		fail_msg("%s", err.msg);
@@ -211,6 +230,9 @@ static int send_request(struct fixture *f, const char *method, const char *uri, 
 	add_param(&params, "CONTENT_TYPE", "application/json");
 	add_param(&params, "CONTENT_LENGTH", length);
 	add_param(&params, "HTTP_X_REQUEST_ID", "req-42");
+	int64_t at_us = clock_wall_us() - manner.queued_ago_us;
+	snprintf(queued_at, sizeof(queued_at), "%lld.%03d", (long long)at_us / 1000000, (int)(at_us / 1000 % 1000));
+	add_param(&params, "BERTH_QUEUED_AT", manner.queued_ago_us > 0 ? queued_at : "");
 	add_stream(&out, 4, params.data, params.len);
 	add_stream(&out, 5, body, len);
 	assert_ok(fd_write_all(fd, out.data, out.len, &err));
@@ -622,7 +644,7 @@ static void what_is_not_fastcgi_costs_only_its_connection(void **state)
 	char path[200], rest[64];
 	struct err err = {0};
 
-	snprintf(path, sizeof(path), "%s/invoke.sock", f->dir);
+	snprintf(path, sizeof(path), "%s/invoke-0.sock", f->dir);
 	for (size_t i = 0; i < ARRAY_SIZE(texts); i++) {
 		AUTO(fd_close) int fd = fd_connect_unix(path, SOCK_STREAM, &err);
 		assert_ok(fd_write_all(fd, texts[i], strlen(texts[i]), &err));
@@ -646,6 +668,86 @@ static void a_client_that_leaves_early_costs_nothing_but_its_answer(void **state
 	assert_answer(f, "Status: 404\r\n");
 	assert_int_equal(read_spool(f, &r, &text), 1);
 	free(text);
+}
+
+static void a_request_that_waited_too_long_in_its_lane_is_refused_at_once(void **state)
+{
+	struct fixture *f = *state;
+
+	manner.queued_ago_us = f->conf->pool_queue_timeout_ms * 1000;
+	request(f, "POST", "/execute/hello", "{}");
+	assert_answer(f, "Status: 503\r\n");
+	assert_answer(f, "\"code\":\"overloaded\"");
+	assert_answer(f, "Retry-After: ");
+}
+
+static void the_time_in_the_lane_counts_as_time_in_the_queue(void **state)
+{
+	struct fixture *f = *state;
+	struct record r;
+	char *text;
+
+	SERVE(f, 0, serve_all_echo);
+	manner.queued_ago_us = 3000000;
+	request(f, "POST", "/execute/hello", "{\"input\":1}");
+	assert_answer(f, "Server-Timing: queue;dur=3");
+	assert_int_equal(read_spool(f, &r, &text), 1);
+	assert_true(r.queue_us >= 2999000 && r.response_us >= r.queue_us && r.queue_us < 20000000);
+	assert_true((int64_t)r.requested_at_us <= clock_wall_us() - 2999000);
+	free(text);
+}
+
+static void a_request_whose_client_left_while_it_waited_is_not_run(void **state)
+{
+	struct fixture *f = *state;
+
+	kill(f->worker, SIGSTOP);
+	manner.queued_ago_us = 1000000;
+	close(send_request(f, "POST", "/execute/hello", "{}", 2)); /* there is no poolmgr to ask */
+	manner.queued_ago_us = 0;
+	kill(f->worker, SIGCONT);
+	request(f, "GET", "/", "");
+	assert_answer(f, "Status: 404\r\n");
+	assert_int_equal(requests_of(f, 0), 1 + (state_of(f, 0) == SLOT_IDLE));
+}
+
+static void every_lane_is_served(void **state)
+{
+	struct fixture *f = *state;
+
+	for (manner.lane = 0; manner.lane < LANES; manner.lane++) {
+		request(f, "GET", "/", "");
+		assert_answer(f, "Status: 404\r\n");
+	}
+}
+
+/* Waits for its sandbox until the test says so. */
+static void grant_when_it_may(int fd)
+{
+	struct ipc_msg m;
+
+	fake_poolmgr_expect(fd, IPC_LEASE, &m);
+	shared->seen = true;
+	while (!shared->go)
+		usleep(1000);
+	fake_poolmgr_grant(fd, &m, "", echo);
+	fake_poolmgr_expect_close(fd);
+}
+
+static void a_request_that_waits_for_its_sandbox_says_in_which_lane(void **state)
+{
+	struct fixture *f = *state;
+
+	SERVE(f, 0, grant_when_it_may);
+	manner.lane = 1;
+	int fd = send_request(f, "POST", "/execute/hello", "{\"input\":1}", 11);
+	while (!shared->seen)
+		usleep(1000);
+	assert_int_equal(atomic_load(&scoreboard_slot(f->board, 0)->waits_in), 2);
+	shared->go = true;
+	receive_answer(f, fd);
+	assert_answer(f, "Status: 200\r\n");
+	assert_int_equal(atomic_load(&scoreboard_slot(f->board, 0)->waits_in), 0);
 }
 
 static void a_kept_sandbox_serves_the_next_request_without_poolmgr(void **state)
@@ -813,11 +915,6 @@ static int set_up_two(void **state)
 	return rc;
 }
 
-static uint64_t requests_of(const struct fixture *f, int slot)
-{
-	return atomic_load(&scoreboard_slot(f->board, slot)->requests);
-}
-
 static void who_has_no_turn_stands_by(void **state)
 {
 	struct fixture *f = *state;
@@ -914,6 +1011,11 @@ int main(void)
 		TEST(an_invocation_outlives_its_poolmgr),
 		TEST(what_is_not_fastcgi_costs_only_its_connection),
 		TEST(a_client_that_leaves_early_costs_nothing_but_its_answer),
+		TEST(a_request_that_waited_too_long_in_its_lane_is_refused_at_once),
+		TEST(the_time_in_the_lane_counts_as_time_in_the_queue),
+		TEST(a_request_whose_client_left_while_it_waited_is_not_run),
+		TEST(every_lane_is_served),
+		TEST(a_request_that_waits_for_its_sandbox_says_in_which_lane),
 		TEST(a_kept_sandbox_serves_the_next_request_without_poolmgr),
 		TEST(a_kept_sandbox_goes_back_when_no_request_comes),
 		TEST(a_kept_sandbox_goes_back_when_the_worker_ends),

@@ -1,0 +1,42 @@
+/*
+ * Lanes: the FastCGI sockets a pool accepts from. nginx sends all invocations of one function through the same lane, so the
+ * queues in front of the workers, which are the sockets' backlogs, are queues of functions, and they are served in turn: a
+ * function that gets more requests than it can do has a long queue, and holds up those in its lane only.
+ *
+ * A request that was accepted and has to wait for its sandbox takes up a worker. So few may do that in one lane, the fewer the
+ * scarcer workers are; the others wait in the backlog, where waiting costs nothing. A lane with so many is shut until fewer
+ * wait. How many that are is on the scoreboard (slot.waits_in).
+ */
+#ifndef WORKER_LANES_H
+#define WORKER_LANES_H
+
+#include <stdbool.h>
+
+#include "base/err.h"
+#include "ipc/scoreboard.h"
+
+struct lanes;
+
+/*
+ * The sockets first_fd, first_fd + 1, …, which it makes non-blocking, watched through epoll_fd. All are borrowed. max_workers:
+ * of the pool.
+ */
+int lanes_new(int first_fd, int count, int epoll_fd, struct scoreboard *board, int max_workers, struct lanes **lanes,
+	      struct err *err);
+void lanes_free(struct lanes **lanes); /* destructor for AUTO; accepts NULL */
+
+/* To be called before waiting: watches the lanes that are not shut, or none when the worker does not accept. */
+int lanes_watch(struct lanes *lanes, bool accepts, struct err *err);
+
+/* Whether any is shut, and has to be looked at again soon: nobody says when it opens. */
+bool lanes_any_shut(const struct lanes *lanes);
+
+/* The lane whose descriptor this is; -1: none. */
+int lanes_find(const struct lanes *lanes, int fd);
+
+/* Accepts one connection, which is blocking. -1 with errno as accept4(2) has it. */
+int lanes_accept(const struct lanes *lanes, int lane);
+
+int lanes_count(const struct lanes *lanes);
+
+#endif
