@@ -4,6 +4,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/defs.h"
+
 /* The start of a file of a cgroup, as text; "" when there is none. */
 static void read_text(int fd, char *text, size_t size)
 {
@@ -12,26 +14,32 @@ static void read_text(int fd, char *text, size_t size)
 	text[n > 0 ? n : 0] = '\0';
 }
 
+static int64_t number(const char *text, int64_t otherwise)
+{
+	return text[0] >= '0' && text[0] <= '9' ? strtoll(text, NULL, 10) : otherwise;
+}
+
 /* The number after a word at the start of a line. */
-static int64_t number_after(const char *text, const char *word)
+static int64_t number_after(const char *text, const char *word, int64_t otherwise)
 {
 	size_t len = strlen(word);
 
 	for (const char *line = text; line != NULL; line = strchr(line, '\n')) {
 		line += *line == '\n';
 		if (strncmp(line, word, len) == 0)
-			return strtoll(line + len, NULL, 10);
+			return number(line + len, otherwise);
 	}
-	return 0;
+	return otherwise;
 }
 
-/* v1's cpuacct.usage is a number of nanoseconds, v2's cpu.stat has lines. */
+/* v1's cpuacct.usage is a number of nanoseconds, v2's cpu.stat has lines. -1: neither. */
 static int64_t read_cpu_us(int fd)
 {
 	char text[256];
 
 	read_text(fd, text, sizeof(text));
-	return text[0] >= '0' && text[0] <= '9' ? strtoll(text, NULL, 10) / 1000 : number_after(text, "usage_usec ");
+	int64_t ns = number(text, -1);
+	return ns >= 0 ? ns / 1000 : number_after(text, "usage_usec ", -1);
 }
 
 static int64_t read_oom_kills(int fd)
@@ -39,7 +47,7 @@ static int64_t read_oom_kills(int fd)
 	char text[256];
 
 	read_text(fd, text, sizeof(text));
-	return number_after(text, "oom_kill ");
+	return number_after(text, "oom_kill ", 0);
 }
 
 void meter_begin(struct meter *m, int cpu_fd, int memory_fd, int oom_fd)
@@ -55,7 +63,7 @@ int64_t meter_cpu_us(const struct meter *m)
 {
 	int64_t now_us = read_cpu_us(m->cpu_fd);
 
-	return now_us > m->cpu_start_us ? now_us - m->cpu_start_us : 0;
+	return now_us >= 0 && m->cpu_start_us >= 0 ? MAX(now_us - m->cpu_start_us, 0) : -1;
 }
 
 int64_t meter_memory_bytes(const struct meter *m)
@@ -63,7 +71,7 @@ int64_t meter_memory_bytes(const struct meter *m)
 	char text[64];
 
 	read_text(m->memory_fd, text, sizeof(text));
-	return strtoll(text, NULL, 10);
+	return number(text, 0);
 }
 
 bool meter_out_of_memory(const struct meter *m)

@@ -1,6 +1,6 @@
 /*
  * What an invocation uses, read from the cgroup of its sandbox on the host: the function is not asked. The files are those of
- * ipc/cgroup_fds.h; on a node that has none of them every number is 0.
+ * ipc/cgroup_fds.h; a node may have none of them, and they go with the sandbox.
  */
 #ifndef WORKER_METER_H
 #define WORKER_METER_H
@@ -17,12 +17,13 @@ struct meter {
 /* Everything from now on counts. */
 void meter_begin(struct meter *meter, int cpu_fd, int memory_fd, int oom_fd);
 
-/* Processor time of all processes in the sandbox since meter_begin. */
+/* Processor time of all processes in the sandbox since meter_begin; -1: not known. */
 int64_t meter_cpu_us(const struct meter *meter);
 
 /*
- * The most memory in use at one time since meter_begin; since the sandbox's start where the kernel cannot begin anew (cgroup v2
- * before Linux 6.12).
+ * The most memory in use at one time since meter_begin; 0: not known. Where the kernel cannot begin anew (cgroup v2 before
+ * Linux 6.12), since the sandbox's start: this invocation had no more; and where it keeps no such number at all (before 5.19),
+ * what is in use now: this invocation had no less.
  */
 int64_t meter_memory_bytes(const struct meter *meter);
 

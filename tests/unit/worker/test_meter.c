@@ -98,9 +98,9 @@ static void a_number_is_found_on_any_line_but_not_inside_one(void **state)
 {
 	struct fixture *f = *state;
 
-	say(f, "", "", "x oom_kill 9\n");
+	say(f, "core usage_usec 7\nusage_usec 20\n", "", "x oom_kill 9\n");
 	begin(f);
-	say(f, "core usage_usec 7\nuser_usec 1\nusage_usec 50", "", "x oom_kill 10\n");
+	say(f, "core usage_usec 9\nuser_usec 1\nusage_usec 70", "", "x oom_kill 10\n");
 	assert_int_equal(meter_cpu_us(&f->meter), 50);
 	assert_false(meter_out_of_memory(&f->meter));
 }
@@ -140,7 +140,7 @@ static void a_peak_that_cannot_begin_anew_is_still_read(void **state)
 
 static void assert_nothing_is_known(const struct meter *m)
 {
-	assert_int_equal(meter_cpu_us(m), 0);
+	assert_int_equal(meter_cpu_us(m), -1);
 	assert_int_equal(meter_memory_bytes(m), 0);
 	assert_false(meter_out_of_memory(m));
 }
