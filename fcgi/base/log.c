@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/err.h"
 
 #define LINE_SIZE    2048
 #define MESSAGE_SIZE 1024
@@ -36,7 +37,10 @@ void log_set_request(const char *request_id)
 	snprintf(request, sizeof(request), "%s", request_id ? request_id : "");
 }
 
-/* Appends key="value", at most max bytes of it, with everything that could break the line escaped; returns the new length. */
+/*
+ * Appends key="value", at most max bytes of it, with everything that could break the line escaped; returns the new length. A
+ * character whose end was cut off, here or before, is left out.
+ */
 static size_t add_quoted(char *line, size_t len, size_t max, const char *key, const char *value)
 {
 	static const char hex[] = "0123456789abcdef";
@@ -56,6 +60,7 @@ static size_t add_quoted(char *line, size_t len, size_t max, const char *key, co
 			line[len++] = (char)*p;
 		}
 	}
+	len = err_end_whole(line, len);
 	line[len++] = '"';
 	return len;
 }

@@ -18,6 +18,7 @@
 #define RECORD_MAGIC       (0x42535000u | RECORD_VERSION) /* "BSP" and the version */
 #define RECORD_HEADER_SIZE 16
 #define RECORD_MAX_SIZE    (32u << 20)
+#define RECORD_UNKNOWN     UINT64_MAX /* of a number that was not measured */
 
 /* Spool files are <state_dir>/spool/<uuid>.spool; whoever writes one holds an exclusive flock(2) on it. */
 #define RECORD_SPOOL_DIR   "spool"

@@ -11,6 +11,7 @@
 #include "base/buf.h"
 #include "base/fd.h"
 #include "base/mem.h"
+#include "runtimes/driver.h"
 
 void settings_free(struct settings *s)
 {
@@ -19,13 +20,30 @@ void settings_free(struct settings *s)
 	fd_close(&s->read_fd);
 }
 
+/* What only a layer above conf can tell. */
+static int check_runtime(const struct conf *conf, struct err *err)
+{
+	AUTO(buf_free) struct buf names = {0};
+
+	if (driver_find(conf->sandbox_default_runtime) != NULL)
+		return 0;
+	for (size_t i = 0; i < driver_count; i++)
+		buf_printf(&names, "%s%s", i > 0 ? ", " : "", drivers[i]->name);
+	return err_set(err, 0, "sandbox.default_runtime = '%.40s' is none of %s", conf->sandbox_default_runtime,
+		       buf_str(&names));
+}
+
 static int load(struct settings *s, struct conf **conf, struct err *err)
 {
 	bool missing = s->may_be_missing && access(s->path, F_OK) < 0 && errno == ENOENT;
+	AUTO(conf_free) struct conf *loaded = NULL;
 
-	if (conf_load_file(missing ? NULL : s->path, conf, err) < 0)
+	if (conf_load_file(missing ? NULL : s->path, &loaded, err) < 0)
 		return -1;
+	if (check_runtime(loaded, err) < 0)
+		return err_prefix(err, "%s", s->path);
 	s->was_missing = missing;
+	*conf = TAKE_PTR(loaded);
 	return 0;
 }
 

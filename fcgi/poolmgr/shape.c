@@ -42,33 +42,41 @@ static struct shape *find_or_make(const struct shape_key *key)
 	return s;
 }
 
-void shape_init(const struct conf *c, const struct language *list)
+static struct shape *default_shape(const struct driver *driver, const struct language *language)
 {
-	const struct language *l;
+	struct shape_key key;
 
-	conf = c;
-	languages = list;
-	const struct driver *driver = driver_find(conf->sandbox_default_runtime);
-	LL_FOREACH (languages, l) {
-		struct shape_key key;
-		if (driver == NULL)
-			break;
-		memset(&key, 0, sizeof(key)); /* compared as memory */
-		key.driver = driver;
-		key.language = l;
-		key.memory_mb = MAX(MAX(conf->limits_memory_default_mb, l->min_memory_mb), driver->least_memory_mb);
-		key.cpu_millis = 1000;
-		key.tmp_mb = conf->limits_tmp_default_mb;
-		key.tmp_inodes = conf->limits_tmp_inodes_default;
-		key.pids = conf->limits_pids_default;
-		key.nofile = conf->limits_nofile_default;
-		find_or_make(&key)->always = true;
-	}
+	memset(&key, 0, sizeof(key)); /* compared as memory */
+	key.driver = driver;
+	key.language = language;
+	key.memory_mb = MAX(MAX(conf->limits_memory_default_mb, language->min_memory_mb), driver->least_memory_mb);
+	key.cpu_millis = 1000;
+	key.tmp_mb = conf->limits_tmp_default_mb;
+	key.tmp_inodes = conf->limits_tmp_inodes_default;
+	key.pids = conf->limits_pids_default;
+	key.nofile = conf->limits_nofile_default;
+	return find_or_make(&key);
 }
 
 void shape_set_conf(const struct conf *c)
 {
+	const struct driver *driver = driver_find(c->sandbox_default_runtime);
+	const struct language *l;
+	struct shape *s;
+
 	conf = c;
+	DL_FOREACH (shapes, s)
+		s->always = false;
+	if (driver == NULL) /* the master would have refused it */
+		return;
+	LL_FOREACH (languages, l)
+		default_shape(driver, l)->always = true;
+}
+
+void shape_init(const struct conf *c, const struct language *list)
+{
+	languages = list;
+	shape_set_conf(c);
 }
 
 int shape_for(const struct spec *spec, struct shape **shape, struct err *err)

@@ -48,8 +48,10 @@ struct shape {
 /* All shapes there are. */
 extern struct shape *shapes;
 
-/* Makes the shapes that are always ready: the default runtime and limits, once per language. Borrows both for the life of the
- * process. */
+/*
+ * Makes the shapes that are always ready: the default runtime and limits, once per language; with another configuration others
+ * are. Borrows both for the life of the process.
+ */
 void shape_init(const struct conf *conf, const struct language *languages);
 void shape_set_conf(const struct conf *conf);
 

@@ -21,20 +21,29 @@
 #define MAX_MOUNTS     (64 << 20) /* each container of the host adds most of a kilobyte */
 #define MAX_PROCS      262144
 
-/* Which file in which hierarchy is what; by enum cgroup_fd. */
+/* A file, and what it is opened for. */
+struct choice {
+	const char *name;
+	int flags;
+};
+
+/* Which files in which hierarchy are what, the best one first; by enum cgroup_fd. */
 struct file {
 	const char *controller; /* v1 */
-	const char *v1, *v2;
-	int v1_flags, v2_flags;
+	struct choice v1[3], v2[3];
 	bool needed; /* else /dev/null will do */
 };
 
 static const struct file files[CGROUP_FD_COUNT] = {
-	[CGROUP_FREEZER] = {"freezer", "freezer.state", "cgroup.freeze", O_WRONLY, O_WRONLY, true},
-	[CGROUP_CPU] = {"cpuacct", "cpuacct.usage", "cpu.stat", O_RDONLY, O_RDONLY, false},
-	[CGROUP_MEMORY] = {"memory", "memory.max_usage_in_bytes", "memory.peak", O_RDWR, O_RDWR, false},
-	[CGROUP_OOM] = {"memory", "memory.oom_control", "memory.events", O_RDONLY, O_RDONLY, false},
-	[CGROUP_KILL] = {"freezer", "cgroup.procs", "cgroup.kill", O_RDONLY, O_WRONLY, true},
+	[CGROUP_FREEZER] = {"freezer", {{"freezer.state", O_WRONLY}}, {{"cgroup.freeze", O_WRONLY}}, true},
+	[CGROUP_CPU] = {"cpuacct", {{"cpuacct.usage", O_RDONLY}}, {{"cpu.stat", O_RDONLY}}, false},
+	/* v2's peak cannot be set back before Linux 6.12, and is not there before 5.19. */
+	[CGROUP_MEMORY] = {"memory",
+			   {{"memory.max_usage_in_bytes", O_RDWR}},
+			   {{"memory.peak", O_RDWR}, {"memory.peak", O_RDONLY}, {"memory.current", O_RDONLY}},
+			   false},
+	[CGROUP_OOM] = {"memory", {{"memory.oom_control", O_RDONLY}}, {{"memory.events", O_RDONLY}}, false},
+	[CGROUP_KILL] = {"freezer", {{"cgroup.procs", O_RDONLY}}, {{"cgroup.kill", O_WRONLY}}, true},
 };
 
 /* The whole of a file that is made as it is read. */
@@ -168,16 +177,25 @@ static int open_null(void)
 	return open("/dev/null", O_RDWR | O_CLOEXEC);
 }
 
-static int open_one(const char *mount, const char *cgroup, const char *container, const char *name, int flags, bool needed,
+/* The first of the choices that is there; -1: not even the last one. */
+static int open_first(const char *mount, const char *cgroup, const struct choice choices[3], struct err *err)
+{
+	int fd = -1, i = 0;
+
+	for (; i < 3 && choices[i].name != NULL && fd < 0; i++) {
+		AUTO(mem_free) char *path = mem_printf("%s%s/%s", mount, cgroup, choices[i].name);
+		fd = open(path, choices[i].flags | O_CLOEXEC | O_NOFOLLOW);
+	}
+	return fd < 0 ? err_set(err, errno, "open '%s%s/%s'", mount, cgroup, choices[i - 1].name) : fd;
+}
+
+static int open_one(const char *mount, const char *cgroup, const char *container, const struct choice choices[3], bool needed,
 		    struct err *err)
 {
 	if (mount == NULL || cgroup == NULL || !is_of(cgroup, container))
 		return needed ? err_set(err, ENOENT, "the process is in no cgroup of container %.12s", container) : open_null();
-	AUTO(mem_free) char *path = mem_printf("%s%s/%s", mount, cgroup, name);
-	int fd = open(path, flags | O_CLOEXEC | O_NOFOLLOW);
-	if (fd < 0 && !needed)
-		fd = open_null();
-	return fd < 0 ? err_set(err, errno, "open '%s'", path) : fd;
+	int fd = open_first(mount, cgroup, choices, needed ? err : NULL);
+	return fd < 0 && !needed ? open_null() : fd;
 }
 
 int warden_open_as(const struct warden_mounts *m, const char *container, const char *membership, int fds[CGROUP_FD_COUNT],
@@ -193,9 +211,8 @@ int warden_open_as(const struct warden_mounts *m, const char *container, const c
 	for (; i < CGROUP_FD_COUNT; i++) {
 		const struct file *f = &files[i];
 		AUTO(mem_free) char *path = v1 != NULL ? membership_new(membership, f->controller) : NULL;
-		opened[i] = v1 != NULL
-				    ? open_one(mount_of(m, f->controller), path, container, f->v1, f->v1_flags, f->needed, err)
-				    : open_one(m->unified, v2, container, f->v2, f->v2_flags, f->needed, err);
+		opened[i] = v1 != NULL ? open_one(mount_of(m, f->controller), path, container, f->v1, f->needed, err)
+				       : open_one(m->unified, v2, container, f->v2, f->needed, err);
 		if (opened[i] < 0)
 			break;
 	}

@@ -23,7 +23,7 @@ void warden_mounts_clear(struct warden_mounts *mounts); /* destructor for AUTO *
 
 /*
  * Opens the files of the cgroup that process pid is in, which must be that of the container: 64 hexadecimal digits. The caller
- * owns fds; a file this kernel does not have is /dev/null. *version is 1 or 2.
+ * owns fds; instead of a file this kernel does not have there is the next best one, or /dev/null. *version is 1 or 2.
  */
 int warden_open(const struct warden_mounts *mounts, const char *container, pid_t pid, int fds[CGROUP_FD_COUNT],
 		uint8_t *version, struct err *err);

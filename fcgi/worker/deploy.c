@@ -63,7 +63,7 @@ static void warn(json_t *warnings, const struct outcome *o)
 int deploy_try(struct worker *worker, const struct request *request, const struct spec *spec, const struct package *package,
 	       struct trial *trial, json_t *warnings, struct problem *problem)
 {
-	AUTO(outcome_clear) struct outcome o = {0};
+	AUTO(outcome_clear) struct outcome o = OUTCOME_NONE;
 
 	*trial = (struct trial){.worker = worker, .lease = LEASE_NONE};
 	if (get_sandbox(trial, request, spec, package, problem) < 0)

@@ -149,7 +149,7 @@ static void record(struct worker *w, const struct request *request, const struct
 		.queue_us = (uint64_t)c->queue_us,
 		.init_us = (uint64_t)o->init_us,
 		.exec_us = (uint64_t)o->exec_us,
-		.cpu_us = (uint64_t)o->cpu_us,
+		.cpu_us = o->cpu_us >= 0 ? (uint64_t)o->cpu_us : RECORD_UNKNOWN,
 		.memory_bytes = (uint64_t)o->memory_bytes,
 		.start_kind = STR(c->start_kind),
 		.runtime = STR(c->runtime),
@@ -169,7 +169,11 @@ static void record(struct worker *w, const struct request *request, const struct
 void execute(struct worker *w, const struct request *request, struct response *response)
 {
 	AUTO(call_clear)
-	struct call c = {.id = uuid_new(), .requested_at_us = clock_wall_us(), .start_us = clock_mono_us(), .start_kind = ""};
+	struct call c = {.id = uuid_new(),
+			 .requested_at_us = clock_wall_us(),
+			 .start_us = clock_mono_us(),
+			 .start_kind = "",
+			 .outcome = OUTCOME_NONE};
 	AUTO(problem_clear) struct problem problem = {0};
 	int64_t version = 0;
 	struct err err = {0};

@@ -81,7 +81,7 @@ void invocation_rest(struct invocation *v)
 void outcome_clear(struct outcome *outcome)
 {
 	problem_clear(&outcome->problem);
-	*outcome = (struct outcome){0};
+	*outcome = OUTCOME_NONE;
 }
 
 /* Reads what the function printed: keeps what the limit allows, throws the rest away. False: nothing more is there now. */
@@ -126,7 +126,7 @@ static int begin(struct invocation *v, struct lease *lease, struct outcome *outc
 		{.fd = was_kept ? lease_watch_fd(v->client) : -1, .events = POLLIN},
 	};
 
-	*outcome = (struct outcome){0};
+	*outcome = OUTCOME_NONE;
 	v->lease = lease;
 	v->outcome = outcome;
 	v->log_fd = lease->log_fd;
@@ -256,23 +256,33 @@ static void fail(struct invocation *v, const char *destroy_reason, enum problem_
 	problem_set(&v->outcome->problem, code, members, "%s", detail);
 }
 
+/* What was used. What is known already stays: the files may have nothing more to say. */
+static void read_meter(struct invocation *v)
+{
+	struct meter *m = &v->lease->meter;
+	struct outcome *o = v->outcome;
+
+	meter_read(m, clock_mono_us());
+	o->cpu_us = MAX(o->cpu_us, m->cpu_us);
+	o->memory_bytes = MAX(o->memory_bytes, m->memory_bytes);
+}
+
 static void fail_out_of_memory(struct invocation *v, const char *phase)
 {
 	int64_t limit_mb = v->lease->memory_limit_mb;
 	char detail[200];
 
-	meter_read(&v->lease->meter, clock_mono_us());
-	int64_t peak_bytes = v->lease->meter.memory_bytes;
+	read_meter(v);
 	/* The cgroup may be gone already; but it was for reaching the limit that a process was killed. */
-	int64_t peak_mb = peak_bytes > 0 ? peak_bytes >> 20 : limit_mb;
+	if (v->outcome->memory_bytes == 0)
+		v->outcome->memory_bytes = limit_mb << 20;
 	snprintf(detail, sizeof(detail),
 		 "The function needed more than its memory_limit_mb of %" PRId64 "; raise the limit or use less, /tmp included",
 		 limit_mb);
 	fail(v, "out of memory", PROBLEM_OUT_OF_MEMORY,
-	     json_pack("{s:I, s:I, s:s}", "limit_mb", (json_int_t)limit_mb, "peak_mb", (json_int_t)peak_mb, "phase", phase),
+	     json_pack("{s:I, s:I, s:s}", "limit_mb", (json_int_t)limit_mb, "peak_mb",
+		       (json_int_t)(v->outcome->memory_bytes >> 20), "phase", phase),
 	     detail);
-	v->outcome->cpu_us = v->lease->meter.cpu_us;
-	v->outcome->memory_bytes = peak_bytes > 0 ? peak_bytes : limit_mb << 20;
 }
 
 /* "its process was ended by SIGKILL": what the exit code of a sandbox's first process says. */
@@ -289,16 +299,6 @@ static void describe_end(const struct finding *f, json_t *members, char *out, si
 		json_object_set_new(members, "exit_code", json_integer((json_int_t)f->exit_code));
 		snprintf(out, size, "ended with exit code %u", f->exit_code);
 	}
-}
-
-/* What was used; what is known already stays. */
-static void read_meter(struct invocation *v)
-{
-	if (v->outcome->memory_bytes != 0)
-		return;
-	meter_read(&v->lease->meter, clock_mono_us());
-	v->outcome->cpu_us = v->lease->meter.cpu_us;
-	v->outcome->memory_bytes = v->lease->meter.memory_bytes;
 }
 
 /* The agent is gone: why? */

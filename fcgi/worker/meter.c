@@ -14,26 +14,32 @@ static void read_text(int fd, char *text, size_t size)
 	text[n > 0 ? n : 0] = '\0';
 }
 
+static int64_t number(const char *text, int64_t otherwise)
+{
+	return text[0] >= '0' && text[0] <= '9' ? strtoll(text, NULL, 10) : otherwise;
+}
+
 /* The number after a word at the start of a line. */
-static int64_t number_after(const char *text, const char *word)
+static int64_t number_after(const char *text, const char *word, int64_t otherwise)
 {
 	size_t len = strlen(word);
 
 	for (const char *line = text; line != NULL; line = strchr(line, '\n')) {
 		line += *line == '\n';
 		if (strncmp(line, word, len) == 0)
-			return strtoll(line + len, NULL, 10);
+			return number(line + len, otherwise);
 	}
-	return 0;
+	return otherwise;
 }
 
-/* v1's cpuacct.usage is a number of nanoseconds, v2's cpu.stat has lines. */
+/* v1's cpuacct.usage is a number of nanoseconds, v2's cpu.stat has lines. -1: neither. */
 static int64_t read_cpu_us(int fd)
 {
 	char text[256];
 
 	read_text(fd, text, sizeof(text));
-	return text[0] >= '0' && text[0] <= '9' ? strtoll(text, NULL, 10) / 1000 : number_after(text, "usage_usec ");
+	int64_t ns = number(text, -1);
+	return ns >= 0 ? ns / 1000 : number_after(text, "usage_usec ", -1);
 }
 
 static int64_t read_oom_kills(int fd)
@@ -41,7 +47,7 @@ static int64_t read_oom_kills(int fd)
 	char text[256];
 
 	read_text(fd, text, sizeof(text));
-	return number_after(text, "oom_kill ");
+	return number_after(text, "oom_kill ", 0);
 }
 
 /*
@@ -50,7 +56,8 @@ static int64_t read_oom_kills(int fd)
  */
 static bool is_fresh(const struct meter *m, int64_t now_us)
 {
-	return m->ended_us != 0 && now_us - m->ended_us < METER_GAP_US && m->memory_bytes < m->limit_bytes / 16 * 15;
+	return m->ended_us != 0 && now_us - m->ended_us < METER_GAP_US && m->cpu_us >= 0 &&
+	       m->memory_bytes < m->limit_bytes / 16 * 15;
 }
 
 void meter_begin(struct meter *m, int64_t now_us)
@@ -70,9 +77,10 @@ void meter_read(struct meter *m, int64_t now_us)
 {
 	char text[64];
 
-	m->cpu_us = MAX(0, read_cpu_us(m->cpu_fd) - m->cpu_start_us);
+	int64_t cpu_us = read_cpu_us(m->cpu_fd);
+	m->cpu_us = cpu_us >= 0 && m->cpu_start_us >= 0 ? MAX(cpu_us - m->cpu_start_us, 0) : -1;
 	read_text(m->memory_fd, text, sizeof(text));
-	m->memory_bytes = strtoll(text, NULL, 10);
+	m->memory_bytes = number(text, 0);
 	m->ended_us = now_us;
 }
 

@@ -1,6 +1,6 @@
 /*
  * What an invocation uses, read from the cgroup of its sandbox on the host: the function is not asked. The files are those of
- * ipc/cgroup_fds.h; on a node that has none of them every number is 0.
+ * ipc/cgroup_fds.h; a node may have none of them, and they go with the sandbox.
  *
  * Reading them is a good part of what a short invocation costs. So when one follows right after the other, what was read at the
  * end of the first is the start of the second.
@@ -28,8 +28,10 @@ struct meter {
 void meter_begin(struct meter *meter, int64_t now_us);
 
 /*
- * Reads what was used since meter_begin. cpu_us: processor time of all processes in the sandbox. memory_bytes: the most memory
- * in use at one time; since the sandbox's start where the kernel cannot begin anew (cgroup v2 before Linux 6.12).
+ * Reads what was used since meter_begin. cpu_us: processor time of all processes in the sandbox; -1: not known. memory_bytes:
+ * the most memory in use at one time; 0: not known. Where the kernel cannot begin anew (cgroup v2 before Linux 6.12), since the
+ * sandbox's start: this invocation had no more; and where it keeps no such number at all (before 5.19), what is in use now:
+ * this invocation had no less.
  */
 void meter_read(struct meter *meter, int64_t now_us);
 

@@ -227,7 +227,15 @@ def test_the_collector_takes_its_settings_at_a_reload_and_lives_on(stack, reload
 
 
 @pytest.mark.parametrize(
-    "broken", ["[invoke]\nmin_spare = many\n", "[invoke]\nmin_spare = 0\n", "[nosuch]\nsetting = 1\n", "[invoke\n", "nonsense\n"]
+    "broken",
+    [
+        "[invoke]\nmin_spare = many\n",
+        "[invoke]\nmin_spare = 0\n",
+        "[sandbox]\ndefault_runtime = runc\n",
+        "[nosuch]\nsetting = 1\n",
+        "[invoke\n",
+        "nonsense\n",
+    ],
 )
 def test_a_broken_configuration_is_refused_at_sighup_and_the_old_one_stays(api, sleeper, stack, broken):
     path = stack.dir / "berth.conf"
@@ -238,7 +246,7 @@ def test_a_broken_configuration_is_refused_at_sighup_and_the_old_one_stays(api, 
         path.write_text(good + broken)
         stack.master().kill(signal.SIGHUP)
         wait_for("the refusal", lambda: "reload refused, the old configuration stays" in stack.log_since(mark))
-        assert re.search(r"reload refused.*(line \d+|berth\.conf:\d+)", stack.log_since(mark)), stack.log_since(mark)
+        assert re.search(r"reload refused.*(line \d+|sandbox\.default_runtime)", stack.log_since(mark)), stack.log_since(mark)
         checked = stack.berthd("--config", str(path), "--check-config")
         assert checked.returncode == 2
         assert checked.stderr.startswith("berthd: ")

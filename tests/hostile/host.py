@@ -31,10 +31,18 @@ def cgroup_procs(pid):
     raise LookupError(f"no cgroup of process {pid}")
 
 
+def is_dead(pid):
+    """A zombie is dead: it runs nothing and holds nothing, and waits for Docker to take note of that."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2][0] in "ZX"
+    except (FileNotFoundError, ProcessLookupError):
+        return True
+
+
 def living(procs_file):
     """The processes it lists; none once it is gone."""
     try:
-        return procs_file.read_text().split()
+        return [pid for pid in procs_file.read_text().split() if not is_dead(pid)]
     except OSError:  # ENOENT, or ENODEV for one that is just going
         return []
 

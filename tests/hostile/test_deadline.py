@@ -8,8 +8,9 @@ from host import cgroup_procs, container_of, living
 from support import check_problem, processes, wait_for
 from table import RUNTIMES, SETTINGS
 
+TIMEOUT_MS = 300
 MOST_S = 0.100
-ROUNDS = 3  # whose median counts: others use this machine, too
+ROUNDS = 20
 POLL_S = 0.001  # not at once again, which would take a processor from those who kill
 
 # Each child has children while it can, in sessions of their own, deaf to signals.
@@ -51,7 +52,7 @@ def sandboxes_of(stack, code):
 
 
 def rest_of(api, stack, function, code):
-    """How long after a 504 something of the sandbox is still alive."""
+    """How long something of the sandbox is still alive: after the deadline, and after the 504."""
     found = wait_for("the one sandbox of the function", lambda: [c for c in [sandboxes_of(stack, code)] if len(c) == 1])
     container = found[0][0]
     inspected = stack.inspect(container)
@@ -59,26 +60,30 @@ def rest_of(api, stack, function, code):
     procs = cgroup_procs(inspected["State"]["Pid"])
     assert living(procs)
 
+    deadline = time.monotonic() + TIMEOUT_MS / 1000  # a little later in truth: the request takes its time to get there
     answer = api.execute(function)
     received = time.monotonic()
     while living(procs) and time.monotonic() < received + 5:
         time.sleep(POLL_S)
-    took = time.monotonic() - received
+    dead = time.monotonic()
 
     check_problem(answer, 504, "function_timeout")
     # Nobody of this uid has left the container, either. Other containers may be another instance's.
     assert [p for p in processes() if p.state != "Z" and uid in p.uids and container_of(p.pid) in (container, None)] == []
-    return took
+    return dead - deadline, dead - received
 
 
 @pytest.mark.parametrize("runtime", RUNTIMES)
 def test_the_whole_process_tree_is_dead_100_ms_after_the_timeout(api, stack, deploy, runtime):
     code = f"{TREE}\n# {runtime}\n"
     # gVisor needs several threads of the host for each process.
-    function = deploy(code, runtime=runtime, **SETTINGS | {"timeout_ms": 500, "pids": 256, "max_concurrency": 1})
-    took = []
+    function = deploy(code, runtime=runtime, **SETTINGS | {"timeout_ms": TIMEOUT_MS, "pids": 256, "max_concurrency": 1})
+    rounds = []
     for _ in range(ROUNDS):
-        took.append(rest_of(api, stack, function, code))
+        rounds.append(rest_of(api, stack, function, code))
         api.output(function, "behave")  # so that there is a sandbox for the next round
-    print(f"{runtime}: {', '.join(f'{one * 1000:.0f} ms' for one in took)}")
-    assert statistics.median(took) < MOST_S, took
+    after_deadline, after_answer = (sorted(one) for one in zip(*rounds))
+    print(f"{runtime}: {', '.join(f'{one * 1000:.0f}' for one in after_deadline)} ms after the deadline")
+    assert max(after_answer) < MOST_S, after_answer
+    # On the way there and back others want the processor, too.
+    assert statistics.median(after_deadline) < MOST_S, after_deadline

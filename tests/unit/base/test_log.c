@@ -1,6 +1,9 @@
 #include "base/log.h"
 
 #include <fcntl.h>
+#include <locale.h>
+#include <stdbool.h>
+#include <wchar.h>
 
 #include "base/fd.h"
 #include "tests/unit/unit.h"
@@ -98,6 +101,38 @@ static void long_lines_are_cut_off_but_stay_lines(void **state)
 	assert_ptr_equal(strchr(line, '\n'), line + strlen(line) - 1);
 }
 
+/* Is it UTF-8, with no character cut off? */
+static bool is_utf8(const char *s)
+{
+	mbstate_t at_start = {0};
+
+	return mbsrtowcs(NULL, &s, 0, &at_start) != (size_t)-1;
+}
+
+static void no_character_is_cut_in_two(void **state)
+{
+	char huge[4000];
+
+	(void)state;
+	log_init("x", LOG_DEBUG);
+	assert_non_null(setlocale(LC_CTYPE, "C.UTF-8"));
+	for (size_t shift = 0; shift < 4; shift++) {
+		memset(huge, 'x', shift);
+		for (size_t i = shift; i + sizeof("\U0001f600") <= sizeof(huge); i += 4)
+			memcpy(huge + i, "\U0001f600", sizeof("\U0001f600"));
+		log_set_request(huge);
+		log_sandbox(LOG_ERROR, huge, "%s", huge);
+		const char *line = logged();
+		assert_true(is_utf8(line));
+		assert_int_equal(strlen(line), strcspn(line, "\n") + 1);
+		assert_non_null(strstr(line, "\U0001f600\"\n"));
+	}
+	log_set_request(NULL);
+	log_info("%s", "whole: \u20ac");
+	assert_non_null(strstr(logged(), "whole: \u20ac\"\n"));
+	setlocale(LC_CTYPE, "C");
+}
+
 static void level_names_are_known(void **state)
 {
 	(void)state;
@@ -114,6 +149,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(names_of_request_and_sandbox_are_on_the_line, catch_stderr, release_stderr),
 		cmocka_unit_test_setup_teardown(hostile_text_cannot_forge_a_line, catch_stderr, release_stderr),
 		cmocka_unit_test_setup_teardown(long_lines_are_cut_off_but_stay_lines, catch_stderr, release_stderr),
+		cmocka_unit_test_setup_teardown(no_character_is_cut_in_two, catch_stderr, release_stderr),
 		cmocka_unit_test(level_names_are_known),
 	};
 

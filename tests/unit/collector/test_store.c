@@ -159,6 +159,7 @@ static void what_was_not_measured_is_null(void **state)
 	struct fixture *f = *state;
 	struct record unmeasured = sample_record(), idle = sample_record();
 
+	unmeasured.cpu_us = RECORD_UNKNOWN;
 	idle.version = 2;
 	idle.memory_bytes = 4096; /* measured, and used no processor worth a microsecond */
 	append(f, &unmeasured);

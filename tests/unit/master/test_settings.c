@@ -123,6 +123,25 @@ static void a_reload_of_a_bad_file_changes_nothing(void **state)
 	assert_int_equal(shared_workers(&s), 7);
 }
 
+static void a_default_runtime_nobody_knows_is_refused(void **state)
+{
+	static const char bad[] = "[sandbox]\ndefault_runtime = runc\n";
+	static const char message[] = "/berth.conf: sandbox.default_runtime = 'runc' is none of docker, gvisor";
+	AUTO(source_free) struct source at_start = source_make(bad);
+	AUTO(source_free) struct source s = source_make("[sandbox]\ndefault_runtime = docker\n");
+	AUTO(buf_free) struct buf ignored = {0};
+	struct err err;
+
+	(void)state;
+	assert_fails(settings_read(&at_start.settings, &err), message);
+	assert_null(at_start.settings.conf);
+	assert_ok(settings_read(&s.settings, &err));
+	assert_ok(settings_share(&s.settings, &err));
+	unit_write_file(s.path, bad);
+	assert_fails(settings_reload(&s.settings, &ignored, &err), message);
+	assert_string_equal(s.settings.conf->sandbox_default_runtime, "docker");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -132,6 +151,7 @@ int main(void)
 		cmocka_unit_test(other_users_can_open_the_shared_file_for_reading_only),
 		cmocka_unit_test(a_reload_rewrites_the_shared_file_in_place),
 		cmocka_unit_test(a_reload_of_a_bad_file_changes_nothing),
+		cmocka_unit_test(a_default_runtime_nobody_knows_is_refused),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -129,6 +129,40 @@ static void one_nobody_uses_is_forgotten_after_its_time_and_those_always_there_a
 	assert_int_equal(count_shapes(), 2);
 }
 
+/* How many are always ready, and have that runtime and /tmp. */
+static int count_always(const char *runtime, int64_t tmp_mb)
+{
+	const struct shape *s;
+	int always = 0, wanted = 0;
+
+	DL_FOREACH (shapes, s) {
+		always += s->always;
+		wanted += s->always && strcmp(s->key.driver->name, runtime) == 0 && s->key.tmp_mb == tmp_mb;
+	}
+	assert_int_equal(always, wanted);
+	return always;
+}
+
+static void another_default_runtime_or_limit_makes_others_always_ready_in_their_place(void **state)
+{
+	AUTO(conf_free) struct conf *other = NULL;
+	struct shape *s, *next;
+	struct err err;
+
+	(void)state;
+	assert_ok(conf_load_file(NULL, &other, &err));
+	snprintf(other->sandbox_default_runtime, sizeof("gvisor"), "docker");
+	other->limits_tmp_default_mb = 32;
+	assert_int_equal(count_always("gvisor", 64), 2);
+	shape_set_conf(other);
+	assert_int_equal(count_always("docker", 32), 2);
+	DL_FOREACH_SAFE (shapes, s, next)
+		shape_forget_if_unused(s, INT64_MAX);
+	assert_int_equal(count_shapes(), 2); /* nothing else keeps those of before */
+	shape_set_conf(conf);
+	assert_int_equal(count_always("gvisor", 64), 2);
+}
+
 static int set_up(void **state)
 {
 	(void)state;
@@ -158,6 +192,7 @@ int main(void)
 		cmocka_unit_test(versions_alike_share_one_and_whatever_docker_must_know_makes_another),
 		cmocka_unit_test(a_runtime_or_language_nobody_knows_is_told_and_makes_none),
 		cmocka_unit_test(one_nobody_uses_is_forgotten_after_its_time_and_those_always_there_are_not),
+		cmocka_unit_test(another_default_runtime_or_limit_makes_others_always_ready_in_their_place),
 	};
 
 	return cmocka_run_group_tests(tests, set_up, tear_down);

@@ -346,6 +346,32 @@ static void what_a_kernel_lacks_for_measuring_is_dev_null(void **state)
 	close_all(fds);
 }
 
+static void assert_memory_file(int access, const char *name)
+{
+	AUTO(warden_mounts_clear) struct warden_mounts m = v2_mounts();
+	int fds[CGROUP_FD_COUNT];
+
+	assert_opens(&m, "0::/docker/" ID "\n", fds, 2);
+	assert_file(fds[CGROUP_MEMORY], access, "unified", "/docker/" ID, name);
+	close_all(fds);
+}
+
+static void a_peak_that_cannot_begin_anew_or_else_the_use_now_is_better_than_nothing(void **state)
+{
+	AUTO(mem_free) char *peak = mem_printf("%s/unified/docker/%s/memory.peak", dir, ID);
+
+	(void)state;
+	make_v2("/docker/" ID);
+	make_file("unified", "/docker/" ID, "memory.current");
+	assert_memory_file(O_RDWR, "memory.peak");
+	/* What not even root can open for writing: there a file that the kernel only lets be read, here a directory. */
+	assert_int_equal(unlink(peak), 0);
+	assert_int_equal(mkdir(peak, 0755), 0);
+	assert_memory_file(O_RDONLY, "memory.peak");
+	assert_int_equal(rmdir(peak), 0);
+	assert_memory_file(O_RDONLY, "memory.current");
+}
+
 static void without_a_way_to_freeze_and_to_kill_nothing_is_opened(void **state)
 {
 	AUTO(warden_mounts_clear) struct warden_mounts m = v1_mounts();
@@ -704,6 +730,7 @@ int main(void)
 		TEST(on_a_hybrid_the_freezer_decides),
 		TEST(each_hierarchy_has_a_path_of_its_own),
 		TEST(what_a_kernel_lacks_for_measuring_is_dev_null),
+		TEST(a_peak_that_cannot_begin_anew_or_else_the_use_now_is_better_than_nothing),
 		TEST(without_a_way_to_freeze_and_to_kill_nothing_is_opened),
 		TEST(a_process_that_is_not_in_the_containers_cgroup_is_refused),
 		TEST(what_is_no_id_of_a_container_is_refused),

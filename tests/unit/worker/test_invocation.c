@@ -430,7 +430,7 @@ static void without_a_cgroup_what_it_used_is_not_known(void **state)
 
 	run(f, print_and_answer);
 	assert_output(f, "{\"a\": [1]}");
-	assert_int_equal(f->outcome.cpu_us, 0);
+	assert_int_equal(f->outcome.cpu_us, -1);
 	assert_int_equal(f->outcome.memory_bytes, 0);
 }
 
@@ -1573,6 +1573,48 @@ static void poolmgr_may_know_that_memory_ran_out(void **state)
 	assert_int_equal(member(f, "limit_mb"), 128);
 	assert_int_equal(member(f, "peak_mb"), 128);
 	assert_int_equal(f->outcome.memory_bytes, 128 << 20);
+	assert_int_equal(f->outcome.cpu_us, -1);
+}
+
+static void print_and_exit_in_a_cgroup(int control, int log)
+{
+	AUTO(buf_free) struct buf payload = {0};
+
+	expect_invoke(control, &payload);
+	fd_write_all(log, "last words\n", 11, NULL);
+	cgroup_says("usage_usec 5000\n", "70000000\n", "oom_kill 2\n");
+}
+
+static void find_out_of_memory_when_the_cgroup_is_gone(int fd)
+{
+	struct ipc_msg m;
+
+	fake_poolmgr_expect(fd, IPC_LEASE, &m);
+	fake_poolmgr_grant(fd, &m, "", print_and_exit_in_a_cgroup);
+	fake_poolmgr_expect(fd, IPC_AUTOPSY, &m);
+	cgroup_says("", "", "");
+	fake_poolmgr_find(fd, &m, true, true, 137);
+	fake_poolmgr_expect(fd, IPC_RELEASE, &m);
+	fake_poolmgr_expect_close(fd);
+}
+
+static void what_was_measured_before_poolmgr_was_asked_is_kept(void **state)
+{
+	struct fixture *f = *state;
+
+	make_cgroup(f, fake_poolmgr_meter_fds);
+	SERVE(f, 0, find_out_of_memory_when_the_cgroup_is_gone);
+	for (int i = 0; i < 3; i++)
+		fd_close(&fake_poolmgr_meter_fds[i]);
+	acquire(f, IPC_START_PREWARMED);
+	invoke(f);
+	assert_failed(f, PROBLEM_OUT_OF_MEMORY, "out of memory");
+	assert_int_equal(member(f, "peak_mb"), 66);
+	assert_int_equal(f->outcome.memory_bytes, 70000000);
+	assert_int_equal(f->outcome.cpu_us, 4000);
+	lease_release(f->client, &f->lease, f->outcome.destroy_reason);
+	lease_client_free(&f->client);
+	assert_int_equal(fake_poolmgr_wait(&f->poolmgr), 0);
 }
 
 static void grant_in_a_cgroup(int fd)
@@ -1688,6 +1730,7 @@ int main(void)
 		TEST(an_agent_that_exits_is_reported_with_its_exit_code_or_signal),
 		TEST(what_poolmgr_does_not_know_is_not_made_up),
 		TEST(poolmgr_may_know_that_memory_ran_out),
+		TEST(what_was_measured_before_poolmgr_was_asked_is_kept),
 		TEST(what_the_cgroup_says_need_not_be_asked),
 		TEST(without_poolmgr_an_exit_is_reported_without_more_and_at_once),
 #undef TEST

@@ -111,9 +111,9 @@ static void a_number_is_found_on_any_line_but_not_inside_one(void **state)
 {
 	struct fixture *f = *state;
 
-	say(f, "", "", "x oom_kill 9\n");
+	say(f, "core usage_usec 7\nusage_usec 20\n", "", "x oom_kill 9\n");
 	begin(f);
-	say(f, "core usage_usec 7\nuser_usec 1\nusage_usec 50", "", "x oom_kill 10\n");
+	say(f, "core usage_usec 9\nuser_usec 1\nusage_usec 70", "", "x oom_kill 10\n");
 	assert_int_equal(cpu_us(f), 50);
 	assert_false(meter_out_of_memory(&f->meter));
 }
@@ -154,7 +154,7 @@ static void a_peak_that_cannot_begin_anew_is_still_read(void **state)
 static void assert_nothing_is_known(struct meter *m)
 {
 	meter_read(m, 1);
-	assert_int_equal(m->cpu_us, 0);
+	assert_int_equal(m->cpu_us, -1);
 	assert_int_equal(m->memory_bytes, 0);
 	assert_false(meter_out_of_memory(m));
 }

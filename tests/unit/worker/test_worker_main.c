@@ -453,6 +453,7 @@ static void a_denial_is_recorded_only_when_the_function_is_known(void **state)
 	assert_int_equal(read_spool(f, &r, &text), 1);
 	assert_int_equal(r.status, 429);
 	assert_memory_equal(r.error_code.data, "throttled", 9);
+	assert_true(r.cpu_us == RECORD_UNKNOWN);
 	assert_int_equal(r.start_kind.len, 0);
 	free(text);
 }
