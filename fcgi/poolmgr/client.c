@@ -45,7 +45,7 @@ static void let_go_of_held(struct client *c)
 		return;
 	memcpy(id, c->held_sandbox, sizeof(id));
 	c->held_sandbox[0] = '\0';
-	sandbox_remove_stray(id);
+	sandbox_remove_stray(id, COUNT_KILL_INHERITED);
 }
 
 static void client_close(struct client *c)

@@ -3,6 +3,7 @@ libpoolmgr_a_SOURCES = \
 	%D%/autopsy.c %D%/autopsy.h \
 	%D%/cgroup.c %D%/cgroup.h \
 	%D%/client.c %D%/client.h \
+	%D%/counter.c %D%/counter.def %D%/counter.h \
 	%D%/package.c %D%/package.h \
 	%D%/pool.c %D%/pool.h \
 	%D%/poolmgr_main.c \

@@ -12,6 +12,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "poolmgr/autopsy.h"
+#include "poolmgr/counter.h"
 #include "poolmgr/package.h"
 #include "poolmgr/resolve.h"
 #include "poolmgr/sandbox.h"
@@ -47,6 +48,10 @@ static void top_up(bool with_spares);
 static void deny_if_hopeless(struct version *v);
 
 /* ---- Being answered ---- */
+
+_Static_assert(COUNT_GRANT_PREWARMED == COUNT_GRANT_WARM + IPC_START_PREWARMED &&
+		       COUNT_GRANT_COLD == COUNT_GRANT_WARM + IPC_START_COLD,
+	       "one counter follows the other as the kinds do");
 
 static enum ipc_start_kind start_kind(const struct sandbox *s, const struct waiter *w)
 {
@@ -93,6 +98,7 @@ static void grant(struct version *v, struct sandbox *s)
 		.runtime = STR(v->spec->runtime),
 		.init = s->initialised ? (struct str){"", 0} : STR(v->init),
 	};
+	counters[COUNT_GRANT_WARM + m.grant.start_kind]++;
 	s->initialised = true; /* or it is not given back as reusable */
 	s->recalled = false;
 	s->autopsy_seq = 0; /* an earlier holder's */
@@ -110,7 +116,7 @@ static void use_linked(struct sandbox *s, const struct err *err)
 
 	if (err != NULL) {
 		log_sandbox(LOG_ERROR, s->id, "%s: %s", v->key, err->msg);
-		sandbox_kill(s, "its function's files could not be linked");
+		sandbox_kill(s, COUNT_KILL_NOT_LINKED);
 		v->package = PACKAGE_UNKNOWN; /* perhaps somebody cleared the cache: the next request looks */
 		waiter_deny_all(v, "runtime_unavailable", err->msg, 1000);
 		return;
@@ -118,7 +124,7 @@ static void use_linked(struct sandbox *s, const struct err *err)
 	if (v->waiters != NULL)
 		grant(v, s);
 	else if (v->stale)
-		sandbox_kill(s, "a newer version is current");
+		sandbox_kill(s, COUNT_KILL_STALE);
 	else
 		sandbox_set_state(s, SANDBOX_IDLE);
 	schedule(v);
@@ -233,12 +239,12 @@ static void make_room(const struct shape *needy)
 	struct shape *shape;
 
 	if (sandbox_lists[SANDBOX_IDLE] != NULL) {
-		sandbox_kill(sandbox_lists[SANDBOX_IDLE], "evicted: the node is full");
+		sandbox_kill(sandbox_lists[SANDBOX_IDLE], COUNT_EVICT_FULL);
 		return;
 	}
 	DL_FOREACH (shapes, shape)
 		if (shape != needy && shape->spares != NULL && shape->hungry == NULL) {
-			sandbox_kill(shape->spares, "evicted: the node is full");
+			sandbox_kill(shape->spares, COUNT_EVICT_FULL);
 			return;
 		}
 }
@@ -511,22 +517,22 @@ static void learn_usual_time(struct version *v, const struct ipc_release *r)
 bool pool_release(struct client *client, const struct ipc_release *r)
 {
 	struct sandbox *s = pool_find_lease(client, r->lease_id);
-	char why[80];
 
 	if (s == NULL)
 		return false;
 	AUTO(version_unref) struct version *v = version_ref(s->version);
 	if (!v->candidate)
 		learn_usual_time(v, r);
+	if (r->runs > 1) /* the first was granted */
+		counters[COUNT_GRANT_KEPT] += r->runs - 1;
 	s->holder = NULL;
 	bool used_up = is_single_use(v) && r->runs > 0;
 	if (r->destroy || s->dead || v->stale || used_up || stopping) {
-		snprintf(why, sizeof(why), "%.*s", (int)MIN(r->reason.len, 64u), r->reason.data);
-		sandbox_kill(s, r->destroy ? why
-				: s->dead  ? "it ended"
-				: v->stale ? "a newer version is current"
-				: used_up  ? "it serves one invocation"
-					   : "stopping");
+		sandbox_kill(s, r->destroy ? counter_saying("kills", r->reason, COUNT_KILL_OTHER)
+				: s->dead  ? COUNT_KILL_ENDED
+				: v->stale ? COUNT_KILL_STALE
+				: used_up  ? COUNT_KILL_USED_UP
+					   : COUNT_KILL_STOPPING);
 	} else {
 		sandbox_set_state(s, SANDBOX_IDLE);
 	}
@@ -543,7 +549,7 @@ static void on_stale(struct version *v)
 
 	recall(v);
 	while (v->idle != NULL)
-		sandbox_kill(v->idle, "a newer version is current");
+		sandbox_kill(v->idle, COUNT_KILL_STALE);
 	DL_FOREACH_SAFE (v->waiters, w, next) {
 		if (w->ref != NULL) {
 			waiter_leave_queue(w);
@@ -580,7 +586,7 @@ void pool_client_gone(struct client *client)
 	}
 	DL_FOREACH_SAFE (sandbox_lists[SANDBOX_LEASED], s, next) {
 		if (s->holder == client)
-			sandbox_kill(s, "its worker is gone");
+			sandbox_kill(s, COUNT_KILL_WORKER_GONE);
 	}
 }
 
@@ -669,7 +675,7 @@ static void evict_idle(int64_t now_us)
 	DL_FOREACH_SAFE (sandbox_lists[SANDBOX_IDLE], s, next) {
 		if (now_us - s->since_us < conf->pool_idle_timeout_ms * 1000)
 			break;
-		sandbox_kill(s, "idle for pool.idle_timeout_ms");
+		sandbox_kill(s, COUNT_EVICT_IDLE);
 	}
 }
 
@@ -679,7 +685,7 @@ static void trim_spares(int64_t now_us)
 
 	DL_FOREACH_SAFE (shapes, shape, next) {
 		if (shape->hungry == NULL && shape->spare_count > shape_spares_wanted(shape, now_us))
-			sandbox_kill(shape->spares, "more spares than wanted");
+			sandbox_kill(shape->spares, COUNT_EVICT_SURPLUS);
 		shape_forget_if_unused(shape, now_us);
 	}
 }
@@ -707,7 +713,7 @@ void pool_stop(void)
 	for (int state = 0; state < SANDBOX_DYING; state++)
 		DL_FOREACH_SAFE (sandbox_lists[state], s, next)
 			if (state != SANDBOX_LEASED) /* pool_release does it */
-				sandbox_kill(s, "stopping");
+				sandbox_kill(s, COUNT_KILL_STOPPING);
 	pool_recall_all();
 }
 
@@ -716,7 +722,7 @@ void pool_revoke(void)
 	struct sandbox *s, *next;
 
 	DL_FOREACH_SAFE (sandbox_lists[SANDBOX_LEASED], s, next)
-		sandbox_kill(s, "not given back in time");
+		sandbox_kill(s, COUNT_KILL_REVOKED);
 }
 
 int pool_waiting(void)

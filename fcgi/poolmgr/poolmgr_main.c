@@ -60,6 +60,7 @@ static void set_conf(const struct conf *c)
 	docker_set_conf(docker, conf);
 	store_set_conf(conf);
 	pool_set_conf(conf);
+	reconcile_set_conf(conf);
 	log_init("poolmgr", (enum log_level)log_level_parse(conf->log_level));
 }
 
@@ -187,7 +188,7 @@ static int init(const struct heritage *heritage, struct err *err)
 	store_init(loop, conf, &store_hooks);
 	shape_init(conf, languages);
 	pool_init(conf, docker);
-	reconcile_init(docker);
+	reconcile_init(conf, docker);
 	stats_init(docker, languages);
 	autopsy_init(docker);
 	cgroup_init(loop, HERITAGE_WARDEN_FD);

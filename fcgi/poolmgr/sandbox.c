@@ -193,6 +193,8 @@ static void drop_sockets(struct sandbox *s)
 /* One that no struct sandbox stands for, while it is being removed. */
 struct stray {
 	char id[SANDBOX_ID_SIZE];
+	enum counter what; /* it is counted in */
+	bool found;        /* its container is there, or its directory */
 	UT_hash_handle hh;
 };
 
@@ -205,6 +207,16 @@ static void stray_free(const char *id)
 	HASH_FIND_STR(strays, id, stray);
 	HASH_DEL(strays, stray);
 	free(stray);
+}
+
+static void stray_is_gone(const char *id)
+{
+	struct stray *stray;
+
+	HASH_FIND_STR(strays, id, stray);
+	if (stray->found)
+		counters[stray->what]++;
+	stray_free(id);
 }
 
 struct sweep {
@@ -239,7 +251,7 @@ static void sweep_after(uv_work_t *work, int status)
 		free(s);
 		hooks.gone();
 	} else {
-		stray_free(w->id);
+		stray_is_gone(w->id);
 	}
 	free(w);
 }
@@ -275,13 +287,14 @@ static void remove_container(struct sandbox *s)
 	docker_remove(docker, s->id, on_container_removed, s);
 }
 
-void sandbox_kill(struct sandbox *s, const char *reason)
+void sandbox_kill(struct sandbox *s, enum counter why)
 {
 	struct version *version = s->version;
 
 	if (s->state == SANDBOX_DYING || s->state == SANDBOX_GONE)
 		return;
-	log_sandbox(LOG_DEBUG, s->id, "%s → dying: %s", sandbox_state_name(s->state), reason);
+	log_sandbox(LOG_DEBUG, s->id, "%s → dying: %s", sandbox_state_name(s->state), counter_rows[why].text);
+	counters[why]++;
 	sandbox_set_state(s, SANDBOX_DYING);
 	s->holder = NULL;
 	s->version = NULL;
@@ -313,7 +326,7 @@ static void fail_start(struct sandbox *s, const char *why)
 	bool counts = s->created_us >= shape->failed_us;
 
 	log_sandbox(LOG_WARN, s->id, "did not start (%s): %s", shape->name, why);
-	sandbox_kill(s, "it did not start");
+	sandbox_kill(s, COUNT_START_FAILED);
 	if (counts)
 		hooks.start_failed(shape, why);
 }
@@ -336,7 +349,7 @@ void sandbox_died(struct sandbox *s, int exit_code)
 	else if (s->state != SANDBOX_IDLE && clock_mono_us() - s->booted_us < SETTLE_US) /* it never served */
 		fail_start(s, "it ended as soon as it was up");
 	else
-		sandbox_kill(s, "it ended");
+		sandbox_kill(s, COUNT_KILL_ENDED);
 }
 
 static void on_disconnect(int events, void *arg)
@@ -534,6 +547,7 @@ void sandbox_create(struct shape *shape)
 	AUTO(mem_free) char *host_dir = mem_printf("%s/%s", sandboxes_path, s->id);
 	struct err err;
 
+	counters[COUNT_START]++;
 	if (make_directory(s, &err) < 0) {
 		fail_start(s, err.msg);
 		return;
@@ -633,6 +647,7 @@ static void on_stray_inspected(const struct err *err, const struct docker_state 
 {
 	struct stray *stray = arg;
 
+	stray->found = stray->found || err == NULL;
 	if (err == NULL && state->pid > 0)
 		cgroup_open(state->container_id, state->pid, on_stray_cgroup, stray);
 	else
@@ -643,27 +658,39 @@ static void on_stray_inspected(const struct err *err, const struct docker_state 
  * Is it of a poolmgr that still runs? One whose master was killed ends the invocations in hand before it goes, and the next
  * master need not wait for that.
  */
-static bool is_others(const char *id)
+static bool is_others(int dir_fd)
 {
-	AUTO(fd_close) int fd = openat(sandboxes_fd, id, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-
-	return fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) < 0 && errno == EWOULDBLOCK;
+	return dir_fd >= 0 && flock(dir_fd, LOCK_EX | LOCK_NB) < 0 && errno == EWOULDBLOCK;
 }
 
-void sandbox_remove_stray(const char *id)
+void sandbox_remove_stray(const char *id, enum counter what)
 {
+	AUTO(fd_close) int dir_fd = -1;
 	struct stray *stray;
 
 	if (strlen(id) != SANDBOX_ID_SIZE - 1 || strspn(id, "0123456789abcdef") != SANDBOX_ID_SIZE - 1)
 		return; /* a label somebody else made */
 	HASH_FIND_STR(strays, id, stray);
-	if (stray != NULL || sandbox_find(id) != NULL || is_others(id))
+	if (stray != NULL || sandbox_find(id) != NULL)
+		return;
+	dir_fd = openat(sandboxes_fd, id, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (is_others(dir_fd))
 		return;
 	stray = mem_alloc(sizeof(*stray));
 	snprintf(stray->id, sizeof(stray->id), "%s", id);
+	stray->what = what;
+	stray->found = dir_fd >= 0;
 	HASH_ADD_STR(strays, id, stray);
-	log_sandbox(LOG_INFO, id, "left over from before: removing it");
+	log_sandbox(LOG_DEBUG, id, "removing %s", counter_rows[what].text);
 	docker_inspect(docker, stray->id, on_stray_inspected, stray);
+}
+
+/* What is removed is of no file system any more, whoever has it open. */
+bool sandbox_lacks_directory(const struct sandbox *s)
+{
+	struct stat st;
+
+	return fstat(s->dir_fd, &st) == 0 && st.st_nlink == 0;
 }
 
 int sandbox_strays(void)
@@ -677,7 +704,7 @@ static void sweep_one(int dir_fd, const char *name, void *arg)
 
 	(void)dir_fd;
 	if (sandbox_find(name) == NULL && !keep(name))
-		sandbox_remove_stray(name);
+		sandbox_remove_stray(name, COUNT_DRIFT_DIRECTORY);
 }
 
 void sandbox_sweep_directories(bool (*keep)(const char *id))

@@ -19,6 +19,7 @@
 #include "conf/conf.h"
 #include "engine/docker.h"
 #include "poolmgr/cgroup.h"
+#include "poolmgr/counter.h"
 #include "poolmgr/shape.h"
 #include "poolmgr/version.h"
 #include "poolmgr/watch.h"
@@ -103,13 +104,16 @@ struct sandbox *sandbox_find(const char *id); /* NULL when there is none */
 /* Starts a new one: CREATING. What can go wrong on the host is told through hooks.start_failed. */
 void sandbox_create(struct shape *shape);
 
-/* Puts it to death: DYING, later GONE and freed. A second call does nothing. */
-void sandbox_kill(struct sandbox *sandbox, const char *reason);
+/* Puts it to death: DYING, later GONE and freed, and counts why. A second call does nothing. */
+void sandbox_kill(struct sandbox *sandbox, enum counter why);
 
 /* Keeps a sandbox that is killed meanwhile, its directory and dir_fd until the hold is released, which may begin its removal.
  */
 void sandbox_hold(struct sandbox *sandbox);
 void sandbox_release_hold(struct sandbox *sandbox);
+
+/* Somebody has removed its directory. */
+bool sandbox_lacks_directory(const struct sandbox *sandbox);
 
 /* Its agent or its container has ended; exit_code -1: not known. */
 void sandbox_died(struct sandbox *sandbox, int exit_code);
@@ -117,8 +121,11 @@ void sandbox_died(struct sandbox *sandbox, int exit_code);
 /* Freezes what rests, repeats removals that failed and ends boots that take too long; called every tick. */
 void sandbox_tick(int64_t now_us);
 
-/* Removes a container and a directory that no struct sandbox stands for: what an earlier poolmgr left, once that has ended. */
-void sandbox_remove_stray(const char *id);
+/*
+ * Removes a container and a directory that no struct sandbox stands for: what an earlier poolmgr left, once that has ended.
+ * Counted in what when one of them was there indeed.
+ */
+void sandbox_remove_stray(const char *id, enum counter what);
 int sandbox_strays(void); /* removals of such under way */
 
 /* Removes the directories that belong to nobody; keep says which ids to leave alone. */

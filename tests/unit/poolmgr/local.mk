@@ -5,6 +5,7 @@ unit_tests += \
 	%D%/test_autopsy \
 	%D%/test_cgroup \
 	%D%/test_client \
+	%D%/test_counter \
 	%D%/test_docker \
 	%D%/test_docker_container \
 	%D%/test_driver \
@@ -29,6 +30,7 @@ pool_rig = %D%/pool_rig.c %D%/pool_rig.h %D%/fake_worker.c %D%/fake_worker.h $(a
 %C%_test_cgroup_SOURCES = %D%/test_cgroup.c $(fake_warden) $(rig)
 %C%_test_client_SOURCES = %D%/test_client.c $(pool_rig)
 %C%_test_client_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=accept4
+%C%_test_counter_SOURCES = %D%/test_counter.c $(pool_rig)
 %C%_test_docker_SOURCES = %D%/test_docker.c $(rig)
 %C%_test_package_SOURCES = %D%/test_package.c $(archives) $(rig)
 %C%_test_package_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=syncfs

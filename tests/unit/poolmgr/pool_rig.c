@@ -63,7 +63,7 @@ void pool_rig_start(const char *conninfo)
 	store_init(rig.loop, rig.conf, &store_hooks);
 	shape_init(rig.conf, rig.languages);
 	pool_init(rig.conf, rig.docker);
-	reconcile_init(rig.docker);
+	reconcile_init(rig.conf, rig.docker);
 	stats_init(rig.docker, rig.languages);
 	autopsy_init(rig.docker);
 	cgroup_init(rig.loop, -1);
@@ -117,7 +117,7 @@ void pool_rig_assert_nothing_leaks(void)
 	fake_docker_reset(rig.engine);
 	for (int state = 0; state < SANDBOX_DYING; state++)
 		DL_FOREACH_SAFE (sandbox_lists[state], s, next)
-			sandbox_kill(s, "the test is over");
+			sandbox_kill(s, COUNT_KILL_OTHER);
 	WAIT_FOR(sandbox_total() == 0 && sandbox_strays() == 0);
 	WAIT_FOR(fake_docker_count(rig.engine) == 0);
 	assert_int_equal(rig_count_names("sandboxes"), 0);

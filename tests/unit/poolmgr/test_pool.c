@@ -794,7 +794,7 @@ static void a_deadline_that_passes_while_a_sandbox_starts_says_overloaded(void *
 
 	(void)state;
 	warm_up(&w, f.name); /* it is known and unpacked */
-	sandbox_kill(sandbox_lists[SANDBOX_IDLE], "test");
+	sandbox_kill(sandbox_lists[SANDBOX_IDLE], COUNT_KILL_OTHER);
 	rig.engine->boot = FAKE_BOOT_SILENT;
 	struct denial d = denied_late(&w, f.name);
 	assert_string_equal(d.code, "overloaded");
@@ -808,7 +808,7 @@ static void a_deadline_that_passes_after_a_failed_start_says_why_it_failed(void 
 
 	(void)state;
 	warm_up(&w, f.name);
-	sandbox_kill(sandbox_lists[SANDBOX_IDLE], "test");
+	sandbox_kill(sandbox_lists[SANDBOX_IDLE], COUNT_KILL_OTHER);
 	rig.engine->boot = FAKE_BOOT_HANGS_UP;
 	int64_t deadline_us = clock_mono_us() + RIG_PATIENCE_US;
 	uint64_t seq = worker_lease_until(&w, f.name, 0, deadline_us);
