@@ -178,7 +178,7 @@ static const struct docker_events docker_events = {on_engine_up, on_engine_down,
 static const struct sandbox_hooks sandbox_hooks = {pool_on_spare, pool_on_start_failed, pool_on_gone, autopsy_on_dead};
 static const struct store_hooks store_hooks = {pool_invalidate, on_store_back};
 
-static int init(const struct heritage *heritage, struct err *err)
+static int init(const struct heritage *heritage, struct scoreboard *board, struct err *err)
 {
 	conf = heritage->conf;
 	loop = uv_default_loop();
@@ -189,7 +189,7 @@ static int init(const struct heritage *heritage, struct err *err)
 	shape_init(conf, languages);
 	pool_init(conf, docker);
 	reconcile_init(conf, docker);
-	stats_init(docker, languages);
+	stats_init(conf, docker, languages, board);
 	autopsy_init(docker);
 	cgroup_init(loop, HERITAGE_WARDEN_FD);
 	client_init(loop, HERITAGE_LISTEN_FD);
@@ -216,7 +216,7 @@ int poolmgr_main(const struct heritage *heritage)
 	/* Workers run as the same user; none may look into the process that can reach Docker. */
 	prctl(PR_SET_DUMPABLE, 0);
 
-	if (scoreboard_attach(HERITAGE_SCOREBOARD_FD, &board, &err) < 0 || init(heritage, &err) < 0) {
+	if (scoreboard_attach(HERITAGE_SCOREBOARD_FD, &board, &err) < 0 || init(heritage, board, &err) < 0) {
 		log_error("cannot start: %s", err.msg);
 		return 1;
 	}

@@ -19,6 +19,7 @@
 
 static int listen_fd = -1;
 static int fds_before;
+struct scoreboard *pool_rig_board;
 
 static void on_up(void *arg)
 {
@@ -54,6 +55,7 @@ static const struct store_hooks store_hooks = {pool_invalidate, on_store_back};
 void pool_rig_start(const char *conninfo)
 {
 	struct err err;
+	int board_fd;
 
 	free(rig.conf->database_conninfo);
 	rig.conf->database_conninfo = mem_strdup(conninfo ? conninfo : "host=/nonexistent");
@@ -64,7 +66,9 @@ void pool_rig_start(const char *conninfo)
 	shape_init(rig.conf, rig.languages);
 	pool_init(rig.conf, rig.docker);
 	reconcile_init(rig.conf, rig.docker);
-	stats_init(rig.docker, rig.languages);
+	assert_ok(scoreboard_create(POOL_RIG_SLOTS, &pool_rig_board, &board_fd, &err));
+	close(board_fd);
+	stats_init(rig.conf, rig.docker, rig.languages, pool_rig_board);
 	autopsy_init(rig.docker);
 	cgroup_init(rig.loop, -1);
 	int dir_fd = open(rig.dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -83,6 +87,7 @@ void pool_rig_stop(void)
 	rig.tick = NULL;
 	client_deinit();
 	fd_close(&listen_fd);
+	scoreboard_close(&pool_rig_board);
 }
 
 /* Descriptors besides both ends of the driver's connections to the fake engine and the one to PostgreSQL. */

@@ -5,8 +5,13 @@
 #include "tests/unit/poolmgr/fake_worker.h"
 #include "tests/unit/poolmgr/rig.h"
 
+#include "ipc/scoreboard.h"
 #include "poolmgr/shape.h"
 #include "tests/unit/poolmgr/archives.h"
+
+/* As the master has it. */
+#define POOL_RIG_SLOTS 4
+extern struct scoreboard *pool_rig_board;
 
 /* After rig_start. conninfo NULL: PostgreSQL cannot be reached. */
 void pool_rig_start(const char *conninfo);
