@@ -17,7 +17,8 @@
 static const struct conf *conf;
 static struct docker *docker;
 static uint64_t reported[COUNTER_COUNT]; /* what the log has said of the counters of drift */
-static int64_t started_us, next_us;
+static int64_t started_us;
+static int64_t latest_us;                                          /* when the latest listing was asked for */
 static int64_t listed_us;                                          /* when the listing under way was asked for; 0: none is */
 static enum { RUNNING, STOP_ASKED, STOP_LISTING, STOP_DONE } stop; /* at the end, one more listing is made */
 
@@ -85,8 +86,7 @@ void reconcile_now(void)
 {
 	if (listed_us != 0 || !docker_is_up(docker))
 		return;
-	listed_us = clock_mono_us();
-	next_us = listed_us + (adopting() ? started_us + ADOPTION_US - listed_us : conf->pool_reconcile_interval_ms * 1000);
+	latest_us = listed_us = clock_mono_us();
 	docker_list(docker, on_container, on_listed, NULL);
 }
 
@@ -102,6 +102,14 @@ void reconcile_stop(void)
 bool reconcile_is_over(void)
 {
 	return stop == STOP_DONE && sandbox_strays() == 0;
+}
+
+/* As soon as nobody is waited for any more, and then every so often. */
+static int64_t due_us(void)
+{
+	int64_t adopted_us = started_us + ADOPTION_US;
+
+	return latest_us < adopted_us ? adopted_us : latest_us + conf->pool_reconcile_interval_ms * 1000;
 }
 
 /* One line for all that was found, once it is put right. */
@@ -124,7 +132,7 @@ void reconcile_tick(int64_t now_us)
 {
 	if (listed_us == 0 && sandbox_strays() == 0)
 		report();
-	if (now_us >= next_us)
+	if (now_us >= due_us())
 		reconcile_now();
 }
 

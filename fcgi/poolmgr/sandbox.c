@@ -200,23 +200,16 @@ struct stray {
 
 static struct stray *strays;
 
-static void stray_free(const char *id)
+/* The attempt to remove it is over. */
+static void stray_end(const char *id, bool removed)
 {
 	struct stray *stray;
 
 	HASH_FIND_STR(strays, id, stray);
+	if (removed && stray->found)
+		counters[stray->what]++;
 	HASH_DEL(strays, stray);
 	free(stray);
-}
-
-static void stray_is_gone(const char *id)
-{
-	struct stray *stray;
-
-	HASH_FIND_STR(strays, id, stray);
-	if (stray->found)
-		counters[stray->what]++;
-	stray_free(id);
 }
 
 struct sweep {
@@ -251,7 +244,7 @@ static void sweep_after(uv_work_t *work, int status)
 		free(s);
 		hooks.gone();
 	} else {
-		stray_is_gone(w->id);
+		stray_end(w->id, w->rc == 0);
 	}
 	free(w);
 }
@@ -629,7 +622,7 @@ static void on_stray_removed(const struct err *err, void *arg)
 		return;
 	}
 	log_sandbox(LOG_WARN, stray->id, "left over from before, will be removed later: %s", err->msg);
-	stray_free(stray->id);
+	stray_end(stray->id, false);
 }
 
 /* It may be frozen, and Docker cannot kill what is frozen. */

@@ -247,7 +247,7 @@ char *stats_text_new(bool whole)
 		"detail", text_json(docker_problem(docker)), "version", text_json(docker_version(docker)), "runtimes",
 		runtimes_json(), "egress", docker_has_egress(docker), "database", "ok", store_is_up(), "detail",
 		text_json(store_problem()), "images", images, "sandboxes",
-		states_json(SANDBOX_CREATING, SANDBOX_GONE, NULL, NULL), "waiting", pool_waiting(), "workers", client_count());
+		states_json(SANDBOX_CREATING, SANDBOX_GONE, NULL, NULL), "waiting", pool_waiting(), "connections", client_count());
 
 	add_shapes(json);
 	if (whole)

@@ -43,7 +43,7 @@ static void the_engine_the_store_and_the_workers_are_told(void **state)
 	assert_true(json_is_false(json_object_get(json, "egress")));
 	assert_true(json_is_false(at(json, "database", "ok")));
 	assert_non_null(strstr(json_string_value(at(json, "database", "detail")), "PostgreSQL"));
-	assert_int_equal(json_integer_value(json_object_get(json, "workers")), 2);
+	assert_int_equal(json_integer_value(json_object_get(json, "connections")), 2);
 	assert_int_equal(json_integer_value(json_object_get(json, "waiting")), 0);
 	json_decref(json);
 }
