@@ -312,7 +312,7 @@ def test_version_and_help_are_printed(stack):
     assert re.fullmatch(r"berthd \d+\.\d+\.\d+\n", stack.berthd("--version").stdout)
     shown = stack.berthd("--help")
     assert shown.returncode == 0
-    for option in ("--config", "--check-config", "--dump-config", "--version", "--help"):
+    for option in ("--config", "--status", "--check-config", "--dump-config", "--version", "--help"):
         assert option in shown.stdout
     assert "--child" not in shown.stdout
 
