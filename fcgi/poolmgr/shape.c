@@ -105,7 +105,7 @@ int shape_for(const struct spec *spec, struct shape **shape, struct err *err)
 int shape_spares_wanted(const struct shape *s, int64_t now_us)
 {
 	if (s->always || now_us - s->used_us < conf->pool_idle_timeout_ms * 1000)
-		return (int)conf->pool_spares;
+		return (int)conf->pool_min_spares;
 	return 0;
 }
 

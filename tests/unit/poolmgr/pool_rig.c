@@ -113,7 +113,7 @@ void pool_rig_assert_nothing_leaks(void)
 	threads_go_on();
 	WAIT_FOR(client_count() == 0);
 	WAIT_FOR(pool_waiting() == 0);
-	rig.conf->pool_spares = 0;
+	rig.conf->pool_min_spares = 0;
 	fake_docker_reset(rig.engine);
 	for (int state = 0; state < SANDBOX_DYING; state++)
 		DL_FOREACH_SAFE (sandbox_lists[state], s, next)
@@ -169,8 +169,8 @@ json_t *function_spec(const struct function *f)
 	json_t *limits = json_pack("{s:i, s:i, s:i, s:i, s:i, s:i, s:i, s:i, s:i, s:i}", "timeout_ms", 3000, "init_timeout_ms",
 				   4000, "memory_limit_mb", f->memory_limit_mb, "cpu_millis", 1000, "tmp_mb", 64, "tmp_inodes",
 				   16384, "pids", f->pids, "nofile", 1024, "response_bytes", 5000000, "log_bytes", 200000);
-	json_t *rest = json_pack("{s:s, s:s, s:i, s:s}", "network", f->network, "isolation", f->isolation, "max_concurrency",
-				 f->max_concurrency, "package_sha256", f->sha256);
+	json_t *rest = json_pack("{s:s, s:s, s:i, s:i, s:s}", "network", f->network, "isolation", f->isolation, "max_concurrency",
+				 f->max_concurrency, "min_warm", f->min_warm, "package_sha256", f->sha256);
 
 	json_object_update(spec, limits);
 	json_object_update(spec, rest);

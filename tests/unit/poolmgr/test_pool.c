@@ -36,12 +36,12 @@ static void deploy(const struct function *f)
 		" on conflict (function_id) do update set version = excluded.version;"
 		"insert into function_versions (function_id, version, language, runtime, handler, environment, timeout_ms,"
 		" init_timeout_ms, memory_limit_mb, cpu_millis, tmp_mb, tmp_inodes, pids, nofile, response_bytes, log_bytes,"
-		" network, isolation, max_concurrency, package_sha256) values ('%s', %d, '%s', '%s', 'main.handler',"
-		" '{\"GREETING\": \"hello\"}', 3000, 4000, %d, 1000, 64, 16384, %d, 1024, 5000000, 200000, '%s', '%s', %d, "
-		"'%s');"
+		" network, isolation, max_concurrency, min_warm, package_sha256) values ('%s', %d, '%s', '%s', 'main.handler',"
+		" '{\"GREETING\": \"hello\"}', 3000, 4000, %d, 1000, 64, 16384, %d, 1024, 5000000, 200000, '%s', '%s', %d, %d,"
+		" '%s');"
 		"commit",
 		f->sha256, hex, f->archive.len, f->id, f->name, f->version, f->id, f->version, f->language, f->runtime,
-		f->memory_limit_mb, f->pids, f->network, f->isolation, f->max_concurrency, f->sha256);
+		f->memory_limit_mb, f->pids, f->network, f->isolation, f->max_concurrency, f->min_warm, f->sha256);
 }
 
 static void deploy_code(struct function *f, const char *code)
@@ -112,7 +112,7 @@ static void a_check_gets_a_prewarmed_sandbox_with_its_files_and_a_live_connectio
 	char text[16] = "";
 
 	(void)state;
-	rig.conf->pool_spares = 1;
+	rig.conf->pool_min_spares = 1;
 	wait_for_spares(1);
 	AUTO(worker_close_fds) struct grant g = worker_granted(&w, worker_check(&w, function_spec(&f), &f.archive));
 	assert_int_equal(g.kind, IPC_START_PREWARMED);
@@ -343,7 +343,7 @@ static void a_worker_that_goes_takes_its_sandboxes_along_and_who_waits_gets_new_
 	(void)state;
 	f.max_concurrency = 1;
 	deploy(&f);
-	rig.conf->pool_spares = 1;
+	rig.conf->pool_min_spares = 1;
 	wait_for_spares(1);
 	struct grant first = worker_take(&one, f.name);
 	wait_for_spares(1);
@@ -454,7 +454,7 @@ static void never_more_sandboxes_than_a_function_may_have(void **state)
 	(void)state;
 	f.max_concurrency = 2;
 	deploy(&f);
-	rig.conf->pool_spares = 3;
+	rig.conf->pool_min_spares = 3;
 	wait_for_spares(3);
 	for (size_t i = 0; i < ARRAY_SIZE(seq); i++)
 		seq[i] = worker_lease(&w, f.name, 0);
@@ -683,7 +683,7 @@ static struct rivals rivals_start(const struct function *f)
 {
 	struct rivals r = {.function = f->name, .holding = 1};
 
-	rig.conf->pool_spares = 4;
+	rig.conf->pool_min_spares = 4;
 	for (size_t i = 0; i < ARRAY_SIZE(r.w); i++)
 		r.w[i] = worker_connect();
 	warm_up(&r.w[0], f->name);
@@ -856,11 +856,11 @@ static void spares_are_kept_ready_and_made_good(void **state)
 	AUTO(function_free) struct function f = deployed("spares");
 
 	(void)state;
-	rig.conf->pool_spares = 2;
+	rig.conf->pool_min_spares = 2;
 	wait_for_spares(2);
 	assert_int_equal(worker_take(&w, f.name).kind, IPC_START_PREWARMED);
 	wait_for_spares(2);
-	rig.conf->pool_spares = 1;
+	rig.conf->pool_min_spares = 1;
 	wait_for_spares(1);
 	fake_docker_die(rig.engine, default_shape()->spares->id, true);
 	WAIT_FOR(default_shape()->spare_count == 0);
@@ -884,7 +884,7 @@ static void a_shape_of_its_own_has_spares_as_long_as_it_is_used(void **state)
 
 	(void)state;
 	f.memory_limit_mb = 777;
-	rig.conf->pool_spares = 1;
+	rig.conf->pool_min_spares = 1;
 	struct grant g = check_function(&w, &f);
 	assert_int_equal(json_integer_value(json_object_get(
 				 json_object_get(fake_docker_find(rig.engine, g.sandbox_id)->body, "HostConfig"), "Memory")),
@@ -937,7 +937,7 @@ static void a_full_node_makes_room_by_spares_nobody_waits_for(void **state)
 	AUTO(function_free) struct function f = function_new("room by spares");
 
 	(void)state;
-	rig.conf->pool_spares = 1;
+	rig.conf->pool_min_spares = 1;
 	WAIT_FOR(sandbox_counts[SANDBOX_SPARE] == 2); /* one per language */
 	rig.conf->pool_max_sandboxes = 2;
 	f.memory_limit_mb = 333;
@@ -1068,7 +1068,7 @@ static void spares_that_end_right_after_hello_are_started_with_growing_pauses(vo
 
 	(void)state;
 	rig.engine->boot = FAKE_BOOT_SHORT_LIVED;
-	rig.conf->pool_spares = 1;
+	rig.conf->pool_min_spares = 1;
 	for (int failures = 1; failures <= 4; failures++) {
 		WAIT_FOR(shape->failures == failures);
 		assert_int_equal(shape->retry_us - shape->failed_us, 100000 << failures);
@@ -1154,7 +1154,7 @@ static void a_version_whose_runtime_is_missing_is_denied_at_once_and_told_what_t
 	f.runtime = "gvisor";
 	deploy(&f);
 	restart_engine("{\"runc\":{}}", NULL);
-	rig.conf->pool_spares = 1;
+	rig.conf->pool_min_spares = 1;
 	wait_for_spares(1);
 	int calls = rig.engine->calls[FAKE_CREATE];
 	for (int i = 0; i < 2; i++) {
@@ -1251,7 +1251,7 @@ static void a_sandbox_without_egress_never_serves_a_version_with_it(void **state
 	f.network = "egress";
 	deploy(&f);
 	restart_engine(NULL, "berth-unit");
-	rig.conf->pool_spares = 1;
+	rig.conf->pool_min_spares = 1;
 	wait_for_spares(1);
 	struct grant g = worker_take(&w, f.name);
 	assert_int_equal(g.kind, IPC_START_COLD);
@@ -1672,9 +1672,9 @@ static void stopping_tells_who_waits_and_removes_everything_but_what_is_leased(v
 	struct grant g = check_function(&holder, &leased), r = check_function(&holder, &revoked);
 	worker_release(&w, check_function(&w, &idle).lease_id, false);
 	WAIT_FOR(sandbox_counts[SANDBOX_IDLE] == 1);
-	rig.conf->pool_spares = 1;
+	rig.conf->pool_min_spares = 1;
 	WAIT_FOR(sandbox_counts[SANDBOX_SPARE] == 2);
-	rig.conf->pool_spares = 0;
+	rig.conf->pool_min_spares = 0;
 	rig.engine->boot = FAKE_BOOT_SILENT;
 	waiting.memory_limit_mb = 256;
 	PGconn *lock = slow_store_lock(rig.conf->database_conninfo);
@@ -1700,7 +1700,7 @@ static void stopping_tells_who_waits_and_removes_everything_but_what_is_leased(v
 	assert_int_equal(sandbox_find(r.sandbox_id)->state, SANDBOX_LEASED);
 	pool_revoke();
 	WAIT_FOR(sandbox_total() == 0);
-	rig.conf->pool_spares = 2; /* nothing starts any more */
+	rig.conf->pool_min_spares = 2; /* nothing starts any more */
 	rig_barrier();
 	assert_int_equal(sandbox_total(), 0);
 	assert_int_equal(fake_docker_count(rig.engine), 0);

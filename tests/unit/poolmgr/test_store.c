@@ -76,10 +76,10 @@ static void store_function(void)
 		"insert into functions (function_id, name, version) values ('" F "', 'greet', 2);"
 		"insert into function_versions (function_id, version, language, runtime, handler, environment, timeout_ms,"
 		" init_timeout_ms, memory_limit_mb, cpu_millis, tmp_mb, tmp_inodes, pids, nofile, response_bytes, log_bytes,"
-		" network, isolation, max_concurrency, package_sha256)"
+		" network, isolation, max_concurrency, min_warm, package_sha256)"
 		" select '" F
 		"', v, 'alpha', 'docker', 'main.handler', '{\"A\": \"b\"}', 3000, 10000, 128, 1000, 64, 16384, 64,"
-		" 1024, 1000, 1000, 'none', 'per_function', 50,"
+		" 1024, 1000, 1000, 'none', 'per_function', 50, 0,"
 		" sha256 from packages, generate_series(1, 2) v;"
 		"commit");
 }
