@@ -8,6 +8,7 @@
 #include "base/mem.h"
 #include "ipc/ipc.h"
 #include "poolmgr/client.h"
+#include "poolmgr/keep.h"
 #include "poolmgr/pool.h"
 #include "poolmgr/sandbox.h"
 #include "poolmgr/store.h"
@@ -100,12 +101,12 @@ char *stats_text_new(void)
 {
 	int left_out;
 	json_t *list = shapes_json(&left_out);
-	json_t *json = json_pack("{s:{s:b, s:o, s:o}, s:o, s:b, s:{s:b, s:o}, s:O, s:o, s:o, s:i, s:i, s:i}", "docker", "ok",
-				 docker_is_up(docker), "detail", text_json(docker_problem(docker)), "version",
-				 text_json(docker_version(docker)), "runtimes", runtimes_json(), "egress",
-				 docker_has_egress(docker), "database", "ok", store_is_up(), "detail",
-				 text_json(store_problem()), "images", images, "sandboxes", sandboxes_json(), "shapes", list,
-				 "shapes_left_out", left_out, "waiting", pool_waiting(), "workers", client_count());
+	json_t *json = json_pack(
+		"{s:{s:b, s:o, s:o}, s:o, s:b, s:{s:b, s:o}, s:O, s:o, s:o, s:i, s:o, s:i, s:i}", "docker", "ok",
+		docker_is_up(docker), "detail", text_json(docker_problem(docker)), "version", text_json(docker_version(docker)),
+		"runtimes", runtimes_json(), "egress", docker_has_egress(docker), "database", "ok", store_is_up(), "detail",
+		text_json(store_problem()), "images", images, "sandboxes", sandboxes_json(), "shapes", list, "shapes_left_out",
+		left_out, "min_warm", keep_json(), "waiting", pool_waiting(), "workers", client_count());
 	char *text = json_dumps(json, JSON_COMPACT);
 
 	json_decref(json);

@@ -366,6 +366,7 @@ static void insert_as_before_0004(const char *name, int versions)
 
 static void assert_limits_of_0004(const struct spec *s)
 {
+	assert_int_equal(s->min_warm, 0);
 	assert_int_equal(s->init_timeout_ms, 10000);
 	assert_int_equal(s->tmp_inodes, 16384);
 	assert_int_equal(s->pids, 64);

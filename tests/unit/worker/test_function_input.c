@@ -238,11 +238,16 @@ static const struct {
 	{                                                                                                                      \
 #field, offsetof(struct spec, field), min, max, by_default                                                     \
 	}
-	NUMBER(timeout_ms, 100, 900000, 3000),  NUMBER(init_timeout_ms, 100, 60000, 10000),
-	NUMBER(memory_limit_mb, 64, 3008, 128), NUMBER(tmp_mb, 1, 512, 64),
-	NUMBER(tmp_inodes, 16, 131072, 16384),  NUMBER(pids, 8, 1024, 64),
-	NUMBER(nofile, 64, 65536, 1024),        NUMBER(response_bytes, 1024, 6291456, 6291456),
-	NUMBER(log_bytes, 0, 1048576, 262144),  NUMBER(max_concurrency, 1, 1000, 50),
+	NUMBER(timeout_ms, 100, 900000, 3000),
+	NUMBER(init_timeout_ms, 100, 60000, 10000),
+	NUMBER(memory_limit_mb, 64, 3008, 128),
+	NUMBER(tmp_mb, 1, 512, 64),
+	NUMBER(tmp_inodes, 16, 131072, 16384),
+	NUMBER(pids, 8, 1024, 64),
+	NUMBER(nofile, 64, 65536, 1024),
+	NUMBER(response_bytes, 1024, 6291456, 6291456),
+	NUMBER(log_bytes, 0, 1048576, 262144),
+	NUMBER(max_concurrency, 1, 1000, 50),
 	NUMBER(min_warm, 0, 10, 0),
 #undef NUMBER
 };
