@@ -126,6 +126,42 @@ static void short_memory_takes_spares_nobody_waits_for_and_none_are_started(void
 	WAIT_FOR(sandbox_counts[SANDBOX_SPARE] >= 3);
 }
 
+static const struct shape *shape_of(int64_t memory_mb)
+{
+	const struct shape *s;
+
+	DL_FOREACH (shapes, s)
+		if (s->key.memory_mb == memory_mb)
+			return s;
+	return NULL;
+}
+
+static void the_spares_that_go_are_of_the_shape_asked_for_longest_ago(void **state)
+{
+	AUTO(worker_close) struct worker w = worker_connect();
+	AUTO(function_free) struct function f = function_new("shapes");
+	struct shape *s;
+
+	(void)state;
+	rig.conf->pool_min_spares = 1;
+	for (f.memory_limit_mb = 201; f.memory_limit_mb <= 203; f.memory_limit_mb++) {
+		deploy_code(&f, "another shape");
+		worker_done(&w, worker_invalidate(&w, f.id, (uint32_t)f.version));
+		worker_release(&w, worker_take(&w, f.name).lease_id, true);
+	}
+	WAIT_FOR(sandbox_total() == sandbox_counts[SANDBOX_SPARE] && shape_of(203)->spare_count == 1);
+	DL_FOREACH (shapes, s) /* those of other tests, too */
+		if (s->key.memory_mb != 202)
+			s->used_us = clock_mono_us();
+	int spares = sandbox_total();
+	rig.conf->pool_max_sandboxes = spares;
+	deploy_code(&f, "and another");
+	worker_done(&w, worker_invalidate(&w, f.id, (uint32_t)f.version));
+	worker_take(&w, f.name);
+	assert_int_equal(shape_of(202)->spare_count, 0);
+	assert_int_equal(sandbox_counts[SANDBOX_SPARE], spares - 1);
+}
+
 static void a_request_that_can_never_fit_is_told_at_once(void **state)
 {
 	AUTO(worker_close) struct worker w = worker_connect();
@@ -267,6 +303,7 @@ int main(void)
 		TEST(short_memory_takes_what_has_been_idle_longest),
 		TEST(as_many_go_as_a_large_one_needs),
 		TEST(short_memory_takes_spares_nobody_waits_for_and_none_are_started),
+		TEST(the_spares_that_go_are_of_the_shape_asked_for_longest_ago),
 		TEST(a_request_that_can_never_fit_is_told_at_once),
 		TEST(a_smaller_budget_takes_what_is_idle),
 		TEST(spares_follow_what_was_needed_at_a_time_up_to_their_most_and_back),
