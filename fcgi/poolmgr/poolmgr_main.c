@@ -27,7 +27,6 @@
 #include "poolmgr/package.h"
 #include "poolmgr/pool.h"
 #include "poolmgr/reconcile.h"
-#include "poolmgr/resolve.h"
 #include "poolmgr/sandbox.h"
 #include "poolmgr/shape.h"
 #include "poolmgr/stats.h"
@@ -167,16 +166,9 @@ static void on_container_died(const char *sandbox_id, int exit_code, void *arg)
 		sandbox_died(s, exit_code);
 }
 
-/* PostgreSQL was away: what it would have told us meanwhile is lost. */
-static void on_store_back(void)
-{
-	resolve_forget_all();
-	pool_recall_all();
-}
-
 static const struct docker_events docker_events = {on_engine_up, on_engine_down, on_container_died, NULL};
-static const struct sandbox_hooks sandbox_hooks = {pool_on_spare, pool_on_start_failed, pool_on_gone, autopsy_on_dead};
-static const struct store_hooks store_hooks = {pool_invalidate, on_store_back};
+static const struct sandbox_hooks sandbox_hooks = {pool_on_spare, pool_on_start_failed, pool_on_gone, pool_on_dead};
+static const struct store_hooks store_hooks = {pool_invalidate, pool_on_store_connected};
 
 static int init(const struct heritage *heritage, struct scoreboard *board, struct err *err)
 {
@@ -187,7 +179,7 @@ static int init(const struct heritage *heritage, struct scoreboard *board, struc
 		return -1;
 	store_init(loop, conf, &store_hooks);
 	shape_init(conf, languages);
-	pool_init(conf, docker);
+	pool_init(loop, conf, docker);
 	reconcile_init(conf, docker);
 	stats_init(conf, docker, languages, board);
 	autopsy_init(docker);

@@ -27,6 +27,7 @@
 
 struct sandbox *sandbox_lists[SANDBOX_STATE_COUNT];
 int sandbox_counts[SANDBOX_STATE_COUNT];
+int64_t sandbox_memory_mb[SANDBOX_STATE_COUNT];
 
 static uv_loop_t *loop;
 static const struct conf *conf;
@@ -48,7 +49,8 @@ static const struct {
 	[SANDBOX_CREATING] = {"creating", TO(BOOTING) | TO(DYING)},
 	[SANDBOX_BOOTING] = {"booting", TO(SPARE) | TO(DYING)},
 	[SANDBOX_SPARE] = {"spare", TO(ASSIGNED) | TO(DYING)},
-	[SANDBOX_ASSIGNED] = {"assigned", TO(LEASED) | TO(IDLE) | TO(DYING)},
+	[SANDBOX_ASSIGNED] = {"assigned", TO(WARMING) | TO(LEASED) | TO(IDLE) | TO(DYING)},
+	[SANDBOX_WARMING] = {"warming", TO(IDLE) | TO(DYING)},
 	[SANDBOX_LEASED] = {"leased", TO(IDLE) | TO(DYING)},
 	[SANDBOX_IDLE] = {"idle", TO(LEASED) | TO(DYING)},
 	[SANDBOX_DYING] = {"dying", TO(GONE)},
@@ -60,9 +62,15 @@ const char *sandbox_state_name(enum sandbox_state state)
 	return states[state].name;
 }
 
+/* Will it serve its version's next request as soon as it can? */
+static bool is_coming(enum sandbox_state state)
+{
+	return state == SANDBOX_ASSIGNED || state == SANDBOX_WARMING;
+}
+
 static bool is_live(enum sandbox_state state)
 {
-	return state == SANDBOX_ASSIGNED || state == SANDBOX_LEASED || state == SANDBOX_IDLE;
+	return is_coming(state) || state == SANDBOX_LEASED || state == SANDBOX_IDLE;
 }
 
 static bool is_starting(enum sandbox_state state)
@@ -74,12 +82,13 @@ static bool is_starting(enum sandbox_state state)
 static void count(struct sandbox *s, int by)
 {
 	sandbox_counts[s->state] += by;
+	sandbox_memory_mb[s->state] += by * s->shape->key.memory_mb;
 	if (is_starting(s->state))
 		s->shape->starting += by;
 	if (is_live(s->state))
 		s->version->live += by;
-	if (s->state == SANDBOX_ASSIGNED)
-		s->version->assigning += by;
+	if (is_coming(s->state))
+		s->version->coming += by;
 	if (s->state == SANDBOX_SPARE)
 		s->shape->spare_count += by;
 }
@@ -124,7 +133,7 @@ void sandbox_set_state(struct sandbox *s, enum sandbox_state state)
 {
 	assert((states[s->state].to & (1u << state)) != 0);
 	assert(!is_live(state) || s->version != NULL);
-	if (s->state == SANDBOX_LEASED && state == SANDBOX_IDLE) /* it has served */
+	if ((s->state == SANDBOX_LEASED || s->state == SANDBOX_WARMING) && state == SANDBOX_IDLE) /* it has worked */
 		prove_good(s);
 	leave_state(s);
 	enter_state(s, state);
@@ -138,6 +147,15 @@ int sandbox_total(void)
 
 	for (int i = 0; i < SANDBOX_GONE; i++)
 		total += sandbox_counts[i];
+	return total;
+}
+
+int64_t sandbox_total_memory_mb(void)
+{
+	int64_t total = 0;
+
+	for (int i = 0; i < SANDBOX_GONE; i++)
+		total += sandbox_memory_mb[i];
 	return total;
 }
 
@@ -187,7 +205,7 @@ static void drop_sockets(struct sandbox *s)
 	fd_close(&s->log_listener);
 	fd_close(&s->control_fd);
 	fd_close(&s->log_fd);
-	buf_free(&s->hello);
+	buf_free(&s->in);
 }
 
 /* One that no struct sandbox stands for, while it is being removed. */
@@ -328,6 +346,8 @@ void sandbox_died(struct sandbox *s, int exit_code)
 {
 	if (s->state == SANDBOX_DYING || s->state == SANDBOX_GONE)
 		return;
+	if (s->state == SANDBOX_WARMING) /* its socket says so as well, after its last words */
+		return;
 	if (exit_code >= 0)
 		s->exit_code = exit_code;
 	if (s->state == SANDBOX_LEASED) {
@@ -337,18 +357,30 @@ void sandbox_died(struct sandbox *s, int exit_code)
 		hooks.dead(s);
 		return;
 	}
-	if (is_starting(s->state))
+	if (is_starting(s->state)) {
 		fail_start(s, "the container ended before its agent said hello");
-	else if (s->state != SANDBOX_IDLE && clock_mono_us() - s->booted_us < SETTLE_US) /* it never served */
-		fail_start(s, "it ended as soon as it was up");
-	else
+	} else if (s->state == SANDBOX_IDLE) {
+		hooks.dead(s);
 		sandbox_kill(s, COUNT_KILL_ENDED);
+	} else if (clock_mono_us() - s->booted_us < SETTLE_US) { /* it never served */
+		fail_start(s, "it ended as soon as it was up");
+	} else {
+		sandbox_kill(s, COUNT_KILL_ENDED);
+	}
 }
 
 static void on_disconnect(int events, void *arg)
 {
 	(void)events;
 	sandbox_died(arg, -1);
+}
+
+void sandbox_watch_end(struct sandbox *s)
+{
+	buf_free(&s->in);
+	watch_free(&s->log_watch);
+	watch_free(&s->control_watch);
+	s->control_watch = watch_new(loop, s->control_fd, UV_DISCONNECT, on_disconnect, s);
 }
 
 /* Both sockets are connected and the agent has said hello: no one else can connect any more. */
@@ -388,10 +420,7 @@ static void find_cgroup(struct sandbox *s)
 	struct ucred peer = {0};
 	socklen_t len = sizeof(peer);
 
-	buf_free(&s->hello);
-	watch_free(&s->log_watch);
-	watch_free(&s->control_watch);
-	s->control_watch = watch_new(loop, s->control_fd, UV_DISCONNECT, on_disconnect, s);
+	sandbox_watch_end(s);
 	getsockopt(s->control_fd, SOL_SOCKET, SO_PEERCRED, &peer, &len);
 	sandbox_hold(s);
 	cgroup_open(s->container_id, peer.pid, on_cgroup, s);
@@ -432,22 +461,22 @@ static void on_hello(int events, void *arg)
 	struct err err;
 
 	(void)events;
-	ssize_t n = read(s->control_fd, buf_reserve(&s->hello, MAX_HELLO_BYTES), MAX_HELLO_BYTES);
+	ssize_t n = read(s->control_fd, buf_reserve(&s->in, MAX_HELLO_BYTES), MAX_HELLO_BYTES);
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
 		return;
 	if (n <= 0) {
 		fail_start(s, "the agent ended before it said hello");
 		return;
 	}
-	s->hello.len += (size_t)n;
-	ptrdiff_t took = frame_decode(s->hello.data, s->hello.len, MAX_HELLO_BYTES, &frame, &err);
+	s->in.len += (size_t)n;
+	ptrdiff_t took = frame_decode(s->in.data, s->in.len, MAX_HELLO_BYTES, &frame, &err);
 	if (took == 0)
 		return;
 	if (s->log_fd < 0)
 		on_log_connection(0, s); /* its event may come after this one */
 	if (took < 0 || check_hello(&frame, &err) < 0)
 		fail_start(s, err.msg);
-	else if ((size_t)took != s->hello.len)
+	else if ((size_t)took != s->in.len)
 		fail_start(s, "the agent said more than HELLO");
 	else if (s->log_fd < 0)
 		fail_start(s, "the agent said hello without its log connection");

@@ -11,7 +11,9 @@
 #include "ipc/ipc.h"
 #include "poolmgr/client.h"
 #include "poolmgr/counter.h"
+#include "poolmgr/keep.h"
 #include "poolmgr/pool.h"
+#include "poolmgr/room.h"
 #include "poolmgr/sandbox.h"
 #include "poolmgr/store.h"
 
@@ -169,10 +171,10 @@ static json_t *version_json(const struct version *v)
 {
 	const char *status = v->candidate ? "trial" : v->stale ? "superseded" : "current";
 
-	return json_pack("{s:s, s:s, s:I, s:s, s:o, s:i, s:I, s:I}", "function_id", v->spec->function_id, "name", v->spec->name,
-			 "version", (json_int_t)v->spec->version, "status", status, "sandboxes",
-			 states_json(SANDBOX_ASSIGNED, SANDBOX_DYING, NULL, v), "waiting", v->waiting, "max_concurrency",
-			 (json_int_t)v->spec->max_concurrency, "usual_us", (json_int_t)v->usual_us);
+	return json_pack("{s:s, s:s, s:I, s:s, s:o, s:i, s:i, s:I, s:I}", "function_id", v->spec->function_id, "name",
+			 v->spec->name, "version", (json_int_t)v->spec->version, "status", status, "sandboxes",
+			 states_json(SANDBOX_ASSIGNED, SANDBOX_DYING, NULL, v), "waiting", v->waiting, "min_warm", v->keep,
+			 "max_concurrency", (json_int_t)v->spec->max_concurrency, "usual_us", (json_int_t)v->usual_us);
 }
 
 /* Busiest first. */
@@ -229,11 +231,11 @@ static json_int_t since_ms(int64_t then_us)
 /* What is for people who look after the platform, and too much for who only asks whether it is ready. */
 static void add_details(json_t *json)
 {
-	json_t *details =
-		json_pack("{s:{s:s, s:s, s:I}, s:o, s:I, s:I, s:{s:I}, s:o}", "berthd", "version", PACKAGE_VERSION, "instance",
-			  conf->master_instance, "uptime_ms", since_ms(scoreboard_started_us(board)), "processes",
-			  processes_json(), "spool_bytes", (json_int_t)*scoreboard_spool_bytes(board), "uptime_ms",
-			  since_ms(started_us), "memory", "committed_mb", committed_mb(), "counters", counter_json());
+	json_t *details = json_pack(
+		"{s:{s:s, s:s, s:I}, s:o, s:I, s:I, s:{s:I, s:I}, s:o}", "berthd", "version", PACKAGE_VERSION, "instance",
+		conf->master_instance, "uptime_ms", since_ms(scoreboard_started_us(board)), "processes", processes_json(),
+		"spool_bytes", (json_int_t)*scoreboard_spool_bytes(board), "uptime_ms", since_ms(started_us), "memory",
+		"committed_mb", committed_mb(), "budget_mb", (json_int_t)room_budget_mb(), "counters", counter_json());
 
 	json_object_update(json, details);
 	json_decref(details);
@@ -243,12 +245,12 @@ static void add_details(json_t *json)
 char *stats_text_new(bool whole)
 {
 	json_t *json =
-		json_pack("{s:{s:b, s:o, s:o}, s:o, s:b, s:{s:b, s:o}, s:O, s:o, s:i, s:i}", "docker", "ok",
+		json_pack("{s:{s:b, s:o, s:o}, s:o, s:b, s:{s:b, s:o}, s:O, s:o, s:o, s:i, s:i}", "docker", "ok",
 			  docker_is_up(docker), "detail", text_json(docker_problem(docker)), "version",
 			  text_json(docker_version(docker)), "runtimes", runtimes_json(), "egress", docker_has_egress(docker),
 			  "database", "ok", store_is_up(), "detail", text_json(store_problem()), "images", images, "sandboxes",
-			  states_json(SANDBOX_CREATING, SANDBOX_GONE, NULL, NULL), "waiting", pool_waiting(), "connections",
-			  client_count());
+			  states_json(SANDBOX_CREATING, SANDBOX_GONE, NULL, NULL), "min_warm", keep_json(), "waiting",
+			  pool_waiting(), "connections", client_count());
 
 	add_shapes(json);
 	if (whole)

@@ -83,7 +83,7 @@ static void print_processes(const json_t *stats, FILE *out)
 		number(stats, "spool_bytes"), dropped);
 }
 
-static const char *const states[] = {"creating", "booting", "spare", "assigned", "leased", "idle", "dying"};
+static const char *const states[] = {"creating", "booting", "spare", "assigned", "warming", "leased", "idle", "dying"};
 
 static void add_states(struct table *t, const json_t *sandboxes)
 {
@@ -101,6 +101,7 @@ static void print_sandboxes(const json_t *stats, FILE *out)
 {
 	AUTO(table_free) struct table t = {.columns = ARRAY_SIZE(states) + 3};
 	json_t *shapes = json_object_get(stats, "shapes"), *shape;
+	const json_t *memory = json_object_get(stats, "memory");
 	size_t i;
 
 	table_add(&t, "Sandboxes");
@@ -120,7 +121,8 @@ static void print_sandboxes(const json_t *stats, FILE *out)
 	add_number(&t, stats, "waiting");
 	table_print(&t, out);
 	print_left_out(stats, "shapes_left_out", out);
-	fprintf(out, "  memory they may use: %" PRId64 " MB\n", number(json_object_get(stats, "memory"), "committed_mb"));
+	fprintf(out, "  memory they may use: %" PRId64 " MB of %" PRId64 " MB\n", number(memory, "committed_mb"),
+		number(memory, "budget_mb"));
 }
 
 static void print_problems(const json_t *stats, FILE *out)
@@ -137,7 +139,8 @@ static void print_problems(const json_t *stats, FILE *out)
 
 static void print_functions(const json_t *stats, FILE *out)
 {
-	static const char *const columns[] = {"assigned", "leased", "idle", "waiting", "max concurrency", "usual ms"};
+	static const char *const columns[] = {"assigned", "warming",  "leased",          "idle",
+					      "waiting",  "min warm", "max concurrency", "usual ms"};
 	AUTO(table_free) struct table t = {.columns = 3 + ARRAY_SIZE(columns)};
 	json_t *functions = json_object_get(stats, "functions"), *f;
 	size_t i;
@@ -153,9 +156,11 @@ static void print_functions(const json_t *stats, FILE *out)
 		add_number(&t, f, "version");
 		table_add(&t, "%s", text(f, "status"));
 		add_number(&t, sandboxes, "assigned");
+		add_number(&t, sandboxes, "warming");
 		add_number(&t, sandboxes, "leased");
 		add_number(&t, sandboxes, "idle");
 		add_number(&t, f, "waiting");
+		add_number(&t, f, "min_warm");
 		add_number(&t, f, "max_concurrency");
 		table_add(&t, "%.1f", (double)number(f, "usual_us") / 1000);
 	}

@@ -235,7 +235,7 @@ def test_status_shows_what_runs(api, deploy, stack):
     assert (done.returncode, done.stderr) == (0, "")
     assert f"instance '{stack.instance}', pid {stack.master().pid}, up " in done.stdout
     assert re.search(r"^  control +0 ", done.stdout, re.M)
-    assert re.search(rf"^  {function['name']} +1 +current +0 +0 +1 ", done.stdout, re.M)
+    assert re.search(rf"^  {function['name']} +1 +current +0 +0 +0 +1 ", done.stdout, re.M)
     assert re.search(r"^  docker/python/", done.stdout, re.M)
     assert re.search(r"^  grants +.*\bkept \d+", done.stdout, re.M)
     assert max(len(line) for line in done.stdout.splitlines()) < 200

@@ -35,6 +35,7 @@ struct function {
 	int memory_limit_mb;   /* 128: the default shape */
 	int pids;              /* 64 */
 	int max_concurrency;   /* 50 */
+	int min_warm;          /* 0 */
 	struct buf archive;    /* main.x with the text given */
 	char sha256[SHA256_TEXT_SIZE];
 };

@@ -52,7 +52,7 @@ static void requests_are_counted_by_what_they_got(void **state)
 	assert_int_equal(since(COUNT_GRANT_KEPT), 4);
 	assert_int_equal(since(COUNT_GRANT_WARM) + since(COUNT_GRANT_PREWARMED), 0);
 
-	rig.conf->pool_spares = 1;
+	rig.conf->pool_min_spares = 1;
 	WAIT_FOR(sandbox_counts[SANDBOX_SPARE] == 2);
 	AUTO(function_free) struct function other = function_new("other");
 	check_function(&w, &other);
@@ -100,7 +100,7 @@ static void starts_that_fail_are_counted(void **state)
 {
 	(void)state;
 	rig.engine->manner[FAKE_CREATE] = (struct fake_manner){.status = 500, .body = "{}"};
-	rig.conf->pool_spares = 1;
+	rig.conf->pool_min_spares = 1;
 	WAIT_FOR(since(COUNT_START_FAILED) >= 2);
 	assert_true(since(COUNT_START) >= since(COUNT_START_FAILED));
 }

@@ -209,9 +209,9 @@ static void sandboxes_of_ours_stay_in_every_state(void **state)
 	(void)state;
 	check_function(&w, &f);
 	worker_release(&w, check_function(&w, &idle).lease_id, false);
-	rig.conf->pool_spares = 1;
+	rig.conf->pool_min_spares = 1;
 	WAIT_FOR(sandbox_counts[SANDBOX_SPARE] == 2);
-	rig.conf->pool_spares = 2;
+	rig.conf->pool_min_spares = 2;
 	rig.engine->boot = FAKE_BOOT_SILENT;
 	WAIT_FOR(sandbox_counts[SANDBOX_BOOTING] == 2);
 	rig.engine->calls[FAKE_REMOVE] = 0;
@@ -229,9 +229,9 @@ static void a_sandbox_whose_container_is_missing_is_dead(void **state)
 
 	(void)state;
 	struct grant leased = check_function(&w, &f);
-	rig.conf->pool_spares = 1;
+	rig.conf->pool_min_spares = 1;
 	WAIT_FOR(sandbox_counts[SANDBOX_SPARE] == 2); /* of two languages */
-	rig.conf->pool_spares = 0;
+	rig.conf->pool_min_spares = 0;
 	rig.tick = NULL;
 	default_shape()->spares->booted_us -= 3600000000;
 	char spare[SANDBOX_ID_SIZE];

@@ -42,7 +42,7 @@ static void on_gone(void)
 
 static void on_dead(struct sandbox *s)
 {
-	assert_int_equal(s->state, SANDBOX_LEASED);
+	assert_true(s->state == SANDBOX_LEASED || s->state == SANDBOX_IDLE);
 	seen.dead++;
 }
 
@@ -57,7 +57,8 @@ static struct sandbox *create(enum fake_boot boot)
 /* A new sandbox, driven to that state without a pool. */
 static struct sandbox *create_in(enum sandbox_state state)
 {
-	static const enum sandbox_state way[] = {SANDBOX_ASSIGNED, SANDBOX_LEASED, SANDBOX_IDLE};
+	const enum sandbox_state way[] = {SANDBOX_ASSIGNED, state == SANDBOX_WARMING ? SANDBOX_WARMING : SANDBOX_LEASED,
+					  SANDBOX_IDLE};
 	struct sandbox *s = create(state == SANDBOX_BOOTING ? FAKE_BOOT_SILENT : FAKE_BOOT_GOOD);
 
 	if (state == SANDBOX_CREATING)
@@ -91,13 +92,10 @@ static void assert_failed_because(const char *words)
 #define TO(state) (1u << SANDBOX_##state)
 
 static const unsigned allowed[SANDBOX_STATE_COUNT] = {
-	[SANDBOX_CREATING] = TO(BOOTING) | TO(DYING),
-	[SANDBOX_BOOTING] = TO(SPARE) | TO(DYING),
-	[SANDBOX_SPARE] = TO(ASSIGNED) | TO(DYING),
-	[SANDBOX_ASSIGNED] = TO(LEASED) | TO(IDLE) | TO(DYING),
-	[SANDBOX_LEASED] = TO(IDLE) | TO(DYING),
-	[SANDBOX_IDLE] = TO(LEASED) | TO(DYING),
-	[SANDBOX_DYING] = TO(GONE),
+	[SANDBOX_CREATING] = TO(BOOTING) | TO(DYING), [SANDBOX_BOOTING] = TO(SPARE) | TO(DYING),
+	[SANDBOX_SPARE] = TO(ASSIGNED) | TO(DYING),   [SANDBOX_ASSIGNED] = TO(WARMING) | TO(LEASED) | TO(IDLE) | TO(DYING),
+	[SANDBOX_WARMING] = TO(IDLE) | TO(DYING),     [SANDBOX_LEASED] = TO(IDLE) | TO(DYING),
+	[SANDBOX_IDLE] = TO(LEASED) | TO(DYING),      [SANDBOX_DYING] = TO(GONE),
 };
 
 static void every_state_has_a_name_of_its_own(void **state)
@@ -114,20 +112,23 @@ static void every_state_has_a_name_of_its_own(void **state)
 /* Where a sandbox in that state is listed and counted. */
 static void assert_counted(const struct sandbox *s)
 {
-	bool live = s->state == SANDBOX_ASSIGNED || s->state == SANDBOX_LEASED || s->state == SANDBOX_IDLE;
+	bool coming = s->state == SANDBOX_ASSIGNED || s->state == SANDBOX_WARMING;
+	bool live = coming || s->state == SANDBOX_LEASED || s->state == SANDBOX_IDLE;
 
 	for (int i = 0; i < SANDBOX_STATE_COUNT; i++) {
 		bool here = i == (int)s->state;
 		assert_int_equal(sandbox_counts[i], here);
+		assert_int_equal(sandbox_memory_mb[i], here ? shape.key.memory_mb : 0);
 		assert_ptr_equal(sandbox_lists[i], here ? s : NULL);
 	}
 	assert_int_equal(shape.starting, s->state == SANDBOX_CREATING || s->state == SANDBOX_BOOTING);
 	assert_int_equal(shape.spare_count, s->state == SANDBOX_SPARE);
 	assert_ptr_equal(shape.spares, s->state == SANDBOX_SPARE ? s : NULL);
 	assert_int_equal(version.live, live);
-	assert_int_equal(version.assigning, s->state == SANDBOX_ASSIGNED);
+	assert_int_equal(version.coming, coming);
 	assert_ptr_equal(version.idle, s->state == SANDBOX_IDLE ? s : NULL);
 	assert_int_equal(sandbox_total(), 1);
+	assert_int_equal(sandbox_total_memory_mb(), shape.key.memory_mb);
 	assert_int_equal(shape.users, 1);
 	assert_ptr_equal(sandbox_find(s->id), s);
 }
@@ -156,10 +157,14 @@ static void every_allowed_transition_is_made_and_counted(void **state)
 	assert_null(sandbox_lists[SANDBOX_GONE]);
 
 	rig.engine->manner[FAKE_CREATE].hold = false;
-	s = create_in(SANDBOX_ASSIGNED); /* the one way not taken above */
-	sandbox_set_state(s, SANDBOX_IDLE);
-	assert_counted(s);
-	sandbox_kill(s, COUNT_KILL_OTHER);
+	for (int warms = 0; warms < 2; warms++) { /* the ways not taken above */
+		s = create_in(warms ? SANDBOX_WARMING : SANDBOX_ASSIGNED);
+		assert_counted(s);
+		sandbox_set_state(s, SANDBOX_IDLE);
+		assert_counted(s);
+		sandbox_kill(s, COUNT_KILL_OTHER);
+		WAIT_FOR(sandbox_total() == 0);
+	}
 }
 
 /* Does the process abort when the sandbox is put into that state? */
@@ -691,14 +696,16 @@ static void a_sandbox_whose_agent_goes_is_removed_unless_a_worker_has_it(void **
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(states); i++) {
-		seen.gone = 0;
+		seen.gone = seen.dead = 0;
 		struct sandbox *s = create_in(states[i]);
 		s->booted_us -= 3600000000; /* long ago */
 		fake_container_hang_up(fake_docker_find(rig.engine, s->id));
 		WAIT_FOR(seen.gone == 1);
 		assert_int_equal(seen.failures, 0);
+		assert_int_equal(seen.dead, states[i] == SANDBOX_IDLE);
 		assert_int_equal(version.refs, 1);
 	}
+	seen.dead = 0;
 	struct sandbox *s = create_in(SANDBOX_LEASED);
 	fake_container_hang_up(fake_docker_find(rig.engine, s->id));
 	WAIT_FOR(s->dead);
@@ -1033,7 +1040,7 @@ static int nothing_leaks(void **state)
 	WAIT_FOR(fake_docker_count(rig.engine) == 0);
 	assert_int_equal(rig_count_names("sandboxes"), 0);
 	assert_int_equal(shape.users + shape.starting + shape.spare_count, 0);
-	assert_int_equal(version.live + version.assigning, 0);
+	assert_int_equal(version.live + version.coming, 0);
 	assert_int_equal(version.refs, 1);
 	fake_warden_stop();
 	WAIT_FOR(open_fds() == fds_before);

@@ -95,7 +95,7 @@ static void sandboxes_are_counted_by_state_and_shape(void **state)
 
 	(void)state;
 	check_function(&w, &f);
-	rig.conf->pool_spares = 2;
+	rig.conf->pool_min_spares = 2;
 	WAIT_FOR(sandbox_counts[SANDBOX_SPARE] == 4); /* of two languages */
 	json_t *json = worker_stats_new(&w);
 	assert_int_equal(json_object_size(json_object_get(json, "sandboxes")), SANDBOX_GONE);
@@ -129,7 +129,7 @@ static void a_shape_says_what_it_wants_and_what_its_sandboxes_do(void **state)
 	check_function(&w, &f);
 	worker_release(&w, check_function(&w, &idle).lease_id, false);
 	WAIT_FOR(sandbox_counts[SANDBOX_IDLE] == 1);
-	rig.conf->pool_spares = 3;
+	rig.conf->pool_min_spares = 3;
 	rig.engine->boot = FAKE_BOOT_SILENT;
 	WAIT_FOR(sandbox_counts[SANDBOX_BOOTING] == rig.conf->pool_max_starts);
 	json_t *json = worker_stats_new(&w), *shape = default_shape_of(json);
@@ -264,7 +264,7 @@ static void a_problem_cut_within_a_character_is_told_all_the_same(void **state)
 	AUTO(worker_close) struct worker w = worker_connect();
 
 	(void)state;
-	rig.conf->pool_spares = 1;
+	rig.conf->pool_min_spares = 1;
 	for (int shift = 0; shift < 2; shift++) { /* one of the two cuts within */
 		AUTO(buf_free) struct buf message = {0};
 		buf_printf(&message, "{\"message\":\"%s", shift ? "x" : "");

@@ -25,21 +25,22 @@ static void assert_says(const char *text, const char *line)
 
 static void everything_has_its_place(void **state)
 {
-	char *text = report("{\"berthd\":{\"version\":\"1.2.3\",\"instance\":\"here\",\"uptime_ms\":93784000},"
-			    "\"docker\":{\"ok\":true,\"detail\":\"\",\"version\":\"20.10\"},\"database\":{\"ok\":false,"
-			    "\"detail\":\"no route\"},"
-			    "\"processes\":{\"invoke\":{\"starting\":0,\"idle\":3,\"busy\":1,\"stopping\":0,\"requests\":12,"
-			    "\"dropped_records\":5},"
-			    "\"control\":{\"dropped_records\":2}},\"spool_bytes\":99,"
-			    "\"sandboxes\":{\"spare\":4,\"leased\":2},\"waiting\":6,\"memory\":{\"committed_mb\":768},"
-			    "\"shapes\":[{\"shape\":\"docker/"
-			    "python\",\"sandboxes\":{\"spare\":4,\"leased\":2},\"spares_wanted\":8,\"waiting\":6,"
-			    "\"problem\":\"no space\"}],\"shapes_left_out\":3,"
-			    "\"functions\":[{\"name\":\"hello\",\"version\":7,\"status\":\"current\",\"sandboxes\":{\"leased\":"
-			    "2},\"waiting\":6,"
-			    "\"max_concurrency\":50,\"usual_us\":1234}],\"functions_left_out\":0,"
-			    "\"uptime_ms\":61000,\"counters\":{\"kills\":{\"timeout\":3,\"ended\":0,\"exited\":1},\"drift\":{"
-			    "\"lost\":0}}}");
+	char *text = report(
+		"{\"berthd\":{\"version\":\"1.2.3\",\"instance\":\"here\",\"uptime_ms\":93784000},"
+		"\"docker\":{\"ok\":true,\"detail\":\"\",\"version\":\"20.10\"},\"database\":{\"ok\":false,"
+		"\"detail\":\"no route\"},"
+		"\"processes\":{\"invoke\":{\"starting\":0,\"idle\":3,\"busy\":1,\"stopping\":0,\"requests\":12,"
+		"\"dropped_records\":5},"
+		"\"control\":{\"dropped_records\":2}},\"spool_bytes\":99,"
+		"\"sandboxes\":{\"spare\":4,\"leased\":2},\"waiting\":6,\"memory\":{\"committed_mb\":768,\"budget_mb\":4096},"
+		"\"shapes\":[{\"shape\":\"docker/"
+		"python\",\"sandboxes\":{\"spare\":4,\"leased\":2},\"spares_wanted\":8,\"waiting\":6,"
+		"\"problem\":\"no space\"}],\"shapes_left_out\":3,"
+		"\"functions\":[{\"name\":\"hello\",\"version\":7,\"status\":\"current\",\"sandboxes\":{\"leased\":"
+		"2},\"waiting\":6,"
+		"\"min_warm\":3,\"max_concurrency\":50,\"usual_us\":1234}],\"functions_left_out\":0,"
+		"\"uptime_ms\":61000,\"counters\":{\"kills\":{\"timeout\":3,\"ended\":0,\"exited\":1},\"drift\":{"
+		"\"lost\":0}}}");
 
 	(void)state;
 	assert_says(text, "berthd 1.2.3, instance 'here', pid 4711, up 1 d 2 h\n");
@@ -47,12 +48,18 @@ static void everything_has_its_place(void **state)
 	assert_says(text, "PostgreSQL     no route\n");
 	assert_says(text, "  invoke          0     3     1         0        12\n");
 	assert_says(text, "records waiting for PostgreSQL: 99 bytes, dropped: 7\n");
-	assert_says(text, "  docker/python         0        0      4         0       2     0      0              8        6\n");
-	assert_says(text, "  all                   0        0      4         0       2     0      0                       6\n");
+	assert_says(
+		text,
+		"  docker/python         0        0      4         0        0       2     0      0              8        6\n");
+	assert_says(
+		text,
+		"  all                   0        0      4         0        0       2     0      0                       6\n");
 	assert_says(text, "  docker/python: no space\n");
 	assert_says(text, "… and 3 more\n");
-	assert_says(text, "memory they may use: 768 MB\n");
-	assert_says(text, "  hello          7  current         0       2     0        6               50       1.2\n");
+	assert_says(text, "memory they may use: 768 MB of 4096 MB\n");
+	assert_says(
+		text,
+		"  hello          7  current         0        0       2     0        6         3               50       1.2\n");
 	assert_says(text, "Counted in the 1 min 1 s since");
 	assert_says(text, "  kills  timeout 3, exited 1\n");
 	assert_says(text, "  drift  none\n");
