@@ -47,8 +47,9 @@ static void on_container(const char *id, bool running, void *arg)
 		return;
 	}
 	s->listed_us = listed_us;
-	/* What was not up yet when the listing was asked for may be up by now. */
-	if (!running && s->state > SANDBOX_BOOTING && s->booted_us < listed_us)
+	/* What was not up yet when the listing was asked for may be up by now. Docker may know later than we do. */
+	if (!running && s->state > SANDBOX_BOOTING && s->booted_us < listed_us && s->started_us != 0 &&
+	    s->started_us < listed_us)
 		lose(s, COUNT_DRIFT_STOPPED);
 }
 

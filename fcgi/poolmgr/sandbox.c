@@ -539,6 +539,7 @@ static void on_container_started(const struct err *err, void *arg)
 {
 	struct sandbox *s = arg;
 
+	s->started_us = clock_mono_us();
 	if (err != NULL && is_starting(s->state)) /* else its agent is up, whatever Docker says */
 		fail_start(s, err->msg);
 	sandbox_release_hold(s);

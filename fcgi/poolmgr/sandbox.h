@@ -47,8 +47,9 @@ struct sandbox {
 	enum sandbox_state state;
 	int64_t since_us; /* in this state */
 	int64_t created_us;
-	int64_t booted_us; /* when it became SPARE; 0: not yet */
-	int64_t listed_us; /* the latest listing of containers it was in (poolmgr/reconcile.c) */
+	int64_t booted_us;  /* when it became SPARE; 0: not yet */
+	int64_t started_us; /* when Docker had done with starting it; 0: not yet, though it may be up */
+	int64_t listed_us;  /* the latest listing of containers it was in (poolmgr/reconcile.c) */
 	uint32_t uid;
 	struct shape *shape;     /* counted in shape->users */
 	struct version *version; /* a reference, from ASSIGNED to DYING */

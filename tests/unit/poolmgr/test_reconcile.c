@@ -265,6 +265,34 @@ static void a_container_that_ended_unheard_is_found(void **state)
 	assert_drift(COUNT_DRIFT_STOPPED, 1);
 }
 
+/* The agent says hello before Docker has noted that its container runs. */
+static void a_sandbox_that_docker_has_not_done_starting_is_not_taken_for_stopped(void **state)
+{
+	AUTO(worker_close) struct worker w = worker_connect();
+	AUTO(function_free) struct function f = function_new("early");
+
+	(void)state;
+	rig.engine->manner[FAKE_START].hold = true;
+	struct grant g = check_function(&w, &f);
+	AUTO(mem_free) char *list = mem_printf("[{\"Labels\":{\"berth.sandbox\":\"%s\"},\"State\":\"created\"}]", g.sandbox_id);
+	rig.engine->manner[FAKE_LIST] = (struct fake_manner){.status = 200, .body = list};
+	int64_t later_us = clock_mono_us();
+	WAIT_FOR(clock_mono_us() > later_us);
+	reconcile_now();
+	WAIT_FOR(rig.engine->calls[FAKE_LIST] > 0);
+	for (int i = 0; i < 5; i++)
+		rig_turn();
+	assert_false(sandbox_find(g.sandbox_id)->dead);
+	assert_drift(COUNTER_COUNT, 0);
+	rig.engine->manner[FAKE_START].hold = false;
+	fake_docker_let_go(rig.engine, FAKE_START);
+	WAIT_FOR(sandbox_find(g.sandbox_id)->started_us != 0);
+	rig_turn();
+	reconcile_now();
+	WAIT_FOR(sandbox_find(g.sandbox_id)->dead);
+	assert_drift(COUNT_DRIFT_STOPPED, 1);
+}
+
 static void a_sandbox_that_came_up_after_the_list_was_asked_for_is_not_missed_in_it(void **state)
 {
 	AUTO(worker_close) struct worker w = worker_connect();
@@ -360,6 +388,7 @@ int main(void)
 		TEST(sandboxes_of_ours_stay_in_every_state),
 		TEST(a_sandbox_whose_container_is_missing_is_dead),
 		TEST(a_container_that_ended_unheard_is_found),
+		TEST(a_sandbox_that_docker_has_not_done_starting_is_not_taken_for_stopped),
 		TEST(a_sandbox_that_came_up_after_the_list_was_asked_for_is_not_missed_in_it),
 		TEST(a_list_that_is_an_error_changes_nothing_and_the_next_one_counts),
 		TEST(the_engine_coming_back_makes_it_compare),
