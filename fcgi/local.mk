@@ -27,4 +27,5 @@ include %D%/worker/local.mk
 include %D%/poolmgr/local.mk
 include %D%/collector/local.mk
 include %D%/warden/local.mk
+include %D%/status/local.mk
 include %D%/master/local.mk

@@ -7,6 +7,7 @@ include tests/unit/db/local.mk
 include tests/unit/worker/local.mk
 include tests/unit/poolmgr/local.mk
 include tests/unit/collector/local.mk
+include tests/unit/status/local.mk
 include tests/unit/master/local.mk
 include tests/unit/warden/local.mk
 
@@ -17,7 +18,7 @@ include tests/fuzz/local.mk
 include tests/bench/local.mk
 
 # Every test links with all the code there is, and so does berthd.
-BERTH_LIBS = libworker.a libpoolmgr.a libcollector.a libwarden.a libmaster.a libdb.a libdrivers.a libcommon.a \
+BERTH_LIBS = libworker.a libpoolmgr.a libcollector.a libwarden.a libmaster.a libstatus.a libdb.a libdrivers.a libcommon.a \
 	$(FCGI_LIBS) $(PQ_LIBS) $(JANSSON_LIBS) $(CURL_LIBS) $(UV_LIBS) $(INIH_LIBS) $(ARCHIVE_LIBS) $(SODIUM_LIBS)
 LDADD = $(fuzz_main) $(BERTH_LIBS) $(CMOCKA_LIBS)
 

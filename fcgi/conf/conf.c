@@ -181,6 +181,7 @@ static int check_ordered(const struct conf *c, struct err *err)
 		ORDERED(limits_concurrency_default, limits_concurrency_max),
 		ORDERED(invoke_min_spare, invoke_max_workers),
 		ORDERED(pool_max_sandboxes, sandbox_uid_count),
+		ORDERED(pool_min_spares, pool_max_spares),
 #undef ORDERED
 	};
 
@@ -309,6 +310,13 @@ int conf_turns(const struct conf *conf)
 	if (processors == 0)
 		processors = MAX(2, sysconf(_SC_NPROCESSORS_ONLN));
 	return (int)(processors + processors / 2);
+}
+
+int64_t conf_memory_budget_mb(const struct conf *conf)
+{
+	int64_t machine_mb = (int64_t)sysconf(_SC_PHYS_PAGES) * sysconf(_SC_PAGESIZE) >> 20;
+
+	return conf->pool_memory_budget_mb > 0 ? conf->pool_memory_budget_mb : machine_mb / 4 * 3;
 }
 
 int conf_keep_restart(const struct conf *now, struct conf *next, struct buf *ignored, struct err *err)

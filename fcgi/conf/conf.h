@@ -34,6 +34,9 @@ void conf_dump(const struct conf *conf, FILE *out);
 /* invoke.turns, with 0 worked out. */
 int conf_turns(const struct conf *conf);
 
+/* pool.memory_budget_mb, likewise. */
+int64_t conf_memory_budget_mb(const struct conf *conf);
+
 /*
  * Gives the settings marked RESTART in *next the values they have in *now, since a reload cannot change them, and appends the
  * names of those that differed to ignored: "master.user, docker.socket". -1 when the rest of next does not go with the old

@@ -54,11 +54,12 @@ static const struct db_statement version_insert = {
 	.name = "version_insert",
 	.sql = "insert into function_versions (function_id, version, language, runtime, handler, environment, timeout_ms, "
 	       "init_timeout_ms, memory_limit_mb, cpu_millis, tmp_mb, tmp_inodes, pids, nofile, response_bytes, log_bytes, "
-	       "network, isolation, max_concurrency, package_sha256) "
+	       "network, isolation, max_concurrency, min_warm, package_sha256) "
 	       "values ($1::uuid, $3::integer, $4, $5, $6, $7::jsonb, $8::integer, $9::integer, $10::integer, $11::integer, "
-	       "$12::integer, $13::integer, $14::integer, $15::integer, $16::bigint, $17::bigint, $18, $19, $20::integer, $21) "
+	       "$12::integer, $13::integer, $14::integer, $15::integer, $16::bigint, $17::bigint, $18, $19, $20::integer, "
+	       "$21::integer, $22) "
 	       "returning $2::text",
-	.param_count = 21,
+	.param_count = 22,
 };
 
 /* Locks the function until the transaction ends. The condition is checked again on a row that had to be waited for. */

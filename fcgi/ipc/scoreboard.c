@@ -7,18 +7,33 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/fd.h"
 #include "base/mem.h"
 
 /* What is shared. Nothing in it is trusted to find one's way in it: any child can write there. */
 struct shared {
 	_Atomic uint64_t spool_bytes;
+	_Atomic int64_t started_us;
 	_Atomic int32_t used;
+	struct {
+		_Atomic uint64_t requests, dropped_records;
+	} past[CHILD_ROLE_COUNT]; /* of those that are gone */
 	/* Slots of different children do not share a cache line. */
 	_Alignas(64) struct {
 		_Alignas(64) struct slot slot;
 	} entries[];
 };
+
+static const char *const state_names[SLOT_STATE_COUNT] = {
+	[SLOT_FREE] = "free", [SLOT_STARTING] = "starting", [SLOT_IDLE] = "idle",
+	[SLOT_BUSY] = "busy", [SLOT_STOPPING] = "stopping",
+};
+
+const char *slot_state_name(enum slot_state state)
+{
+	return state_names[state];
+}
 
 struct scoreboard {
 	struct shared *shared;
@@ -57,6 +72,7 @@ int scoreboard_create(int count, struct scoreboard **board, int *fd, struct err 
 		return err_set(err, errno, "seal the scoreboard");
 	if (map(memfd, size_for((uint32_t)count), board, err) < 0)
 		return -1;
+	(*board)->shared->started_us = clock_mono_us();
 	*fd = TAKE_FD(memfd);
 	return 0;
 }
@@ -80,6 +96,11 @@ void scoreboard_close(struct scoreboard **board)
 	mem_free(board);
 }
 
+int64_t scoreboard_started_us(const struct scoreboard *board)
+{
+	return board->shared->started_us;
+}
+
 int scoreboard_count(const struct scoreboard *board)
 {
 	return (int)board->count;
@@ -101,6 +122,47 @@ int scoreboard_used(const struct scoreboard *board)
 void scoreboard_set_used(struct scoreboard *board, int used)
 {
 	atomic_store(&board->shared->used, used);
+}
+
+static void clear(struct slot *slot)
+{
+	slot->pid = 0;
+	slot->requests = 0;
+	slot->dropped_records = 0;
+	slot->has_turn = 0;
+	slot->waits_in = 0;
+	slot->state = SLOT_FREE;
+}
+
+void scoreboard_retire(struct scoreboard *board, int index)
+{
+	struct slot *slot = scoreboard_slot(board, index);
+	uint32_t role = slot->role;
+
+	if (role < CHILD_ROLE_COUNT) {
+		board->shared->past[role].requests += slot->requests;
+		board->shared->past[role].dropped_records += slot->dropped_records;
+	}
+	clear(slot);
+}
+
+struct scoreboard_sum scoreboard_sum(struct scoreboard *board, enum child_role role)
+{
+	struct scoreboard_sum sum = {
+		.requests = board->shared->past[role].requests,
+		.dropped_records = board->shared->past[role].dropped_records,
+	};
+
+	for (int i = 0; i < scoreboard_used(board); i++) {
+		struct slot *slot = scoreboard_slot(board, i);
+		uint32_t state = slot->state;
+		if (slot->pid == 0 || slot->role != (uint32_t)role || state >= SLOT_STATE_COUNT)
+			continue;
+		sum.states[state]++;
+		sum.requests += slot->requests;
+		sum.dropped_records += slot->dropped_records;
+	}
+	return sum;
 }
 
 _Atomic uint64_t *scoreboard_spool_bytes(struct scoreboard *board)

@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #include "base/err.h"
+#include "ipc/heritage.h"
 
 enum slot_state {
 	SLOT_FREE,     /* no process */
@@ -17,10 +18,15 @@ enum slot_state {
 	SLOT_IDLE,
 	SLOT_BUSY,
 	SLOT_STOPPING, /* finishes what it holds and exits */
+	SLOT_STATE_COUNT
 };
+
+/* "free", "starting", "idle", "busy", "stopping". */
+const char *slot_state_name(enum slot_state state);
 
 struct slot {
 	_Atomic uint32_t state; /* enum slot_state */
+	_Atomic uint32_t role;  /* enum child_role; written by the master, before pid */
 	_Atomic int32_t pid;    /* 0 when free */
 	_Atomic uint64_t requests;
 	_Atomic uint64_t dropped_records; /* spool records that could not be written */
@@ -39,12 +45,25 @@ int scoreboard_attach(int fd, struct scoreboard **board, struct err *err);
 /* Destructor for AUTO: unmaps it; accepts NULL. The memory itself lives as long as somebody has it. */
 void scoreboard_close(struct scoreboard **board);
 
+/* When it was made: the master's start. CLOCK_MONOTONIC. */
+int64_t scoreboard_started_us(const struct scoreboard *board);
+
 int scoreboard_count(const struct scoreboard *board);
 struct slot *scoreboard_slot(struct scoreboard *board, int index); /* asserts that index is in range */
 
 /* Every slot from here on is free. Written by the master. */
 int scoreboard_used(const struct scoreboard *board);
 void scoreboard_set_used(struct scoreboard *board, int used);
+
+/* Master: the child is gone. The slot is free, and what it counted stays counted. */
+void scoreboard_retire(struct scoreboard *board, int index);
+
+/* All processes of one role: how many there are in each state, and what they and those before them have counted. */
+struct scoreboard_sum {
+	int states[SLOT_STATE_COUNT];
+	uint64_t requests, dropped_records;
+};
+struct scoreboard_sum scoreboard_sum(struct scoreboard *board, enum child_role role);
 
 /* What the spool files hold together: written by the collector, read by workers, which drop records beyond the quota. */
 _Atomic uint64_t *scoreboard_spool_bytes(struct scoreboard *board);

@@ -12,11 +12,15 @@
 #include "base/log.h"
 #include "ipc/heritage.h"
 #include "master/master_main.h"
+#include "master/pidfile.h"
 #include "master/settings.h"
+#include "status/report.h"
+#include "status/status.h"
 
-enum exit_status { STATUS_OK = 0, STATUS_FAILED = 1, STATUS_USAGE = 2 };
+/* The last two are what the status commands of service managers say, too. */
+enum exit_status { STATUS_OK = 0, STATUS_FAILED = 1, STATUS_USAGE = 2, STATUS_NOT_RUNNING = 3, STATUS_UNKNOWN = 4 };
 
-enum action { RUN_MASTER, RUN_CHILD, CHECK_CONFIG, DUMP_CONFIG, SHOW_VERSION, SHOW_HELP };
+enum action { RUN_MASTER, RUN_CHILD, SHOW_STATUS, CHECK_CONFIG, DUMP_CONFIG, SHOW_VERSION, SHOW_HELP };
 
 static const struct {
 	const char *name;
@@ -25,6 +29,7 @@ static const struct {
 	const char *text; /* NULL: not for people */
 } options[] = {
 	{"config", "FILE", RUN_MASTER, "read the configuration from FILE (default " BERTH_CONF_FILE ")"},
+	{"status", NULL, SHOW_STATUS, "ask the berthd that runs with this configuration how it is, and exit"},
 	{"check-config", NULL, CHECK_CONFIG, "say whether the configuration is valid, and exit"},
 	{"dump-config", NULL, DUMP_CONFIG, "print every setting with its value and meaning, and exit"},
 	{"version", NULL, SHOW_VERSION, "print the version, and exit"},
@@ -57,7 +62,8 @@ static int show_help(void)
 		printf("  %-16s  %s\n", usage, options[i].text);
 	}
 	printf("\nSignals: TERM and INT stop it, requests in flight finish first; HUP reads the configuration again.\n"
-	       "Exit status: 0 after a clean stop, 1 when it cannot run, 2 for a wrong option or configuration.\n");
+	       "Exit status: 0 after a clean stop, 1 when it cannot run, 2 for a wrong option or configuration; of --status 0\n"
+	       "when it runs and answers, 3 when it does not, 4 when this user may not ask.\n");
 	return STATUS_OK;
 }
 
@@ -130,6 +136,30 @@ static int run_child(const struct command_line *line)
 	return child_mains[heritage.role](&heritage);
 }
 
+static int show_status(const struct settings *settings)
+{
+	const char *run_dir = settings->conf->master_run_dir;
+	AUTO(json_decrefp) json_t *stats = NULL;
+	struct err err;
+
+	int rc = status_ask(settings->conf, &stats, &err);
+	pid_t master = pidfile_owner(run_dir);
+	if (rc < 0 && (err.code == EACCES || err.code == EPERM)) {
+		printf("berthd: only root and the user %s may ask: %s\n", settings->conf->master_user, err.msg);
+		return STATUS_UNKNOWN;
+	}
+	if (master == 0) {
+		printf("berthd does not run: no process holds %s/" PIDFILE_NAME "\n", run_dir);
+		return STATUS_NOT_RUNNING;
+	}
+	if (rc < 0) {
+		printf("berthd runs (pid %d), but its pool manager does not answer: %s\n", (int)master, err.msg);
+		return STATUS_NOT_RUNNING;
+	}
+	report_print(stats, master, stdout);
+	return STATUS_OK;
+}
+
 static int check_config(const struct settings *settings)
 {
 	if (settings->was_missing)
@@ -170,6 +200,8 @@ static int with_settings(const struct command_line *line)
 		fprintf(stderr, "berthd: %s\n", err.msg);
 		return STATUS_USAGE;
 	}
+	if (line->action == SHOW_STATUS)
+		return show_status(&settings);
 	if (line->action == CHECK_CONFIG)
 		return check_config(&settings);
 	if (line->action == DUMP_CONFIG)

@@ -9,22 +9,13 @@
 #include "base/clock.h"
 #include "base/log.h"
 
-static void clear_slot(struct slot *slot, enum slot_state state)
-{
-	atomic_store(&slot->pid, 0);
-	atomic_store(&slot->requests, 0);
-	atomic_store(&slot->dropped_records, 0);
-	atomic_store(&slot->has_turn, 0);
-	atomic_store(&slot->waits_in, 0);
-	atomic_store(&slot->state, state);
-}
-
 int crew_free_slot(struct crew *crew)
 {
 	for (int i = 0; i < CREW_SLOTS; i++) {
 		if (crew->members[i].pid != 0)
 			continue;
-		clear_slot(scoreboard_slot(crew->board, i), SLOT_STARTING);
+		scoreboard_retire(crew->board, i);
+		atomic_store(&scoreboard_slot(crew->board, i)->state, SLOT_STARTING);
 		return i;
 	}
 	return -1;
@@ -41,6 +32,7 @@ void crew_add(struct crew *crew, int slot, enum child_role role, unsigned genera
 	};
 	crew->used = MAX(crew->used, slot + 1);
 	scoreboard_set_used(crew->board, crew->used);
+	atomic_store(&scoreboard_slot(crew->board, slot)->role, role);
 	atomic_store(&scoreboard_slot(crew->board, slot)->pid, pid);
 }
 
@@ -177,7 +169,7 @@ bool crew_reap(struct crew *crew, struct crew_death *death)
 		.asked = m->stopping,
 		.success = WIFEXITED(status) && WEXITSTATUS(status) == 0,
 	};
-	clear_slot(shared, SLOT_FREE);
+	scoreboard_retire(crew->board, slot);
 	*m = (struct crew_member){0};
 	return true;
 }

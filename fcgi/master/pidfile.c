@@ -4,20 +4,29 @@
 #include <fcntl.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/fd.h"
+#include "base/mem.h"
+
+/* The first line; "" when there is none. */
+static void read_line(int fd, char *line, size_t size)
+{
+	ssize_t n = pread(fd, line, size - 1, 0);
+
+	line[n > 0 ? n : 0] = '\0';
+	line[strcspn(line, "\n")] = '\0';
+}
 
 static int refuse(int fd, struct err *err)
 {
-	char pid[24] = "";
-	ssize_t n = pread(fd, pid, sizeof(pid) - 1, 0);
+	char pid[24];
 
-	pid[n > 0 ? n : 0] = '\0';
-	pid[strcspn(pid, "\n")] = '\0';
+	read_line(fd, pid, sizeof(pid));
 	return err_set(err, 0, "another berthd (pid %s) uses this run directory", pid[0] ? pid : "unknown");
 }
 
@@ -62,4 +71,16 @@ void pidfile_remove(int run_dir_fd, int *fd)
 	if (*fd >= 0)
 		unlinkat(run_dir_fd, PIDFILE_NAME, 0);
 	fd_close(fd);
+}
+
+pid_t pidfile_owner(const char *run_dir)
+{
+	AUTO(mem_free) char *path = mem_printf("%s/" PIDFILE_NAME, run_dir);
+	AUTO(fd_close) int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	char line[24];
+
+	if (fd < 0 || flock(fd, LOCK_SH | LOCK_NB) == 0 || errno != EWOULDBLOCK)
+		return 0;
+	read_line(fd, line, sizeof(line));
+	return atoi(line);
 }

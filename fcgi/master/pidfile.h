@@ -5,6 +5,8 @@
 #ifndef MASTER_PIDFILE_H
 #define MASTER_PIDFILE_H
 
+#include <sys/types.h>
+
 #include "base/err.h"
 
 #define PIDFILE_NAME "berthd.pid"
@@ -14,5 +16,8 @@ int pidfile_lock(int run_dir_fd, struct err *err);
 
 /* Removes the file, then gives up the lock. */
 void pidfile_remove(int run_dir_fd, int *fd);
+
+/* The process that holds the lock, 0 when none does. Takes the lock for an instant when nobody has it. */
+pid_t pidfile_owner(const char *run_dir);
 
 #endif

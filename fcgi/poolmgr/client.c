@@ -45,7 +45,7 @@ static void let_go_of_held(struct client *c)
 		return;
 	memcpy(id, c->held_sandbox, sizeof(id));
 	c->held_sandbox[0] = '\0';
-	sandbox_remove_stray(id);
+	sandbox_remove_stray(id, COUNT_KILL_INHERITED);
 }
 
 static void client_close(struct client *c)
@@ -100,7 +100,7 @@ static void on_invalidate(struct client *c, struct ipc_msg *m)
 
 static void on_stats(struct client *c, struct ipc_msg *m)
 {
-	char *text = stats_text_new();
+	char *text = stats_text_new(m->stats.whole);
 	struct ipc_msg reply = {.type = IPC_STATS_REPLY, .stats_reply = {.seq = m->stats.seq, .json = STR(text)}};
 
 	client_send(c, &reply);

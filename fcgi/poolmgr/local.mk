@@ -3,18 +3,28 @@ libpoolmgr_a_SOURCES = \
 	%D%/autopsy.c %D%/autopsy.h \
 	%D%/cgroup.c %D%/cgroup.h \
 	%D%/client.c %D%/client.h \
+	%D%/counter.c %D%/counter.def %D%/counter.h \
+	%D%/demand.c %D%/demand.h \
+	%D%/fetch.c %D%/fetch.h \
+	%D%/forecast.c %D%/forecast.h \
+	%D%/keep.c %D%/keep.h \
+	%D%/obstacle.c %D%/obstacle.h \
 	%D%/package.c %D%/package.h \
 	%D%/pool.c %D%/pool.h \
 	%D%/poolmgr_main.c \
 	%D%/reconcile.c %D%/reconcile.h \
 	%D%/resolve.c %D%/resolve.h \
+	%D%/room.c %D%/room.h \
 	%D%/sandbox.c %D%/sandbox.h \
+	%D%/serve.c %D%/serve.h \
 	%D%/shape.c %D%/shape.h \
 	%D%/stats.c %D%/stats.h \
 	%D%/store.c %D%/store.h \
+	%D%/supply.c %D%/supply.h \
 	%D%/tree.c %D%/tree.h \
 	%D%/version.c %D%/version.h \
 	%D%/waiter.c %D%/waiter.h \
+	%D%/warmup.c %D%/warmup.h \
 	%D%/watch.c %D%/watch.h \
 	runtimes/engine/docker.c runtimes/engine/docker.h \
 	runtimes/engine/docker_container.c \

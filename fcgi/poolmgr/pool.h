@@ -1,7 +1,7 @@
 /*
- * The pool: who gets which sandbox, and how many there are. Requests for one version wait in its queue; when sandboxes of a
- * shape are short, the versions that wait are served in turn. The pool starts what the waiting need plus the spares each shape
- * should have, as far as the limits allow, and evicts what has been idle.
+ * The pool's doors: what workers ask for, what PostgreSQL, Docker and the clock have to say. Behind them: who gets which
+ * sandbox (serve.h), how many are needed (demand.h), are kept without requests (keep.h), are started (supply.h) and fit
+ * (room.h).
  */
 #ifndef POOLMGR_POOL_H
 #define POOLMGR_POOL_H
@@ -18,7 +18,7 @@
 struct sandbox;
 struct shape;
 
-void pool_init(const struct conf *conf, struct docker *docker);
+void pool_init(uv_loop_t *loop, const struct conf *conf, struct docker *docker);
 void pool_set_conf(const struct conf *conf);
 
 /* Answered with GRANT or DENY through client_send, now or later, at the latest at the request's deadline. */
@@ -44,6 +44,10 @@ void pool_client_gone(struct client *client);
 void pool_on_spare(struct sandbox *sandbox);
 void pool_on_start_failed(struct shape *shape, const char *why);
 void pool_on_gone(void);
+void pool_on_dead(struct sandbox *sandbox);
+
+/* Connected to PostgreSQL, for the first time or again. */
+void pool_on_store_connected(void);
 
 /* Docker Engine does not answer: who cannot be served is told. */
 void pool_on_engine_down(void);

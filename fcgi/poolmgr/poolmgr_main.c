@@ -27,7 +27,6 @@
 #include "poolmgr/package.h"
 #include "poolmgr/pool.h"
 #include "poolmgr/reconcile.h"
-#include "poolmgr/resolve.h"
 #include "poolmgr/sandbox.h"
 #include "poolmgr/shape.h"
 #include "poolmgr/stats.h"
@@ -60,6 +59,7 @@ static void set_conf(const struct conf *c)
 	docker_set_conf(docker, conf);
 	store_set_conf(conf);
 	pool_set_conf(conf);
+	reconcile_set_conf(conf);
 	log_init("poolmgr", (enum log_level)log_level_parse(conf->log_level));
 }
 
@@ -166,18 +166,11 @@ static void on_container_died(const char *sandbox_id, int exit_code, void *arg)
 		sandbox_died(s, exit_code);
 }
 
-/* PostgreSQL was away: what it would have told us meanwhile is lost. */
-static void on_store_back(void)
-{
-	resolve_forget_all();
-	pool_recall_all();
-}
-
 static const struct docker_events docker_events = {on_engine_up, on_engine_down, on_container_died, NULL};
-static const struct sandbox_hooks sandbox_hooks = {pool_on_spare, pool_on_start_failed, pool_on_gone, autopsy_on_dead};
-static const struct store_hooks store_hooks = {pool_invalidate, on_store_back};
+static const struct sandbox_hooks sandbox_hooks = {pool_on_spare, pool_on_start_failed, pool_on_gone, pool_on_dead};
+static const struct store_hooks store_hooks = {pool_invalidate, pool_on_store_connected};
 
-static int init(const struct heritage *heritage, struct err *err)
+static int init(const struct heritage *heritage, struct scoreboard *board, struct err *err)
 {
 	conf = heritage->conf;
 	loop = uv_default_loop();
@@ -186,9 +179,9 @@ static int init(const struct heritage *heritage, struct err *err)
 		return -1;
 	store_init(loop, conf, &store_hooks);
 	shape_init(conf, languages);
-	pool_init(conf, docker);
-	reconcile_init(docker);
-	stats_init(docker, languages);
+	pool_init(loop, conf, docker);
+	reconcile_init(conf, docker);
+	stats_init(conf, docker, languages, board);
 	autopsy_init(docker);
 	cgroup_init(loop, HERITAGE_WARDEN_FD);
 	client_init(loop, HERITAGE_LISTEN_FD);
@@ -215,7 +208,7 @@ int poolmgr_main(const struct heritage *heritage)
 	/* Workers run as the same user; none may look into the process that can reach Docker. */
 	prctl(PR_SET_DUMPABLE, 0);
 
-	if (scoreboard_attach(HERITAGE_SCOREBOARD_FD, &board, &err) < 0 || init(heritage, &err) < 0) {
+	if (scoreboard_attach(HERITAGE_SCOREBOARD_FD, &board, &err) < 0 || init(heritage, board, &err) < 0) {
 		log_error("cannot start: %s", err.msg);
 		return 1;
 	}

@@ -1,24 +1,39 @@
 #include "poolmgr/reconcile.h"
 
+#include <inttypes.h>
 #include <stdlib.h>
+#include <string.h>
 #include <utlist.h>
 
+#include "base/buf.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "poolmgr/client.h"
+#include "poolmgr/counter.h"
 #include "poolmgr/sandbox.h"
 
 #define ADOPTION_US 1500000
-#define PERIOD_US   30000000
 
+static const struct conf *conf;
 static struct docker *docker;
-static int64_t started_us, next_us;
+static uint64_t reported[COUNTER_COUNT]; /* what the log has said of the counters of drift */
+static int64_t started_us;
+static int64_t latest_us;                                          /* when the latest listing was asked for */
 static int64_t listed_us;                                          /* when the listing under way was asked for; 0: none is */
 static enum { RUNNING, STOP_ASKED, STOP_LISTING, STOP_DONE } stop; /* at the end, one more listing is made */
 
 static bool adopting(void)
 {
 	return stop == RUNNING && clock_mono_us() - started_us < ADOPTION_US;
+}
+
+/* What one invocation runs in is left to its worker, which finds out by itself. */
+static void lose(struct sandbox *s, enum counter what)
+{
+	if (s->state == SANDBOX_DYING || s->dead)
+		return;
+	counters[what]++;
+	sandbox_died(s, -1);
 }
 
 static void on_container(const char *id, bool running, void *arg)
@@ -28,13 +43,14 @@ static void on_container(const char *id, bool running, void *arg)
 	(void)arg;
 	if (s == NULL) {
 		if (!adopting() && !client_anyone_holds(id))
-			sandbox_remove_stray(id);
+			sandbox_remove_stray(id, COUNT_DRIFT_CONTAINER);
 		return;
 	}
 	s->listed_us = listed_us;
-	/* What was not up yet when the listing was asked for may be up by now. */
-	if (!running && s->state > SANDBOX_BOOTING && s->booted_us < listed_us)
-		sandbox_died(s, -1);
+	/* What was not up yet when the listing was asked for may be up by now. Docker may know later than we do. */
+	if (!running && s->state > SANDBOX_BOOTING && s->booted_us < listed_us && s->started_us != 0 &&
+	    s->started_us < listed_us)
+		lose(s, COUNT_DRIFT_STOPPED);
 }
 
 /* A sandbox that was up when the listing was asked for and is not in it has lost its container. */
@@ -43,9 +59,12 @@ static void find_lost(void)
 	struct sandbox *s, *next;
 
 	for (int state = SANDBOX_SPARE; state < SANDBOX_DYING; state++)
-		DL_FOREACH_SAFE (sandbox_lists[state], s, next)
+		DL_FOREACH_SAFE (sandbox_lists[state], s, next) {
 			if (s->booted_us < listed_us && s->listed_us != listed_us)
-				sandbox_died(s, -1);
+				lose(s, COUNT_DRIFT_LOST);
+			else if (sandbox_lacks_directory(s))
+				lose(s, COUNT_DRIFT_UNLINKED);
+		}
 }
 
 static void on_listed(const struct err *err, void *arg)
@@ -68,8 +87,7 @@ void reconcile_now(void)
 {
 	if (listed_us != 0 || !docker_is_up(docker))
 		return;
-	listed_us = clock_mono_us();
-	next_us = listed_us + (adopting() ? started_us + ADOPTION_US - listed_us : PERIOD_US);
+	latest_us = listed_us = clock_mono_us();
 	docker_list(docker, on_container, on_listed, NULL);
 }
 
@@ -87,14 +105,46 @@ bool reconcile_is_over(void)
 	return stop == STOP_DONE && sandbox_strays() == 0;
 }
 
+/* As soon as nobody is waited for any more, and then every so often. */
+static int64_t due_us(void)
+{
+	int64_t adopted_us = started_us + ADOPTION_US;
+
+	return latest_us < adopted_us ? adopted_us : latest_us + conf->pool_reconcile_interval_ms * 1000;
+}
+
+/* One line for all that was found, once it is put right. */
+static void report(void)
+{
+	AUTO(buf_free) struct buf text = {0};
+
+	for (unsigned i = 0; i < COUNTER_COUNT; i++) {
+		if (counters[i] == reported[i] || strcmp(counter_rows[i].family, "drift") != 0)
+			continue;
+		buf_printf(&text, "%s%" PRIu64 " × %s", text.len > 0 ? ", " : "", counters[i] - reported[i],
+			   counter_rows[i].text);
+		reported[i] = counters[i];
+	}
+	if (text.len > 0)
+		log_warn("put right: %s", buf_str(&text));
+}
+
 void reconcile_tick(int64_t now_us)
 {
-	if (now_us >= next_us)
+	if (listed_us == 0 && sandbox_strays() == 0)
+		report();
+	if (now_us >= due_us())
 		reconcile_now();
 }
 
-void reconcile_init(struct docker *d)
+void reconcile_set_conf(const struct conf *c)
 {
+	conf = c;
+}
+
+void reconcile_init(const struct conf *c, struct docker *d)
+{
+	conf = c;
 	docker = d;
 	started_us = clock_mono_us();
 }

@@ -1,6 +1,7 @@
 /*
- * What Docker has against what poolmgr knows: a container nobody knows is removed, a sandbox without its container is dead.
- * Runs whenever Docker Engine comes up and every now and then.
+ * What there is against what poolmgr knows: a container or a directory nobody knows is removed, a sandbox whose container is
+ * gone or does not run, or whose directory is gone, is dead. Runs whenever Docker Engine comes up and every
+ * pool.reconcile_interval_ms. What it finds is counted (drift in counter.def) and put into one line of the log.
  *
  * After a start of poolmgr, containers of its predecessor may still run invocations: workers get a moment to name theirs
  * (HELLO), and those stay until they are released.
@@ -11,9 +12,11 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "conf/conf.h"
 #include "engine/docker.h"
 
-void reconcile_init(struct docker *docker);
+void reconcile_init(const struct conf *conf, struct docker *docker);
+void reconcile_set_conf(const struct conf *conf);
 void reconcile_now(void);
 void reconcile_tick(int64_t now_us);
 

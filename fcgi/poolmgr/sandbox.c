@@ -27,6 +27,7 @@
 
 struct sandbox *sandbox_lists[SANDBOX_STATE_COUNT];
 int sandbox_counts[SANDBOX_STATE_COUNT];
+int64_t sandbox_memory_mb[SANDBOX_STATE_COUNT];
 
 static uv_loop_t *loop;
 static const struct conf *conf;
@@ -48,7 +49,8 @@ static const struct {
 	[SANDBOX_CREATING] = {"creating", TO(BOOTING) | TO(DYING)},
 	[SANDBOX_BOOTING] = {"booting", TO(SPARE) | TO(DYING)},
 	[SANDBOX_SPARE] = {"spare", TO(ASSIGNED) | TO(DYING)},
-	[SANDBOX_ASSIGNED] = {"assigned", TO(LEASED) | TO(IDLE) | TO(DYING)},
+	[SANDBOX_ASSIGNED] = {"assigned", TO(WARMING) | TO(LEASED) | TO(IDLE) | TO(DYING)},
+	[SANDBOX_WARMING] = {"warming", TO(IDLE) | TO(DYING)},
 	[SANDBOX_LEASED] = {"leased", TO(IDLE) | TO(DYING)},
 	[SANDBOX_IDLE] = {"idle", TO(LEASED) | TO(DYING)},
 	[SANDBOX_DYING] = {"dying", TO(GONE)},
@@ -60,9 +62,15 @@ const char *sandbox_state_name(enum sandbox_state state)
 	return states[state].name;
 }
 
+/* Will it serve its version's next request as soon as it can? */
+static bool is_coming(enum sandbox_state state)
+{
+	return state == SANDBOX_ASSIGNED || state == SANDBOX_WARMING;
+}
+
 static bool is_live(enum sandbox_state state)
 {
-	return state == SANDBOX_ASSIGNED || state == SANDBOX_LEASED || state == SANDBOX_IDLE;
+	return is_coming(state) || state == SANDBOX_LEASED || state == SANDBOX_IDLE;
 }
 
 static bool is_starting(enum sandbox_state state)
@@ -74,12 +82,13 @@ static bool is_starting(enum sandbox_state state)
 static void count(struct sandbox *s, int by)
 {
 	sandbox_counts[s->state] += by;
+	sandbox_memory_mb[s->state] += by * s->shape->key.memory_mb;
 	if (is_starting(s->state))
 		s->shape->starting += by;
 	if (is_live(s->state))
 		s->version->live += by;
-	if (s->state == SANDBOX_ASSIGNED)
-		s->version->assigning += by;
+	if (is_coming(s->state))
+		s->version->coming += by;
 	if (s->state == SANDBOX_SPARE)
 		s->shape->spare_count += by;
 }
@@ -124,7 +133,7 @@ void sandbox_set_state(struct sandbox *s, enum sandbox_state state)
 {
 	assert((states[s->state].to & (1u << state)) != 0);
 	assert(!is_live(state) || s->version != NULL);
-	if (s->state == SANDBOX_LEASED && state == SANDBOX_IDLE) /* it has served */
+	if ((s->state == SANDBOX_LEASED || s->state == SANDBOX_WARMING) && state == SANDBOX_IDLE) /* it has worked */
 		prove_good(s);
 	leave_state(s);
 	enter_state(s, state);
@@ -138,6 +147,15 @@ int sandbox_total(void)
 
 	for (int i = 0; i < SANDBOX_GONE; i++)
 		total += sandbox_counts[i];
+	return total;
+}
+
+int64_t sandbox_total_memory_mb(void)
+{
+	int64_t total = 0;
+
+	for (int i = 0; i < SANDBOX_GONE; i++)
+		total += sandbox_memory_mb[i];
 	return total;
 }
 
@@ -187,22 +205,27 @@ static void drop_sockets(struct sandbox *s)
 	fd_close(&s->log_listener);
 	fd_close(&s->control_fd);
 	fd_close(&s->log_fd);
-	buf_free(&s->hello);
+	buf_free(&s->in);
 }
 
 /* One that no struct sandbox stands for, while it is being removed. */
 struct stray {
 	char id[SANDBOX_ID_SIZE];
+	enum counter what; /* it is counted in */
+	bool found;        /* its container is there, or its directory */
 	UT_hash_handle hh;
 };
 
 static struct stray *strays;
 
-static void stray_free(const char *id)
+/* The attempt to remove it is over. */
+static void stray_end(const char *id, bool removed)
 {
 	struct stray *stray;
 
 	HASH_FIND_STR(strays, id, stray);
+	if (removed && stray->found)
+		counters[stray->what]++;
 	HASH_DEL(strays, stray);
 	free(stray);
 }
@@ -239,7 +262,7 @@ static void sweep_after(uv_work_t *work, int status)
 		free(s);
 		hooks.gone();
 	} else {
-		stray_free(w->id);
+		stray_end(w->id, w->rc == 0);
 	}
 	free(w);
 }
@@ -275,13 +298,14 @@ static void remove_container(struct sandbox *s)
 	docker_remove(docker, s->id, on_container_removed, s);
 }
 
-void sandbox_kill(struct sandbox *s, const char *reason)
+void sandbox_kill(struct sandbox *s, enum counter why)
 {
 	struct version *version = s->version;
 
 	if (s->state == SANDBOX_DYING || s->state == SANDBOX_GONE)
 		return;
-	log_sandbox(LOG_DEBUG, s->id, "%s → dying: %s", sandbox_state_name(s->state), reason);
+	log_sandbox(LOG_DEBUG, s->id, "%s → dying: %s", sandbox_state_name(s->state), counter_rows[why].text);
+	counters[why]++;
 	sandbox_set_state(s, SANDBOX_DYING);
 	s->holder = NULL;
 	s->version = NULL;
@@ -313,7 +337,7 @@ static void fail_start(struct sandbox *s, const char *why)
 	bool counts = s->created_us >= shape->failed_us;
 
 	log_sandbox(LOG_WARN, s->id, "did not start (%s): %s", shape->name, why);
-	sandbox_kill(s, "it did not start");
+	sandbox_kill(s, COUNT_START_FAILED);
 	if (counts)
 		hooks.start_failed(shape, why);
 }
@@ -321,6 +345,8 @@ static void fail_start(struct sandbox *s, const char *why)
 void sandbox_died(struct sandbox *s, int exit_code)
 {
 	if (s->state == SANDBOX_DYING || s->state == SANDBOX_GONE)
+		return;
+	if (s->state == SANDBOX_WARMING) /* its socket says so as well, after its last words */
 		return;
 	if (exit_code >= 0)
 		s->exit_code = exit_code;
@@ -331,18 +357,30 @@ void sandbox_died(struct sandbox *s, int exit_code)
 		hooks.dead(s);
 		return;
 	}
-	if (is_starting(s->state))
+	if (is_starting(s->state)) {
 		fail_start(s, "the container ended before its agent said hello");
-	else if (s->state != SANDBOX_IDLE && clock_mono_us() - s->booted_us < SETTLE_US) /* it never served */
+	} else if (s->state == SANDBOX_IDLE) {
+		hooks.dead(s);
+		sandbox_kill(s, COUNT_KILL_ENDED);
+	} else if (clock_mono_us() - s->booted_us < SETTLE_US) { /* it never served */
 		fail_start(s, "it ended as soon as it was up");
-	else
-		sandbox_kill(s, "it ended");
+	} else {
+		sandbox_kill(s, COUNT_KILL_ENDED);
+	}
 }
 
 static void on_disconnect(int events, void *arg)
 {
 	(void)events;
 	sandbox_died(arg, -1);
+}
+
+void sandbox_watch_end(struct sandbox *s)
+{
+	buf_free(&s->in);
+	watch_free(&s->log_watch);
+	watch_free(&s->control_watch);
+	s->control_watch = watch_new(loop, s->control_fd, UV_DISCONNECT, on_disconnect, s);
 }
 
 /* Both sockets are connected and the agent has said hello: no one else can connect any more. */
@@ -382,10 +420,7 @@ static void find_cgroup(struct sandbox *s)
 	struct ucred peer = {0};
 	socklen_t len = sizeof(peer);
 
-	buf_free(&s->hello);
-	watch_free(&s->log_watch);
-	watch_free(&s->control_watch);
-	s->control_watch = watch_new(loop, s->control_fd, UV_DISCONNECT, on_disconnect, s);
+	sandbox_watch_end(s);
 	getsockopt(s->control_fd, SOL_SOCKET, SO_PEERCRED, &peer, &len);
 	sandbox_hold(s);
 	cgroup_open(s->container_id, peer.pid, on_cgroup, s);
@@ -426,22 +461,22 @@ static void on_hello(int events, void *arg)
 	struct err err;
 
 	(void)events;
-	ssize_t n = read(s->control_fd, buf_reserve(&s->hello, MAX_HELLO_BYTES), MAX_HELLO_BYTES);
+	ssize_t n = read(s->control_fd, buf_reserve(&s->in, MAX_HELLO_BYTES), MAX_HELLO_BYTES);
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
 		return;
 	if (n <= 0) {
 		fail_start(s, "the agent ended before it said hello");
 		return;
 	}
-	s->hello.len += (size_t)n;
-	ptrdiff_t took = frame_decode(s->hello.data, s->hello.len, MAX_HELLO_BYTES, &frame, &err);
+	s->in.len += (size_t)n;
+	ptrdiff_t took = frame_decode(s->in.data, s->in.len, MAX_HELLO_BYTES, &frame, &err);
 	if (took == 0)
 		return;
 	if (s->log_fd < 0)
 		on_log_connection(0, s); /* its event may come after this one */
 	if (took < 0 || check_hello(&frame, &err) < 0)
 		fail_start(s, err.msg);
-	else if ((size_t)took != s->hello.len)
+	else if ((size_t)took != s->in.len)
 		fail_start(s, "the agent said more than HELLO");
 	else if (s->log_fd < 0)
 		fail_start(s, "the agent said hello without its log connection");
@@ -504,6 +539,7 @@ static void on_container_started(const struct err *err, void *arg)
 {
 	struct sandbox *s = arg;
 
+	s->started_us = clock_mono_us();
 	if (err != NULL && is_starting(s->state)) /* else its agent is up, whatever Docker says */
 		fail_start(s, err->msg);
 	sandbox_release_hold(s);
@@ -534,6 +570,7 @@ void sandbox_create(struct shape *shape)
 	AUTO(mem_free) char *host_dir = mem_printf("%s/%s", sandboxes_path, s->id);
 	struct err err;
 
+	counters[COUNT_START]++;
 	if (make_directory(s, &err) < 0) {
 		fail_start(s, err.msg);
 		return;
@@ -615,7 +652,7 @@ static void on_stray_removed(const struct err *err, void *arg)
 		return;
 	}
 	log_sandbox(LOG_WARN, stray->id, "left over from before, will be removed later: %s", err->msg);
-	stray_free(stray->id);
+	stray_end(stray->id, false);
 }
 
 /* It may be frozen, and Docker cannot kill what is frozen. */
@@ -633,6 +670,7 @@ static void on_stray_inspected(const struct err *err, const struct docker_state 
 {
 	struct stray *stray = arg;
 
+	stray->found = stray->found || err == NULL;
 	if (err == NULL && state->pid > 0)
 		cgroup_open(state->container_id, state->pid, on_stray_cgroup, stray);
 	else
@@ -643,27 +681,39 @@ static void on_stray_inspected(const struct err *err, const struct docker_state 
  * Is it of a poolmgr that still runs? One whose master was killed ends the invocations in hand before it goes, and the next
  * master need not wait for that.
  */
-static bool is_others(const char *id)
+static bool is_others(int dir_fd)
 {
-	AUTO(fd_close) int fd = openat(sandboxes_fd, id, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-
-	return fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) < 0 && errno == EWOULDBLOCK;
+	return dir_fd >= 0 && flock(dir_fd, LOCK_EX | LOCK_NB) < 0 && errno == EWOULDBLOCK;
 }
 
-void sandbox_remove_stray(const char *id)
+void sandbox_remove_stray(const char *id, enum counter what)
 {
+	AUTO(fd_close) int dir_fd = -1;
 	struct stray *stray;
 
 	if (strlen(id) != SANDBOX_ID_SIZE - 1 || strspn(id, "0123456789abcdef") != SANDBOX_ID_SIZE - 1)
 		return; /* a label somebody else made */
 	HASH_FIND_STR(strays, id, stray);
-	if (stray != NULL || sandbox_find(id) != NULL || is_others(id))
+	if (stray != NULL || sandbox_find(id) != NULL)
+		return;
+	dir_fd = openat(sandboxes_fd, id, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (is_others(dir_fd))
 		return;
 	stray = mem_alloc(sizeof(*stray));
 	snprintf(stray->id, sizeof(stray->id), "%s", id);
+	stray->what = what;
+	stray->found = dir_fd >= 0;
 	HASH_ADD_STR(strays, id, stray);
-	log_sandbox(LOG_INFO, id, "left over from before: removing it");
+	log_sandbox(LOG_DEBUG, id, "removing %s", counter_rows[what].text);
 	docker_inspect(docker, stray->id, on_stray_inspected, stray);
+}
+
+/* What is removed is of no file system any more, whoever has it open. */
+bool sandbox_lacks_directory(const struct sandbox *s)
+{
+	struct stat st;
+
+	return fstat(s->dir_fd, &st) == 0 && st.st_nlink == 0;
 }
 
 int sandbox_strays(void)
@@ -677,7 +727,7 @@ static void sweep_one(int dir_fd, const char *name, void *arg)
 
 	(void)dir_fd;
 	if (sandbox_find(name) == NULL && !keep(name))
-		sandbox_remove_stray(name);
+		sandbox_remove_stray(name, COUNT_DRIFT_DIRECTORY);
 }
 
 void sandbox_sweep_directories(bool (*keep)(const char *id))

@@ -3,6 +3,7 @@
  * one invocation at a time, and is never given to another.
  *
  *   CREATING → BOOTING → SPARE → ASSIGNED → LEASED ⇄ IDLE → DYING → GONE
+ *                                   └─────→ WARMING ──→┘
  *
  * Each state is a list; sandbox_set_state is the only place that changes one. sandbox_kill may be called in any state and is
  * the only way out.
@@ -19,6 +20,7 @@
 #include "conf/conf.h"
 #include "engine/docker.h"
 #include "poolmgr/cgroup.h"
+#include "poolmgr/counter.h"
 #include "poolmgr/shape.h"
 #include "poolmgr/version.h"
 #include "poolmgr/watch.h"
@@ -30,6 +32,7 @@ enum sandbox_state {
 	SANDBOX_BOOTING,  /* it starts; the agent has not said hello */
 	SANDBOX_SPARE,    /* ready for any function of its shape */
 	SANDBOX_ASSIGNED, /* its function's files are being linked */
+	SANDBOX_WARMING,  /* it loads its function, for the sake of min_warm (poolmgr/warmup.h) */
 	SANDBOX_LEASED,   /* a worker talks to it */
 	SANDBOX_IDLE,     /* waits for its version's next invocation */
 	SANDBOX_DYING,    /* being killed and removed */
@@ -44,8 +47,9 @@ struct sandbox {
 	enum sandbox_state state;
 	int64_t since_us; /* in this state */
 	int64_t created_us;
-	int64_t booted_us; /* when it became SPARE; 0: not yet */
-	int64_t listed_us; /* the latest listing of containers it was in (poolmgr/reconcile.c) */
+	int64_t booted_us;  /* when it became SPARE; 0: not yet */
+	int64_t started_us; /* when Docker had done with starting it; 0: not yet, though it may be up */
+	int64_t listed_us;  /* the latest listing of containers it was in (poolmgr/reconcile.c) */
 	uint32_t uid;
 	struct shape *shape;     /* counted in shape->users */
 	struct version *version; /* a reference, from ASSIGNED to DYING */
@@ -70,23 +74,24 @@ struct sandbox {
 	int control_listener, log_listener; /* CREATING and BOOTING only */
 	int control_fd, log_fd;
 	struct watch *control_watch, *log_watch;
-	struct buf hello; /* what has come of the HELLO frame */
+	struct buf in; /* BOOTING: what has come of HELLO; WARMING: of READY */
 
 	struct sandbox *prev, *next;           /* sandbox_lists[state] */
 	struct sandbox *peer_prev, *peer_next; /* SPARE: shape->spares; IDLE: version->idle; LEASED: version->leased */
 	UT_hash_handle hh;                     /* by id */
 };
 
-/* Oldest in its state first; how many there are. */
+/* Oldest in its state first; how many there are, and the memory they may use together. */
 extern struct sandbox *sandbox_lists[SANDBOX_STATE_COUNT];
 extern int sandbox_counts[SANDBOX_STATE_COUNT];
+extern int64_t sandbox_memory_mb[SANDBOX_STATE_COUNT];
 
 /* What the pool does when something happens by itself. */
 struct sandbox_hooks {
 	void (*spare)(struct sandbox *sandbox);                     /* it has become SPARE */
 	void (*start_failed)(struct shape *shape, const char *why); /* one of that shape is DYING before it was ever SPARE */
 	void (*gone)(void);                                         /* one is GONE: there is room */
-	void (*dead)(struct sandbox *sandbox);                      /* one that is LEASED has ended */
+	void (*dead)(struct sandbox *sandbox);                      /* one that is LEASED or IDLE has ended */
 };
 
 int sandbox_init(uv_loop_t *loop, const struct conf *conf, struct docker *docker, const struct sandbox_hooks *hooks,
@@ -98,18 +103,25 @@ void sandbox_set_state(struct sandbox *sandbox, enum sandbox_state state);
 
 /* All that are not GONE. */
 int sandbox_total(void);
+int64_t sandbox_total_memory_mb(void);
 struct sandbox *sandbox_find(const char *id); /* NULL when there is none */
 
 /* Starts a new one: CREATING. What can go wrong on the host is told through hooks.start_failed. */
 void sandbox_create(struct shape *shape);
 
-/* Puts it to death: DYING, later GONE and freed. A second call does nothing. */
-void sandbox_kill(struct sandbox *sandbox, const char *reason);
+/* Puts it to death: DYING, later GONE and freed, and counts why. A second call does nothing. */
+void sandbox_kill(struct sandbox *sandbox, enum counter why);
 
 /* Keeps a sandbox that is killed meanwhile, its directory and dir_fd until the hold is released, which may begin its removal.
  */
 void sandbox_hold(struct sandbox *sandbox);
 void sandbox_release_hold(struct sandbox *sandbox);
+
+/* Somebody has removed its directory. */
+bool sandbox_lacks_directory(const struct sandbox *sandbox);
+
+/* From now on only its end is heard of on its control socket: sandbox_died. */
+void sandbox_watch_end(struct sandbox *sandbox);
 
 /* Its agent or its container has ended; exit_code -1: not known. */
 void sandbox_died(struct sandbox *sandbox, int exit_code);
@@ -117,8 +129,11 @@ void sandbox_died(struct sandbox *sandbox, int exit_code);
 /* Freezes what rests, repeats removals that failed and ends boots that take too long; called every tick. */
 void sandbox_tick(int64_t now_us);
 
-/* Removes a container and a directory that no struct sandbox stands for: what an earlier poolmgr left, once that has ended. */
-void sandbox_remove_stray(const char *id);
+/*
+ * Removes a container and a directory that no struct sandbox stands for: what an earlier poolmgr left, once that has ended.
+ * Counted in what when one of them was there indeed.
+ */
+void sandbox_remove_stray(const char *id, enum counter what);
 int sandbox_strays(void); /* removals of such under way */
 
 /* Removes the directories that belong to nobody; keep says which ids to leave alone. */

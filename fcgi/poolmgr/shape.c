@@ -11,6 +11,8 @@
 #define RETRY_FIRST_US 200000
 #define RETRY_MOST_US  30000000
 
+#define START_US 300000 /* until it is known */
+
 struct shape *shapes;
 
 static const struct conf *conf;
@@ -34,6 +36,7 @@ static struct shape *find_or_make(const struct shape_key *key)
 		return s;
 	s = mem_alloc(sizeof(*s));
 	memcpy(&s->key, key, sizeof(*key)); /* with its padding: see find() */
+	s->start_us = START_US;
 	s->name = mem_printf("%s/%s/%lldMB/%lldm/%lldMB/%lldi/%lldp/%lldf%s", key->driver->name, key->language->name,
 			     (long long)key->memory_mb, (long long)key->cpu_millis, (long long)key->tmp_mb,
 			     (long long)key->tmp_inodes, (long long)key->pids, (long long)key->nofile,
@@ -102,11 +105,29 @@ int shape_for(const struct spec *spec, struct shape **shape, struct err *err)
 	return 0;
 }
 
+static int64_t idle_timeout_us(void)
+{
+	return conf->pool_idle_timeout_ms * 1000;
+}
+
+/* Twice the time of a start: with all starts of a burst under way at once, each takes longer. */
+void shape_needed(struct shape *s, int64_t now_us)
+{
+	forecast_needed(&s->forecast, now_us, 2 * s->start_us, idle_timeout_us());
+}
+
 int shape_spares_wanted(const struct shape *s, int64_t now_us)
 {
-	if (s->always || now_us - s->used_us < conf->pool_idle_timeout_ms * 1000)
-		return (int)conf->pool_spares;
-	return 0;
+	int expected = forecast_most(&s->forecast, now_us, idle_timeout_us());
+
+	if (!s->always && now_us - s->used_us >= idle_timeout_us())
+		return 0;
+	return MAX((int)conf->pool_min_spares, MIN(expected, (int)conf->pool_max_spares));
+}
+
+void shape_learn_start_time(struct shape *s, int64_t took_us)
+{
+	s->start_us += (took_us - s->start_us) / 4;
 }
 
 void shape_start_failed(struct shape *s, const char *why, int64_t now_us)

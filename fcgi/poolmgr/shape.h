@@ -11,6 +11,7 @@
 #include "conf/conf.h"
 #include "conf/language.h"
 #include "ipc/spec.h"
+#include "poolmgr/forecast.h"
 #include "runtimes/driver.h"
 
 struct sandbox;
@@ -33,8 +34,11 @@ struct shape {
 	int starting; /* sandboxes CREATING or BOOTING */
 	int users;    /* sandboxes and versions that refer to it */
 
-	struct version *hungry; /* versions with requests waiting, served in turn */
-	int64_t used_us;        /* when a function last asked for it */
+	struct version *hungry;   /* versions with requests waiting, served in turn */
+	struct version *kept;     /* versions that have sandboxes without requests, too: version->keep > 0 */
+	int64_t used_us;          /* when a function last asked for it */
+	int64_t start_us;         /* how long a start takes, moving average */
+	struct forecast forecast; /* of sandboxes that requests need, beyond those that run their version already */
 
 	/* After a sandbox failed to start: when to try again, and why it failed. */
 	int failures;      /* in a row; those that were under way together fail together, and count as one */
@@ -58,8 +62,14 @@ void shape_set_conf(const struct conf *conf);
 /* The shape a version needs, made when there is none yet. -1 when its language is not there. */
 int shape_for(const struct spec *spec, struct shape **shape, struct err *err);
 
-/* How many spares it should have now. */
+/* A request needed a sandbox of this shape that was its version's own. */
+void shape_needed(struct shape *shape, int64_t now_us);
+
+/* How many spares it should have now: between pool.min_spares and pool.max_spares, or none when no function uses it. */
 int shape_spares_wanted(const struct shape *shape, int64_t now_us);
+
+/* One was ready took_us after its start began. */
+void shape_learn_start_time(struct shape *shape, int64_t took_us);
 
 /* A sandbox could not be started: doubles the pause before the next try. */
 void shape_start_failed(struct shape *shape, const char *why, int64_t now_us);

@@ -1,19 +1,27 @@
 #include "poolmgr/stats.h"
 
 #include <jansson.h>
+#include <stdlib.h>
 #include <string.h>
 #include <utlist.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "ipc/ipc.h"
 #include "poolmgr/client.h"
+#include "poolmgr/counter.h"
+#include "poolmgr/keep.h"
 #include "poolmgr/pool.h"
+#include "poolmgr/room.h"
 #include "poolmgr/sandbox.h"
 #include "poolmgr/store.h"
 
+static const struct conf *conf;
 static struct docker *docker;
 static const struct language *languages;
+static struct scoreboard *board;
+static int64_t started_us;
 static json_t *images; /* language → whether its image is there */
 
 static void on_image_checked(const struct err *err, void *arg)
@@ -48,13 +56,32 @@ static json_t *text_json(const char *text)
 	return json_string(ascii);
 }
 
-static json_t *sandboxes_json(void)
+/* How many sandboxes there are in each state from first up to, without, end; of one shape or version, NULL: of any. */
+static json_t *states_json(enum sandbox_state first, enum sandbox_state end, const struct shape *shape,
+			   const struct version *version)
 {
 	json_t *json = json_object();
+	const struct sandbox *s;
 
-	for (int i = 0; i < SANDBOX_GONE; i++)
-		json_object_set_new(json, sandbox_state_name((enum sandbox_state)i), json_integer(sandbox_counts[i]));
+	for (enum sandbox_state state = first; state < end; state++) {
+		int count = 0;
+		DL_FOREACH (sandbox_lists[state], s)
+			count += (shape == NULL || s->shape == shape) && (version == NULL || s->version == version);
+		json_object_set_new(json, sandbox_state_name(state), json_integer(count));
+	}
 	return json;
+}
+
+/* What Docker was told that all sandboxes together may use. */
+static json_int_t committed_mb(void)
+{
+	const struct sandbox *s;
+	json_int_t mb = 0;
+
+	for (int state = 0; state < SANDBOX_GONE; state++)
+		DL_FOREACH (sandbox_lists[state], s)
+			mb += s->shape->key.memory_mb;
+	return mb;
 }
 
 static json_t *runtimes_json(void)
@@ -70,51 +97,175 @@ static json_t *runtimes_json(void)
 }
 
 /*
- * There are as many shapes as users choose limits, each with a problem of up to half a kilobyte, but a message has its bound:
- * the rest of the reply gets a quarter of it.
+ * There are as many shapes and versions as users want, each shape with a problem of up to half a kilobyte, but a message has
+ * its bound: each of the two lists gets so much of it, and the rest a quarter. What is busiest comes first.
  */
-#define SHAPES_BYTES (IPC_MAX_SIZE / 4 * 3)
+#define LIST_BYTES (IPC_MAX_SIZE / 8 * 3)
 
-/* As many as fit; *left_out: how many did not. */
-static json_t *shapes_json(int *left_out)
+struct list {
+	json_t *rows;
+	size_t bytes;
+	int left_out;
+};
+
+/* Steals row. Once one did not fit, none that is less busy is taken. */
+static void list_add(struct list *l, json_t *row)
 {
-	json_t *list = json_array();
-	const struct shape *s;
-	size_t bytes = 0;
+	size_t bytes = json_dumpb(row, NULL, 0, JSON_COMPACT) + strlen(",");
 
-	*left_out = 0;
-	DL_FOREACH (shapes, s) {
-		json_t *shape = json_pack("{s:s, s:i, s:i, s:o}", "shape", s->name, "spare", s->spare_count, "starting",
-					  s->starting, "problem", text_json(s->problem));
-		bytes += json_dumpb(shape, NULL, 0, JSON_COMPACT) + strlen(",");
-		if (bytes > SHAPES_BYTES)
-			++*left_out;
-		else
-			json_array_append(list, shape);
-		json_decref(shape);
+	if (l->left_out > 0 || l->bytes + bytes > LIST_BYTES) {
+		l->left_out++;
+		json_decref(row);
+		return;
 	}
-	return list;
+	l->bytes += bytes;
+	json_array_append_new(l->rows, row);
 }
 
-char *stats_text_new(void)
+static void list_give(struct list *l, json_t *json, const char *name)
 {
-	int left_out;
-	json_t *list = shapes_json(&left_out);
-	json_t *json = json_pack("{s:{s:b, s:o, s:o}, s:o, s:b, s:{s:b, s:o}, s:O, s:o, s:o, s:i, s:i, s:i}", "docker", "ok",
-				 docker_is_up(docker), "detail", text_json(docker_problem(docker)), "version",
-				 text_json(docker_version(docker)), "runtimes", runtimes_json(), "egress",
-				 docker_has_egress(docker), "database", "ok", store_is_up(), "detail",
-				 text_json(store_problem()), "images", images, "sandboxes", sandboxes_json(), "shapes", list,
-				 "shapes_left_out", left_out, "waiting", pool_waiting(), "workers", client_count());
-	char *text = json_dumps(json, JSON_COMPACT);
+	AUTO(mem_free) char *left_out = mem_printf("%s_left_out", name);
 
+	json_object_set_new(json, name, l->rows);
+	json_object_set_new(json, left_out, json_integer(l->left_out));
+}
+
+static json_t *shape_json(const struct shape *s, int64_t now_us)
+{
+	const struct version *v;
+	int waiting = 0;
+
+	DL_FOREACH2 (s->hungry, v, hungry_next)
+		waiting += v->waiting;
+	return json_pack("{s:s, s:i, s:i, s:i, s:i, s:o, s:o}", "shape", s->name, "spare", s->spare_count, "spares_wanted",
+			 shape_spares_wanted(s, now_us), "starting", s->starting, "waiting", waiting, "sandboxes",
+			 states_json(SANDBOX_CREATING, SANDBOX_GONE, s, NULL), "problem", text_json(s->problem));
+}
+
+/* Most used first. */
+static int compare_shapes(const void *a, const void *b)
+{
+	const struct shape *const *x = a, *const *y = b;
+
+	return (*y)->users - (*x)->users;
+}
+
+static void add_shapes(json_t *json)
+{
+	struct list list = {.rows = json_array()};
+	int64_t now_us = clock_mono_us();
+	const struct shape *s;
+	size_t count, n = 0;
+
+	DL_COUNT(shapes, s, count);
+	AUTO(mem_free) const struct shape **sorted = mem_alloc((count + 1) * sizeof(*sorted));
+	DL_FOREACH (shapes, s)
+		sorted[n++] = s;
+	qsort(sorted, count, sizeof(*sorted), compare_shapes);
+	for (n = 0; n < count; n++)
+		list_add(&list, shape_json(sorted[n], now_us));
+	list_give(&list, json, "shapes");
+}
+
+static json_t *version_json(const struct version *v)
+{
+	const char *status = v->candidate ? "trial" : v->stale ? "superseded" : "current";
+
+	return json_pack("{s:s, s:s, s:I, s:s, s:o, s:i, s:i, s:I, s:I}", "function_id", v->spec->function_id, "name",
+			 v->spec->name, "version", (json_int_t)v->spec->version, "status", status, "sandboxes",
+			 states_json(SANDBOX_ASSIGNED, SANDBOX_DYING, NULL, v), "waiting", v->waiting, "min_warm", v->keep,
+			 "max_concurrency", (json_int_t)v->spec->max_concurrency, "usual_us", (json_int_t)v->usual_us);
+}
+
+/* Busiest first. */
+static int compare_versions(const void *a, const void *b)
+{
+	const struct version *const *x = a, *const *y = b;
+
+	return ((*y)->live + (*y)->waiting) - ((*x)->live + (*x)->waiting);
+}
+
+/* Versions that have a sandbox or wait for one. */
+static void add_functions(json_t *json)
+{
+	struct list list = {.rows = json_array()};
+	const struct version *v, *next;
+	size_t count, n = 0;
+
+	DL_COUNT(candidates, v, count);
+	AUTO(mem_free)
+	const struct version **sorted = mem_alloc((count + HASH_COUNT(versions) + 1) * sizeof(*sorted));
+	HASH_ITER (hh, versions, v, next)
+		if (v->live + v->waiting > 0)
+			sorted[n++] = v;
+	DL_FOREACH (candidates, v)
+		if (v->live + v->waiting > 0)
+			sorted[n++] = v;
+	qsort(sorted, n, sizeof(*sorted), compare_versions);
+	for (size_t i = 0; i < n; i++)
+		list_add(&list, version_json(sorted[i]));
+	list_give(&list, json, "functions");
+}
+
+static json_t *processes_json(void)
+{
+	json_t *json = json_object();
+
+	for (enum child_role role = 0; role < CHILD_ROLE_COUNT; role++) {
+		struct scoreboard_sum sum = scoreboard_sum(board, role);
+		json_t *one = json_object();
+		for (enum slot_state state = SLOT_STARTING; state < SLOT_STATE_COUNT; state++)
+			json_object_set_new(one, slot_state_name(state), json_integer(sum.states[state]));
+		json_object_set_new(one, "requests", json_integer((json_int_t)sum.requests));
+		json_object_set_new(one, "dropped_records", json_integer((json_int_t)sum.dropped_records));
+		json_object_set_new(json, child_role_name(role), one);
+	}
+	return json;
+}
+
+static json_int_t since_ms(int64_t then_us)
+{
+	return (clock_mono_us() - then_us) / 1000;
+}
+
+/* What is for people who look after the platform, and too much for who only asks whether it is ready. */
+static void add_details(json_t *json)
+{
+	json_t *details = json_pack(
+		"{s:{s:s, s:s, s:I}, s:o, s:I, s:I, s:{s:I, s:I}, s:o}", "berthd", "version", PACKAGE_VERSION, "instance",
+		conf->master_instance, "uptime_ms", since_ms(scoreboard_started_us(board)), "processes", processes_json(),
+		"spool_bytes", (json_int_t)*scoreboard_spool_bytes(board), "uptime_ms", since_ms(started_us), "memory",
+		"committed_mb", committed_mb(), "budget_mb", (json_int_t)room_budget_mb(), "counters", counter_json());
+
+	json_object_update(json, details);
+	json_decref(details);
+	add_functions(json);
+}
+
+char *stats_text_new(bool whole)
+{
+	json_t *json =
+		json_pack("{s:{s:b, s:o, s:o}, s:o, s:b, s:{s:b, s:o}, s:O, s:o, s:o, s:i, s:i}", "docker", "ok",
+			  docker_is_up(docker), "detail", text_json(docker_problem(docker)), "version",
+			  text_json(docker_version(docker)), "runtimes", runtimes_json(), "egress", docker_has_egress(docker),
+			  "database", "ok", store_is_up(), "detail", text_json(store_problem()), "images", images, "sandboxes",
+			  states_json(SANDBOX_CREATING, SANDBOX_GONE, NULL, NULL), "min_warm", keep_json(), "waiting",
+			  pool_waiting(), "connections", client_count());
+
+	add_shapes(json);
+	if (whole)
+		add_details(json);
+	char *text = json_dumps(json, JSON_COMPACT);
 	json_decref(json);
 	return text;
 }
 
-void stats_init(struct docker *d, const struct language *list)
+void stats_init(const struct conf *c, struct docker *d, const struct language *list, struct scoreboard *b)
 {
+	conf = c;
 	docker = d;
 	languages = list;
+	board = b;
+	started_us = clock_mono_us();
 	images = json_object();
 }

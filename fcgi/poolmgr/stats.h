@@ -2,15 +2,20 @@
 #ifndef POOLMGR_STATS_H
 #define POOLMGR_STATS_H
 
+#include <stdbool.h>
+
+#include "conf/conf.h"
 #include "conf/language.h"
 #include "engine/docker.h"
+#include "ipc/scoreboard.h"
 
-void stats_init(struct docker *docker, const struct language *languages);
+/* All are borrowed for the life of the process. */
+void stats_init(const struct conf *conf, struct docker *docker, const struct language *languages, struct scoreboard *board);
 
 /* Asks Docker again which images are there. */
 void stats_check_images(void);
 
-/* JSON text for the caller to free. */
-char *stats_text_new(void);
+/* JSON text for the caller to free, which fits into a message; whole: with processes, functions and counters. */
+char *stats_text_new(bool whole);
 
 #endif

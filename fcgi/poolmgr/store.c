@@ -17,8 +17,9 @@
 /* A query that waits or is under way. Each lookup is a worker that waits for it, which bounds the queue. */
 struct query {
 	const char *statement; /* prepared at every connect */
+	int param_count;
 	char *param;
-	char version[12]; /* second parameter; "": none */
+	char version[12];
 	store_fn done;
 	void *arg;
 	struct query *prev, *next;
@@ -31,6 +32,8 @@ static const struct {
 } setup[] = {
 	{NULL, "LISTEN berth_functions"},
 	{"spec", "SELECT function_spec($1::text, $2::int)"},
+	{"kept", "SELECT json_agg(function_id) FROM functions JOIN function_versions USING (function_id, version) "
+		 "WHERE min_warm > 0"},
 	{"package", "SELECT archive FROM packages WHERE sha256 = $1::text"},
 };
 
@@ -103,15 +106,12 @@ static void disconnect(const char *why)
 
 static void become_ready(void)
 {
-	bool first = problem[0] != '\0' && !told_down;
-
 	state = READY;
 	retry_ms = RETRY_FIRST_MS;
 	problem[0] = '\0';
 	log_info("connected to PostgreSQL");
 	told_down = false;
-	if (!first)
-		hooks.reconnected();
+	hooks.connected();
 }
 
 static int send_setup_step(void)
@@ -125,7 +125,7 @@ static int send_query(const struct query *q)
 {
 	const char *values[] = {q->param, q->version};
 
-	return PQsendQueryPrepared(pg, q->statement, q->version[0] ? 2 : 1, values, NULL, NULL, 1 /* binary results */);
+	return PQsendQueryPrepared(pg, q->statement, q->param_count, values, NULL, NULL, 1 /* binary results */);
 }
 
 static void send_next(void)
@@ -134,6 +134,8 @@ static void send_next(void)
 		return;
 	if (state == PREPARING && setup_done == ARRAY_SIZE(setup))
 		become_ready();
+	if (busy) /* whoever heard of that has asked already */
+		return;
 	if (state == READY && queue == NULL) {
 		uv_timer_stop(&timer);
 		return;
@@ -303,11 +305,12 @@ void store_set_conf(const struct conf *c)
 
 /* ---- Asking ---- */
 
-static void ask(const char *statement, const char *param, const char *version, store_fn done, void *arg)
+static void ask(const char *statement, int param_count, const char *param, const char *version, store_fn done, void *arg)
 {
 	struct query *q = mem_alloc(sizeof(*q));
 
 	q->statement = statement;
+	q->param_count = param_count;
 	q->param = mem_strdup(param);
 	snprintf(q->version, sizeof(q->version), "%s", version);
 	q->done = done;
@@ -323,12 +326,17 @@ void store_lookup(const char *ref, uint32_t version, store_fn done, void *arg)
 	char text[12];
 
 	snprintf(text, sizeof(text), "%u", version);
-	ask("spec", ref, text, done, arg);
+	ask("spec", 2, ref, text, done, arg);
 }
 
 void store_package(const char *sha256, store_fn done, void *arg)
 {
-	ask("package", sha256, "", done, arg);
+	ask("package", 1, sha256, "", done, arg);
+}
+
+void store_kept(store_fn done, void *arg)
+{
+	ask("kept", 0, "", "", done, arg);
 }
 
 bool store_is_up(void)
@@ -339,4 +347,9 @@ bool store_is_up(void)
 const char *store_problem(void)
 {
 	return state == READY ? "" : problem;
+}
+
+int64_t store_retry_ms(void)
+{
+	return retry_ms;
 }

@@ -15,8 +15,8 @@
 struct store_hooks {
 	/* A function's current version is now this one; 0: it was deleted. */
 	void (*changed)(const char *function_id, int64_t version);
-	/* Connected again: changes may have been missed. */
-	void (*reconnected)(void);
+	/* Connected, for the first time or again: changes may have been missed. */
+	void (*connected)(void);
 };
 
 /*
@@ -34,7 +34,11 @@ void store_lookup(const char *ref, uint32_t version, store_fn done, void *arg);
 /* The archive of a package. */
 void store_package(const char *sha256, store_fn done, void *arg);
 
+/* The ids (JSON array of strings) of the functions whose current version has min_warm > 0; NULL when there are none. */
+void store_kept(store_fn done, void *arg);
+
 bool store_is_up(void);
+int64_t store_retry_ms(void);    /* the pause before the next try to connect */
 const char *store_problem(void); /* why it is not; "" when it is */
 
 #endif

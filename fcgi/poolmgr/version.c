@@ -116,6 +116,11 @@ bool version_uses_package(const char *sha256)
 	return false;
 }
 
+bool version_is_single_use(const struct version *v)
+{
+	return strcmp(v->spec->isolation, "per_invocation") == 0;
+}
+
 struct version *version_ref(struct version *v)
 {
 	v->refs++;
@@ -129,7 +134,7 @@ void version_unref(struct version **version)
 	*version = NULL;
 	if (v == NULL || --v->refs > 0)
 		return;
-	assert(v->waiters == NULL && v->idle == NULL && v->live == 0 && !v->hungry);
+	assert(v->waiters == NULL && v->idle == NULL && v->live == 0 && !v->hungry && v->keep == 0);
 	if (v->candidate)
 		DL_DELETE(candidates, v);
 	else

@@ -31,8 +31,8 @@ struct version {
 
 	struct sandbox *idle;   /* state IDLE, the one used last in front; linked by peer_prev, peer_next */
 	struct sandbox *leased; /* state LEASED, linked the same way */
-	int live;               /* sandboxes ASSIGNED, LEASED or IDLE; at most spec->max_concurrency */
-	int assigning;          /* sandboxes ASSIGNED: each will serve one of the waiting */
+	int live;               /* sandboxes ASSIGNED, WARMING, LEASED or IDLE; at most spec->max_concurrency */
+	int coming;             /* sandboxes ASSIGNED or WARMING: each will serve one of the waiting */
 	int64_t usual_us;       /* how long an invocation takes, moving average; 0: not known yet */
 	int collisions;         /* requests that found every sandbox leased, of late: halved every tick */
 
@@ -40,6 +40,13 @@ struct version {
 	int waiting;            /* how many; at most pool.queue_length */
 	bool hungry;            /* is in shape->hungry */
 	struct version *hungry_prev, *hungry_next;
+
+	int keep; /* its min_warm while it is the current version; then it is in shape->kept (poolmgr/keep.h) */
+	struct version *kept_prev, *kept_next;
+	int keep_failures;      /* in a row, of loading it for that */
+	int64_t keep_failed_us; /* the latest */
+	int64_t keep_retry_us;
+	char keep_problem[256]; /* "": none */
 
 	bool candidate;              /* not stored yet, as far as is known here */
 	struct version *prev, *next; /* candidates */
@@ -63,6 +70,9 @@ int version_candidate_new(struct spec *spec, struct version **version, struct er
 
 /* Does any of them run this package? */
 bool version_uses_package(const char *sha256);
+
+/* Does each invocation get a sandbox of its own? */
+bool version_is_single_use(const struct version *version);
 
 struct version *version_ref(struct version *version);
 void version_unref(struct version **version); /* destructor for AUTO; accepts NULL */

@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "ipc/ipc.h"
+#include "poolmgr/counter.h"
 
 struct waiter *waiters;
 
@@ -77,8 +78,10 @@ void waiter_deny(struct waiter *w, const char *code, const char *reason, const c
 		m.deny.function_id = w->version->function_id;
 		m.deny.version = (uint32_t)w->version->spec->version;
 	}
-	if (w->client != NULL)
+	if (w->client != NULL) {
+		counters[counter_labelled("denials", code, COUNT_DENY_OTHER)]++;
 		client_send(w->client, &m);
+	}
 	w->client = NULL;
 	if (!w->resolving)
 		waiter_free(w);

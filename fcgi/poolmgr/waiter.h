@@ -1,6 +1,6 @@
 /*
  * A request that waits for its sandbox: for its function to be looked up, then in its version's queue. Exactly one answer goes
- * to its worker: GRANT (poolmgr/pool.c) or DENY.
+ * to its worker: GRANT (poolmgr/serve.c) or DENY.
  */
 #ifndef POOLMGR_WAITER_H
 #define POOLMGR_WAITER_H

@@ -21,7 +21,7 @@
 
 /* A bound is a constant, a setting, or what the machine has. */
 struct bound {
-	enum { NO_BOUND, CONSTANT, SETTING, HOST_CPU_MILLIS } from;
+	enum { NO_BOUND, CONSTANT, SETTING, HOST_CPU_MILLIS, NODE_MEMORY_MB } from;
 	int64_t value; /* or the setting's offset in struct conf */
 };
 #define CONST(v)                                                                                                               \
@@ -96,7 +96,7 @@ static const struct field fields[] = {
 	{"timeout_ms", WHOLE, AT(timeout_ms), CONST(100), CONF(limits_timeout_max_ms), CONF(limits_timeout_default_ms)},
 	{"init_timeout_ms", WHOLE, AT(init_timeout_ms), CONST(100), CONF(limits_init_timeout_max_ms),
 	 CONF(limits_init_timeout_default_ms)},
-	{"memory_limit_mb", WHOLE, AT(memory_limit_mb), CONST(64), CONF(limits_memory_max_mb), CONF(limits_memory_default_mb)},
+	{"memory_limit_mb", WHOLE, AT(memory_limit_mb), CONST(64), {NODE_MEMORY_MB}, CONF(limits_memory_default_mb)},
 	{"cpus", MILLIS, AT(cpu_millis), CONST(100), {HOST_CPU_MILLIS}, CONST(1000)},
 	{"tmp_mb", WHOLE, AT(tmp_mb), CONST(1), CONF(limits_tmp_max_mb), CONF(limits_tmp_default_mb)},
 	{"tmp_inodes", WHOLE, AT(tmp_inodes), CONST(16), CONF(limits_tmp_inodes_max), CONF(limits_tmp_inodes_default)},
@@ -106,6 +106,7 @@ static const struct field fields[] = {
 	{"log_bytes", WHOLE, AT(log_bytes), CONST(0), CONF(limits_log_max_bytes), CONF(limits_log_default_bytes)},
 	{"max_concurrency", WHOLE, AT(max_concurrency), CONST(1), CONF(limits_concurrency_max),
 	 CONF(limits_concurrency_default)},
+	{"min_warm", WHOLE, AT(min_warm), CONST(0), CONF(limits_min_warm_max), CONST(0)},
 	{"environment", MAP, AT(environment), .max = CONST(ENVIRONMENT_MAX), .valid = valid_environment},
 	{"network", TEXT, AT(network), CONST(1), CONST(32), .def_text = "none", .valid = valid_choice, .values = networks},
 	{"isolation", TEXT, AT(isolation), CONST(1), CONST(32), .def_text = "per_function", .valid = valid_choice,
@@ -123,6 +124,8 @@ static int64_t bound_value(const struct function_rules *rules, const struct boun
 		return *(const int64_t *)((const char *)rules->conf + b->value);
 	case HOST_CPU_MILLIS:
 		return MAX(sysconf(_SC_NPROCESSORS_ONLN), 1) * 1000;
+	case NODE_MEMORY_MB:
+		return MIN(rules->conf->limits_memory_max_mb, conf_memory_budget_mb(rules->conf));
 	}
 	return 0;
 }
@@ -400,6 +403,18 @@ static void check_runtime(const struct check *check, const struct spec *spec)
 		      (long long)d->least_memory_mb);
 }
 
+static void check_min_warm(const struct check *check, const struct spec *spec)
+{
+	int64_t budget_mb = conf_memory_budget_mb(check->rules->conf);
+
+	if (spec->min_warm > spec->max_concurrency)
+		wrong(check, "min_warm", "out_of_range", "min_warm must not exceed max_concurrency, which is %lld",
+		      (long long)spec->max_concurrency);
+	else if (spec->min_warm * spec->memory_limit_mb > budget_mb)
+		wrong(check, "min_warm", "out_of_range", "%lld sandboxes of %lld MB do not fit: this node has %lld MB for all",
+		      (long long)spec->min_warm, (long long)spec->memory_limit_mb, (long long)budget_mb);
+}
+
 /* Rules that concern more than one field, of an input whose fields are good. */
 static void check_together(const struct check *check, const struct spec *current, struct function_input *input)
 {
@@ -418,6 +433,7 @@ static void check_together(const struct check *check, const struct spec *current
 		wrong(check, "memory_limit_mb", "out_of_range", "%s needs a memory_limit_mb of at least %lld", l->name,
 		      (long long)l->min_memory_mb);
 	check_runtime(check, spec);
+	check_min_warm(check, spec);
 	if (current != NULL && input->code == NULL && strcmp(current->language, spec->language) != 0)
 		wrong(check, "code", "required", "A change of the language needs code in the new one");
 }

@@ -1,6 +1,6 @@
 #include "worker/health.h"
 
-#include <jansson.h>
+#include <errno.h>
 
 #include "base/clock.h"
 #include "base/log.h"
@@ -44,7 +44,7 @@ static void add_check(json_t *checks, const char *name, bool ok, const char *det
 	json_object_set_new(checks, name, json_pack("{s:s, s:o}", "status", ok ? "ok" : "failed", "detail", json_text(detail)));
 }
 
-static bool check_database(struct worker *w, json_t *checks)
+bool health_check_database(struct worker *w, json_t *checks)
 {
 	struct err err = {0};
 	bool ok = db_ping(w->db, &err) == 0;
@@ -53,18 +53,27 @@ static bool check_database(struct worker *w, json_t *checks)
 	return ok;
 }
 
+int health_ask_poolmgr(struct worker *w, bool whole, json_t **stats, struct err *err)
+{
+	AUTO(buf_free) struct buf text = {0};
+
+	if (lease_stats(w->poolmgr, whole, clock_mono_us() + STATS_TIMEOUT_US, &text, err) < 0)
+		return -1;
+	json_t *json = json_loadb(text.data, text.len, 0, NULL);
+	if (json == NULL)
+		return err_set(err, EPROTO, "the pool manager's answer is not JSON");
+	*stats = json;
+	return 0;
+}
+
 /* poolmgr's numbers, NULL when it does not answer. */
 static json_t *check_poolmgr(struct worker *w, json_t *checks)
 {
-	AUTO(buf_free) struct buf text = {0};
-	struct err err = {0};
+	struct err err = {.msg = "the pool manager answers"};
 	json_t *stats = NULL;
+	bool ok = health_ask_poolmgr(w, false, &stats, &err) == 0;
 
-	if (lease_stats(w->poolmgr, clock_mono_us() + STATS_TIMEOUT_US, &text, &err) == 0) {
-		stats = json_loadb(text.data, text.len, 0, NULL);
-		err_set(&err, 0, "%s", stats != NULL ? "the pool manager answers" : "the pool manager's answer is not JSON");
-	}
-	add_check(checks, "poolmgr", stats != NULL, err.msg);
+	add_check(checks, "poolmgr", ok, err.msg);
 	return stats;
 }
 
@@ -84,7 +93,7 @@ void health_ready(struct worker *w, const struct request *request, struct respon
 {
 	AUTO(health_log_database) struct worker *used = w;
 	AUTO(json_decrefp) json_t *checks = json_object();
-	bool database = check_database(w, checks);
+	bool database = health_check_database(w, checks);
 	AUTO(json_decrefp) json_t *stats = check_poolmgr(w, checks);
 	bool ready = check_docker(stats, checks) && database;
 	AUTO(json_decrefp)

@@ -373,9 +373,9 @@ int lease_invalidate(struct lease_client *c, const struct uuid *function_id, uin
 	return link_ask(c->link, &msg, &msg.invalidate.seq, deadline_us, &answer, err);
 }
 
-int lease_stats(struct lease_client *c, int64_t deadline_us, struct buf *json, struct err *err)
+int lease_stats(struct lease_client *c, bool whole, int64_t deadline_us, struct buf *json, struct err *err)
 {
-	struct ipc_msg msg = {.type = IPC_STATS};
+	struct ipc_msg msg = {.type = IPC_STATS, .stats.whole = whole};
 	struct ipc_msg answer;
 
 	if (link_ask(c->link, &msg, &msg.stats.seq, deadline_us, &answer, err) < 0)

@@ -122,6 +122,6 @@ int lease_invalidate(struct lease_client *client, const struct uuid *function_id
 		     struct err *err);
 
 /* poolmgr's numbers, JSON. */
-int lease_stats(struct lease_client *client, int64_t deadline_us, struct buf *json, struct err *err);
+int lease_stats(struct lease_client *client, bool whole, int64_t deadline_us, struct buf *json, struct err *err);
 
 #endif

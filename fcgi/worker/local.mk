@@ -15,6 +15,7 @@ libworker_a_SOURCES = \
 	%D%/link.c %D%/link.h \
 	%D%/load.c %D%/load.h \
 	%D%/meter.c %D%/meter.h \
+	%D%/metrics.c %D%/metrics.h \
 	%D%/package.c %D%/package.h \
 	%D%/patience.c %D%/patience.h \
 	%D%/problem.c %D%/problem.def %D%/problem.h \

@@ -7,6 +7,7 @@
 #include "worker/execute.h"
 #include "worker/functions.h"
 #include "worker/health.h"
+#include "worker/metrics.h"
 #include "worker/problem.h"
 #include "worker/response.h"
 
@@ -24,6 +25,8 @@ static const struct route routes[] = {
 	{CHILD_CONTROL, METHOD_GET, "/functions/{id}", "", ROUTE_NO_BODY, functions_get},
 	{CHILD_CONTROL, METHOD_PUT, "/functions/{id}", "", ROUTE_DEPLOYMENT, functions_update},
 	{CHILD_CONTROL, METHOD_DELETE, "/functions/{id}", "", ROUTE_NO_BODY, functions_delete},
+
+	{CHILD_CONTROL, METHOD_GET, "/metrics/system", "", ROUTE_NO_BODY, metrics_system},
 
 	{CHILD_CONTROL, METHOD_GET, "/limits", "", ROUTE_NO_BODY, health_limits},
 	{CHILD_CONTROL, METHOD_GET, "/healthz", "", ROUTE_NO_BODY, health_alive},

@@ -604,6 +604,11 @@ const char *docker_problem(const struct docker *d)
 	return d->problem;
 }
 
+int64_t docker_retry_ms(const struct docker *d)
+{
+	return d->retry_ms;
+}
+
 const char *docker_version(const struct docker *d)
 {
 	return d->version;

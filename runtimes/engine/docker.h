@@ -85,6 +85,9 @@ bool docker_is_unknown(const struct docker *docker);
 /* Why it is not up; "" when it is. */
 const char *docker_problem(const struct docker *docker);
 
+/* While it is not up: the pause before it is looked for again. */
+int64_t docker_retry_ms(const struct docker *docker);
+
 /*
  * Whether the engine has a driver's runtime, and that network. It is asked when it comes up and now and then, as its
  * configuration can change while it runs.

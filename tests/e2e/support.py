@@ -461,7 +461,7 @@ class Stack:
     def is_tidy(self, api):
         """Nothing is on its way, and poolmgr, Docker and the file system agree about which sandboxes there are."""
         pool = api.get("/readyz").json().get("pool")
-        if not pool or any(pool["sandboxes"][state] for state in ("creating", "booting", "assigned", "leased", "dying")):
+        if not pool or any(pool["sandboxes"][state] for state in ("creating", "booting", "assigned", "warming", "leased", "dying")):
             return False
         sandboxes = sorted(self.containers().values())
         return len(sandboxes) == sum(pool["sandboxes"].values()) and sorted(self.sandbox_directories()) == sandboxes

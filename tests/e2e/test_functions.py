@@ -65,6 +65,7 @@ def test_a_deployed_function_is_answered_with_all_its_settings(api, deploy):
             "network": "none",
             "isolation": "per_function",
             "max_concurrency": 50,
+            "min_warm": 0,
             "status": "active",
         }.items()
         assert function["created_at"] == function["updated_at"]
@@ -445,7 +446,7 @@ def test_an_invocation_with_other_members_is_refused(api, function, body):
 
 def test_the_limits_that_are_documented_are_those_in_force(api, unchanged):
     limits = api.get("/limits").json()["function"]
-    for field in ("timeout_ms", "memory_limit_mb", "tmp_mb", "max_concurrency", "cpus"):
+    for field in ("timeout_ms", "memory_limit_mb", "tmp_mb", "max_concurrency", "min_warm", "cpus"):
         for wrong in (limits[field]["min"] / 2 if field == "cpus" else limits[field]["min"] - 1, limits[field]["max"] + 1):
             assert errors_of(api.post("/functions", json=valid(**{field: wrong})))[field]["code"] == "out_of_range"
     assert limits["language"]["values"] == ["javascript", "python"]

@@ -135,9 +135,9 @@ def test_spares_follow_their_setting(api, reload):
         assert len(found) == 2
         return set(found)
 
-    reload("pool.spares=3")
+    reload("pool.min_spares=3", "pool.max_spares=3")
     wait_for("three spares of each shape", lambda: spares() == {3}, 20)
-    reload("pool.spares=1")
+    reload("pool.min_spares=1", "pool.max_spares=1")
     wait_for("one spare of each shape", lambda: spares() == {1}, 20)
 
 
@@ -312,7 +312,7 @@ def test_version_and_help_are_printed(stack):
     assert re.fullmatch(r"berthd \d+\.\d+\.\d+\n", stack.berthd("--version").stdout)
     shown = stack.berthd("--help")
     assert shown.returncode == 0
-    for option in ("--config", "--check-config", "--dump-config", "--version", "--help"):
+    for option in ("--config", "--status", "--check-config", "--dump-config", "--version", "--help"):
         assert option in shown.stdout
     assert "--child" not in shown.stdout
 

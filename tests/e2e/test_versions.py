@@ -68,6 +68,22 @@ def test_under_load_no_request_fails_and_nothing_older_than_the_put_runs(api, de
     assert {sandbox: v for sandbox, v in versions_of.items() if len(v) > 1} == {}
 
 
+def test_the_new_version_runs_beside_slow_invocations_of_the_old_one_and_no_request_fails(api, deploy, load):
+    code = "import time\ndef handler(event, context):\n    time.sleep(0.7)\n    return {n}\n"
+    function = deploy(code.replace("{n}", "1"), timeout_ms=10000, max_concurrency=6)
+    clients = load(lambda: api.execute(function), threads=6)
+    clients.wait_for_more(6)
+    for n in range(2, 6):
+        changed = api.put(f"/functions/{function['id']}", json={"code": code.replace("{n}", str(n))})
+        assert changed.status_code == 200, changed.text
+        clients.wait_for_more(6)
+    clients.stop()
+    assert clients.failed() == []
+    assert {a.output for a in clients.answers} == {1, 2, 3, 4, 5}
+    for n in range(1, 5):
+        assert max(a.ended for a in clients.answers if a.output == n) > min(a.started for a in clients.answers if a.output == n + 1)
+
+
 def test_two_puts_at_once_make_two_versions_or_one_is_told(api, deploy):
     function = deploy(python(1))
     answers = []

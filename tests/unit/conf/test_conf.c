@@ -197,8 +197,9 @@ static void a_file_that_cannot_be_read_is_an_error(void **state)
 
 static void a_dump_can_be_loaded_and_says_the_same(void **state)
 {
-	static const char text[] = "[master]\ninstance = test-1\n[database]\nconninfo = host=/run user='a b' #=;\n"
-				   "[sandbox]\nimages = python=p:1 javascript=j\n[control]\nworkers = 9\n[pool]\nspares = 0\n";
+	static const char text[] =
+		"[master]\ninstance = test-1\n[database]\nconninfo = host=/run user='a b' #=;\n"
+		"[sandbox]\nimages = python=p:1 javascript=j\n[control]\nworkers = 9\n[pool]\nmin_spares = 0\n";
 	AUTO(conf_free) struct conf *conf = NULL, *again = NULL;
 	struct err err;
 

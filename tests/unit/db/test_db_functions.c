@@ -93,6 +93,7 @@ static struct spec *make_spec(const char *name, const char *archive)
 	s->isolation = mem_strdup("per_invocation");
 	s->network = mem_strdup("none");
 	s->max_concurrency = 50;
+	s->min_warm = 3;
 	s->package_sha256 = sha256_of(archive);
 	return s;
 }
@@ -299,19 +300,19 @@ static const struct {
 	{offsetof(struct spec, nofile), 1, "limits.nofile_max"},
 	{offsetof(struct spec, response_bytes), 1, "limits.response_bytes"},
 	{offsetof(struct spec, log_bytes), 0, "limits.log_max_bytes"},
-	{offsetof(struct spec, max_concurrency), 1, "limits.concurrency_max"},
+	{offsetof(struct spec, max_concurrency), 3, "limits.concurrency_max"}, /* not below min_warm */
 };
 
-static int create_with(struct fixture *f, size_t limit, int64_t value)
+static int create_with(struct fixture *f, size_t member, int64_t value)
 {
 	AUTO(spec_free) struct spec *spec = make_spec("hello", "code");
 	AUTO(db_function_free) struct db_function *stored = NULL;
 	struct uuid gone;
 
-	*(int64_t *)((char *)spec + limits[limit].member) = value;
+	*(int64_t *)((char *)spec + member) = value;
 	if (db_function_create(f->db, spec, "code", 4, &stored, &f->err) < 0)
 		return f->err.code;
-	assert_int_equal(*(int64_t *)((char *)stored->spec + limits[limit].member), value);
+	assert_int_equal(*(int64_t *)((char *)stored->spec + member), value);
 	assert_int_equal(db_function_delete(f->db, "hello", -1, &gone, &f->err), 0);
 	return 0;
 }
@@ -320,11 +321,21 @@ static void a_limit_may_be_what_any_configuration_allows_and_no_more(void **stat
 {
 	for (size_t i = 0; i < ARRAY_SIZE(limits); i++) {
 		int64_t max = setting_max(limits[i].setting);
-		assert_int_equal(create_with(*state, i, limits[i].least), 0);
-		assert_int_equal(create_with(*state, i, max), 0);
-		assert_int_equal(create_with(*state, i, limits[i].least - 1), EINVAL);
-		assert_int_equal(create_with(*state, i, max + 1), EINVAL);
+		assert_int_equal(create_with(*state, limits[i].member, limits[i].least), 0);
+		assert_int_equal(create_with(*state, limits[i].member, max), 0);
+		assert_int_equal(create_with(*state, limits[i].member, limits[i].least - 1), EINVAL);
+		assert_int_equal(create_with(*state, limits[i].member, max + 1), EINVAL);
 	}
+}
+
+static void as_many_sandboxes_are_kept_warm_as_a_function_may_have_and_no_more(void **state)
+{
+	size_t member = offsetof(struct spec, min_warm);
+
+	assert_int_equal(create_with(*state, member, 0), 0);
+	assert_int_equal(create_with(*state, member, 50), 0);
+	assert_int_equal(create_with(*state, member, -1), EINVAL);
+	assert_int_equal(create_with(*state, member, 51), EINVAL);
 }
 
 static void an_isolation_nobody_knows_is_refused(void **state)
@@ -355,6 +366,7 @@ static void insert_as_before_0004(const char *name, int versions)
 
 static void assert_limits_of_0004(const struct spec *s)
 {
+	assert_int_equal(s->min_warm, 0);
 	assert_int_equal(s->init_timeout_ms, 10000);
 	assert_int_equal(s->tmp_inodes, 16384);
 	assert_int_equal(s->pids, 64);
@@ -537,7 +549,7 @@ static void a_deletion_waits_for_a_deploy_of_its_package_and_leaves_it(void **st
 		pg,
 		"insert into function_versions select function_id, 2, language, runtime, handler, environment, timeout_ms, "
 		"memory_limit_mb, cpu_millis, tmp_mb, network, max_concurrency, '%s', created_at, init_timeout_ms, tmp_inodes, "
-		"pids, nofile, response_bytes, log_bytes, isolation from function_versions "
+		"pids, nofile, response_bytes, log_bytes, isolation, min_warm from function_versions "
 		"where function_id = function_id_of('bystander')",
 		sha);
 	start_rival(&rival);
@@ -631,6 +643,7 @@ int main(void)
 		TEST(an_update_needs_a_package_that_is_there),
 		TEST(nonsense_is_refused_by_the_database),
 		TEST(a_limit_may_be_what_any_configuration_allows_and_no_more),
+		TEST(as_many_sandboxes_are_kept_warm_as_a_function_may_have_and_no_more),
 		TEST(an_isolation_nobody_knows_is_refused),
 		TEST(versions_from_before_have_the_limits_that_were_everybodys),
 		TEST(metrics_from_before_were_not_measured),

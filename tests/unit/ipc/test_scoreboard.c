@@ -110,6 +110,64 @@ static void what_is_in_use_never_reaches_beyond_the_slots(void **state)
 	}
 }
 
+static void take_slot(struct scoreboard *board, int index, enum child_role role, enum slot_state state, uint64_t requests)
+{
+	struct slot *slot = scoreboard_slot(board, index);
+
+	slot->role = role;
+	slot->pid = 4711;
+	slot->state = state;
+	slot->requests = requests;
+	slot->dropped_records = requests / 10;
+}
+
+static void processes_are_summed_by_role_and_what_those_that_are_gone_did_still_counts(void **state)
+{
+	AUTO(scoreboard_close) struct scoreboard *board = NULL;
+	AUTO(fd_close) int fd = -1;
+	struct err err;
+
+	(void)state;
+	assert_ok(scoreboard_create(5, &board, &fd, &err));
+	take_slot(board, 0, CHILD_INVOKE, SLOT_BUSY, 100);
+	take_slot(board, 1, CHILD_INVOKE, SLOT_IDLE, 10);
+	take_slot(board, 2, CHILD_CONTROL, SLOT_IDLE, 7);
+	take_slot(board, 4, CHILD_INVOKE, SLOT_IDLE, 1000);
+	scoreboard_set_used(board, 4); /* the last one is none */
+	for (int i = 0; i < 2; i++) {
+		struct scoreboard_sum sum = scoreboard_sum(board, CHILD_INVOKE);
+		assert_int_equal(sum.states[SLOT_BUSY], i == 0);
+		assert_int_equal(sum.states[SLOT_IDLE], 1);
+		assert_int_equal(sum.states[SLOT_FREE] + sum.states[SLOT_STARTING] + sum.states[SLOT_STOPPING], 0);
+		assert_int_equal(sum.requests, 110);
+		assert_int_equal(sum.dropped_records, 11);
+		scoreboard_retire(board, 0);
+	}
+	assert_int_equal(scoreboard_slot(board, 0)->state, SLOT_FREE);
+	assert_int_equal(scoreboard_slot(board, 0)->requests, 0);
+	assert_int_equal(scoreboard_sum(board, CHILD_CONTROL).requests, 7);
+	assert_int_equal(scoreboard_sum(board, CHILD_WARDEN).requests, 0);
+}
+
+/* Any child may write anywhere. */
+static void nonsense_in_a_slot_is_not_counted(void **state)
+{
+	AUTO(scoreboard_close) struct scoreboard *board = NULL;
+	AUTO(fd_close) int fd = -1;
+	struct err err;
+
+	(void)state;
+	assert_ok(scoreboard_create(2, &board, &fd, &err));
+	scoreboard_set_used(board, 2);
+	memset(scoreboard_slot(board, 0), 0xff, sizeof(struct slot));
+	take_slot(board, 1, CHILD_INVOKE, SLOT_STATE_COUNT, 5);
+	for (enum child_role role = 0; role < CHILD_ROLE_COUNT; role++)
+		assert_int_equal(scoreboard_sum(board, role).requests, 0);
+	scoreboard_retire(board, 0);
+	for (enum child_role role = 0; role < CHILD_ROLE_COUNT; role++)
+		assert_int_equal(scoreboard_sum(board, role).requests, 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -118,6 +176,8 @@ int main(void)
 		cmocka_unit_test(what_a_child_writes_the_master_sees),
 		cmocka_unit_test(a_child_cannot_cut_it_off_or_make_it_lie_about_its_size),
 		cmocka_unit_test(what_is_no_scoreboard_is_refused),
+		cmocka_unit_test(processes_are_summed_by_role_and_what_those_that_are_gone_did_still_counts),
+		cmocka_unit_test(nonsense_in_a_slot_is_not_counted),
 		cmocka_unit_test(what_is_in_use_never_reaches_beyond_the_slots),
 	};
 

@@ -116,6 +116,27 @@ static void a_symbolic_link_is_not_followed(void **state)
 	assert_fails(pidfile_lock(dir.fd, &err), "open " PIDFILE_NAME);
 }
 
+static void who_holds_the_lock_is_told_and_nobody_when_the_file_is_only_left_over(void **state)
+{
+	AUTO(run_dir_remove) struct run_dir dir = run_dir_make();
+	AUTO(mem_free) char *path = mem_printf("%s/" PIDFILE_NAME, dir.path);
+	struct err err;
+
+	(void)state;
+	assert_int_equal(pidfile_owner(dir.path), 0);
+	unit_write_file(path, "4711\n");
+	assert_int_equal(pidfile_owner(dir.path), 0);
+	AUTO(fd_close) int lock = pidfile_lock(dir.fd, &err);
+	assert_ok(lock);
+	int before = unit_open_fds();
+	assert_int_equal(pidfile_owner(dir.path), getpid());
+	assert_int_equal(unit_open_fds(), before);
+	fd_close(&lock);
+	assert_int_equal(pidfile_owner(dir.path), 0);
+	lock = pidfile_lock(dir.fd, &err); /* asking has left nothing behind */
+	assert_ok(lock);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -125,6 +146,7 @@ int main(void)
 		cmocka_unit_test(after_removal_the_next_one_can_start),
 		cmocka_unit_test(removing_without_a_lock_leaves_another_ones_file),
 		cmocka_unit_test(a_symbolic_link_is_not_followed),
+		cmocka_unit_test(who_holds_the_lock_is_told_and_nobody_when_the_file_is_only_left_over),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

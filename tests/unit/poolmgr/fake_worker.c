@@ -256,7 +256,7 @@ struct finding worker_finding(struct worker *w, uint64_t seq)
 
 json_t *worker_stats_new(struct worker *w)
 {
-	struct ipc_msg m = {.type = IPC_STATS, .stats.seq = ++w->seq};
+	struct ipc_msg m = {.type = IPC_STATS, .stats = {.seq = ++w->seq, .whole = 1}};
 
 	worker_send(w, &m);
 	receive(w, IPC_STATS_REPLY, &m);

@@ -5,13 +5,17 @@ unit_tests += \
 	%D%/test_autopsy \
 	%D%/test_cgroup \
 	%D%/test_client \
+	%D%/test_counter \
 	%D%/test_docker \
 	%D%/test_docker_container \
 	%D%/test_driver \
+	%D%/test_forecast \
+	%D%/test_keep \
 	%D%/test_package \
 	%D%/test_pool \
 	%D%/test_reconcile \
 	%D%/test_resolve \
+	%D%/test_room \
 	%D%/test_sandbox \
 	%D%/test_shape \
 	%D%/test_stats \
@@ -24,16 +28,20 @@ rig = %D%/rig.c %D%/rig.h tests/support/fake_docker.c tests/support/fake_docker.
 fake_warden = %D%/fake_warden.c %D%/fake_warden.h
 archives = %D%/archives.c %D%/archives.h
 slow_store = %D%/slow_store.c %D%/slow_store.h $(pg_scratch)
+stored = %D%/stored.c %D%/stored.h $(pool_rig) $(fake_warden) $(pg_scratch)
 pool_rig = %D%/pool_rig.c %D%/pool_rig.h %D%/fake_worker.c %D%/fake_worker.h $(archives) $(rig)
 %C%_test_autopsy_SOURCES = %D%/test_autopsy.c $(pool_rig)
 %C%_test_cgroup_SOURCES = %D%/test_cgroup.c $(fake_warden) $(rig)
 %C%_test_client_SOURCES = %D%/test_client.c $(pool_rig)
 %C%_test_client_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=accept4
+%C%_test_counter_SOURCES = %D%/test_counter.c $(pool_rig)
 %C%_test_docker_SOURCES = %D%/test_docker.c $(rig)
 %C%_test_package_SOURCES = %D%/test_package.c $(archives) $(rig)
 %C%_test_package_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=syncfs
-%C%_test_pool_SOURCES = %D%/test_pool.c $(pool_rig) $(fake_warden) $(slow_store)
+%C%_test_keep_SOURCES = %D%/test_keep.c $(stored)
+%C%_test_pool_SOURCES = %D%/test_pool.c $(stored) %D%/slow_store.c %D%/slow_store.h
 %C%_test_pool_CPPFLAGS = $(AM_CPPFLAGS) $(PQ_CFLAGS)
+%C%_test_room_SOURCES = %D%/test_room.c $(stored)
 %C%_test_reconcile_SOURCES = %D%/test_reconcile.c $(pool_rig)
 %C%_test_sandbox_SOURCES = %D%/test_sandbox.c $(fake_warden) $(rig)
 %C%_test_stats_SOURCES = %D%/test_stats.c $(pool_rig)

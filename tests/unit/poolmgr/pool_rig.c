@@ -19,6 +19,7 @@
 
 static int listen_fd = -1;
 static int fds_before;
+struct scoreboard *pool_rig_board;
 
 static void on_up(void *arg)
 {
@@ -41,19 +42,14 @@ static void on_died(const char *sandbox_id, int exit_code, void *arg)
 		sandbox_died(s, exit_code);
 }
 
-static const struct sandbox_hooks sandbox_hooks = {pool_on_spare, pool_on_start_failed, pool_on_gone, autopsy_on_dead};
+static const struct sandbox_hooks sandbox_hooks = {pool_on_spare, pool_on_start_failed, pool_on_gone, pool_on_dead};
 
-static void on_store_back(void)
-{
-	resolve_forget_all();
-	pool_recall_all();
-}
-
-static const struct store_hooks store_hooks = {pool_invalidate, on_store_back};
+static const struct store_hooks store_hooks = {pool_invalidate, pool_on_store_connected};
 
 void pool_rig_start(const char *conninfo)
 {
 	struct err err;
+	int board_fd;
 
 	free(rig.conf->database_conninfo);
 	rig.conf->database_conninfo = mem_strdup(conninfo ? conninfo : "host=/nonexistent");
@@ -62,9 +58,11 @@ void pool_rig_start(const char *conninfo)
 	assert_ok(package_init(rig.loop, rig.conf, &err));
 	store_init(rig.loop, rig.conf, &store_hooks);
 	shape_init(rig.conf, rig.languages);
-	pool_init(rig.conf, rig.docker);
-	reconcile_init(rig.docker);
-	stats_init(rig.docker, rig.languages);
+	pool_init(rig.loop, rig.conf, rig.docker);
+	reconcile_init(rig.conf, rig.docker);
+	assert_ok(scoreboard_create(POOL_RIG_SLOTS, &pool_rig_board, &board_fd, &err));
+	close(board_fd);
+	stats_init(rig.conf, rig.docker, rig.languages, pool_rig_board);
 	autopsy_init(rig.docker);
 	cgroup_init(rig.loop, -1);
 	int dir_fd = open(rig.dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -83,6 +81,7 @@ void pool_rig_stop(void)
 	rig.tick = NULL;
 	client_deinit();
 	fd_close(&listen_fd);
+	scoreboard_close(&pool_rig_board);
 }
 
 /* Descriptors besides both ends of the driver's connections to the fake engine and the one to PostgreSQL. */
@@ -96,8 +95,10 @@ void pool_rig_reset(void)
 	struct shape *s;
 
 	rig_reset();
-	DL_FOREACH (shapes, s)
+	DL_FOREACH (shapes, s) {
 		shape_start_succeeded(s);
+		s->forecast = (struct forecast){0};
+	}
 	rig.tick = pool_tick;
 	rig_barrier();
 	for (int i = 0; i < 3; i++) /* what the driver closes now and then, the engine sees a turn later */
@@ -113,11 +114,11 @@ void pool_rig_assert_nothing_leaks(void)
 	threads_go_on();
 	WAIT_FOR(client_count() == 0);
 	WAIT_FOR(pool_waiting() == 0);
-	rig.conf->pool_spares = 0;
+	rig.conf->pool_min_spares = rig.conf->pool_max_spares = 0;
 	fake_docker_reset(rig.engine);
 	for (int state = 0; state < SANDBOX_DYING; state++)
 		DL_FOREACH_SAFE (sandbox_lists[state], s, next)
-			sandbox_kill(s, "the test is over");
+			sandbox_kill(s, COUNT_KILL_OTHER);
 	WAIT_FOR(sandbox_total() == 0 && sandbox_strays() == 0);
 	WAIT_FOR(fake_docker_count(rig.engine) == 0);
 	assert_int_equal(rig_count_names("sandboxes"), 0);
@@ -169,8 +170,8 @@ json_t *function_spec(const struct function *f)
 	json_t *limits = json_pack("{s:i, s:i, s:i, s:i, s:i, s:i, s:i, s:i, s:i, s:i}", "timeout_ms", 3000, "init_timeout_ms",
 				   4000, "memory_limit_mb", f->memory_limit_mb, "cpu_millis", 1000, "tmp_mb", 64, "tmp_inodes",
 				   16384, "pids", f->pids, "nofile", 1024, "response_bytes", 5000000, "log_bytes", 200000);
-	json_t *rest = json_pack("{s:s, s:s, s:i, s:s}", "network", f->network, "isolation", f->isolation, "max_concurrency",
-				 f->max_concurrency, "package_sha256", f->sha256);
+	json_t *rest = json_pack("{s:s, s:s, s:i, s:i, s:s}", "network", f->network, "isolation", f->isolation,
+				 "max_concurrency", f->max_concurrency, "min_warm", f->min_warm, "package_sha256", f->sha256);
 
 	json_object_update(spec, limits);
 	json_object_update(spec, rest);

@@ -5,8 +5,13 @@
 #include "tests/unit/poolmgr/fake_worker.h"
 #include "tests/unit/poolmgr/rig.h"
 
+#include "ipc/scoreboard.h"
 #include "poolmgr/shape.h"
 #include "tests/unit/poolmgr/archives.h"
+
+/* As the master has it. */
+#define POOL_RIG_SLOTS 4
+extern struct scoreboard *pool_rig_board;
 
 /* After rig_start. conninfo NULL: PostgreSQL cannot be reached. */
 void pool_rig_start(const char *conninfo);
@@ -30,6 +35,7 @@ struct function {
 	int memory_limit_mb;   /* 128: the default shape */
 	int pids;              /* 64 */
 	int max_concurrency;   /* 50 */
+	int min_warm;          /* 0 */
 	struct buf archive;    /* main.x with the text given */
 	char sha256[SHA256_TEXT_SIZE];
 };

@@ -73,7 +73,7 @@ static void set_conf(struct conf *c)
 	set_str(&c->docker_socket, "%s/docker.sock", rig.dir);
 	set_str(&c->sandbox_default_runtime, "%s", "docker");
 	set_str(&c->sandbox_runtimes_dir, "%s/runtimes", rig.dir);
-	c->pool_spares = 0;
+	c->pool_min_spares = c->pool_max_spares = 0;
 	c->docker_timeout_ms = 60000;
 	c->pool_boot_timeout_ms = 600000;
 }

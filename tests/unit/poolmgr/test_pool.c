@@ -13,95 +13,9 @@
 #include "poolmgr/pool.h"
 #include "poolmgr/resolve.h"
 #include "poolmgr/store.h"
-#include "tests/support/pg_scratch.h"
 #include "tests/unit/poolmgr/fake_warden.h"
 #include "tests/unit/poolmgr/slow_store.h"
-
-static struct pg_scratch *pg;
-
-/* ---- Functions in PostgreSQL ---- */
-
-/* Stores the version of f, which becomes the current one. Whoever listens hears of it. */
-static void deploy(const struct function *f)
-{
-	AUTO(mem_free) char *hex = mem_alloc(f->archive.len * 2 + 1);
-
-	for (size_t i = 0; i < f->archive.len; i++)
-		snprintf(hex + 2 * i, 3, "%02x", (unsigned char)f->archive.data[i]);
-	pg_scratch_exec(
-		pg,
-		"begin;"
-		"insert into packages (sha256, archive, size) values ('%s', '\\x%s', %zu) on conflict do nothing;"
-		"insert into functions (function_id, name, version) values ('%s', '%s', %d)"
-		" on conflict (function_id) do update set version = excluded.version;"
-		"insert into function_versions (function_id, version, language, runtime, handler, environment, timeout_ms,"
-		" init_timeout_ms, memory_limit_mb, cpu_millis, tmp_mb, tmp_inodes, pids, nofile, response_bytes, log_bytes,"
-		" network, isolation, max_concurrency, package_sha256) values ('%s', %d, '%s', '%s', 'main.handler',"
-		" '{\"GREETING\": \"hello\"}', 3000, 4000, %d, 1000, 64, 16384, %d, 1024, 5000000, 200000, '%s', '%s', %d, "
-		"'%s');"
-		"commit",
-		f->sha256, hex, f->archive.len, f->id, f->name, f->version, f->id, f->version, f->language, f->runtime,
-		f->memory_limit_mb, f->pids, f->network, f->isolation, f->max_concurrency, f->sha256);
-}
-
-static void deploy_code(struct function *f, const char *code)
-{
-	f->version++;
-	function_set_code(f, code);
-	deploy(f);
-}
-
-static void drop(const struct function *f)
-{
-	pg_scratch_exec(pg, "update functions set version = null, status = 'deleted' where function_id = '%s'", f->id);
-}
-
-static struct function deployed(const char *code)
-{
-	struct function f = function_new(code);
-
-	deploy(&f);
-	return f;
-}
-
-/* ---- Looking at sandboxes ---- */
-
-static void assert_code_is(const struct grant *g, const char *code)
-{
-	AUTO(mem_free) char *path = mem_printf("%s/sandboxes/%s/function/main.x", rig.dir, g->sandbox_id);
-	AUTO(mem_free) char *text = NULL;
-	struct err err;
-
-	assert_ok(fd_read_file(path, 4096, &text, NULL, &err));
-	assert_string_equal(text, code);
-}
-
-static bool is_gone(const struct grant *g)
-{
-	return sandbox_find(g->sandbox_id) == NULL;
-}
-
-static enum sandbox_state state_of(const struct grant *g)
-{
-	const struct sandbox *s = sandbox_find(g->sandbox_id);
-
-	return s ? s->state : SANDBOX_GONE;
-}
-
-static void wait_for_spares(int count)
-{
-	WAIT_FOR(default_shape()->spare_count == count);
-}
-
-/* A lease that is given back at once: one idle sandbox. */
-static struct grant warm_up(struct worker *w, const char *function)
-{
-	struct grant g = worker_take(w, function);
-
-	worker_release(w, g.lease_id, false);
-	WAIT_FOR(state_of(&g) == SANDBOX_IDLE);
-	return g;
-}
+#include "tests/unit/poolmgr/stored.h"
 
 /* ---- From CHECK to a warm lease ---- */
 
@@ -112,7 +26,7 @@ static void a_check_gets_a_prewarmed_sandbox_with_its_files_and_a_live_connectio
 	char text[16] = "";
 
 	(void)state;
-	rig.conf->pool_spares = 1;
+	rig.conf->pool_min_spares = 1;
 	wait_for_spares(1);
 	AUTO(worker_close_fds) struct grant g = worker_granted(&w, worker_check(&w, function_spec(&f), &f.archive));
 	assert_int_equal(g.kind, IPC_START_PREWARMED);
@@ -343,7 +257,7 @@ static void a_worker_that_goes_takes_its_sandboxes_along_and_who_waits_gets_new_
 	(void)state;
 	f.max_concurrency = 1;
 	deploy(&f);
-	rig.conf->pool_spares = 1;
+	rig.conf->pool_min_spares = 1;
 	wait_for_spares(1);
 	struct grant first = worker_take(&one, f.name);
 	wait_for_spares(1);
@@ -454,7 +368,7 @@ static void never_more_sandboxes_than_a_function_may_have(void **state)
 	(void)state;
 	f.max_concurrency = 2;
 	deploy(&f);
-	rig.conf->pool_spares = 3;
+	rig.conf->pool_min_spares = 3;
 	wait_for_spares(3);
 	for (size_t i = 0; i < ARRAY_SIZE(seq); i++)
 		seq[i] = worker_lease(&w, f.name, 0);
@@ -683,7 +597,7 @@ static struct rivals rivals_start(const struct function *f)
 {
 	struct rivals r = {.function = f->name, .holding = 1};
 
-	rig.conf->pool_spares = 4;
+	rig.conf->pool_min_spares = 4;
 	for (size_t i = 0; i < ARRAY_SIZE(r.w); i++)
 		r.w[i] = worker_connect();
 	warm_up(&r.w[0], f->name);
@@ -794,7 +708,7 @@ static void a_deadline_that_passes_while_a_sandbox_starts_says_overloaded(void *
 
 	(void)state;
 	warm_up(&w, f.name); /* it is known and unpacked */
-	sandbox_kill(sandbox_lists[SANDBOX_IDLE], "test");
+	sandbox_kill(sandbox_lists[SANDBOX_IDLE], COUNT_KILL_OTHER);
 	rig.engine->boot = FAKE_BOOT_SILENT;
 	struct denial d = denied_late(&w, f.name);
 	assert_string_equal(d.code, "overloaded");
@@ -808,7 +722,7 @@ static void a_deadline_that_passes_after_a_failed_start_says_why_it_failed(void 
 
 	(void)state;
 	warm_up(&w, f.name);
-	sandbox_kill(sandbox_lists[SANDBOX_IDLE], "test");
+	sandbox_kill(sandbox_lists[SANDBOX_IDLE], COUNT_KILL_OTHER);
 	rig.engine->boot = FAKE_BOOT_HANGS_UP;
 	int64_t deadline_us = clock_mono_us() + RIG_PATIENCE_US;
 	uint64_t seq = worker_lease_until(&w, f.name, 0, deadline_us);
@@ -856,11 +770,11 @@ static void spares_are_kept_ready_and_made_good(void **state)
 	AUTO(function_free) struct function f = deployed("spares");
 
 	(void)state;
-	rig.conf->pool_spares = 2;
+	rig.conf->pool_min_spares = 2;
 	wait_for_spares(2);
 	assert_int_equal(worker_take(&w, f.name).kind, IPC_START_PREWARMED);
 	wait_for_spares(2);
-	rig.conf->pool_spares = 1;
+	rig.conf->pool_min_spares = 1;
 	wait_for_spares(1);
 	fake_docker_die(rig.engine, default_shape()->spares->id, true);
 	WAIT_FOR(default_shape()->spare_count == 0);
@@ -884,7 +798,7 @@ static void a_shape_of_its_own_has_spares_as_long_as_it_is_used(void **state)
 
 	(void)state;
 	f.memory_limit_mb = 777;
-	rig.conf->pool_spares = 1;
+	rig.conf->pool_min_spares = 1;
 	struct grant g = check_function(&w, &f);
 	assert_int_equal(json_integer_value(json_object_get(
 				 json_object_get(fake_docker_find(rig.engine, g.sandbox_id)->body, "HostConfig"), "Memory")),
@@ -937,7 +851,7 @@ static void a_full_node_makes_room_by_spares_nobody_waits_for(void **state)
 	AUTO(function_free) struct function f = function_new("room by spares");
 
 	(void)state;
-	rig.conf->pool_spares = 1;
+	rig.conf->pool_min_spares = 1;
 	WAIT_FOR(sandbox_counts[SANDBOX_SPARE] == 2); /* one per language */
 	rig.conf->pool_max_sandboxes = 2;
 	f.memory_limit_mb = 333;
@@ -1068,7 +982,7 @@ static void spares_that_end_right_after_hello_are_started_with_growing_pauses(vo
 
 	(void)state;
 	rig.engine->boot = FAKE_BOOT_SHORT_LIVED;
-	rig.conf->pool_spares = 1;
+	rig.conf->pool_min_spares = 1;
 	for (int failures = 1; failures <= 4; failures++) {
 		WAIT_FOR(shape->failures == failures);
 		assert_int_equal(shape->retry_us - shape->failed_us, 100000 << failures);
@@ -1154,7 +1068,7 @@ static void a_version_whose_runtime_is_missing_is_denied_at_once_and_told_what_t
 	f.runtime = "gvisor";
 	deploy(&f);
 	restart_engine("{\"runc\":{}}", NULL);
-	rig.conf->pool_spares = 1;
+	rig.conf->pool_min_spares = 1;
 	wait_for_spares(1);
 	int calls = rig.engine->calls[FAKE_CREATE];
 	for (int i = 0; i < 2; i++) {
@@ -1251,7 +1165,7 @@ static void a_sandbox_without_egress_never_serves_a_version_with_it(void **state
 	f.network = "egress";
 	deploy(&f);
 	restart_engine(NULL, "berth-unit");
-	rig.conf->pool_spares = 1;
+	rig.conf->pool_min_spares = 1;
 	wait_for_spares(1);
 	struct grant g = worker_take(&w, f.name);
 	assert_int_equal(g.kind, IPC_START_COLD);
@@ -1672,9 +1586,9 @@ static void stopping_tells_who_waits_and_removes_everything_but_what_is_leased(v
 	struct grant g = check_function(&holder, &leased), r = check_function(&holder, &revoked);
 	worker_release(&w, check_function(&w, &idle).lease_id, false);
 	WAIT_FOR(sandbox_counts[SANDBOX_IDLE] == 1);
-	rig.conf->pool_spares = 1;
+	rig.conf->pool_min_spares = 1;
 	WAIT_FOR(sandbox_counts[SANDBOX_SPARE] == 2);
-	rig.conf->pool_spares = 0;
+	rig.conf->pool_min_spares = 0;
 	rig.engine->boot = FAKE_BOOT_SILENT;
 	waiting.memory_limit_mb = 256;
 	PGconn *lock = slow_store_lock(rig.conf->database_conninfo);
@@ -1700,126 +1614,86 @@ static void stopping_tells_who_waits_and_removes_everything_but_what_is_leased(v
 	assert_int_equal(sandbox_find(r.sandbox_id)->state, SANDBOX_LEASED);
 	pool_revoke();
 	WAIT_FOR(sandbox_total() == 0);
-	rig.conf->pool_spares = 2; /* nothing starts any more */
+	rig.conf->pool_min_spares = 2; /* nothing starts any more */
 	rig_barrier();
 	assert_int_equal(sandbox_total(), 0);
 	assert_int_equal(fake_docker_count(rig.engine), 0);
 	assert_int_equal(rig_count_names("sandboxes"), 0);
 }
 
-/* ---- Set up ---- */
-
-static int set_up(void **state)
-{
-	(void)state;
-	pg = pg_scratch_new();
-	pg_scratch_reset(pg);
-	AUTO(conf_free) struct conf *conf = pg_scratch_conf(pg);
-	rig_start();
-	pool_rig_start(conf->database_conninfo);
-	return 0;
-}
-
-static int tear_down(void **state)
-{
-	(void)state;
-	pool_rig_stop();
-	rig_stop();
-	pg_scratch_free(&pg);
-	return 0;
-}
-
-static int each(void **state)
-{
-	(void)state;
-	pg_scratch_exec(pg, "select 1"); /* its connection is open, whatever happened to the server */
-	pool_rig_reset();
-	return 0;
-}
-
-static int nothing_leaks(void **state)
-{
-	(void)state;
-	pg_scratch_exec(pg, "select 1");
-	fake_warden_stop();
-	pool_rig_assert_nothing_leaks();
-	return 0;
-}
-
 int main(void)
 {
-#define TEST(name) cmocka_unit_test_setup_teardown(name, each, nothing_leaks)
 	const struct CMUnitTest tests[] = {
-		TEST(a_check_gets_a_prewarmed_sandbox_with_its_files_and_a_live_connection),
-		TEST(a_grant_has_the_limits_of_the_version_and_says_that_its_sandbox_is_kept),
-		TEST(a_grant_has_the_files_that_measure_its_sandbox),
-		TEST(where_nothing_is_measured_the_files_of_a_grant_are_dev_null),
-		TEST(a_checked_sandbox_serves_the_first_invocation_once_its_version_is_stored),
-		TEST(a_second_lease_is_warm_by_name_and_by_id),
-		TEST(candidates_of_the_same_version_never_share_a_sandbox),
-		TEST(a_check_that_cannot_be_is_denied_in_words),
-		TEST(what_is_not_there_is_not_found),
-		TEST(a_sandbox_released_to_be_destroyed_is_removed_and_not_used_again),
-		TEST(a_sandbox_that_ended_while_it_was_leased_is_not_used_again),
-		TEST(a_worker_that_goes_takes_its_sandboxes_along_and_who_waits_gets_new_ones),
-		TEST(a_worker_that_goes_while_it_waits_is_forgotten),
-		TEST(nobody_can_give_back_what_another_worker_has),
-		TEST(who_waits_is_served_in_turn),
-		TEST(a_full_queue_is_told_at_once),
-		TEST(never_more_sandboxes_than_a_function_may_have),
-		TEST(two_functions_get_the_spares_of_their_shape_in_turn),
-		TEST(one_that_waits_too_long_for_a_busy_sandbox_gets_another),
-		TEST(who_waits_makes_poolmgr_ask_for_every_sandbox_of_the_version_once),
-		TEST(before_done_the_sandboxes_of_older_versions_are_asked_for),
-		TEST(before_done_another_worker_has_been_asked_as_well),
-		TEST(how_long_an_invocation_takes_is_learnt_and_told),
-		TEST(the_try_of_a_version_teaches_nothing),
-		TEST(workers_that_collide_again_and_again_get_a_sandbox_each_up_to_their_turns),
-		TEST(workers_that_collide_get_no_more_than_the_function_may_have),
-		TEST(a_collision_now_and_then_is_worth_no_sandbox),
-		TEST(a_deadline_that_passes_for_want_of_concurrency_says_so),
-		TEST(a_deadline_that_passes_while_a_sandbox_starts_says_overloaded),
-		TEST(a_deadline_that_passes_after_a_failed_start_says_why_it_failed),
-		TEST(a_deadline_that_passes_before_postgresql_answers_is_kept),
-		TEST(a_deadline_in_the_past_is_denied_unless_a_sandbox_is_free),
-		TEST(spares_are_kept_ready_and_made_good),
-		TEST(a_shape_of_its_own_has_spares_as_long_as_it_is_used),
-		TEST(an_idle_sandbox_goes_after_its_time_and_not_before),
-		TEST(a_full_node_makes_room_by_what_has_been_idle_longest),
-		TEST(a_full_node_makes_room_by_spares_nobody_waits_for),
-		TEST(a_node_full_of_work_lets_wait_and_serves_what_comes_free),
-		TEST(no_more_sandboxes_start_at_once_than_set),
-		TEST(without_an_engine_warm_functions_go_on_and_others_are_told_at_once),
-		TEST(starts_that_fail_are_told_in_dockers_words_and_tried_again_after_a_pause),
-		TEST(one_start_that_fails_costs_no_request),
-		TEST(spares_that_end_right_after_hello_are_started_with_growing_pauses),
-		TEST(a_sandbox_that_has_served_ends_the_pauses_and_an_older_one_does_not),
-		TEST(a_version_runs_in_the_runtime_it_names),
-		TEST(a_version_whose_runtime_is_missing_is_denied_at_once_and_told_what_to_install),
-		TEST(a_warm_sandbox_goes_on_when_its_runtime_is_removed),
-		TEST(who_waits_when_the_engine_turns_out_to_lack_the_runtime_is_told),
-		TEST(egress_without_its_network_is_denied_at_once_and_told_what_to_do),
-		TEST(a_sandbox_without_egress_never_serves_a_version_with_it),
-		TEST(a_sandbox_of_its_own_is_destroyed_after_one_invocation),
-		TEST(a_sandbox_of_its_own_that_has_not_been_used_is_kept),
-		TEST(each_that_waits_gets_a_sandbox_of_its_own_within_the_concurrency),
-		TEST(what_one_worker_asked_is_not_answered_to_the_next),
-		TEST(without_postgresql_warm_functions_go_on_and_unknown_ones_are_told),
-		TEST(a_lookup_under_way_when_postgresql_goes_is_told),
-		TEST(what_workers_keep_is_asked_for_once_postgresql_is_back),
-		TEST(a_package_that_vanished_from_the_node_is_fetched_again),
-		TEST(a_broken_package_is_told_and_nothing_is_kept_of_it),
-		TEST(the_package_of_a_known_version_stays_and_one_nobody_knows_goes_when_space_is_short),
-		TEST(after_done_no_lease_runs_the_older_version),
-		TEST(who_waits_for_the_older_version_gets_the_newer_one),
-		TEST(a_version_asked_for_by_its_number_stays_what_it_is),
-		TEST(a_deleted_function_loses_its_sandboxes_and_who_waits_is_told),
-		TEST(a_change_made_elsewhere_is_heard_of),
-		TEST(a_sandbox_that_ends_while_its_files_are_linked_costs_no_request),
-		TEST(a_sandbox_whose_version_went_out_of_date_while_its_files_were_linked_is_not_kept),
-		TEST(a_sandbox_nobody_waits_for_any_more_once_its_files_are_linked_serves_the_next),
-		TEST(stopping_tells_who_waits_and_removes_everything_but_what_is_leased),
+		STORED_TEST(a_check_gets_a_prewarmed_sandbox_with_its_files_and_a_live_connection),
+		STORED_TEST(a_grant_has_the_limits_of_the_version_and_says_that_its_sandbox_is_kept),
+		STORED_TEST(a_grant_has_the_files_that_measure_its_sandbox),
+		STORED_TEST(where_nothing_is_measured_the_files_of_a_grant_are_dev_null),
+		STORED_TEST(a_checked_sandbox_serves_the_first_invocation_once_its_version_is_stored),
+		STORED_TEST(a_second_lease_is_warm_by_name_and_by_id),
+		STORED_TEST(candidates_of_the_same_version_never_share_a_sandbox),
+		STORED_TEST(a_check_that_cannot_be_is_denied_in_words),
+		STORED_TEST(what_is_not_there_is_not_found),
+		STORED_TEST(a_sandbox_released_to_be_destroyed_is_removed_and_not_used_again),
+		STORED_TEST(a_sandbox_that_ended_while_it_was_leased_is_not_used_again),
+		STORED_TEST(a_worker_that_goes_takes_its_sandboxes_along_and_who_waits_gets_new_ones),
+		STORED_TEST(a_worker_that_goes_while_it_waits_is_forgotten),
+		STORED_TEST(nobody_can_give_back_what_another_worker_has),
+		STORED_TEST(who_waits_is_served_in_turn),
+		STORED_TEST(a_full_queue_is_told_at_once),
+		STORED_TEST(never_more_sandboxes_than_a_function_may_have),
+		STORED_TEST(two_functions_get_the_spares_of_their_shape_in_turn),
+		STORED_TEST(one_that_waits_too_long_for_a_busy_sandbox_gets_another),
+		STORED_TEST(who_waits_makes_poolmgr_ask_for_every_sandbox_of_the_version_once),
+		STORED_TEST(before_done_the_sandboxes_of_older_versions_are_asked_for),
+		STORED_TEST(before_done_another_worker_has_been_asked_as_well),
+		STORED_TEST(how_long_an_invocation_takes_is_learnt_and_told),
+		STORED_TEST(the_try_of_a_version_teaches_nothing),
+		STORED_TEST(workers_that_collide_again_and_again_get_a_sandbox_each_up_to_their_turns),
+		STORED_TEST(workers_that_collide_get_no_more_than_the_function_may_have),
+		STORED_TEST(a_collision_now_and_then_is_worth_no_sandbox),
+		STORED_TEST(a_deadline_that_passes_for_want_of_concurrency_says_so),
+		STORED_TEST(a_deadline_that_passes_while_a_sandbox_starts_says_overloaded),
+		STORED_TEST(a_deadline_that_passes_after_a_failed_start_says_why_it_failed),
+		STORED_TEST(a_deadline_that_passes_before_postgresql_answers_is_kept),
+		STORED_TEST(a_deadline_in_the_past_is_denied_unless_a_sandbox_is_free),
+		STORED_TEST(spares_are_kept_ready_and_made_good),
+		STORED_TEST(a_shape_of_its_own_has_spares_as_long_as_it_is_used),
+		STORED_TEST(an_idle_sandbox_goes_after_its_time_and_not_before),
+		STORED_TEST(a_full_node_makes_room_by_what_has_been_idle_longest),
+		STORED_TEST(a_full_node_makes_room_by_spares_nobody_waits_for),
+		STORED_TEST(a_node_full_of_work_lets_wait_and_serves_what_comes_free),
+		STORED_TEST(no_more_sandboxes_start_at_once_than_set),
+		STORED_TEST(without_an_engine_warm_functions_go_on_and_others_are_told_at_once),
+		STORED_TEST(starts_that_fail_are_told_in_dockers_words_and_tried_again_after_a_pause),
+		STORED_TEST(one_start_that_fails_costs_no_request),
+		STORED_TEST(spares_that_end_right_after_hello_are_started_with_growing_pauses),
+		STORED_TEST(a_sandbox_that_has_served_ends_the_pauses_and_an_older_one_does_not),
+		STORED_TEST(a_version_runs_in_the_runtime_it_names),
+		STORED_TEST(a_version_whose_runtime_is_missing_is_denied_at_once_and_told_what_to_install),
+		STORED_TEST(a_warm_sandbox_goes_on_when_its_runtime_is_removed),
+		STORED_TEST(who_waits_when_the_engine_turns_out_to_lack_the_runtime_is_told),
+		STORED_TEST(egress_without_its_network_is_denied_at_once_and_told_what_to_do),
+		STORED_TEST(a_sandbox_without_egress_never_serves_a_version_with_it),
+		STORED_TEST(a_sandbox_of_its_own_is_destroyed_after_one_invocation),
+		STORED_TEST(a_sandbox_of_its_own_that_has_not_been_used_is_kept),
+		STORED_TEST(each_that_waits_gets_a_sandbox_of_its_own_within_the_concurrency),
+		STORED_TEST(what_one_worker_asked_is_not_answered_to_the_next),
+		STORED_TEST(without_postgresql_warm_functions_go_on_and_unknown_ones_are_told),
+		STORED_TEST(a_lookup_under_way_when_postgresql_goes_is_told),
+		STORED_TEST(what_workers_keep_is_asked_for_once_postgresql_is_back),
+		STORED_TEST(a_package_that_vanished_from_the_node_is_fetched_again),
+		STORED_TEST(a_broken_package_is_told_and_nothing_is_kept_of_it),
+		STORED_TEST(the_package_of_a_known_version_stays_and_one_nobody_knows_goes_when_space_is_short),
+		STORED_TEST(after_done_no_lease_runs_the_older_version),
+		STORED_TEST(who_waits_for_the_older_version_gets_the_newer_one),
+		STORED_TEST(a_version_asked_for_by_its_number_stays_what_it_is),
+		STORED_TEST(a_deleted_function_loses_its_sandboxes_and_who_waits_is_told),
+		STORED_TEST(a_change_made_elsewhere_is_heard_of),
+		STORED_TEST(a_sandbox_that_ends_while_its_files_are_linked_costs_no_request),
+		STORED_TEST(a_sandbox_whose_version_went_out_of_date_while_its_files_were_linked_is_not_kept),
+		STORED_TEST(a_sandbox_nobody_waits_for_any_more_once_its_files_are_linked_serves_the_next),
+		STORED_TEST(stopping_tells_who_waits_and_removes_everything_but_what_is_leased),
 	};
 
-	return cmocka_run_group_tests(tests, set_up, tear_down);
+	return cmocka_run_group_tests(tests, stored_set_up, stored_tear_down);
 }

@@ -1,12 +1,16 @@
 /* What Docker has against what poolmgr knows, from the moment poolmgr starts. */
 #include "tests/unit/poolmgr/pool_rig.h"
 
+#include <fcntl.h>
 #include <sys/stat.h>
 
+#include "base/fd.h"
 #include "base/mem.h"
 #include "poolmgr/client.h"
+#include "poolmgr/counter.h"
 #include "poolmgr/pool.h"
 #include "poolmgr/reconcile.h"
+#include "poolmgr/tree.h"
 
 #define HELD  "aaaaaaaaaaaaaaaa"
 #define STRAY "bbbbbbbbbbbbbbbb"
@@ -46,6 +50,17 @@ static void compare(void)
 	rig_barrier(); /* and has asked for what follows from it */
 }
 
+/* What was counted since the test began: only that. */
+static uint64_t before[COUNTER_COUNT];
+
+static void assert_drift(enum counter what, uint64_t times)
+{
+	for (unsigned i = 0; i < COUNTER_COUNT; i++) {
+		if (strcmp(counter_rows[i].family, "drift") == 0 && counters[i] - before[i] != (i == what ? times : 0))
+			fail_msg("%s counted %d times", counter_rows[i].label, (int)(counters[i] - before[i]));
+	}
+}
+
 /* First: it is the only one that has the time after the start. */
 static void what_no_worker_names_goes_soon_after_the_start_and_what_one_holds_stays(void **state)
 {
@@ -59,9 +74,10 @@ static void what_no_worker_names_goes_soon_after_the_start_and_what_one_holds_st
 	AUTO(mem_free) char *only_directory = mem_printf("%s/sandboxes/dddddddddddddddd", rig.dir);
 	assert_int_equal(mkdir(only_directory, 0755), 0);
 	fake_docker_add(rig.engine, "other", "eeeeeeeeeeeeeeee", "running");
+	uint64_t given_back = counters[COUNT_KILL_INHERITED];
 
 	int64_t start_us = clock_mono_us();
-	reconcile_init(rig.docker);
+	reconcile_init(rig.conf, rig.docker);
 	worker_hello(&holder, HELD);
 	compare(); /* at once: workers had no time to say what they hold */
 	if (clock_mono_us() - start_us < 1000000) {
@@ -79,17 +95,82 @@ static void what_no_worker_names_goes_soon_after_the_start_and_what_one_holds_st
 	worker_release(&holder, 42, false); /* the lease had another number's meaning in another poolmgr */
 	WAIT_FOR(is_gone(HELD));
 	worker_close(&late);
-	WAIT_FOR(is_gone(LATE));
+	WAIT_FOR(is_gone(LATE) && sandbox_strays() == 0);
+	assert_int_equal(counters[COUNT_KILL_INHERITED] - given_back, 2);
 	worker_assert_silent(&holder);
 	fake_docker_forget(rig.engine, "eeeeeeeeeeeeeeee");
 }
 
-static void a_container_nobody_knows_is_removed(void **state)
+static void a_container_nobody_knows_is_removed_whatever_state_it_is_in(void **state)
+{
+	static const char *const states[] = {"created", "running", "paused", "restarting", "removing", "exited", "dead"};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(states); i++) {
+		AUTO(mem_free) char *path = mem_printf("%s/sandboxes/" STRAY, rig.dir);
+		assert_int_equal(mkdir(path, 0755), 0);
+		fake_docker_add(rig.engine, "unit", STRAY, states[i]);
+		compare();
+		WAIT_FOR(is_gone(STRAY) && sandbox_strays() == 0);
+		assert_drift(COUNT_DRIFT_CONTAINER, i + 1);
+	}
+}
+
+static void a_directory_nobody_knows_is_removed_and_counted_as_such(void **state)
+{
+	AUTO(mem_free) char *path = mem_printf("%s/sandboxes/" STRAY, rig.dir);
+
+	(void)state;
+	assert_int_equal(mkdir(path, 0755), 0);
+	compare();
+	WAIT_FOR(is_gone(STRAY) && sandbox_strays() == 0);
+	assert_drift(COUNT_DRIFT_DIRECTORY, 1);
+}
+
+/* A listing is old when it arrives: what was removed meanwhile by ourselves is in it. */
+static void what_is_gone_when_its_removal_begins_is_no_drift(void **state)
 {
 	(void)state;
-	leave_behind(STRAY);
+	fake_docker_add(rig.engine, "unit", STRAY, "running");
+	rig_barrier();
+	rig.engine->manner[FAKE_LIST].hold = true;
+	reconcile_now();
+	WAIT_FOR(fake_docker_held(rig.engine, FAKE_LIST) == 1);
+	fake_docker_forget(rig.engine, STRAY);
+	rig.engine->manner[FAKE_LIST].hold = false;
+	fake_docker_let_go(rig.engine, FAKE_LIST);
+	rig_barrier();
+	WAIT_FOR(sandbox_strays() == 0);
+	assert_drift(COUNTER_COUNT, 0);
+}
+
+static void it_compares_every_so_often(void **state)
+{
+	(void)state;
 	compare();
-	WAIT_FOR(is_gone(STRAY));
+	rig.conf->pool_reconcile_interval_ms = 100;
+	rig.engine->calls[FAKE_LIST] = 0;
+	WAIT_FOR(rig.engine->calls[FAKE_LIST] >= 2);
+}
+
+static void a_sandbox_whose_directory_is_gone_is_dead(void **state)
+{
+	AUTO(worker_close) struct worker w = worker_connect();
+	AUTO(function_free) struct function f = function_new("bare");
+	char id[SANDBOX_ID_SIZE];
+	struct err err;
+
+	(void)state;
+	struct grant g = check_function(&w, &f);
+	memcpy(id, g.sandbox_id, sizeof(id));
+	worker_release(&w, g.lease_id, false);
+	WAIT_FOR(sandbox_counts[SANDBOX_IDLE] == 1);
+	AUTO(mem_free) char *path = mem_printf("%s/sandboxes", rig.dir);
+	AUTO(fd_close) int dir_fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	assert_ok(tree_remove(dir_fd, id, &err));
+	compare();
+	WAIT_FOR(sandbox_find(id) == NULL);
+	assert_drift(COUNT_DRIFT_UNLINKED, 1);
 }
 
 static void a_container_whose_removal_fails_is_tried_again_at_the_next_comparison(void **state)
@@ -128,9 +209,9 @@ static void sandboxes_of_ours_stay_in_every_state(void **state)
 	(void)state;
 	check_function(&w, &f);
 	worker_release(&w, check_function(&w, &idle).lease_id, false);
-	rig.conf->pool_spares = 1;
+	rig.conf->pool_min_spares = 1;
 	WAIT_FOR(sandbox_counts[SANDBOX_SPARE] == 2);
-	rig.conf->pool_spares = 2;
+	rig.conf->pool_min_spares = 2;
 	rig.engine->boot = FAKE_BOOT_SILENT;
 	WAIT_FOR(sandbox_counts[SANDBOX_BOOTING] == 2);
 	rig.engine->calls[FAKE_REMOVE] = 0;
@@ -138,6 +219,7 @@ static void sandboxes_of_ours_stay_in_every_state(void **state)
 	assert_int_equal(rig.engine->calls[FAKE_REMOVE], 0);
 	assert_int_equal(sandbox_total(), 6);
 	assert_int_equal(sandbox_counts[SANDBOX_DYING], 0);
+	assert_drift(COUNTER_COUNT, 0);
 }
 
 static void a_sandbox_whose_container_is_missing_is_dead(void **state)
@@ -147,9 +229,9 @@ static void a_sandbox_whose_container_is_missing_is_dead(void **state)
 
 	(void)state;
 	struct grant leased = check_function(&w, &f);
-	rig.conf->pool_spares = 1;
-	WAIT_FOR(default_shape()->spare_count == 1);
-	rig.conf->pool_spares = 0;
+	rig.conf->pool_min_spares = 1;
+	WAIT_FOR(sandbox_counts[SANDBOX_SPARE] == 2); /* of two languages */
+	rig.conf->pool_min_spares = 0;
 	rig.tick = NULL;
 	default_shape()->spares->booted_us -= 3600000000;
 	char spare[SANDBOX_ID_SIZE];
@@ -160,6 +242,10 @@ static void a_sandbox_whose_container_is_missing_is_dead(void **state)
 	WAIT_FOR(sandbox_find(spare) == NULL);
 	assert_true(sandbox_find(leased.sandbox_id)->dead); /* its worker finds out by itself */
 	assert_int_equal(sandbox_find(leased.sandbox_id)->state, SANDBOX_LEASED);
+	reconcile_now();
+	rig_barrier();
+	rig_barrier();
+	assert_drift(COUNT_DRIFT_LOST, 3); /* each once */
 }
 
 static void a_container_that_ended_unheard_is_found(void **state)
@@ -176,6 +262,35 @@ static void a_container_that_ended_unheard_is_found(void **state)
 	rig_barrier();
 	reconcile_now();
 	WAIT_FOR(sandbox_find(g.sandbox_id) == NULL);
+	assert_drift(COUNT_DRIFT_STOPPED, 1);
+}
+
+/* The agent says hello before Docker has noted that its container runs. */
+static void a_sandbox_that_docker_has_not_done_starting_is_not_taken_for_stopped(void **state)
+{
+	AUTO(worker_close) struct worker w = worker_connect();
+	AUTO(function_free) struct function f = function_new("early");
+
+	(void)state;
+	rig.engine->manner[FAKE_START].hold = true;
+	struct grant g = check_function(&w, &f);
+	AUTO(mem_free) char *list = mem_printf("[{\"Labels\":{\"berth.sandbox\":\"%s\"},\"State\":\"created\"}]", g.sandbox_id);
+	rig.engine->manner[FAKE_LIST] = (struct fake_manner){.status = 200, .body = list};
+	int64_t later_us = clock_mono_us();
+	WAIT_FOR(clock_mono_us() > later_us);
+	reconcile_now();
+	WAIT_FOR(rig.engine->calls[FAKE_LIST] > 0);
+	for (int i = 0; i < 5; i++)
+		rig_turn();
+	assert_false(sandbox_find(g.sandbox_id)->dead);
+	assert_drift(COUNTER_COUNT, 0);
+	rig.engine->manner[FAKE_START].hold = false;
+	fake_docker_let_go(rig.engine, FAKE_START);
+	WAIT_FOR(sandbox_find(g.sandbox_id)->started_us != 0);
+	rig_turn();
+	reconcile_now();
+	WAIT_FOR(sandbox_find(g.sandbox_id)->dead);
+	assert_drift(COUNT_DRIFT_STOPPED, 1);
 }
 
 static void a_sandbox_that_came_up_after_the_list_was_asked_for_is_not_missed_in_it(void **state)
@@ -246,6 +361,7 @@ static int each(void **state)
 	(void)state;
 	pool_rig_reset();
 	rig.tick = tick;
+	memcpy(before, counters, sizeof(before));
 	return 0;
 }
 
@@ -262,12 +378,17 @@ int main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, each, nothing_leaks)
 	const struct CMUnitTest tests[] = {
 		TEST(what_no_worker_names_goes_soon_after_the_start_and_what_one_holds_stays),
-		TEST(a_container_nobody_knows_is_removed),
+		TEST(a_container_nobody_knows_is_removed_whatever_state_it_is_in),
+		TEST(a_directory_nobody_knows_is_removed_and_counted_as_such),
+		TEST(what_is_gone_when_its_removal_begins_is_no_drift),
+		TEST(it_compares_every_so_often),
+		TEST(a_sandbox_whose_directory_is_gone_is_dead),
 		TEST(a_container_whose_removal_fails_is_tried_again_at_the_next_comparison),
 		TEST(a_label_that_is_no_sandbox_id_is_left_alone),
 		TEST(sandboxes_of_ours_stay_in_every_state),
 		TEST(a_sandbox_whose_container_is_missing_is_dead),
 		TEST(a_container_that_ended_unheard_is_found),
+		TEST(a_sandbox_that_docker_has_not_done_starting_is_not_taken_for_stopped),
 		TEST(a_sandbox_that_came_up_after_the_list_was_asked_for_is_not_missed_in_it),
 		TEST(a_list_that_is_an_error_changes_nothing_and_the_next_one_counts),
 		TEST(the_engine_coming_back_makes_it_compare),

@@ -62,10 +62,10 @@ static void answer_text(const char *text)
 
 static json_t *spec_json(const char *function_id, int version)
 {
-	json_t *spec = json_pack("{s:s, s:s, s:i, s:s, s:s, s:s, s:{}, s:s, s:s, s:i, s:s}", "function_id", function_id, "name",
-				 "f", "version", version, "language", "alpha", "runtime", "docker", "handler", "main.handler",
-				 "environment", "network", "none", "isolation", "per_function", "max_concurrency", 50,
-				 "package_sha256", "00");
+	json_t *spec = json_pack("{s:s, s:s, s:i, s:s, s:s, s:s, s:{}, s:s, s:s, s:i, s:i, s:s}", "function_id", function_id,
+				 "name", "f", "version", version, "language", "alpha", "runtime", "docker", "handler",
+				 "main.handler", "environment", "network", "none", "isolation", "per_function",
+				 "max_concurrency", 50, "min_warm", 0, "package_sha256", "00");
 	json_t *limits = json_pack("{s:i, s:i, s:i, s:i, s:i, s:i, s:i, s:i, s:i, s:i}", "timeout_ms", 3000, "init_timeout_ms",
 				   10000, "memory_limit_mb", 128, "cpu_millis", 1000, "tmp_mb", 64, "tmp_inodes", 16384, "pids",
 				   64, "nofile", 1024, "response_bytes", 1000, "log_bytes", 1000);

@@ -42,7 +42,7 @@ static void on_gone(void)
 
 static void on_dead(struct sandbox *s)
 {
-	assert_int_equal(s->state, SANDBOX_LEASED);
+	assert_true(s->state == SANDBOX_LEASED || s->state == SANDBOX_IDLE);
 	seen.dead++;
 }
 
@@ -57,7 +57,8 @@ static struct sandbox *create(enum fake_boot boot)
 /* A new sandbox, driven to that state without a pool. */
 static struct sandbox *create_in(enum sandbox_state state)
 {
-	static const enum sandbox_state way[] = {SANDBOX_ASSIGNED, SANDBOX_LEASED, SANDBOX_IDLE};
+	const enum sandbox_state way[] = {SANDBOX_ASSIGNED, state == SANDBOX_WARMING ? SANDBOX_WARMING : SANDBOX_LEASED,
+					  SANDBOX_IDLE};
 	struct sandbox *s = create(state == SANDBOX_BOOTING ? FAKE_BOOT_SILENT : FAKE_BOOT_GOOD);
 
 	if (state == SANDBOX_CREATING)
@@ -91,13 +92,10 @@ static void assert_failed_because(const char *words)
 #define TO(state) (1u << SANDBOX_##state)
 
 static const unsigned allowed[SANDBOX_STATE_COUNT] = {
-	[SANDBOX_CREATING] = TO(BOOTING) | TO(DYING),
-	[SANDBOX_BOOTING] = TO(SPARE) | TO(DYING),
-	[SANDBOX_SPARE] = TO(ASSIGNED) | TO(DYING),
-	[SANDBOX_ASSIGNED] = TO(LEASED) | TO(IDLE) | TO(DYING),
-	[SANDBOX_LEASED] = TO(IDLE) | TO(DYING),
-	[SANDBOX_IDLE] = TO(LEASED) | TO(DYING),
-	[SANDBOX_DYING] = TO(GONE),
+	[SANDBOX_CREATING] = TO(BOOTING) | TO(DYING), [SANDBOX_BOOTING] = TO(SPARE) | TO(DYING),
+	[SANDBOX_SPARE] = TO(ASSIGNED) | TO(DYING),   [SANDBOX_ASSIGNED] = TO(WARMING) | TO(LEASED) | TO(IDLE) | TO(DYING),
+	[SANDBOX_WARMING] = TO(IDLE) | TO(DYING),     [SANDBOX_LEASED] = TO(IDLE) | TO(DYING),
+	[SANDBOX_IDLE] = TO(LEASED) | TO(DYING),      [SANDBOX_DYING] = TO(GONE),
 };
 
 static void every_state_has_a_name_of_its_own(void **state)
@@ -114,20 +112,23 @@ static void every_state_has_a_name_of_its_own(void **state)
 /* Where a sandbox in that state is listed and counted. */
 static void assert_counted(const struct sandbox *s)
 {
-	bool live = s->state == SANDBOX_ASSIGNED || s->state == SANDBOX_LEASED || s->state == SANDBOX_IDLE;
+	bool coming = s->state == SANDBOX_ASSIGNED || s->state == SANDBOX_WARMING;
+	bool live = coming || s->state == SANDBOX_LEASED || s->state == SANDBOX_IDLE;
 
 	for (int i = 0; i < SANDBOX_STATE_COUNT; i++) {
 		bool here = i == (int)s->state;
 		assert_int_equal(sandbox_counts[i], here);
+		assert_int_equal(sandbox_memory_mb[i], here ? shape.key.memory_mb : 0);
 		assert_ptr_equal(sandbox_lists[i], here ? s : NULL);
 	}
 	assert_int_equal(shape.starting, s->state == SANDBOX_CREATING || s->state == SANDBOX_BOOTING);
 	assert_int_equal(shape.spare_count, s->state == SANDBOX_SPARE);
 	assert_ptr_equal(shape.spares, s->state == SANDBOX_SPARE ? s : NULL);
 	assert_int_equal(version.live, live);
-	assert_int_equal(version.assigning, s->state == SANDBOX_ASSIGNED);
+	assert_int_equal(version.coming, coming);
 	assert_ptr_equal(version.idle, s->state == SANDBOX_IDLE ? s : NULL);
 	assert_int_equal(sandbox_total(), 1);
+	assert_int_equal(sandbox_total_memory_mb(), shape.key.memory_mb);
 	assert_int_equal(shape.users, 1);
 	assert_ptr_equal(sandbox_find(s->id), s);
 }
@@ -148,7 +149,7 @@ static void every_allowed_transition_is_made_and_counted(void **state)
 		sandbox_set_state(s, way[i]);
 		assert_counted(s);
 	}
-	sandbox_kill(s, "test");
+	sandbox_kill(s, COUNT_KILL_OTHER);
 	assert_counted(s);
 	assert_int_equal(version.refs, 1);
 	fake_docker_let_go(rig.engine, FAKE_CREATE);
@@ -156,10 +157,14 @@ static void every_allowed_transition_is_made_and_counted(void **state)
 	assert_null(sandbox_lists[SANDBOX_GONE]);
 
 	rig.engine->manner[FAKE_CREATE].hold = false;
-	s = create_in(SANDBOX_ASSIGNED); /* the one way not taken above */
-	sandbox_set_state(s, SANDBOX_IDLE);
-	assert_counted(s);
-	sandbox_kill(s, "test");
+	for (int warms = 0; warms < 2; warms++) { /* the ways not taken above */
+		s = create_in(warms ? SANDBOX_WARMING : SANDBOX_ASSIGNED);
+		assert_counted(s);
+		sandbox_set_state(s, SANDBOX_IDLE);
+		assert_counted(s);
+		sandbox_kill(s, COUNT_KILL_OTHER);
+		WAIT_FOR(sandbox_total() == 0);
+	}
 }
 
 /* Does the process abort when the sandbox is put into that state? */
@@ -197,7 +202,7 @@ static void every_other_transition_aborts(void **state)
 		if (from == SANDBOX_CREATING)
 			WAIT_FOR(fake_docker_held(rig.engine, FAKE_CREATE) == 1);
 		if (from == SANDBOX_DYING)
-			sandbox_kill(s, "test");
+			sandbox_kill(s, COUNT_KILL_OTHER);
 		for (int to = 0; to < SANDBOX_STATE_COUNT; to++) {
 			if (allowed[from] & (1u << to))
 				continue;
@@ -207,7 +212,7 @@ static void every_other_transition_aborts(void **state)
 		}
 		if (from == SANDBOX_DYING)
 			WAIT_FOR(fake_docker_held(rig.engine, FAKE_REMOVE) == 1);
-		sandbox_kill(s, "test");
+		sandbox_kill(s, COUNT_KILL_OTHER);
 		fake_docker_let_go(rig.engine, FAKE_CREATE);
 		fake_docker_let_go(rig.engine, FAKE_REMOVE);
 		WAIT_FOR(seen.gone == 1);
@@ -225,8 +230,8 @@ static void lists_are_in_the_order_of_arrival_and_the_latest_idle_one_is_taken_f
 	sandbox_set_state(a, SANDBOX_IDLE);
 	assert_ptr_equal(sandbox_lists[SANDBOX_IDLE], b);
 	assert_ptr_equal(version.idle, a);
-	sandbox_kill(a, "test");
-	sandbox_kill(b, "test");
+	sandbox_kill(a, COUNT_KILL_OTHER);
+	sandbox_kill(b, COUNT_KILL_OTHER);
 }
 
 /* ---- A good start ---- */
@@ -254,7 +259,7 @@ static void a_sandbox_becomes_a_spare_once_its_agent_has_said_hello(void **state
 	assert_int_equal(read(c->control_fd, buf, sizeof(buf)), 5);
 	assert_int_equal(fcntl(s->control_fd, F_GETFD) & FD_CLOEXEC, FD_CLOEXEC);
 	assert_int_equal(fcntl(s->log_fd, F_GETFD) & FD_CLOEXEC, FD_CLOEXEC);
-	sandbox_kill(s, "test");
+	sandbox_kill(s, COUNT_KILL_OTHER);
 }
 
 static void docker_is_told_the_directory_the_user_and_the_shape(void **state)
@@ -275,7 +280,7 @@ static void docker_is_told_the_directory_the_user_and_the_shape(void **state)
 	assert_string_equal(json_string_value(json_object_get(host, "NetworkMode")), "none");
 	assert_string_equal(s->container_id, fake_docker_find(rig.engine, s->id)->id);
 	assert_int_equal(json_integer_value(json_object_get(host, "NanoCpus")), shape.key.cpu_millis * 1000000);
-	sandbox_kill(s, "test");
+	sandbox_kill(s, COUNT_KILL_OTHER);
 }
 
 static void the_sandboxes_user_can_reach_its_directory_whatever_the_umask(void **state)
@@ -296,7 +301,7 @@ static void the_sandboxes_user_can_reach_its_directory_whatever_the_umask(void *
 		assert_int_equal(stat(path, &st), 0);
 		assert_int_equal(st.st_mode & 07777, files[i].mode);
 	}
-	sandbox_kill(s, "test");
+	sandbox_kill(s, COUNT_KILL_OTHER);
 	WAIT_FOR(fake_docker_let_go(rig.engine, FAKE_CREATE) == 1);
 }
 
@@ -311,7 +316,7 @@ static void hello_may_come_in_any_pieces(void **state)
 		rig_turn();
 	}
 	WAIT_FOR(s->state == SANDBOX_SPARE);
-	sandbox_kill(s, "test");
+	sandbox_kill(s, COUNT_KILL_OTHER);
 }
 
 static void hello_may_come_before_docker_says_that_the_container_was_started(void **state)
@@ -320,7 +325,7 @@ static void hello_may_come_before_docker_says_that_the_container_was_started(voi
 	rig.engine->manner[FAKE_START].hold = true;
 	struct sandbox *s = create(FAKE_BOOT_GOOD);
 	WAIT_FOR(s->state == SANDBOX_SPARE);
-	sandbox_kill(s, "test"); /* waits: whether the container runs is not known */
+	sandbox_kill(s, COUNT_KILL_OTHER); /* waits: whether the container runs is not known */
 	rig_barrier();
 	assert_int_equal(rig.engine->calls[FAKE_REMOVE], 0);
 	assert_int_equal(fake_docker_let_go(rig.engine, FAKE_START), 1);
@@ -339,7 +344,7 @@ static void a_sandbox_whose_agent_is_up_outlives_a_start_docker_never_confirms(v
 	assert_int_equal(s->state, SANDBOX_SPARE);
 	assert_int_equal(seen.failures, 0);
 	rig.conf->docker_timeout_ms = 60000;
-	sandbox_kill(s, "test");
+	sandbox_kill(s, COUNT_KILL_OTHER);
 }
 
 static void living_sandboxes_have_users_of_their_own_and_a_user_rests_after_use(void **state)
@@ -354,20 +359,20 @@ static void living_sandboxes_have_users_of_their_own_and_a_user_rests_after_use(
 			assert_int_not_equal(s[i]->uid, s[j]->uid);
 	}
 	uint32_t first = s[0]->uid, second = s[1]->uid;
-	sandbox_kill(s[0], "test");
-	sandbox_kill(s[1], "test");
+	sandbox_kill(s[0], COUNT_KILL_OTHER);
+	sandbox_kill(s[1], COUNT_KILL_OTHER);
 	WAIT_FOR(seen.gone == 2);
 	struct sandbox *a = create_in(SANDBOX_SPARE), *b = create_in(SANDBOX_SPARE);
 	assert_true((a->uid == first && b->uid == second) || (a->uid == second && b->uid == first));
-	sandbox_kill(a, "test");
+	sandbox_kill(a, COUNT_KILL_OTHER);
 	WAIT_FOR(seen.gone == 3);
 	uint32_t used_last = b->uid;
 	a = create_in(SANDBOX_SPARE);
 	assert_int_not_equal(a->uid, used_last);
-	sandbox_kill(a, "test");
-	sandbox_kill(b, "test");
-	sandbox_kill(s[2], "test");
-	sandbox_kill(s[3], "test");
+	sandbox_kill(a, COUNT_KILL_OTHER);
+	sandbox_kill(b, COUNT_KILL_OTHER);
+	sandbox_kill(s[2], COUNT_KILL_OTHER);
+	sandbox_kill(s[3], COUNT_KILL_OTHER);
 }
 
 static void nobody_else_can_connect_once_the_agent_has(void **state)
@@ -386,7 +391,7 @@ static void nobody_else_can_connect_once_the_agent_has(void **state)
 	WAIT_FOR(s->state == SANDBOX_SPARE);
 	assert_int_equal(send(intruder, "x", 1, MSG_NOSIGNAL), -1);
 	assert_int_equal(fd_connect_unix(path, SOCK_STREAM, NULL), -1);
-	sandbox_kill(s, "test");
+	sandbox_kill(s, COUNT_KILL_OTHER);
 }
 
 /* ---- Its cgroup ---- */
@@ -428,7 +433,7 @@ static void a_sandbox_is_no_spare_before_its_cgroup_is_open(void **state)
 	for (int i = 0; i < CGROUP_FD_COUNT; i++)
 		assert_true(fake_cgroup_is_same(s->cgroup.fds[i], c.fds[i]));
 	assert_int_equal(s->cgroup.version, 1);
-	sandbox_kill(s, "test");
+	sandbox_kill(s, COUNT_KILL_OTHER);
 }
 
 static void a_sandbox_without_its_cgroup_is_a_spare_all_the_same(void **state)
@@ -446,8 +451,8 @@ static void a_sandbox_without_its_cgroup_is_a_spare_all_the_same(void **state)
 	sandbox_tick(clock_mono_us() + 2000000);
 	assert_int_equal(silent->state, SANDBOX_SPARE);
 	sandbox_tick(silent->since_us + 3600000000); /* nothing to freeze */
-	sandbox_kill(refused, "test");
-	sandbox_kill(silent, "test");
+	sandbox_kill(refused, COUNT_KILL_OTHER);
+	sandbox_kill(silent, COUNT_KILL_OTHER);
 	assert_false(fake_warden_is_asked());
 }
 
@@ -499,7 +504,7 @@ static void what_rests_is_frozen_after_its_time_and_thawed_before_it_is_used(voi
 		sandbox_set_state(s, SANDBOX_LEASED);
 		assert_string_equal(fake_cgroup_written(&c, CGROUP_FREEZER), "THAWED");
 	}
-	sandbox_kill(s, "test");
+	sandbox_kill(s, COUNT_KILL_OTHER);
 }
 
 static void of_several_those_are_frozen_that_have_rested_long_enough(void **state)
@@ -517,9 +522,9 @@ static void of_several_those_are_frozen_that_have_rested_long_enough(void **stat
 	assert_string_equal(fake_cgroup_written(&c, CGROUP_FREEZER), "1");
 	assert_string_equal(fake_cgroup_written(&d, CGROUP_FREEZER), "1");
 	assert_string_equal(fake_cgroup_written(&e, CGROUP_FREEZER), "");
-	sandbox_kill(a, "test");
-	sandbox_kill(b, "test");
-	sandbox_kill(young, "test");
+	sandbox_kill(a, COUNT_KILL_OTHER);
+	sandbox_kill(b, COUNT_KILL_OTHER);
+	sandbox_kill(young, COUNT_KILL_OTHER);
 }
 
 static void a_sandbox_is_killed_through_its_cgroup_before_docker_is_asked_to_remove_it(void **state)
@@ -534,7 +539,7 @@ static void a_sandbox_is_killed_through_its_cgroup_before_docker_is_asked_to_rem
 			struct sandbox *s = create_with(v, &c);
 			if (frozen)
 				sandbox_tick(s->since_us + rig.conf->pool_freeze_after_ms * 1000);
-			sandbox_kill(s, "test");
+			sandbox_kill(s, COUNT_KILL_OTHER);
 			assert_int_equal(rig.engine->calls[FAKE_REMOVE], 0);
 			assert_false(cgroup_is_open(&s->cgroup));
 			if (v == 1) {
@@ -691,14 +696,16 @@ static void a_sandbox_whose_agent_goes_is_removed_unless_a_worker_has_it(void **
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(states); i++) {
-		seen.gone = 0;
+		seen.gone = seen.dead = 0;
 		struct sandbox *s = create_in(states[i]);
 		s->booted_us -= 3600000000; /* long ago */
 		fake_container_hang_up(fake_docker_find(rig.engine, s->id));
 		WAIT_FOR(seen.gone == 1);
 		assert_int_equal(seen.failures, 0);
+		assert_int_equal(seen.dead, states[i] == SANDBOX_IDLE);
 		assert_int_equal(version.refs, 1);
 	}
+	seen.dead = 0;
 	struct sandbox *s = create_in(SANDBOX_LEASED);
 	fake_container_hang_up(fake_docker_find(rig.engine, s->id));
 	WAIT_FOR(s->dead);
@@ -710,7 +717,7 @@ static void a_sandbox_whose_agent_goes_is_removed_unless_a_worker_has_it(void **
 	assert_int_equal(s->exit_code, 137);
 	assert_int_equal(seen.dead, 3);
 	assert_int_equal(s->state, SANDBOX_LEASED);
-	sandbox_kill(s, "test");
+	sandbox_kill(s, COUNT_KILL_OTHER);
 	sandbox_died(s, -1);
 }
 
@@ -720,12 +727,12 @@ static void a_sandbox_can_be_killed_in_any_state(void **state)
 	for (int from = SANDBOX_CREATING; from < SANDBOX_DYING; from++) {
 		seen.gone = 0;
 		struct sandbox *s = create_in((enum sandbox_state)from);
-		sandbox_kill(s, "test");
+		sandbox_kill(s, COUNT_KILL_OTHER);
 		assert_int_equal(s->state, SANDBOX_DYING);
 		assert_int_equal(s->control_fd, -1);
 		assert_int_equal(s->log_fd, -1);
 		assert_null(s->version);
-		sandbox_kill(s, "again");
+		sandbox_kill(s, COUNT_KILL_OTHER);
 		WAIT_FOR(seen.gone == 1);
 		assert_int_equal(fake_docker_count(rig.engine), 0);
 		assert_int_equal(version.refs, 1);
@@ -739,7 +746,7 @@ static void a_kill_during_creation_waits_for_its_end(void **state)
 	rig.engine->manner[FAKE_CREATE].hold = true;
 	struct sandbox *s = create(FAKE_BOOT_GOOD);
 	WAIT_FOR(fake_docker_held(rig.engine, FAKE_CREATE) == 1);
-	sandbox_kill(s, "test");
+	sandbox_kill(s, COUNT_KILL_OTHER);
 	rig_barrier();
 	assert_int_equal(rig.engine->calls[FAKE_REMOVE], 0);
 	assert_int_equal(fake_docker_let_go(rig.engine, FAKE_CREATE), 1);
@@ -754,7 +761,7 @@ static void a_kill_during_a_creation_that_fails_ends_as_well(void **state)
 	rig.engine->manner[FAKE_CREATE] = (struct fake_manner){.status = 500, .body = "{}", .hold = true};
 	struct sandbox *s = create(FAKE_BOOT_GOOD);
 	WAIT_FOR(fake_docker_held(rig.engine, FAKE_CREATE) == 1);
-	sandbox_kill(s, "test");
+	sandbox_kill(s, COUNT_KILL_OTHER);
 	assert_int_equal(fake_docker_let_go(rig.engine, FAKE_CREATE), 1);
 	WAIT_FOR(seen.gone == 1);
 	assert_int_equal(seen.failures, 0);
@@ -769,7 +776,7 @@ static void a_kill_during_the_start_waits_for_its_end_good_or_bad(void **state)
 		rig.engine->manner[FAKE_START] = (struct fake_manner){.hold = true, .status = i ? 500 : 0, .body = "{}"};
 		struct sandbox *s = create(FAKE_BOOT_ABSENT);
 		WAIT_FOR(fake_docker_held(rig.engine, FAKE_START) == 1);
-		sandbox_kill(s, "test");
+		sandbox_kill(s, COUNT_KILL_OTHER);
 		rig_barrier();
 		assert_int_equal(rig.engine->calls[FAKE_REMOVE], 0);
 		assert_int_equal(fake_docker_let_go(rig.engine, FAKE_START), 1);
@@ -783,7 +790,7 @@ static void a_removal_that_fails_is_tried_again_with_growing_pauses(void **state
 	(void)state;
 	struct sandbox *s = create_in(SANDBOX_SPARE);
 	rig.engine->manner[FAKE_REMOVE] = (struct fake_manner){.status = 500, .body = "{\"message\":\"busy\"}"};
-	sandbox_kill(s, "test");
+	sandbox_kill(s, COUNT_KILL_OTHER);
 	int64_t last_pause_us = 0;
 	for (int i = 1; i <= 3; i++) {
 		WAIT_FOR(s->remove_failures == i);
@@ -817,7 +824,7 @@ static void a_stray_container_goes_with_its_directory(void **state)
 	(void)state;
 	fake_docker_add(rig.engine, "unit", "aaaaaaaaaaaaaaaa", "running");
 	make_directory("aaaaaaaaaaaaaaaa");
-	sandbox_remove_stray("aaaaaaaaaaaaaaaa");
+	sandbox_remove_stray("aaaaaaaaaaaaaaaa", COUNT_DRIFT_CONTAINER);
 	WAIT_FOR(fake_docker_count(rig.engine) == 0 && !rig_exists("sandboxes/aaaaaaaaaaaaaaaa"));
 }
 
@@ -831,7 +838,7 @@ static void a_stray_that_runs_is_killed_through_its_cgroup_before_docker_is_aske
 		const struct fake_container *container = fake_docker_add(rig.engine, "unit", "aaaaaaaaaaaaaaaa", "running");
 		make_directory("aaaaaaaaaaaaaaaa");
 		rig.engine->calls[FAKE_REMOVE] = 0;
-		sandbox_remove_stray("aaaaaaaaaaaaaaaa");
+		sandbox_remove_stray("aaaaaaaaaaaaaaaa", COUNT_DRIFT_CONTAINER);
 		struct opening q = fake_warden_next_open();
 		assert_string_equal(q.container, container->id);
 		assert_int_equal(q.pid, FAKE_PID);
@@ -857,7 +864,7 @@ static void a_stray_whose_cgroup_is_not_there_is_removed_all_the_same(void **sta
 	fake_warden_start();
 	for (int silent = 0; silent < 2; silent++) {
 		fake_docker_add(rig.engine, "unit", "aaaaaaaaaaaaaaaa", "running");
-		sandbox_remove_stray("aaaaaaaaaaaaaaaa");
+		sandbox_remove_stray("aaaaaaaaaaaaaaaa", COUNT_DRIFT_CONTAINER);
 		struct opening q = fake_warden_next_open();
 		if (silent)
 			sandbox_tick(clock_mono_us() + 2000000);
@@ -880,7 +887,7 @@ static void the_warden_is_not_asked_for_a_stray_that_does_not_run(void **state)
 	for (size_t i = 0; i < ARRAY_SIZE(manners); i++) {
 		fake_docker_add(rig.engine, "unit", "aaaaaaaaaaaaaaaa", i == 0 ? "exited" : "running");
 		rig.engine->manner[FAKE_INSPECT] = manners[i];
-		sandbox_remove_stray("aaaaaaaaaaaaaaaa");
+		sandbox_remove_stray("aaaaaaaaaaaaaaaa", COUNT_DRIFT_CONTAINER);
 		WAIT_FOR(fake_docker_count(rig.engine) == 0 && sandbox_strays() == 0);
 	}
 	assert_false(fake_warden_is_asked());
@@ -892,10 +899,10 @@ static void a_stray_that_is_being_removed_is_not_removed_twice(void **state)
 	fake_docker_add(rig.engine, "unit", "aaaaaaaaaaaaaaaa", "running");
 	make_directory("aaaaaaaaaaaaaaaa");
 	rig.engine->manner[FAKE_REMOVE].hold = true;
-	sandbox_remove_stray("aaaaaaaaaaaaaaaa");
-	sandbox_remove_stray("aaaaaaaaaaaaaaaa");
+	sandbox_remove_stray("aaaaaaaaaaaaaaaa", COUNT_DRIFT_CONTAINER);
+	sandbox_remove_stray("aaaaaaaaaaaaaaaa", COUNT_DRIFT_CONTAINER);
 	WAIT_FOR(fake_docker_held(rig.engine, FAKE_REMOVE) == 1);
-	sandbox_remove_stray("aaaaaaaaaaaaaaaa");
+	sandbox_remove_stray("aaaaaaaaaaaaaaaa", COUNT_DRIFT_CONTAINER);
 	rig_barrier();
 	assert_int_equal(rig.engine->calls[FAKE_REMOVE], 1);
 	fake_docker_let_go(rig.engine, FAKE_REMOVE);
@@ -907,12 +914,12 @@ static void the_directory_of_a_stray_stays_as_long_as_its_container_cannot_be_re
 	(void)state;
 	make_directory("bbbbbbbbbbbbbbbb");
 	rig.engine->manner[FAKE_REMOVE] = (struct fake_manner){.status = 500, .body = "{}"};
-	sandbox_remove_stray("bbbbbbbbbbbbbbbb");
+	sandbox_remove_stray("bbbbbbbbbbbbbbbb", COUNT_DRIFT_CONTAINER);
 	WAIT_FOR(rig.engine->calls[FAKE_REMOVE] == 1);
 	rig_barrier();
 	assert_true(rig_exists("sandboxes/bbbbbbbbbbbbbbbb"));
 	rig.engine->manner[FAKE_REMOVE] = (struct fake_manner){0};
-	sandbox_remove_stray("bbbbbbbbbbbbbbbb");
+	sandbox_remove_stray("bbbbbbbbbbbbbbbb", COUNT_DRIFT_CONTAINER);
 	WAIT_FOR(!rig_exists("sandboxes/bbbbbbbbbbbbbbbb"));
 }
 
@@ -923,7 +930,7 @@ static void only_ids_of_sandboxes_are_removed_as_strays(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(ids); i++)
-		sandbox_remove_stray(ids[i]);
+		sandbox_remove_stray(ids[i], COUNT_DRIFT_CONTAINER);
 	rig_barrier();
 	assert_int_equal(rig.engine->calls[FAKE_REMOVE], 0);
 }
@@ -932,11 +939,11 @@ static void a_sandbox_of_ours_is_no_stray(void **state)
 {
 	(void)state;
 	struct sandbox *s = create_in(SANDBOX_LEASED);
-	sandbox_remove_stray(s->id);
+	sandbox_remove_stray(s->id, COUNT_DRIFT_CONTAINER);
 	rig_barrier();
 	assert_int_equal(rig.engine->calls[FAKE_REMOVE], 0);
 	assert_false(s->dead);
-	sandbox_kill(s, "test");
+	sandbox_kill(s, COUNT_KILL_OTHER);
 }
 
 static bool keep_c(const char *id)
@@ -958,8 +965,8 @@ static void the_sweep_removes_directories_nobody_wants_kept(void **state)
 	assert_true(rig_exists("sandboxes/lost+found"));
 	assert_true(rig_exists("sandboxes/%s/function", s->id));
 	assert_int_equal(s->state, SANDBOX_SPARE);
-	sandbox_kill(s, "test");
-	sandbox_remove_stray("cccccccccccccccc");
+	sandbox_kill(s, COUNT_KILL_OTHER);
+	sandbox_remove_stray("cccccccccccccccc", COUNT_DRIFT_CONTAINER);
 	WAIT_FOR(!rig_exists("sandboxes/cccccccccccccccc"));
 	AUTO(mem_free) char *rest = mem_printf("%s/sandboxes/lost+found", rig.dir);
 	unit_remove_dir(&rest);
@@ -1033,7 +1040,7 @@ static int nothing_leaks(void **state)
 	WAIT_FOR(fake_docker_count(rig.engine) == 0);
 	assert_int_equal(rig_count_names("sandboxes"), 0);
 	assert_int_equal(shape.users + shape.starting + shape.spare_count, 0);
-	assert_int_equal(version.live + version.assigning, 0);
+	assert_int_equal(version.live + version.coming, 0);
 	assert_int_equal(version.refs, 1);
 	fake_warden_stop();
 	WAIT_FOR(open_fds() == fds_before);

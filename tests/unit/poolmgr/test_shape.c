@@ -117,11 +117,11 @@ static void one_nobody_uses_is_forgotten_after_its_time_and_those_always_there_a
 	spec.pids = 7;
 	struct shape *used = shape_of(&spec);
 	used->users = 1;
-	conf->pool_spares = 0; /* else they are wanted anyway */
+	conf->pool_min_spares = 0; /* else they are wanted anyway */
 	DL_FOREACH_SAFE (shapes, s, next)
 		shape_forget_if_unused(s, later_us + 1000000);
 	assert_int_equal(count_shapes(), 3);
-	conf->pool_spares = 1;
+	conf->pool_min_spares = 1;
 	used->users = 0;
 	shape_forget_if_unused(used, used->used_us + conf->pool_idle_timeout_ms * 1000 - 1);
 	assert_int_equal(count_shapes(), 3);

@@ -3,6 +3,7 @@
 #include <utlist.h>
 
 #include "base/mem.h"
+#include "poolmgr/counter.h"
 #include "poolmgr/pool.h"
 #include "poolmgr/stats.h"
 
@@ -42,7 +43,7 @@ static void the_engine_the_store_and_the_workers_are_told(void **state)
 	assert_true(json_is_false(json_object_get(json, "egress")));
 	assert_true(json_is_false(at(json, "database", "ok")));
 	assert_non_null(strstr(json_string_value(at(json, "database", "detail")), "PostgreSQL"));
-	assert_int_equal(json_integer_value(json_object_get(json, "workers")), 2);
+	assert_int_equal(json_integer_value(json_object_get(json, "connections")), 2);
 	assert_int_equal(json_integer_value(json_object_get(json, "waiting")), 0);
 	json_decref(json);
 }
@@ -94,7 +95,7 @@ static void sandboxes_are_counted_by_state_and_shape(void **state)
 
 	(void)state;
 	check_function(&w, &f);
-	rig.conf->pool_spares = 2;
+	rig.conf->pool_min_spares = 2;
 	WAIT_FOR(sandbox_counts[SANDBOX_SPARE] == 4); /* of two languages */
 	json_t *json = worker_stats_new(&w);
 	assert_int_equal(json_object_size(json_object_get(json, "sandboxes")), SANDBOX_GONE);
@@ -105,6 +106,141 @@ static void sandboxes_are_counted_by_state_and_shape(void **state)
 	assert_int_equal(json_integer_value(json_object_get(shape, "spare")), 2);
 	assert_string_equal(json_string_value(json_object_get(shape, "problem")), "");
 	json_decref(json);
+}
+
+static json_t *function_of(json_t *json, const struct function *f)
+{
+	json_t *row;
+	size_t i;
+
+	json_array_foreach (json_object_get(json, "functions"), i, row)
+		if (strcmp(json_string_value(json_object_get(row, "function_id")), f->id) == 0)
+			return row;
+	return NULL;
+}
+
+static void a_shape_says_what_it_wants_and_what_its_sandboxes_do(void **state)
+{
+	AUTO(worker_close) struct worker w = worker_connect();
+	AUTO(function_free) struct function f = function_new("shape");
+	AUTO(function_free) struct function idle = function_new("idle");
+
+	(void)state;
+	check_function(&w, &f);
+	worker_release(&w, check_function(&w, &idle).lease_id, false);
+	WAIT_FOR(sandbox_counts[SANDBOX_IDLE] == 1);
+	rig.conf->pool_min_spares = 3;
+	rig.engine->boot = FAKE_BOOT_SILENT;
+	WAIT_FOR(sandbox_counts[SANDBOX_BOOTING] == rig.conf->pool_max_starts);
+	json_t *json = worker_stats_new(&w), *shape = default_shape_of(json);
+	assert_int_equal(json_integer_value(json_object_get(shape, "spares_wanted")), 3);
+	assert_int_equal(json_integer_value(json_object_get(shape, "starting")), default_shape()->starting);
+	assert_int_equal(json_integer_value(at(shape, "sandboxes", "booting")), default_shape()->starting);
+	assert_int_equal(json_integer_value(at(shape, "sandboxes", "leased")), 1);
+	assert_int_equal(json_integer_value(at(shape, "sandboxes", "idle")), 1);
+	assert_int_equal(json_integer_value(at(json, "memory", "committed_mb")), 128 * sandbox_total());
+	json_decref(json);
+}
+
+static void functions_with_a_sandbox_or_waiting_for_one_are_told(void **state)
+{
+	AUTO(worker_close) struct worker w = worker_connect();
+	AUTO(worker_close) struct worker other = worker_connect();
+	AUTO(function_free) struct function quiet = function_new("quiet");
+	AUTO(function_free) struct function busy = function_new("busy");
+
+	(void)state;
+	busy.max_concurrency = 7;
+	worker_release(&w, check_function(&w, &quiet).lease_id, false);
+	WAIT_FOR(sandbox_counts[SANDBOX_IDLE] == 1);
+	check_function(&w, &busy);
+	rig.engine->boot = FAKE_BOOT_SILENT;
+	worker_check(&other, function_spec(&busy), &busy.archive);
+	WAIT_FOR(pool_waiting() == 1);
+	json_t *json = worker_stats_new(&w), *row = function_of(json, &quiet);
+	assert_string_equal(json_string_value(json_object_get(row, "name")), quiet.name);
+	assert_string_equal(json_string_value(json_object_get(row, "status")), "trial");
+	assert_int_equal(json_integer_value(json_object_get(row, "version")), 1);
+	assert_int_equal(json_integer_value(at(row, "sandboxes", "idle")), 1);
+	assert_int_equal(json_integer_value(at(row, "sandboxes", "leased")), 0);
+	assert_int_equal(json_integer_value(json_object_get(row, "waiting")), 0);
+	assert_int_equal(json_integer_value(json_object_get(function_of(json, &busy), "max_concurrency")), 7);
+	assert_int_equal(json_integer_value(json_object_get(json, "functions_left_out")), 0);
+	json_decref(json);
+}
+
+static void functions_without_a_sandbox_are_not_told(void **state)
+{
+	AUTO(worker_close) struct worker w = worker_connect();
+	AUTO(function_free) struct function f = function_new("none");
+
+	(void)state;
+	worker_release(&w, check_function(&w, &f).lease_id, true);
+	WAIT_FOR(sandbox_total() == 0);
+	json_t *json = worker_stats_new(&w);
+	assert_null(function_of(json, &f));
+	json_decref(json);
+}
+
+static void more_functions_than_fit_are_counted_instead(void **state)
+{
+	AUTO(worker_close) struct worker w = worker_connect();
+	AUTO(function_free) struct function f = function_new("many");
+	const int many = 300;
+
+	(void)state;
+	rig.engine->boot = FAKE_BOOT_SILENT;
+	for (int i = 0; i < many; i++) { /* each CHECK is a version of its own */
+		worker_check(&w, function_spec(&f), &f.archive);
+		if (i % 50 == 0)
+			WAIT_FOR(pool_waiting() == i + 1);
+	}
+	WAIT_FOR(pool_waiting() == many);
+	json_t *json = worker_stats_new(&w);
+	json_int_t left_out = json_integer_value(json_object_get(json, "functions_left_out"));
+	assert_in_range(left_out, 1, many - 100);
+	assert_int_equal(json_array_size(json_object_get(json, "functions")) + (size_t)left_out, many);
+	json_decref(json);
+}
+
+static void processes_and_counters_are_told(void **state)
+{
+	AUTO(worker_close) struct worker w = worker_connect();
+	struct slot *slot = scoreboard_slot(pool_rig_board, 1);
+
+	(void)state;
+	scoreboard_set_used(pool_rig_board, 2);
+	slot->role = CHILD_INVOKE;
+	slot->pid = 4711;
+	slot->requests = 42;
+	slot->state = SLOT_BUSY;
+	*scoreboard_spool_bytes(pool_rig_board) = 1000;
+	json_t *json = worker_stats_new(&w), *invoke = at(json, "processes", "invoke");
+	assert_int_equal(json_integer_value(json_object_get(invoke, "busy")), 1);
+	assert_int_equal(json_integer_value(json_object_get(invoke, "idle")), 0);
+	assert_int_equal(json_integer_value(json_object_get(invoke, "requests")), 42);
+	assert_int_equal(json_integer_value(at(json, "processes", "dropped_records")), 0);
+	assert_int_equal(json_integer_value(json_object_get(json, "spool_bytes")), 1000);
+	assert_string_equal(json_string_value(at(json, "berthd", "version")), PACKAGE_VERSION);
+	assert_string_equal(json_string_value(at(json, "berthd", "instance")), "unit");
+	assert_true(json_is_integer(at(json, "berthd", "uptime_ms")));
+	assert_int_equal(json_integer_value(json_object_get(at(json, "counters", "starts"), "begun")), counters[COUNT_START]);
+	json_decref(json);
+	scoreboard_retire(pool_rig_board, 1);
+}
+
+static void who_only_asks_whether_it_is_ready_is_told_of_no_function(void **state)
+{
+	char *text = stats_text_new(false);
+	json_t *json = json_loads(text, 0, NULL);
+
+	(void)state;
+	assert_non_null(json_object_get(json, "sandboxes"));
+	assert_null(json_object_get(json, "functions"));
+	assert_null(json_object_get(json, "counters"));
+	assert_null(json_object_get(json, "processes"));
+	json_decref(json);
+	free(text);
 }
 
 static void images_are_there_or_missing_as_last_seen(void **state)
@@ -128,7 +264,7 @@ static void a_problem_cut_within_a_character_is_told_all_the_same(void **state)
 	AUTO(worker_close) struct worker w = worker_connect();
 
 	(void)state;
-	rig.conf->pool_spares = 1;
+	rig.conf->pool_min_spares = 1;
 	for (int shift = 0; shift < 2; shift++) { /* one of the two cuts within */
 		AUTO(buf_free) struct buf message = {0};
 		buf_printf(&message, "{\"message\":\"%s", shift ? "x" : "");
@@ -230,6 +366,12 @@ int main(void)
 		TEST(a_runtime_the_engine_lacks_is_told_with_what_to_do_and_so_is_the_network),
 		TEST(an_engine_that_is_down_is_told_with_the_reason),
 		TEST(sandboxes_are_counted_by_state_and_shape),
+		TEST(a_shape_says_what_it_wants_and_what_its_sandboxes_do),
+		TEST(functions_with_a_sandbox_or_waiting_for_one_are_told),
+		TEST(functions_without_a_sandbox_are_not_told),
+		TEST(more_functions_than_fit_are_counted_instead),
+		TEST(processes_and_counters_are_told),
+		TEST(who_only_asks_whether_it_is_ready_is_told_of_no_function),
 		TEST(images_are_there_or_missing_as_last_seen),
 		TEST(more_shapes_than_fit_are_counted_instead),
 		TEST(a_problem_cut_within_a_character_is_told_all_the_same),

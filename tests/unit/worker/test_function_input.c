@@ -35,6 +35,7 @@ static int set_up(void **state)
 	struct err err = {0};
 
 	assert_ok(conf_load_file(NULL, &f->conf, &err));
+	f->conf->pool_memory_budget_mb = 100000; /* whatever this machine has */
 	f->dir = unit_make_dir();
 	add_language(f->dir, "python", 64);
 	add_language(f->dir, "heavy", 256);
@@ -200,6 +201,7 @@ static void each_mistake_has_its_field_and_code(void **state)
 		{MINIMAL ",\"environment\":{\"A\":\"\\u0000\"}", "environment.A", "invalid_value"},
 		{MINIMAL ",\"environment\":{\"BERTH_X\":\"x\"}", "environment.BERTH_X", "reserved"},
 		{"\"name\":\"a\",\"code\":\"x\",\"language\":\"heavy\"", "memory_limit_mb", "out_of_range"},
+		{MINIMAL ",\"min_warm\":3,\"max_concurrency\":2", "min_warm", "out_of_range"},
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
@@ -207,6 +209,23 @@ static void each_mistake_has_its_field_and_code(void **state)
 		snprintf(text, sizeof(text), "{%s}", cases[i].members);
 		assert_one_error(*state, text, cases[i].field, cases[i].code);
 	}
+}
+
+static void a_function_has_to_fit_into_the_memory_of_the_node(void **state)
+{
+	struct fixture *f = *state;
+
+	f->conf->pool_memory_budget_mb = 1000;
+	assert_int_equal(parse(f, "{" MINIMAL ",\"memory_limit_mb\":1000}", NULL), 0);
+	assert_one_error(f, "{" MINIMAL ",\"memory_limit_mb\":1001}", "memory_limit_mb", "out_of_range");
+	json_t *limits = function_input_limits(&f->rules);
+	assert_int_equal(json_integer_value(json_object_get(json_object_get(limits, "memory_limit_mb"), "max")), 1000);
+	json_decref(limits);
+	assert_int_equal(parse(f, "{" MINIMAL ",\"memory_limit_mb\":500,\"min_warm\":2}", NULL), 0);
+	assert_one_error(f, "{" MINIMAL ",\"memory_limit_mb\":501,\"min_warm\":2}", "min_warm", "out_of_range");
+	f->conf->pool_memory_budget_mb = 0; /* of any machine, some of its memory */
+	assert_true(conf_memory_budget_mb(f->conf) > 64);
+	assert_int_equal(parse(f, "{" MINIMAL ",\"memory_limit_mb\":64}", NULL), 0);
 }
 
 /* The numbers a function may say, with what they are where it is silent and how far they may go. */
@@ -219,11 +238,17 @@ static const struct {
 	{                                                                                                                      \
 #field, offsetof(struct spec, field), min, max, by_default                                                     \
 	}
-	NUMBER(timeout_ms, 100, 900000, 3000),  NUMBER(init_timeout_ms, 100, 60000, 10000),
-	NUMBER(memory_limit_mb, 64, 3008, 128), NUMBER(tmp_mb, 1, 512, 64),
-	NUMBER(tmp_inodes, 16, 131072, 16384),  NUMBER(pids, 8, 1024, 64),
-	NUMBER(nofile, 64, 65536, 1024),        NUMBER(response_bytes, 1024, 6291456, 6291456),
-	NUMBER(log_bytes, 0, 1048576, 262144),  NUMBER(max_concurrency, 1, 1000, 50),
+	NUMBER(timeout_ms, 100, 900000, 3000),
+	NUMBER(init_timeout_ms, 100, 60000, 10000),
+	NUMBER(memory_limit_mb, 64, 3008, 128),
+	NUMBER(tmp_mb, 1, 512, 64),
+	NUMBER(tmp_inodes, 16, 131072, 16384),
+	NUMBER(pids, 8, 1024, 64),
+	NUMBER(nofile, 64, 65536, 1024),
+	NUMBER(response_bytes, 1024, 6291456, 6291456),
+	NUMBER(log_bytes, 0, 1048576, 262144),
+	NUMBER(max_concurrency, 1, 1000, 50),
+	NUMBER(min_warm, 0, 10, 0),
 #undef NUMBER
 };
 
@@ -397,7 +422,7 @@ static void the_limits_come_from_the_table(void **state)
 	AUTO(json_decrefp) json_t *limits = function_input_limits(&f->rules);
 	const json_t *timeout = json_object_get(limits, "timeout_ms"), *cpus = json_object_get(limits, "cpus");
 
-	assert_int_equal(json_object_size(limits), 19);
+	assert_int_equal(json_object_size(limits), 20);
 	assert_int_equal(json_integer_value(json_object_get(timeout, "min")), 100);
 	assert_int_equal(json_integer_value(json_object_get(timeout, "max")), 900000);
 	assert_int_equal(json_integer_value(json_object_get(timeout, "default")), 3000);
@@ -441,6 +466,7 @@ int main(void)
 		TEST(what_a_body_leaves_out_has_its_default),
 		TEST(what_a_body_says_is_taken),
 		TEST(each_mistake_has_its_field_and_code),
+		TEST(a_function_has_to_fit_into_the_memory_of_the_node),
 		TEST(every_number_is_taken_at_its_bounds_and_refused_beyond_them),
 		TEST(every_number_has_to_be_a_whole_one),
 		TEST(the_settings_are_defaults_and_bounds),

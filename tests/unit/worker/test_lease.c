@@ -455,7 +455,7 @@ static void an_invalidation_survives_a_restart_and_numbers_can_be_asked(void **s
 
 	SERVE(f, 1, die_before_done, do_as_told);
 	assert_ok(lease_invalidate(f->client, &id, 5, clock_mono_us() + 5 * SECOND, &err));
-	assert_ok(lease_stats(f->client, clock_mono_us() + SECOND, &json, &err));
+	assert_ok(lease_stats(f->client, false, clock_mono_us() + SECOND, &json, &err));
 	assert_string_equal(json.data, "{\"a\":1}");
 }
 
@@ -595,7 +595,7 @@ static void what_is_in_hand_goes_back_when_it_is_done(void **state)
 	assert_true(lease_is_ours(f->client)); /* as far as it has heard */
 	lease_watch(f->client);
 	assert_false(lease_is_ours(f->client));
-	assert_ok(lease_stats(f->client, clock_mono_us() + 5 * SECOND, &json, &err));
+	assert_ok(lease_stats(f->client, false, clock_mono_us() + 5 * SECOND, &json, &err));
 	assert_true(f->lease.control_fd >= 0);
 	lease_release(f->client, &f->lease, NULL);
 	/* The next one was not asked for. */
@@ -670,10 +670,10 @@ static void what_was_kept_long_enough_goes_back(void **state)
 	int64_t first_us = lease_rest(f->client, before_us);
 	assert_true(first_us >= before_us + LEASE_KEEP_US && first_us <= between_us + LEASE_KEEP_US);
 	assert_true(lease_rest(f->client, first_us - 1) == first_us);
-	assert_ok(lease_stats(f->client, clock_mono_us() + 5 * SECOND, &json, &err));
+	assert_ok(lease_stats(f->client, false, clock_mono_us() + 5 * SECOND, &json, &err));
 	int64_t second_us = lease_rest(f->client, first_us);
 	assert_true(second_us > between_us + LEASE_KEEP_US);
-	assert_ok(lease_stats(f->client, clock_mono_us() + 5 * SECOND, &json, &err));
+	assert_ok(lease_stats(f->client, false, clock_mono_us() + 5 * SECOND, &json, &err));
 	assert_true(lease_rest(f->client, second_us) == INT64_MAX);
 	assert_true(lease_rest(f->client, second_us + SECOND) == INT64_MAX);
 	lease_client_free(&f->client);
@@ -707,7 +707,7 @@ static void all_that_is_kept_can_be_given_back_but_not_what_is_in_hand(void **st
 	lease_give_back(f->client);
 	assert_true(lease_rest(f->client, clock_mono_us()) == INT64_MAX);
 	assert_true(lease_is_ours(f->client));
-	assert_ok(lease_stats(f->client, deadline_us, &json, &err));
+	assert_ok(lease_stats(f->client, false, deadline_us, &json, &err));
 	lease_release(f->client, &f->lease, NULL);
 	lease_client_free(&f->client);
 	assert_int_equal(fake_poolmgr_wait(&f->poolmgr), 0);

@@ -1,0 +1,231 @@
+#include "poolmgr/keep.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <utlist.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "poolmgr/demand.h"
+#include "poolmgr/fetch.h"
+#include "poolmgr/resolve.h"
+#include "poolmgr/sandbox.h"
+#include "poolmgr/serve.h"
+#include "poolmgr/store.h"
+
+#define ASK_AGAIN_US   5000000 /* after an error */
+#define RETRY_FIRST_US 1000000
+#define RETRY_MOST_US  300000000
+#define SETTLED_US     1000000 /* one that ends sooner has not really loaded its code */
+#define PROBLEMS_MAX   20      /* that are told */
+
+/* A function with min_warm > 0. */
+struct kept {
+	char id[UUID_TEXT_SIZE];
+	struct version *version; /* a reference; NULL: not known yet */
+	bool listed;             /* in the latest list */
+	int lookups;             /* that refer to it */
+	UT_hash_handle hh;       /* by id */
+};
+
+static struct kept *all;
+static enum { KNOWN, ASKED, OUTDATED } list = KNOWN; /* OUTDATED: asked for, and to be asked for again */
+static int64_t ask_again_us;                         /* 0: need not */
+
+static void ask(void);
+
+/* ---- Which versions are kept ---- */
+
+static void set_version(struct kept *k, struct version *v)
+{
+	struct version *before = k->version;
+
+	if (v == before)
+		return;
+	if (before != NULL) {
+		before->keep = 0;
+		DL_DELETE2(before->shape->kept, before, kept_prev, kept_next);
+		version_unref(&k->version);
+	}
+	if (v != NULL) {
+		k->version = version_ref(v);
+		v->keep = (int)v->spec->min_warm;
+		DL_APPEND2(v->shape->kept, v, kept_prev, kept_next);
+	}
+}
+
+static void free_unless_looked_up(struct kept *k)
+{
+	if (k->listed || k->lookups > 0)
+		return;
+	HASH_DEL(all, k);
+	free(k);
+}
+
+static void on_resolved(const struct err *err, struct version *v, void *arg)
+{
+	struct kept *k = arg;
+
+	k->lookups--;
+	if (err != NULL) {
+		log_warn("min_warm of function %s: %s", k->id, err->msg);
+		ask_again_us = clock_mono_us() + ASK_AGAIN_US;
+	} else if (k->listed) {
+		set_version(k, v != NULL && v->spec->min_warm > 0 ? v : NULL);
+	}
+	free_unless_looked_up(k);
+}
+
+static struct kept *find_or_add(const char *id)
+{
+	struct kept *k;
+
+	HASH_FIND_STR(all, id, k);
+	if (k != NULL)
+		return k;
+	k = mem_alloc(sizeof(*k));
+	snprintf(k->id, sizeof(k->id), "%s", id);
+	HASH_ADD_STR(all, id, k);
+	return k;
+}
+
+static void take_list(const json_t *ids)
+{
+	struct kept *k, *next;
+	const json_t *id;
+	size_t i;
+
+	HASH_ITER (hh, all, k, next)
+		k->listed = false;
+	json_array_foreach (ids, i, id)
+		find_or_add(json_string_value(id) ?: "")->listed = true;
+	HASH_ITER (hh, all, k, next) {
+		if (k->listed) {
+			k->lookups++;
+			resolve(k->id, 0, on_resolved, k);
+		} else {
+			set_version(k, NULL);
+			free_unless_looked_up(k);
+		}
+	}
+}
+
+static void on_list(const struct err *err, const char *data, size_t len, void *arg)
+{
+	bool again = list == OUTDATED;
+
+	(void)arg;
+	list = KNOWN;
+	if (err != NULL) {
+		ask_again_us = clock_mono_us() + ASK_AGAIN_US; /* and at once when PostgreSQL is back */
+		return;
+	}
+	if (again) {
+		ask();
+		return;
+	}
+	json_t *ids = data != NULL ? json_loadb(data, len, 0, NULL) : NULL;
+	take_list(ids);
+	json_decref(ids);
+}
+
+static void ask(void)
+{
+	list = ASKED;
+	ask_again_us = 0;
+	store_kept(on_list, NULL);
+}
+
+void keep_refresh(void)
+{
+	if (list == KNOWN && store_is_up())
+		ask();
+	else if (list != KNOWN)
+		list = OUTDATED;
+}
+
+/* ---- Keeping them ---- */
+
+void keep_failed(struct version *v, const char *why)
+{
+	int64_t now_us = clock_mono_us();
+
+	if (v->keep == 0)
+		return;
+	if (now_us - v->keep_failed_us > 2 * RETRY_MOST_US)
+		v->keep_failures = 0;
+	int64_t pause_us = MIN(RETRY_FIRST_US << MIN(v->keep_failures, 10), RETRY_MOST_US);
+	v->keep_failures++;
+	v->keep_failed_us = now_us;
+	v->keep_retry_us = now_us + pause_us;
+	snprintf(v->keep_problem, sizeof(v->keep_problem), "%s", why);
+	log_warn("%s: cannot be kept warm: %s; tried again in %lld s", v->key, why, (long long)pause_us / 1000000);
+}
+
+void keep_on_warm(struct sandbox *s, const char *why)
+{
+	AUTO(version_unref) struct version *v = version_ref(s->version);
+
+	if (why != NULL) {
+		sandbox_kill(s, COUNT_KILL_INIT_ERROR);
+		keep_failed(v, why);
+		return;
+	}
+	s->initialised = true;
+	v->keep_problem[0] = '\0';
+	sandbox_set_state(s, SANDBOX_IDLE);
+	serve_queue(v);
+}
+
+void keep_on_dead(struct sandbox *s)
+{
+	if (s->state == SANDBOX_IDLE && clock_mono_us() - s->since_us < SETTLED_US)
+		keep_failed(s->version, "it ended as soon as its code was loaded");
+}
+
+static void supply(struct version *v, int64_t now_us)
+{
+	if (demand_kept(v, now_us) > 0)
+		fetch_package(v);
+	while (v->package == PACKAGE_READY && v->shape->spares != NULL && demand_kept(v, now_us) > 0)
+		serve_assign(v, v->shape->spares);
+}
+
+void keep_tick(int64_t now_us)
+{
+	const struct kept *k, *next;
+
+	if (ask_again_us != 0 && now_us >= ask_again_us)
+		keep_refresh();
+	HASH_ITER (hh, all, k, next)
+		if (k->version != NULL)
+			supply(k->version, now_us);
+}
+
+static json_t *problem_json(const struct version *v)
+{
+	json_t *text = json_string(v->keep_problem); /* an agent's words may have been cut within a character */
+
+	return json_pack("{s:s, s:s, s:o}", "function", v->spec->function_id, "name", v->spec->name, "problem",
+			 text != NULL ? text : json_string("its code failed while it was loaded"));
+}
+
+json_t *keep_json(void)
+{
+	json_t *problems = json_array();
+	int functions = 0, wanted = 0, live = 0;
+	const struct kept *k, *next;
+
+	HASH_ITER (hh, all, k, next) {
+		const struct version *v = k->version;
+		functions++;
+		if (v == NULL)
+			continue;
+		wanted += v->keep;
+		live += MIN(v->live, v->keep);
+		if (v->keep_problem[0] != '\0' && json_array_size(problems) < PROBLEMS_MAX)
+			json_array_append_new(problems, problem_json(v));
+	}
+	return json_pack("{s:i, s:i, s:i, s:o}", "functions", functions, "wanted", wanted, "live", live, "problems", problems);
+}

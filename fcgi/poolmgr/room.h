@@ -1,0 +1,28 @@
+/*
+ * The room there is for sandboxes: pool.max_sandboxes of them, and pool.memory_budget_mb for their memory limits together,
+ * neither of which is ever exceeded by starting one. Where it is short, what has been idle the longest goes, then spares
+ * nobody waits for; never what a min_warm keeps.
+ */
+#ifndef POOLMGR_ROOM_H
+#define POOLMGR_ROOM_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "conf/conf.h"
+
+struct shape;
+
+void room_set_conf(const struct conf *conf);
+int64_t room_budget_mb(void);
+
+/* May one more of this shape be started now? */
+bool room_for(const struct shape *shape);
+
+/* Makes room for count more of this shape, as far as that goes; it is there once what dies is gone. */
+void room_make(const struct shape *shape, int count);
+
+/* Ends what has been idle for its time, and makes room when there is less than there was; called every tick. */
+void room_tick(int64_t now_us);
+
+#endif

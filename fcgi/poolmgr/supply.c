@@ -1,0 +1,141 @@
+#include "poolmgr/supply.h"
+
+#include <stdbool.h>
+#include <utlist.h>
+
+#include "base/clock.h"
+#include "poolmgr/demand.h"
+#include "poolmgr/obstacle.h"
+#include "poolmgr/room.h"
+#include "poolmgr/sandbox.h"
+#include "poolmgr/waiter.h"
+
+/* What is started for; each includes those before it. */
+enum purpose { FOR_WAITING, FOR_KEPT, FOR_SPARES };
+
+static const struct conf *conf;
+static struct docker *docker;
+static bool stopped;
+
+void supply_deny_if_hopeless(struct version *v)
+{
+	if (v->live > 0 || v->shape->spares != NULL)
+		return;
+	const char *obstacle = obstacle_any(v->shape);
+	if (obstacle != NULL)
+		waiter_deny_all(v, "runtime_unavailable", obstacle, obstacle_retry_after_ms(v));
+}
+
+static void deny_hopeless_of(struct shape *shape)
+{
+	struct version *v, *next;
+
+	DL_FOREACH_SAFE2 (shape->hungry, v, next, hungry_next)
+		supply_deny_if_hopeless(v);
+}
+
+void supply_deny_hopeless(void)
+{
+	struct shape *shape;
+
+	DL_FOREACH (shapes, shape)
+		deny_hopeless_of(shape);
+}
+
+/* How many sandboxes of the shape should be ready or starting. */
+static int wanted(const struct shape *shape, enum purpose purpose, int64_t now_us)
+{
+	int n = demand_waiting(shape);
+
+	if (purpose >= FOR_KEPT)
+		n += demand_kept_of(shape, now_us);
+	if (purpose >= FOR_SPARES)
+		n += shape_spares_wanted(shape, now_us);
+	return n;
+}
+
+static int startable(void)
+{
+	return (int)conf->pool_max_starts - sandbox_counts[SANDBOX_CREATING] - sandbox_counts[SANDBOX_BOOTING];
+}
+
+/* Starts what the shape lacks. Others are not evicted for spares. */
+static void top_up_shape(struct shape *shape, enum purpose purpose, int64_t now_us)
+{
+	if (obstacle_lasting(shape) != NULL) {
+		deny_hopeless_of(shape);
+		return;
+	}
+	int n = wanted(shape, purpose, now_us);
+
+	while (shape->spare_count + shape->starting < n && now_us >= shape->retry_us && startable() > 0) {
+		int more = MIN(n - shape->spare_count - shape->starting, startable());
+		if (!room_for(shape)) {
+			if (purpose < FOR_SPARES)
+				room_make(shape, more);
+			return;
+		}
+		sandbox_create(shape);
+	}
+}
+
+static void top_up(enum purpose purpose)
+{
+	static bool running; /* a start that fails at once comes back here */
+	struct shape *shape;
+	int64_t now_us = clock_mono_us();
+
+	if (running || stopped || !docker_is_up(docker))
+		return;
+	running = true;
+	for (enum purpose p = FOR_WAITING; p <= purpose; p++)
+		DL_FOREACH (shapes, shape)
+			top_up_shape(shape, p, now_us);
+	running = false;
+	if (shapes != NULL) { /* another one is first next time */
+		shape = shapes;
+		DL_DELETE(shapes, shape);
+		DL_APPEND(shapes, shape);
+	}
+}
+
+void supply_now(void)
+{
+	top_up(FOR_WAITING);
+}
+
+static void trim_spares(int64_t now_us)
+{
+	struct shape *shape, *next;
+
+	DL_FOREACH_SAFE (shapes, shape, next) {
+		if (shape->hungry == NULL && shape->spare_count > wanted(shape, FOR_SPARES, now_us))
+			sandbox_kill(shape->spares, COUNT_EVICT_SURPLUS);
+		shape_forget_if_unused(shape, now_us);
+	}
+}
+
+/*
+ * Spares are made good here only: starting a container takes most of a core for a while, and the request that just took a spare
+ * is better off without that.
+ */
+void supply_tick(int64_t now_us)
+{
+	trim_spares(now_us);
+	top_up(FOR_SPARES);
+}
+
+void supply_stop(void)
+{
+	stopped = true;
+}
+
+void supply_init(struct docker *d)
+{
+	docker = d;
+}
+
+void supply_set_conf(const struct conf *c)
+{
+	conf = c;
+}

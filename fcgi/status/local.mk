@@ -1,0 +1,5 @@
+noinst_LIBRARIES += libstatus.a
+libstatus_a_SOURCES = \
+	%D%/report.c %D%/report.h \
+	%D%/status.c %D%/status.h \
+	%D%/table.c %D%/table.h
