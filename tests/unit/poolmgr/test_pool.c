@@ -163,10 +163,12 @@ static void a_grant_has_the_limits_of_the_version_and_says_that_its_sandbox_is_k
 static void a_grant_says_how_long_it_was_waited_for_and_what_the_installation_allows(void **state)
 {
 	AUTO(worker_close) struct worker w = worker_connect();
-	AUTO(function_free) struct function f = deployed("waited for");
+	AUTO(function_free) struct function f = function_new("waited for");
 	int64_t allowed_bytes = rig.conf->limits_response_bytes;
 
 	(void)state;
+	f.pids = 91; /* no spare is ready for it */
+	deploy(&f);
 	rig.engine->manner[FAKE_CREATE].hold = true;
 	rig.conf->limits_response_bytes = 4000000; /* less than the function's own */
 	uint64_t seq = worker_lease(&w, f.name, 0);
