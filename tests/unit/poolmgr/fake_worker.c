@@ -194,6 +194,8 @@ struct grant worker_granted(struct worker *w, uint64_t seq)
 	g.log_bytes = m.grant.log_bytes;
 	g.single_use = m.grant.single_use;
 	g.usual_us = m.grant.usual_us;
+	g.queued_us = m.grant.queued_us;
+	uuid_format(&m.grant.function_id, g.function_id);
 	copy_str(g.sandbox_id, sizeof(g.sandbox_id), m.grant.sandbox_id);
 	copy_str(g.init, sizeof(g.init), m.grant.init);
 	copy_str(g.runtime, sizeof(g.runtime), m.grant.runtime);

@@ -42,7 +42,8 @@ struct grant {
 	uint64_t lease_id;
 	char sandbox_id[SANDBOX_ID_SIZE];
 	enum ipc_start_kind kind;
-	uint32_t version, timeout_ms, init_timeout_ms, memory_limit_mb, response_bytes, log_bytes, usual_us;
+	uint32_t version, timeout_ms, init_timeout_ms, memory_limit_mb, response_bytes, log_bytes, usual_us, queued_us;
+	char function_id[UUID_TEXT_SIZE];
 	bool single_use;
 	char runtime[16];
 	char init[1024]; /* "" none */

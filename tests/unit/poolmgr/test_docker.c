@@ -1,6 +1,7 @@
 #include "tests/unit/poolmgr/rig.h"
 
 #include <errno.h>
+#include <malloc.h>
 
 #include "base/mem.h"
 
@@ -507,6 +508,19 @@ static void an_engine_offers_what_it_lists_and_nothing_else(void **state)
 	assert_true(docker_is_up(rig.docker)); /* all the same */
 }
 
+static void what_it_offers_is_not_asked_at_every_probe(void **state)
+{
+	(void)state;
+	provoke_look();
+	int before = rig.engine->calls[FAKE_INFO];
+	for (int i = 0; i < 3; i++) {
+		provoke_probe();
+		rig_barrier();
+		rig_turn();
+	}
+	assert_int_equal(rig.engine->calls[FAKE_INFO], before);
+}
+
 static void a_runtime_registered_while_the_engine_runs_is_offered_once_it_was_asked_again(void **state)
 {
 	(void)state;
@@ -541,6 +555,9 @@ static void the_network_is_there_or_it_is_not(void **state)
 	provoke_look();
 	assert_false(docker_has_egress(rig.docker));
 	rig.engine->network = "berth-unit";
+	provoke_look();
+	assert_true(docker_has_egress(rig.docker));
+	rig.engine->manner[FAKE_NETWORK].raw = "this is no HTTP\r\n\r\n"; /* which says neither */
 	provoke_look();
 	assert_true(docker_has_egress(rig.docker));
 	rig.engine->manner[FAKE_NETWORK] = (struct fake_manner){.status = 500, .body = "{}"};
@@ -777,6 +794,20 @@ static void one_probe_that_fails_is_no_outage(void **state)
 	assert_int_equal(rig.downs, 0);
 }
 
+static void an_engine_that_is_down_is_asked_after_twice_as_long_each_time(void **state)
+{
+	(void)state;
+	rig.engine->manner[FAKE_VERSION] = (struct fake_manner){.status = 500, .body = "{}"};
+	provoke_probe();
+	int before = rig.engine->calls[FAKE_VERSION];
+	int64_t start_us = clock_mono_us();
+	WAIT_FOR(rig.engine->calls[FAKE_VERSION] == before + 3);
+	assert_true(clock_mono_us() - start_us >=
+		    1400000 - 50000); /* 200, 400 and 800 ms; libuv's clock stands still in between */
+	rig.engine->manner[FAKE_VERSION] = (struct fake_manner){0};
+	WAIT_FOR(docker_is_up(rig.docker));
+}
+
 static void an_engine_that_recovers_without_dropping_the_event_stream_is_told_up(void **state)
 {
 	(void)state;
@@ -927,6 +958,14 @@ static void lines_that_are_no_events_of_ours_are_passed_over(void **state)
 	assert_string_equal(rig.died, ID);
 }
 
+/* Bytes; as good as none are counted under a sanitizer. */
+static size_t allocated(void)
+{
+	struct mallinfo2 m = mallinfo2();
+
+	return m.uordblks + m.hblkhd;
+}
+
 static void a_line_without_end_is_dropped_and_the_next_one_heard(void **state)
 {
 	AUTO(mem_free) char *event = fake_docker_event_new("unit", ID, "137");
@@ -934,8 +973,13 @@ static void a_line_without_end_is_dropped_and_the_next_one_heard(void **state)
 
 	(void)state;
 	memset(piece, 'x', sizeof(piece));
-	for (int i = 0; i < 40; i++)
+	size_t before = allocated();
+	for (int i = 0; i < 1000; i++) {
 		fake_docker_emit(rig.engine, piece, sizeof(piece));
+		rig_turn();
+	}
+	rig_barrier();
+	assert_in_range(allocated(), 0, before + 1000000);
 	emit_text("\n");
 	emit_text(event);
 	emit_text("\n");
@@ -1036,6 +1080,7 @@ int main(void)
 		TEST(an_answer_that_does_not_say_whether_a_container_runs_is_no_answer),
 		TEST(what_an_answer_says_in_the_wrong_type_counts_as_not_said),
 		TEST(an_engine_offers_what_it_lists_and_nothing_else),
+		TEST(what_it_offers_is_not_asked_at_every_probe),
 		TEST(a_runtime_registered_while_the_engine_runs_is_offered_once_it_was_asked_again),
 		TEST(a_restarted_engine_is_asked_at_once_what_it_offers),
 		TEST(the_network_is_there_or_it_is_not),
@@ -1052,6 +1097,7 @@ int main(void)
 		TEST(more_requests_than_connections_are_all_answered),
 		TEST(going_and_coming_are_told_once_each),
 		TEST(one_probe_that_fails_is_no_outage),
+		TEST(an_engine_that_is_down_is_asked_after_twice_as_long_each_time),
 		TEST(an_engine_that_recovers_without_dropping_the_event_stream_is_told_up),
 		TEST(an_engine_that_was_never_there_is_unknown_then_down),
 		TEST(freeing_the_driver_drops_its_probe_and_its_event_stream),

@@ -61,6 +61,8 @@ static void a_grant_has_the_limits_of_the_version_and_says_that_its_sandbox_is_k
 	f.pids = 77;
 	deploy(&f);
 	struct grant g = worker_take(&w, f.name);
+	assert_string_equal(g.function_id, f.id);
+	assert_int_equal(g.version, 1);
 	assert_int_equal(g.timeout_ms, 3000);
 	assert_int_equal(g.init_timeout_ms, 4000);
 	assert_int_equal(g.memory_limit_mb, 128);
@@ -70,6 +72,29 @@ static void a_grant_has_the_limits_of_the_version_and_says_that_its_sandbox_is_k
 	assert_false(g.single_use);
 	json_t *host = json_object_get(fake_docker_find(rig.engine, g.sandbox_id)->body, "HostConfig");
 	assert_int_equal(json_integer_value(json_object_get(host, "PidsLimit")), 77);
+}
+
+static void a_grant_says_how_long_it_was_waited_for_and_what_the_installation_allows(void **state)
+{
+	AUTO(worker_close) struct worker w = worker_connect();
+	AUTO(function_free) struct function f = function_new("waited for");
+	int64_t allowed_bytes = rig.conf->limits_response_bytes;
+
+	(void)state;
+	f.pids = 91; /* no spare is ready for it */
+	deploy(&f);
+	rig.engine->manner[FAKE_CREATE].hold = true;
+	rig.conf->limits_response_bytes = 4000000; /* less than the function's own */
+	uint64_t seq = worker_lease(&w, f.name, 0);
+	WAIT_FOR(fake_docker_held(rig.engine, FAKE_CREATE) > 0);
+	for (int64_t start_us = clock_mono_us(); clock_mono_us() - start_us < 50000;)
+		rig_turn();
+	rig.engine->manner[FAKE_CREATE].hold = false;
+	fake_docker_let_go(rig.engine, FAKE_CREATE);
+	AUTO(worker_close_fds) struct grant g = worker_granted(&w, seq);
+	rig.conf->limits_response_bytes = allowed_bytes;
+	assert_in_range(g.queued_us, 50000, 20000000);
+	assert_int_equal(g.response_bytes, 4000000);
 }
 
 static void a_grant_has_the_files_that_measure_its_sandbox(void **state)
@@ -1693,6 +1718,7 @@ int main(void)
 		STORED_TEST(a_sandbox_whose_version_went_out_of_date_while_its_files_were_linked_is_not_kept),
 		STORED_TEST(a_sandbox_nobody_waits_for_any_more_once_its_files_are_linked_serves_the_next),
 		STORED_TEST(stopping_tells_who_waits_and_removes_everything_but_what_is_leased),
+		STORED_TEST(a_grant_says_how_long_it_was_waited_for_and_what_the_installation_allows),
 	};
 
 	return cmocka_run_group_tests(tests, stored_set_up, stored_tear_down);

@@ -188,7 +188,7 @@ static const char *mount_it(void)
 {
 	if (geteuid() != 0)
 		return "not root";
-	if (unshare(CLONE_NEWNS) < 0 || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
+	if (unshare(CLONE_NEWNS) < 0 || mount("none", "/", "", MS_REC | MS_PRIVATE, NULL) < 0)
 		return "no mounts of our own";
 	if (mount("none", dir, "cgroup2", 0, NULL) < 0)
 		return "no cgroup v2 can be mounted";

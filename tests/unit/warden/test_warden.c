@@ -632,7 +632,7 @@ static void everybody_in_a_frozen_cgroup_is_killed_though_they_were_forking_all_
 	assert_true(says_within_patience(cgroup, "freezer.state", "FROZEN\n"));
 	int killed = warden_kill(procs, freezer, &err);
 	assert_ok(killed);
-	assert_in_range(killed, BOMBS + 1, 3 * BOMBS + 1); /* a parent may have been frozen before its end */
+	assert_true(killed >= BOMBS + 1); /* or more: parents may have been frozen before their end */
 	assert_true(says_within_patience(cgroup, "cgroup.procs", ""));
 	assert_true(says_within_patience(cgroup, "freezer.state", "THAWED\n"));
 

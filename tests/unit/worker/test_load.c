@@ -70,7 +70,10 @@ static void without_numbers_there_is_always_one_idle(void **state)
 	if (pid == 0) {
 		while (open("/dev/null", O_RDONLY) >= 0)
 			;
-		_exit(load_has_idle(load_new()) ? 0 : 1);
+		struct load *load = load_new();
+		bool idle = load_has_idle(load);
+		load_free(&load);
+		_exit(idle ? 0 : 1);
 	}
 	assert_int_equal(waitpid(pid, &status, 0), pid);
 	assert_int_equal(status, 0);
