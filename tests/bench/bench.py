@@ -98,8 +98,10 @@ def chosen(names):
 
 def parse_options():
     parser = argparse.ArgumentParser(usage="see scripts/bench --help", add_help=False, allow_abbrev=False)
-    for name, kind in (("stack", str), ("work", pathlib.Path), ("responder", str), ("json", pathlib.Path), ("plot", pathlib.Path)):
-        parser.add_argument(f"--{name}", type=kind)
+    for name in ("stack", "responder"):
+        parser.add_argument(f"--{name}")
+    for name in ("work", "json", "plot"):
+        parser.add_argument(f"--{name}", type=pathlib.Path)
     parser.add_argument("--check", action="store_true")  # only the options
     parser.add_argument("--only", type=chosen(PARTS), default=list(PARTS))
     parser.add_argument("--languages", type=chosen(LANGUAGES), default=list(LANGUAGES))

@@ -36,7 +36,7 @@ def measure_sparse(bench):
     def add(key, base, interval_s, times, base_times):
         rows.append({"runtime": key[0], "language": key[1], "interval_s": interval_s, "ms": times, "base_ms": base_times,
                      "failed": sum(t is None for t in times)})
-        bench.say(f"{key[0]} {key[1]}, one every {interval_s} s: p50 {p50(times):.2f} ms, without a sandbox {p50(base_times):.2f}")
+        bench.say(f"{' '.join(key)}, one every {interval_s} s: p50 {p50(times):.2f} ms, on the host {p50(base_times):.2f} ms")
 
     pairs = [((runtime, language), ("host", language)) for language in o.languages for runtime in o.runtimes]
     for key, base in pairs:  # one at a time, so that nothing else keeps processes and sandboxes awake
@@ -70,7 +70,8 @@ def measure_first(bench):
     been evicted.
     """
     o = bench.options
-    rows = [{"runtime": runtime, "language": language, "ms": {}, "failed": 0} for runtime in o.runtimes for language in o.languages]
+    rows = [{"runtime": runtime, "language": language, "ms": {}, "failed": 0}
+            for runtime in o.runtimes for language in o.languages]
 
     def names(row):
         return [f"first-{row['runtime']}-{row['language']}-{i}" for i in range(o.first_calls)]
@@ -109,7 +110,9 @@ def report_first(bench, rows, targets):
         if not prewarmed:
             continue
         p = {percent: percentile(prewarmed, percent) for percent in (50, 95)}
-        table.append([f"{r['runtime']} {r['language']}", len(prewarmed), f"{p[50]:.1f}", f"{p[95]:.1f}", f"{max(prewarmed):.1f}"])
+        table.append([f"{r['runtime']} {r['language']}", len(prewarmed),
+                      *(f"{ms:.1f}" for ms in (p[50], p[95], max(prewarmed)))])
         for percent, limit in FIRST_TARGETS[r["runtime"]].items():
-            targets.most(f"{r['runtime']}, {r['language']}, first call on a prewarmed sandbox: p{percent}", p[percent], limit, " ms")
+            what = f"{r['runtime']}, {r['language']}, first call on a prewarmed sandbox: p{percent}"
+            targets.most(what, p[percent], limit, " ms")
     print_table(["first call of a new function", "calls", "p50 ms", "p95 ms", "worst ms"], table)

@@ -120,7 +120,8 @@ def picture(rows):
         out.append(text(LEFT, top + 16, f"no-op function, {language}", "start", font_size=15, font_weight="bold"))
         of_language = [row for row in rows if row["language"] in (language, None)]
         for j, (title, field, factor, log) in enumerate(CHARTS):
-            out += [f'<g transform="translate({j * WIDTH},{top + 20})">', *chart(of_language, title, field, factor, log), "</g>"]
+            drawn = chart(of_language, title, field, factor, log)
+            out += [f'<g transform="translate({j * WIDTH},{top + 20})">', *drawn, "</g>"]
     return "\n".join([*out, "</svg>"]) + "\n"
 
 

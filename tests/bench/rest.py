@@ -15,8 +15,8 @@ PSS_WORKERS = 64
 @contextlib.contextmanager
 def resting(bench, runtime, language, count):
     """The cgroups of at least so many idle, frozen sandboxes of one function, spares of its kind included."""
-    stack, engine_runtime = bench.stack, RUNTIMES[runtime]
-    with stack.function(f"rest-{runtime}-{language}", runtime, language, sleeper(language, 1000), max_concurrency=count) as name:
+    stack, name, code = bench.stack, f"rest-{runtime}-{language}", sleeper(language, 1000)
+    with stack.function(name, runtime, language, code, max_concurrency=count):
 
         def call_all():
             with concurrent.futures.ThreadPoolExecutor(count) as threads:
@@ -27,7 +27,7 @@ def resting(bench, runtime, language, count):
         found = []
 
         def all_frozen():
-            found[:] = usage.cgroups_of(bench.engine.sandboxes(engine_runtime, language))
+            found[:] = usage.cgroups_of(bench.engine.sandboxes(RUNTIMES[runtime], language))
             with contextlib.suppress(FileNotFoundError):
                 return len(found) >= count and all(cgroup.is_frozen() for cgroup in found)
 
@@ -50,15 +50,19 @@ def measure_idle(bench):
     return rows
 
 
+IDLE_ROLES = ("sandboxes", "poolmgr", "invoke", "control", "collector", "warden", "master")
+
+
 def idle_percent(row):
     """Of the sandboxes and berthd; nginx, PostgreSQL and Docker Engine go on without sandboxes, too."""
-    return sum(p for role, p in row["percent_of_core"].items() if role not in ("nginx", "postgres", "docker"))
+    return sum(row["percent_of_core"].get(role, 0) for role in IDLE_ROLES)
 
 
 def report_idle(bench, rows, targets):
-    print_table(["idle sandboxes", "number", "sandboxes and berthd, % of one core", "sandboxes", "PostgreSQL", "Docker Engine"],
-                [[r["runtime"], r["sandboxes"], f"{idle_percent(r):.2f}",
-                  *(f"{r['percent_of_core'].get(role, 0):.2f}" for role in ("sandboxes", "postgres", "docker"))] for r in rows])
+    print_table(["idle sandboxes, % of one core", "number", *IDLE_ROLES, "all these", "PostgreSQL", "Docker Engine"],
+                [[r["runtime"], r["sandboxes"], *(f"{r['percent_of_core'].get(role, 0):.2f}" for role in IDLE_ROLES),
+                  f"{idle_percent(r):.2f}", *(f"{r['percent_of_core'].get(role, 0):.2f}" for role in ("postgres", "docker"))]
+                 for r in rows])
     for r in rows:
         targets.most(f"{r['runtime']}, {r['sandboxes']} idle sandboxes: of one core", idle_percent(r), 1, " %")
 
@@ -98,6 +102,7 @@ def report_memory(bench, raw, targets):
                 [[f"{r['runtime']} {r['language']}", f"{median(r['mb']):.1f}", f"{min(r['mb']):.1f}", f"{max(r['mb']):.1f}"]
                  for r in raw["sandboxes"]])
     kb = raw["berthd_kb"]
-    print_table(["PSS of berthd", "processes", "MB"], [[role, len(list_), f"{sum(list_) / 1024:.1f}"] for role, list_ in kb.items()])
-    targets.most(f"berthd with {len(kb['invoke'])} idle invoke workers: PSS", sum(sum(list_) for list_ in kb.values()) / 1024, 60,
-                 " MB")
+    print_table(["PSS of berthd", "processes", "MB"],
+                [[role, len(list_), f"{sum(list_) / 1024:.1f}"] for role, list_ in kb.items()])
+    all_mb = sum(sum(list_) for list_ in kb.values()) / 1024
+    targets.most(f"berthd with {len(kb['invoke'])} idle invoke workers: PSS", all_mb, 60, " MB")

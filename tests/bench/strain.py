@@ -117,7 +117,7 @@ def measure_overload(bench):
     with stack.function("noisy-noop", runtime, "python", noop("python")), \
             stack.function("noisy-sleep", runtime, "python", sleeper("python", SLOW_MS)), \
             stack.function("quiet", runtime, "python", noop("python")) as quiet:
-        run_load(bench, 64, 3)  # sandboxes and workers start
+        run_load(bench, 64, 5)  # sandboxes and workers start
         peak = run_load(bench, 64, o.overload_seconds)
         wait_for("the load to end", lambda: stack.pool()["sandboxes"]["leased"] == 0)
         probes = start_probes(bench, quiet)
@@ -130,9 +130,9 @@ def measure_overload(bench):
         time.sleep(1.5)  # nginx writes its log once a second
         statuses = logged(bench, mark)
     refused = [ms for status in (429, 503) for ms in statuses.get(status, [])]
+    refusal_ms = {"p50": percentile(refused, 50), "p99": percentile(refused, 99), "max": max(refused)} if refused else None
     return {"runtime": runtime, "clients": o.clients, "peak": peak, "load": load, "alone": alone, "meanwhile": meanwhile,
-            "statuses": {str(status): len(list_) for status, list_ in statuses.items()},
-            "refusal_ms": {"p50": percentile(refused, 50), "p99": percentile(refused, 99), "max": max(refused)} if refused else None}
+            "statuses": {str(status): len(list_) for status, list_ in statuses.items()}, "refusal_ms": refusal_ms}
 
 
 def report_overload(bench, raw, targets):

@@ -6,8 +6,8 @@ Part "throughput": no-op functions as fast as they go.
 (c) docker:   nginx → Berth → the same agent in a warm sandbox of Docker
 (d) gvisor:   the same in one of gVisor
 
-All stand behind the same nginx configuration, TLS included, and get the same requests from wrk. They are measured in turn, round
-after round. Ratios are medians of each round's; all else is the median of the rounds.
+All stand behind the same nginx configuration, TLS included, and get the same requests from wrk. They are measured in turn,
+round after round. Ratios are medians of each round's; all else is the median of the rounds.
 """
 
 import time
@@ -18,8 +18,8 @@ from report import median, of, print_table
 from stack import noop
 
 LABELS = {"constant": "(a)", "host": "(b)", "docker": "(c)", "gvisor": "(d)"}
-ROLES = ("nginx", "responder", "agent", "invoke", "sandboxes", "poolmgr", "collector", "control", "warden", "master", "postgres",
-         "docker")
+ROLES = ("nginx", "responder", "agent", "invoke", "sandboxes", "poolmgr", "collector", "control", "warden", "master",
+         "postgres", "docker")
 SETTLE_S = 0.5  # until what a run leaves to do later, such as storing its records, is done: part of its processor time
 
 
@@ -94,8 +94,8 @@ def report(bench, rows, targets):
         table.append([f"{LABELS[row['kind']]} {row['name']}", row["concurrency"], f"{of(rounds, 'per_second'):.0f}",
                       *(f"{of(rounds, field) / 1000:.2f}" for field in ("p50_us", "p90_us", "p99_us", "max_us")),
                       f"{of(rounds, 'cpu_us_all'):.0f}", *("" if r is None else f"{r:.2f}" for r in ratios)])
-    print_table(["", "concurrency", "requests/s", "p50 ms", "p90 ms", "p99 ms", "max ms", "CPU µs/request", "throughput ÷ (b)",
-                 "p50 ÷ (b)", "p99 ÷ (b)"], table)
+    print_table(["", "concurrency", "requests/s", "p50 ms", "p90 ms", "p99 ms", "max ms", "CPU µs/request",
+                 "throughput ÷ (b)", "p50 ÷ (b)", "p99 ÷ (b)"], table)
     report_cpu(rows)
     for row in rows:
         judge(rows, row, targets)
