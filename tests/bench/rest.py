@@ -35,12 +35,24 @@ def resting(bench, runtime, language, count):
         yield found
 
 
+def wait_for_workers_to_go(bench):
+    """Those that started because of many requests end one after the other."""
+    seen = []
+
+    def settled():
+        time.sleep(1)
+        seen.append(len(usage.berthd_processes(bench.stack)))
+        return len(seen) > 3 and seen[-1] == seen[-4]
+
+    wait_for("the number of workers to settle", settled, 180)
+
+
 def measure_idle(bench):
     o = bench.options
     rows = []
     for runtime in o.runtimes:
         with resting(bench, runtime, "python", o.idle_sandboxes) as cgroups:
-            time.sleep(2)
+            wait_for_workers_to_go(bench)
             before, begin = usage.stack_accounts(bench.stack, cgroups), time.monotonic()
             time.sleep(o.idle_seconds)
             used, seconds = usage.used(before, usage.stack_accounts(bench.stack, cgroups)), time.monotonic() - begin
