@@ -1,5 +1,6 @@
 """Parts "soak" and "overload": long, and more than the machine can take."""
 
+import contextlib
 import json
 import sys
 import time
@@ -100,13 +101,14 @@ def run_load(bench, clients, seconds):
 
 
 def warm_up(bench):
-    """Until it does not get faster any more: sandboxes and workers start, and that takes its time."""
-    best = 0
-    for _ in range(10):
-        now = run_load(bench, 64, 2)["per_second"]
-        if now < best * 1.1:
+    """Until there are as many sandboxes as the load needs: they start one after the other, while others do the work."""
+    count = None
+    for _ in range(15):
+        run_load(bench, 64, 3)
+        sandboxes = bench.stack.pool()["sandboxes"]
+        before, count = count, sandboxes["leased"] + sandboxes["idle"]
+        if count == before and sandboxes["creating"] == sandboxes["booting"] == 0:
             return
-        best = now
 
 
 def logged(bench, mark):
@@ -121,52 +123,72 @@ def logged(bench, mark):
     return found
 
 
+# The second makes nginx refuse most of it; who is refused asks again at once, as no decent client does.
+QUEUES = {"usual queues": {}, "queues of 100": {"pool__queue_length": 100}}
+
+
 def measure_overload(bench):
-    o, stack, runtime = bench.options, bench.stack, bench.options.runtimes[0]
-    log = stack.dir / "log/access.log"
+    stack, runtime = bench.stack, bench.options.runtimes[0]
     with stack.function("noisy-noop", runtime, "python", noop("python")), \
             stack.function("noisy-sleep", runtime, "python", sleeper("python", SLOW_MS)), \
             stack.function("quiet", runtime, "python", noop("python")) as quiet:
-        warm_up(bench)
-        peak = run_load(bench, 64, o.overload_seconds)
-        wait_for("the load to end", lambda: stack.pool()["sandboxes"]["leased"] == 0)
-        probes = start_probes(bench, quiet)
-        time.sleep(o.overload_seconds)
-        alone = stop_probes(probes)
-        mark = log.stat().st_size
-        probes = start_probes(bench, quiet)
-        load = run_load(bench, o.clients, o.overload_seconds)
-        meanwhile = stop_probes(probes)
-        time.sleep(1.5)  # nginx writes its log once a second
-        statuses = logged(bench, mark)
+        rows = []
+        for queues, settings in QUEUES.items():
+            with stack.changed(**settings) if settings else contextlib.nullcontext():
+                rows.append({"queues": queues, "clients": bench.options.clients} | overload(bench, quiet))
+    return rows
+
+
+def overload(bench, quiet):
+    o, stack, log = bench.options, bench.stack, bench.stack.dir / "log/access.log"
+    warm_up(bench)
+    peak = run_load(bench, 64, o.overload_seconds)
+    wait_for("the load to end", lambda: stack.pool()["sandboxes"]["leased"] == 0)
+    probes = start_probes(bench, quiet)
+    time.sleep(o.overload_seconds)
+    alone = stop_probes(probes)
+    mark = log.stat().st_size
+    probes = start_probes(bench, quiet)
+    load = run_load(bench, o.clients, o.overload_seconds)
+    meanwhile = stop_probes(probes)
+    time.sleep(1.5)  # nginx writes its log once a second
+    statuses = logged(bench, mark)
     refused = [ms for status in (429, 503) for ms in statuses.get(status, [])]
     refusal_ms = {"p50": percentile(refused, 50), "p99": percentile(refused, 99), "max": max(refused)} if refused else None
-    return {"runtime": runtime, "clients": o.clients, "peak": peak, "load": load, "alone": alone, "meanwhile": meanwhile,
-            "statuses": {str(status): len(list_) for status, list_ in statuses.items()}, "refusal_ms": refusal_ms}
+    return {"peak": peak, "load": load, "alone": alone, "meanwhile": meanwhile, "refusal_ms": refusal_ms,
+            "statuses": {str(status): len(list_) for status, list_ in statuses.items()}}
 
 
-def report_overload(bench, raw, targets):
-    clients, peak, load = raw["clients"], raw["peak"], raw["load"]
-    print_table(["overload", "no-op/s", f"sleep {SLOW_MS} ms/s", "both/s", "no answer"],
+def report_overload(bench, rows, targets):
+    for row in rows:
+        report_one_overload(row, targets)
+
+
+def report_one_overload(row, targets):
+    clients, peak, load, statuses = row["clients"], row["peak"], row["load"], row["statuses"]
+    what = f"{clients} clients, {row['queues']}:"
+    print_table([f"overload, {row['queues']}", "no-op/s", f"sleep {SLOW_MS} ms/s", "both/s", "no answer"],
                 [[f"{number} clients", *(f"{r['per_second']:.0f}" for r in (run["noop"], run["sleep"], run)),
                   run["noop"]["broken"] + run["sleep"]["broken"]] for number, run in ((64, peak), (clients, load))])
-    print_table(["status", "answers"], sorted(raw["statuses"].items()))
-    if raw["refusal_ms"]:
-        print_table(["refusals", "p50 ms", "p99 ms", "max ms"],
-                    [["429 and 503", *(f"{raw['refusal_ms'][key]:.0f}" for key in ("p50", "p99", "max"))]])
-    rows = []
-    for name, calls in raw["meanwhile"].items():
-        p = [percentile([ms for _, ms in list_], percent) for list_ in (raw["alone"][name], calls) for percent in (50, 99)]
-        failed = sum(status != 200 for status, _ in calls)
-        rows.append([name, *(f"{ms:.2f}" for ms in p), failed])
-        targets.most(f"{name} with {clients} clients elsewhere: p99 ÷ unloaded", p[3] / p[1], 3)
-        targets.most(f"{name} with {clients} clients elsewhere: failed", failed, 0)
-    print_table(["beside it", "unloaded p50 ms", "p99 ms", "loaded p50 ms", "p99 ms", "failed"], rows)
-
-    targets.least(f"{clients} clients: throughput ÷ peak", load["per_second"] / peak["per_second"], 0.8)
+    print_table(["status", "answers"], sorted(statuses.items()))
+    targets.least(f"{what} throughput ÷ peak", load["per_second"] / peak["per_second"], 0.8)
     # 499: wrk's own end, in the middle of a request of each client
-    targets.most(f"{clients} clients: answers other than 200, 429, 503",
-                 sum(n for status, n in raw["statuses"].items() if status not in ("200", "429", "503", "499")), 0)
-    targets.most(f"{clients} clients: no answer", load["noop"]["broken"] + load["sleep"]["broken"], 0)
-    if raw["refusal_ms"]:
-        targets.most(f"{clients} clients: slowest refusal", raw["refusal_ms"]["max"], 10, " ms")
+    targets.most(f"{what} answers other than 200, 429, 503",
+                 sum(n for status, n in statuses.items() if status not in ("200", "429", "503", "499")), 0)
+    targets.most(f"{what} no answer", load["noop"]["broken"] + load["sleep"]["broken"], 0)
+    if row["refusal_ms"]:
+        print_table(["refusals", "p50 ms", "p99 ms", "max ms"],
+                    [["429 and 503", *(f"{row['refusal_ms'][key]:.0f}" for key in ("p50", "p99", "max"))]])
+        targets.most(f"{what} slowest refusal", row["refusal_ms"]["max"], 10, " ms")
+    report_probes(row, what, targets)
+
+
+def report_probes(row, what, targets):
+    table = []
+    for name, calls in row["meanwhile"].items():
+        p = [percentile([ms for _, ms in list_], percent) for list_ in (row["alone"][name], calls) for percent in (50, 99)]
+        failed = sum(status != 200 for status, _ in calls)
+        table.append([name, *(f"{ms:.2f}" for ms in p), failed])
+        targets.most(f"{what} {name}, p99 ÷ unloaded", p[3] / p[1], 3)
+        targets.most(f"{what} {name}, failed", failed, 0)
+    print_table(["beside it", "unloaded p50 ms", "p99 ms", "loaded p50 ms", "p99 ms", "failed"], table)
