@@ -147,6 +147,7 @@ static void on_engine_up(void *arg)
 	(void)arg;
 	log_info("Docker Engine %s answers", docker_version(docker));
 	images_us = 0;
+	shape_retry_all();
 	reconcile_now();
 }
 
@@ -166,6 +167,15 @@ static void on_container_died(const char *sandbox_id, int exit_code, void *arg)
 		sandbox_died(s, exit_code);
 }
 
+static void on_container_signalled(const char *sandbox_id, void *arg)
+{
+	struct sandbox *s = sandbox_find(sandbox_id);
+
+	(void)arg;
+	if (s != NULL)
+		sandbox_signalled(s);
+}
+
 /* PostgreSQL was away: what it would have told us meanwhile is lost. */
 static void on_store_back(void)
 {
@@ -173,7 +183,8 @@ static void on_store_back(void)
 	pool_recall_all();
 }
 
-static const struct docker_events docker_events = {on_engine_up, on_engine_down, on_container_died, NULL};
+static const struct docker_events docker_events = {on_engine_up, on_engine_down, on_container_died, on_container_signalled,
+						   NULL};
 static const struct sandbox_hooks sandbox_hooks = {pool_on_spare, pool_on_start_failed, pool_on_gone, autopsy_on_dead};
 static const struct store_hooks store_hooks = {pool_invalidate, on_store_back};
 

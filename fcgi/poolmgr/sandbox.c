@@ -322,6 +322,7 @@ void sandbox_died(struct sandbox *s, int exit_code)
 {
 	if (s->state == SANDBOX_DYING || s->state == SANDBOX_GONE)
 		return;
+	docker_doubt(docker); /* one that stops ends them all */
 	if (exit_code >= 0)
 		s->exit_code = exit_code;
 	if (s->state == SANDBOX_LEASED) {
@@ -337,6 +338,13 @@ void sandbox_died(struct sandbox *s, int exit_code)
 		fail_start(s, "it ended as soon as it was up");
 	else
 		sandbox_kill(s, "it ended");
+}
+
+/* What rests is frozen, and so cannot end by itself. What a worker has is not, and goes on if it survives the signal. */
+void sandbox_signalled(struct sandbox *s)
+{
+	if (s->state == SANDBOX_SPARE || s->state == SANDBOX_IDLE)
+		sandbox_died(s, -1);
 }
 
 static void on_disconnect(int events, void *arg)
@@ -581,6 +589,23 @@ static void freeze_resting(enum sandbox_state state, int64_t now_us)
 	}
 }
 
+/* Docker Engine ends its containers when it stops or starts, and waits long for those that are frozen. */
+static void thaw_resting(enum sandbox_state state)
+{
+	struct sandbox *s;
+
+	DL_FOREACH (sandbox_lists[state], s)
+		cgroup_thaw(&s->cgroup);
+}
+
+static void settle_resting(enum sandbox_state state, int64_t now_us)
+{
+	if (docker_is_heard(docker))
+		freeze_resting(state, now_us);
+	else
+		thaw_resting(state);
+}
+
 static void prove_settled(enum sandbox_state state, int64_t now_us)
 {
 	const struct sandbox *s;
@@ -596,8 +621,8 @@ void sandbox_tick(int64_t now_us)
 
 	prove_settled(SANDBOX_SPARE, now_us);
 	prove_settled(SANDBOX_LEASED, now_us);
-	freeze_resting(SANDBOX_SPARE, now_us);
-	freeze_resting(SANDBOX_IDLE, now_us);
+	settle_resting(SANDBOX_SPARE, now_us);
+	settle_resting(SANDBOX_IDLE, now_us);
 	cgroup_tick(now_us);
 	end_slow_boots(SANDBOX_BOOTING, now_us);
 	DL_FOREACH_SAFE (sandbox_lists[SANDBOX_DYING], s, next) {

@@ -126,6 +126,14 @@ void shape_start_succeeded(struct shape *s)
 	s->problem[0] = '\0';
 }
 
+void shape_retry_all(void)
+{
+	struct shape *s;
+
+	DL_FOREACH (shapes, s)
+		shape_start_succeeded(s);
+}
+
 void shape_forget_if_unused(struct shape *s, int64_t now_us)
 {
 	bool unused = s->users == 0 && shape_spares_wanted(s, now_us) == 0;

@@ -65,6 +65,9 @@ int shape_spares_wanted(const struct shape *shape, int64_t now_us);
 void shape_start_failed(struct shape *shape, const char *why, int64_t now_us);
 void shape_start_succeeded(struct shape *shape);
 
+/* Docker Engine is back: what failed before may have been its end. */
+void shape_retry_all(void);
+
 /* Frees it when nothing refers to it any more. */
 void shape_forget_if_unused(struct shape *shape, int64_t now_us);
 

@@ -502,6 +502,51 @@ static void what_rests_is_frozen_after_its_time_and_thawed_before_it_is_used(voi
 	sandbox_kill(s, "test");
 }
 
+static void nothing_is_frozen_while_docker_engine_is_not_heard_of(void **state)
+{
+	AUTO(fake_cgroup_free) struct fake_cgroup c = fake_cgroup_new();
+
+	(void)state;
+	fake_warden_start();
+	struct sandbox *s = create_with(1, &c);
+	int64_t late_us = s->since_us + rig.conf->pool_freeze_after_ms * 1000;
+	WAIT_FOR(docker_is_heard(rig.docker));
+	sandbox_tick(late_us);
+	assert_string_equal(fake_cgroup_written(&c, CGROUP_FREEZER), "FROZEN");
+	fake_docker_stop(rig.engine);
+	WAIT_FOR(!docker_is_heard(rig.docker));
+	sandbox_tick(late_us);
+	assert_string_equal(fake_cgroup_written(&c, CGROUP_FREEZER), "THAWED");
+	sandbox_tick(late_us);
+	assert_string_equal(fake_cgroup_written(&c, CGROUP_FREEZER), "");
+	fake_docker_start(rig.engine);
+	WAIT_FOR(docker_is_heard(rig.docker));
+	sandbox_tick(late_us);
+	assert_string_equal(fake_cgroup_written(&c, CGROUP_FREEZER), "FROZEN");
+	sandbox_kill(s, "test");
+}
+
+static void what_rests_is_ended_when_somebody_sends_it_a_signal(void **state)
+{
+	AUTO(fake_cgroup_free) struct fake_cgroup c = fake_cgroup_new();
+
+	(void)state;
+	fake_warden_start();
+	struct sandbox *s = create_with(1, &c);
+	s->version = version_ref(&version);
+	sandbox_set_state(s, SANDBOX_ASSIGNED);
+	sandbox_set_state(s, SANDBOX_LEASED);
+	sandbox_signalled(s);
+	assert_int_equal(s->state, SANDBOX_LEASED);
+	assert_false(s->dead);
+	sandbox_set_state(s, SANDBOX_IDLE);
+	sandbox_signalled(s);
+	assert_int_equal(s->state, SANDBOX_DYING);
+	struct ipc_msg m = fake_warden_next(IPC_CGROUP_KILL);
+	ipc_close_fds(&m);
+	WAIT_FOR(seen.gone == 1);
+}
+
 static void of_several_those_are_frozen_that_have_rested_long_enough(void **state)
 {
 	AUTO(fake_cgroup_free) struct fake_cgroup c = fake_cgroup_new();
@@ -1060,6 +1105,8 @@ int main(void)
 		TEST(a_sandbox_without_its_cgroup_is_a_spare_all_the_same),
 		TEST(an_agent_that_goes_while_its_cgroup_is_looked_for_is_told_and_what_comes_late_is_closed),
 		TEST(what_rests_is_frozen_after_its_time_and_thawed_before_it_is_used),
+		TEST(nothing_is_frozen_while_docker_engine_is_not_heard_of),
+		TEST(what_rests_is_ended_when_somebody_sends_it_a_signal),
 		TEST(of_several_those_are_frozen_that_have_rested_long_enough),
 		TEST(a_sandbox_is_killed_through_its_cgroup_before_docker_is_asked_to_remove_it),
 		TEST(an_agent_that_does_not_say_hello_as_it_should_is_not_kept),
