@@ -270,8 +270,10 @@ static void on_container_removed(const struct err *err, void *arg)
 
 static void remove_container(struct sandbox *s)
 {
-	s->remove_retry_us = 0;
 	fd_close(&s->dir_fd);
+	s->remove_retry_us = docker_is_up(docker) ? 0 : clock_mono_us();
+	if (s->remove_retry_us != 0)
+		return; /* sandbox_tick does it when it is */
 	docker_remove(docker, s->id, on_container_removed, s);
 }
 

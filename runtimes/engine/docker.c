@@ -39,6 +39,7 @@ struct docker {
 	char prefix[16];  /* "/v1.41" */
 	json_t *runtimes; /* by name, as the engine has them; NULL: not known yet */
 	bool egress;      /* the network is there */
+	bool containerd;  /* it was there once: an engine that says nothing of it may have none */
 	int probes_to_info;
 	bool probing;
 	bool streaming;            /* the event stream is open */
@@ -92,6 +93,8 @@ static int check_answer(struct docker *d, const struct docker_answer *a, const c
 		probe_within(d, 0);
 		return -1;
 	}
+	if (a->status >= 500)
+		docker_doubt(d);
 	if (a->status / 100 != 2 && a->status != also_good) {
 		refusal(a, what, err);
 		return -1;
@@ -520,13 +523,35 @@ static void on_info(const struct docker_answer *a, void *arg)
 	docker_http_send(d->http, "GET", path, NULL, PROBE_TIMEOUT_MS, on_network, d);
 }
 
+/* {"Components": [{"Name": "containerd", …}, …], …} */
+static bool has_containerd(const json_t *version)
+{
+	json_t *components = json_object_get(version, "Components"), *component;
+	size_t i;
+
+	json_array_foreach (components, i, component) {
+		const char *name = json_string_value(json_object_get(component, "Name"));
+		if (name != NULL && strcmp(name, "containerd") == 0)
+			return true;
+	}
+	return false;
+}
+
 static void on_probe(const struct docker_answer *a, void *arg)
 {
 	struct docker *d = arg;
 	AUTO(json_decrefp) json_t *json = a->status == 200 ? json_loadb(a->body, a->len, 0, NULL) : NULL;
 
 	if (json == NULL || negotiate(d, json) < 0) {
+		d->containerd &= !a->refused; /* what comes next may be another engine */
 		probe_failed(d, a->status == 0 ? a->error : "it does not answer /version as Docker Engine does", a->refused);
+		return;
+	}
+	/* It can neither start nor end a container then; those it removes leave something behind for ever. */
+	bool lost_containerd = d->containerd && !has_containerd(json);
+	d->containerd = d->containerd || has_containerd(json);
+	if (lost_containerd) {
+		probe_failed(d, "containerd has ended and is not back yet", true);
 		return;
 	}
 	if (d->health == UP && --d->probes_to_info > 0) {

@@ -792,6 +792,32 @@ static void an_engine_that_takes_no_new_connection_is_down_at_once(void **state)
 	assert_int_equal(rig.ups, 1);
 }
 
+static void an_engine_without_the_containerd_it_had_is_down_until_that_is_back(void **state)
+{
+#define SAYS(components)                                                                                                       \
+	((struct fake_manner){.status = 200,                                                                                   \
+			      .body = "{\"Version\":\"1\",\"ApiVersion\":\"1.41\",\"Components\":" components "}"})
+	(void)state;
+	rig.engine->manner[FAKE_VERSION] = SAYS("[{\"Name\":\"Engine\"}]"); /* it never said that there is one */
+	provoke_probe();
+	rig.engine->manner[FAKE_VERSION] = SAYS("[{\"Name\":\"Engine\"},7,{\"Name\":\"containerd\"}]");
+	provoke_probe();
+	rig_barrier();
+	assert_int_equal(rig.downs, 0);
+	rig.engine->manner[FAKE_VERSION] = SAYS("[{\"Name\":\"Engine\"}]");
+	provoke_probe();
+	WAIT_FOR(rig.downs == 1);
+	assert_non_null(strstr(docker_problem(rig.docker), "containerd"));
+	rig.engine->manner[FAKE_VERSION] = SAYS("[{\"Name\":\"containerd\"}]");
+	WAIT_FOR(docker_is_up(rig.docker));
+	assert_int_equal(rig.ups, 1);
+	fake_docker_stop(rig.engine);
+	WAIT_FOR(!docker_is_up(rig.docker));
+	rig.engine->manner[FAKE_VERSION] = SAYS("[]"); /* another engine */
+	fake_docker_start(rig.engine);
+	WAIT_FOR(docker_is_up(rig.docker));
+}
+
 static void doubts_do_not_hammer_the_engine(void **state)
 {
 	(void)state;
@@ -1096,6 +1122,7 @@ int main(void)
 		TEST(going_and_coming_are_told_once_each),
 		TEST(one_probe_that_fails_is_no_outage),
 		TEST(an_engine_that_takes_no_new_connection_is_down_at_once),
+		TEST(an_engine_without_the_containerd_it_had_is_down_until_that_is_back),
 		TEST(doubts_do_not_hammer_the_engine),
 		TEST(an_engine_that_recovers_without_dropping_the_event_stream_is_told_up),
 		TEST(an_engine_that_was_never_there_is_unknown_then_down),

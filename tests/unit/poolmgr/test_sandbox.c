@@ -526,6 +526,25 @@ static void nothing_is_frozen_while_docker_engine_is_not_heard_of(void **state)
 	sandbox_kill(s, "test");
 }
 
+static void a_container_is_removed_once_docker_engine_is_back(void **state)
+{
+	(void)state;
+	struct sandbox *s = create(FAKE_BOOT_GOOD);
+	WAIT_FOR(s->state == SANDBOX_SPARE);
+	rig.engine->manner[FAKE_VERSION].status = 500; /* it answers, but not as it should */
+	docker_doubt(rig.docker);
+	WAIT_FOR(!docker_is_up(rig.docker));
+	sandbox_kill(s, "test");
+	sandbox_tick(clock_mono_us());
+	rig_barrier();
+	assert_int_equal(rig.engine->calls[FAKE_REMOVE], 0);
+	rig.engine->manner[FAKE_VERSION].status = 0;
+	WAIT_FOR(docker_is_up(rig.docker));
+	sandbox_tick(clock_mono_us());
+	WAIT_FOR(seen.gone == 1);
+	assert_int_equal(fake_docker_count(rig.engine), 0);
+}
+
 static void what_rests_is_ended_when_somebody_sends_it_a_signal(void **state)
 {
 	AUTO(fake_cgroup_free) struct fake_cgroup c = fake_cgroup_new();
@@ -1106,6 +1125,7 @@ int main(void)
 		TEST(an_agent_that_goes_while_its_cgroup_is_looked_for_is_told_and_what_comes_late_is_closed),
 		TEST(what_rests_is_frozen_after_its_time_and_thawed_before_it_is_used),
 		TEST(nothing_is_frozen_while_docker_engine_is_not_heard_of),
+		TEST(a_container_is_removed_once_docker_engine_is_back),
 		TEST(what_rests_is_ended_when_somebody_sends_it_a_signal),
 		TEST(of_several_those_are_frozen_that_have_rested_long_enough),
 		TEST(a_sandbox_is_killed_through_its_cgroup_before_docker_is_asked_to_remove_it),
