@@ -22,6 +22,8 @@
 #define PROTOCOL              1
 #define MAX_HELLO_BYTES       4096
 #define SETTLE_US             1000000 /* one that ends sooner without having served has not really started */
+#define BREATH_PERIOD_US      10000000
+#define BREATH_US             60000 /* a tick at least */
 #define REMOVE_RETRY_FIRST_US 100000
 #define REMOVE_RETRY_MOST_US  10000000
 
@@ -579,15 +581,28 @@ static void end_slow_boots(enum sandbox_state state, int64_t now_us)
 	}
 }
 
+/*
+ * What is frozen is let go for a moment now and then: a signal that somebody sent it takes effect, and gVisor's kernel, which
+ * has to be asked to end what runs on it, hears Docker Engine.
+ */
+static bool breathes(int64_t rested_us)
+{
+	return rested_us % BREATH_PERIOD_US >= BREATH_PERIOD_US - BREATH_US;
+}
+
 /* The lists are in the order the sandboxes came into them. */
 static void freeze_resting(enum sandbox_state state, int64_t now_us)
 {
 	struct sandbox *s;
 
 	DL_FOREACH (sandbox_lists[state], s) {
-		if (now_us - s->since_us < conf->pool_freeze_after_ms * 1000)
+		int64_t rested_us = now_us - s->since_us - conf->pool_freeze_after_ms * 1000;
+		if (rested_us < 0)
 			break;
-		cgroup_freeze(&s->cgroup);
+		if (breathes(rested_us))
+			cgroup_thaw(&s->cgroup);
+		else
+			cgroup_freeze(&s->cgroup);
 	}
 }
 

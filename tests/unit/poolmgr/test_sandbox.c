@@ -502,6 +502,29 @@ static void what_rests_is_frozen_after_its_time_and_thawed_before_it_is_used(voi
 	sandbox_kill(s, "test");
 }
 
+static void what_is_frozen_is_let_go_for_a_moment_now_and_then(void **state)
+{
+	AUTO(fake_cgroup_free) struct fake_cgroup c = fake_cgroup_new();
+
+	(void)state;
+	fake_warden_start();
+	struct sandbox *s = create_with(1, &c);
+	int64_t frozen_us = s->since_us + rig.conf->pool_freeze_after_ms * 1000;
+	WAIT_FOR(docker_is_heard(rig.docker));
+	for (int i = 1; i <= 2; i++) {
+		sandbox_tick(frozen_us);
+		assert_string_equal(fake_cgroup_written(&c, CGROUP_FREEZER), "FROZEN");
+		sandbox_tick(frozen_us + 9939999);
+		assert_string_equal(fake_cgroup_written(&c, CGROUP_FREEZER), "");
+		sandbox_tick(frozen_us + 9940000);
+		assert_string_equal(fake_cgroup_written(&c, CGROUP_FREEZER), "THAWED");
+		frozen_us += 10000000;
+	}
+	sandbox_tick(frozen_us);
+	assert_string_equal(fake_cgroup_written(&c, CGROUP_FREEZER), "FROZEN");
+	sandbox_kill(s, "test");
+}
+
 static void nothing_is_frozen_while_docker_engine_is_not_heard_of(void **state)
 {
 	AUTO(fake_cgroup_free) struct fake_cgroup c = fake_cgroup_new();
@@ -1124,6 +1147,7 @@ int main(void)
 		TEST(a_sandbox_without_its_cgroup_is_a_spare_all_the_same),
 		TEST(an_agent_that_goes_while_its_cgroup_is_looked_for_is_told_and_what_comes_late_is_closed),
 		TEST(what_rests_is_frozen_after_its_time_and_thawed_before_it_is_used),
+		TEST(what_is_frozen_is_let_go_for_a_moment_now_and_then),
 		TEST(nothing_is_frozen_while_docker_engine_is_not_heard_of),
 		TEST(a_container_is_removed_once_docker_engine_is_back),
 		TEST(what_rests_is_ended_when_somebody_sends_it_a_signal),
