@@ -9,7 +9,7 @@
 #include "base/mem.h"
 
 #define RETRY_FIRST_US 200000
-#define RETRY_MOST_US  30000000
+#define RETRY_MOST_US  5000000 /* whatever the reason was, its end is noticed within seconds */
 
 struct shape *shapes;
 
