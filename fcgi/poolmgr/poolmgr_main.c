@@ -147,6 +147,7 @@ static void on_engine_up(void *arg)
 	(void)arg;
 	log_info("Docker Engine %s answers", docker_version(docker));
 	images_us = 0;
+	shape_retry_all();
 	reconcile_now();
 }
 
@@ -166,7 +167,17 @@ static void on_container_died(const char *sandbox_id, int exit_code, void *arg)
 		sandbox_died(s, exit_code);
 }
 
-static const struct docker_events docker_events = {on_engine_up, on_engine_down, on_container_died, NULL};
+static void on_container_signalled(const char *sandbox_id, void *arg)
+{
+	struct sandbox *s = sandbox_find(sandbox_id);
+
+	(void)arg;
+	if (s != NULL)
+		sandbox_signalled(s);
+}
+
+static const struct docker_events docker_events = {on_engine_up, on_engine_down, on_container_died, on_container_signalled,
+						   NULL};
 static const struct sandbox_hooks sandbox_hooks = {pool_on_spare, pool_on_start_failed, pool_on_gone, pool_on_dead};
 static const struct store_hooks store_hooks = {pool_invalidate, pool_on_store_connected};
 

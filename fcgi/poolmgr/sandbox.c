@@ -22,6 +22,8 @@
 #define PROTOCOL              1
 #define MAX_HELLO_BYTES       4096
 #define SETTLE_US             1000000 /* one that ends sooner without having served has not really started */
+#define BREATH_PERIOD_US      10000000
+#define BREATH_US             60000 /* a tick at least */
 #define REMOVE_RETRY_FIRST_US 100000
 #define REMOVE_RETRY_MOST_US  10000000
 
@@ -293,8 +295,10 @@ static void on_container_removed(const struct err *err, void *arg)
 
 static void remove_container(struct sandbox *s)
 {
-	s->remove_retry_us = 0;
 	fd_close(&s->dir_fd);
+	s->remove_retry_us = docker_is_up(docker) ? 0 : clock_mono_us();
+	if (s->remove_retry_us != 0)
+		return; /* sandbox_tick does it when it is */
 	docker_remove(docker, s->id, on_container_removed, s);
 }
 
@@ -346,6 +350,7 @@ void sandbox_died(struct sandbox *s, int exit_code)
 {
 	if (s->state == SANDBOX_DYING || s->state == SANDBOX_GONE)
 		return;
+	docker_doubt(docker); /* one that stops ends them all */
 	if (s->state == SANDBOX_WARMING) /* its socket says so as well, after its last words */
 		return;
 	if (exit_code >= 0)
@@ -367,6 +372,13 @@ void sandbox_died(struct sandbox *s, int exit_code)
 	} else {
 		sandbox_kill(s, COUNT_KILL_ENDED);
 	}
+}
+
+/* What rests is frozen, and so cannot end by itself. What a worker has is not, and goes on if it survives the signal. */
+void sandbox_signalled(struct sandbox *s)
+{
+	if (s->state == SANDBOX_SPARE || s->state == SANDBOX_IDLE)
+		sandbox_died(s, -1);
 }
 
 static void on_disconnect(int events, void *arg)
@@ -606,16 +618,46 @@ static void end_slow_boots(enum sandbox_state state, int64_t now_us)
 	}
 }
 
+/*
+ * What is frozen is let go for a moment now and then: a signal that somebody sent it takes effect, and gVisor's kernel, which
+ * has to be asked to end what runs on it, hears Docker Engine.
+ */
+static bool breathes(int64_t rested_us)
+{
+	return rested_us % BREATH_PERIOD_US >= BREATH_PERIOD_US - BREATH_US;
+}
+
 /* The lists are in the order the sandboxes came into them. */
 static void freeze_resting(enum sandbox_state state, int64_t now_us)
 {
 	struct sandbox *s;
 
 	DL_FOREACH (sandbox_lists[state], s) {
-		if (now_us - s->since_us < conf->pool_freeze_after_ms * 1000)
+		int64_t rested_us = now_us - s->since_us - conf->pool_freeze_after_ms * 1000;
+		if (rested_us < 0)
 			break;
-		cgroup_freeze(&s->cgroup);
+		if (breathes(rested_us))
+			cgroup_thaw(&s->cgroup);
+		else
+			cgroup_freeze(&s->cgroup);
 	}
+}
+
+/* Docker Engine ends its containers when it stops or starts, and waits long for those that are frozen. */
+static void thaw_resting(enum sandbox_state state)
+{
+	struct sandbox *s;
+
+	DL_FOREACH (sandbox_lists[state], s)
+		cgroup_thaw(&s->cgroup);
+}
+
+static void settle_resting(enum sandbox_state state, int64_t now_us)
+{
+	if (docker_is_heard(docker))
+		freeze_resting(state, now_us);
+	else
+		thaw_resting(state);
 }
 
 static void prove_settled(enum sandbox_state state, int64_t now_us)
@@ -633,8 +675,8 @@ void sandbox_tick(int64_t now_us)
 
 	prove_settled(SANDBOX_SPARE, now_us);
 	prove_settled(SANDBOX_LEASED, now_us);
-	freeze_resting(SANDBOX_SPARE, now_us);
-	freeze_resting(SANDBOX_IDLE, now_us);
+	settle_resting(SANDBOX_SPARE, now_us);
+	settle_resting(SANDBOX_IDLE, now_us);
 	cgroup_tick(now_us);
 	end_slow_boots(SANDBOX_BOOTING, now_us);
 	DL_FOREACH_SAFE (sandbox_lists[SANDBOX_DYING], s, next) {

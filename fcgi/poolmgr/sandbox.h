@@ -126,6 +126,9 @@ void sandbox_watch_end(struct sandbox *sandbox);
 /* Its agent or its container has ended; exit_code -1: not known. */
 void sandbox_died(struct sandbox *sandbox, int exit_code);
 
+/* Somebody sent it a signal through Docker Engine, wanting it to end. */
+void sandbox_signalled(struct sandbox *sandbox);
+
 /* Freezes what rests, repeats removals that failed and ends boots that take too long; called every tick. */
 void sandbox_tick(int64_t now_us);
 

@@ -9,7 +9,7 @@
 #include "base/mem.h"
 
 #define RETRY_FIRST_US 200000
-#define RETRY_MOST_US  30000000
+#define RETRY_MOST_US  5000000 /* whatever the reason was, its end is noticed within seconds */
 
 #define START_US 300000 /* until it is known */
 
@@ -145,6 +145,14 @@ void shape_start_succeeded(struct shape *s)
 	s->failures = 0;
 	s->retry_us = 0;
 	s->problem[0] = '\0';
+}
+
+void shape_retry_all(void)
+{
+	struct shape *s;
+
+	DL_FOREACH (shapes, s)
+		shape_start_succeeded(s);
 }
 
 void shape_forget_if_unused(struct shape *s, int64_t now_us)

@@ -75,6 +75,9 @@ void shape_learn_start_time(struct shape *shape, int64_t took_us);
 void shape_start_failed(struct shape *shape, const char *why, int64_t now_us);
 void shape_start_succeeded(struct shape *shape);
 
+/* Docker Engine is back: what failed before may have been its end. */
+void shape_retry_all(void);
+
 /* Frees it when nothing refers to it any more. */
 void shape_forget_if_unused(struct shape *shape, int64_t now_us);
 

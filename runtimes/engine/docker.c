@@ -19,7 +19,8 @@
 #define RETRY_FIRST_MS   200  /* while it is not; doubles */
 #define RETRY_MOST_MS    4000
 #define STREAM_RETRY_MS  1000 /* after an event stream that did not last that long */
-#define FAILURES_TO_DOWN 2    /* one slow answer of a busy engine is no outage */
+#define DOUBT_MS         500  /* from a probe to one that was not due */
+#define FAILURES_TO_DOWN 2
 #define MAX_EVENT_BYTES  65536
 #define PROBES_PER_INFO  6 /* what the engine offers changes rarely, and costs it some milliseconds to say */
 
@@ -38,10 +39,12 @@ struct docker {
 	char prefix[16];  /* "/v1.41" */
 	json_t *runtimes; /* by name, as the engine has them; NULL: not known yet */
 	bool egress;      /* the network is there */
+	bool containerd;  /* it was there once: an engine that says nothing of it may have none */
 	int probes_to_info;
 	bool probing;
 	bool streaming;            /* the event stream is open */
 	int64_t stream_started_us; /* the latest one */
+	int64_t probed_us;         /* the latest probe */
 	struct buf line;           /* of the event stream, up to the next newline */
 };
 
@@ -90,6 +93,8 @@ static int check_answer(struct docker *d, const struct docker_answer *a, const c
 		probe_within(d, 0);
 		return -1;
 	}
+	if (a->status >= 500)
+		docker_doubt(d);
 	if (a->status / 100 != 2 && a->status != also_good) {
 		refusal(a, what, err);
 		return -1;
@@ -390,8 +395,11 @@ static void on_event_line(struct docker *d, const char *line, size_t len)
 	const json_t *attributes = json_object_get(json_object_get(event, "Actor"), "Attributes");
 	const char *id = json_string_value(json_object_get(attributes, DOCKER_LABEL_SANDBOX));
 	const char *code = json_string_value(json_object_get(attributes, "exitCode"));
+	const char *action = json_string_value(json_object_get(event, "Action"));
 
-	if (id != NULL)
+	if (id != NULL && action != NULL && strcmp(action, "kill") == 0)
+		d->events.signalled(id, d->events.arg);
+	else if (id != NULL)
 		d->events.died(id, read_exit_code(code), d->events.arg);
 	json_decref(event);
 }
@@ -427,7 +435,7 @@ static void stream_events(struct docker *d)
 	json_t *filters = instance_filter_new(d);
 
 	json_object_set_new(filters, "type", json_pack("[s]", "container"));
-	json_object_set_new(filters, "event", json_pack("[s]", "die"));
+	json_object_set_new(filters, "event", json_pack("[s, s]", "die", "kill"));
 	AUTO(mem_free) char *path = filtered_path_new("/events?", filters);
 	AUTO(mem_free) char *full = mem_printf("%s%s", d->prefix, path);
 	d->streaming = true;
@@ -437,13 +445,20 @@ static void stream_events(struct docker *d)
 
 /* ---- Is it there? ---- */
 
-static void probe_failed(struct docker *d, const char *why)
+/* One slow answer of a busy engine that still sends events is no outage. */
+static bool may_be_busy(const struct docker *d, bool refused)
 {
+	return docker_is_heard(d) && !refused && d->failures < FAILURES_TO_DOWN;
+}
+
+static void probe_failed(struct docker *d, const char *why, bool refused)
+{
+	d->probing = false;
 	snprintf(d->problem, sizeof(d->problem), "Docker Engine does not answer at %s: %s", d->conf->docker_socket, why);
 	d->failures++;
 	probe_after(d, d->retry_ms);
 	d->retry_ms = MIN(d->retry_ms * 2, RETRY_MOST_MS);
-	if (d->health == DOWN || (d->health == UP && d->failures < FAILURES_TO_DOWN))
+	if (d->health == DOWN || may_be_busy(d, refused))
 		return;
 	d->health = DOWN;
 	d->events.down(d->events.arg);
@@ -499,8 +514,7 @@ static void on_info(const struct docker_answer *a, void *arg)
 	json_t *runtimes = json_object_get(json, "Runtimes");
 
 	if (!json_is_object(runtimes)) {
-		d->probing = false;
-		probe_failed(d, a->status == 0 ? a->error : "it does not answer /info as Docker Engine does");
+		probe_failed(d, a->status == 0 ? a->error : "it does not answer /info as Docker Engine does", a->refused);
 		return;
 	}
 	json_decref(d->runtimes);
@@ -509,14 +523,35 @@ static void on_info(const struct docker_answer *a, void *arg)
 	docker_http_send(d->http, "GET", path, NULL, PROBE_TIMEOUT_MS, on_network, d);
 }
 
+/* {"Components": [{"Name": "containerd", …}, …], …} */
+static bool has_containerd(const json_t *version)
+{
+	json_t *components = json_object_get(version, "Components"), *component;
+	size_t i;
+
+	json_array_foreach (components, i, component) {
+		const char *name = json_string_value(json_object_get(component, "Name"));
+		if (name != NULL && strcmp(name, "containerd") == 0)
+			return true;
+	}
+	return false;
+}
+
 static void on_probe(const struct docker_answer *a, void *arg)
 {
 	struct docker *d = arg;
 	AUTO(json_decrefp) json_t *json = a->status == 200 ? json_loadb(a->body, a->len, 0, NULL) : NULL;
 
 	if (json == NULL || negotiate(d, json) < 0) {
-		d->probing = false;
-		probe_failed(d, a->status == 0 ? a->error : "it does not answer /version as Docker Engine does");
+		d->containerd &= !a->refused; /* what comes next may be another engine */
+		probe_failed(d, a->status == 0 ? a->error : "it does not answer /version as Docker Engine does", a->refused);
+		return;
+	}
+	/* It can neither start nor end a container then; those it removes leave something behind for ever. */
+	bool lost_containerd = d->containerd && !has_containerd(json);
+	d->containerd = d->containerd || has_containerd(json);
+	if (lost_containerd) {
+		probe_failed(d, "containerd has ended and is not back yet", true);
 		return;
 	}
 	if (d->health == UP && --d->probes_to_info > 0) {
@@ -534,7 +569,8 @@ static void on_timer(uv_timer_t *timer)
 	if (d->probing)
 		return;
 	d->probing = true;
-	docker_http_send(d->http, "GET", "/version", NULL, PROBE_TIMEOUT_MS, on_probe, d);
+	d->probed_us = clock_mono_us();
+	docker_http_knock(d->http, "/version", PROBE_TIMEOUT_MS, on_probe, d);
 }
 
 int docker_new(uv_loop_t *loop, const struct conf *conf, const struct docker_events *events, struct docker **docker,
@@ -582,6 +618,16 @@ void docker_set_conf(struct docker *d, const struct conf *conf)
 bool docker_is_up(const struct docker *d)
 {
 	return d->health == UP;
+}
+
+bool docker_is_heard(const struct docker *d)
+{
+	return d->health == UP && d->streaming;
+}
+
+void docker_doubt(struct docker *d)
+{
+	probe_within(d, MAX(0, DOUBT_MS - (clock_mono_us() - d->probed_us) / 1000));
 }
 
 bool docker_is_unknown(const struct docker *d)

@@ -30,6 +30,8 @@ struct docker_events {
 	void (*down)(void *arg);
 	/* The container of a sandbox of this instance has ended; exit_code -1: not known. */
 	void (*died)(const char *sandbox_id, int exit_code, void *arg);
+	/* It was sent a signal through Docker Engine. */
+	void (*signalled)(const char *sandbox_id, void *arg);
 	void *arg;
 };
 
@@ -78,6 +80,12 @@ void docker_free(struct docker **docker);
 void docker_set_conf(struct docker *docker, const struct conf *conf);
 
 bool docker_is_up(const struct docker *docker);
+
+/* It is up and tells what happens to containers. When this becomes false it may be about to stop, or to start again. */
+bool docker_is_heard(const struct docker *docker);
+
+/* What happened may mean that the engine is about to stop: it is asked sooner than it would be. */
+void docker_doubt(struct docker *docker);
 
 /* True until the first answer, or failure to get one. */
 bool docker_is_unknown(const struct docker *docker);

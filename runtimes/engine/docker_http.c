@@ -62,6 +62,7 @@ static void finish(struct docker_call *call, CURLcode result)
 		answer.status = (int)status;
 	} else {
 		answer.error = call->error[0] ? call->error : curl_easy_strerror(result);
+		answer.refused = result == CURLE_COULDNT_CONNECT;
 	}
 	if (done != NULL)
 		done(&answer, arg);
@@ -252,6 +253,16 @@ void docker_http_send(struct docker_http *http, const char *method, const char *
 		curl_easy_setopt(call->easy, CURLOPT_HTTPHEADER, call->headers);
 		curl_easy_setopt(call->easy, CURLOPT_COPYPOSTFIELDS, body ? body : "");
 	}
+	curl_multi_add_handle(http->multi, call->easy);
+}
+
+void docker_http_knock(struct docker_http *http, const char *path, int64_t timeout_ms, docker_answer_fn done, void *arg)
+{
+	struct docker_call *call = call_new(http, path, done, arg);
+
+	curl_easy_setopt(call->easy, CURLOPT_TIMEOUT_MS, (long)timeout_ms);
+	curl_easy_setopt(call->easy, CURLOPT_FRESH_CONNECT, 1L);
+	curl_easy_setopt(call->easy, CURLOPT_FORBID_REUSE, 1L);
 	curl_multi_add_handle(http->multi, call->easy);
 }
 

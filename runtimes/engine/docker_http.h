@@ -5,6 +5,7 @@
 #ifndef DOCKER_HTTP_H
 #define DOCKER_HTTP_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <uv.h>
 
@@ -13,12 +14,13 @@
 struct docker_http;
 struct docker_call;
 
-/* An answer, borrowed for the time of the callback. status 0: there was none, and error says why. */
+/* An answer, borrowed for the time of the callback. status 0: there was none, and error says why; refused: nobody listens. */
 struct docker_answer {
 	int status;
 	const char *body; /* NUL-terminated */
 	size_t len;
 	const char *error;
+	bool refused;
 };
 
 typedef void (*docker_answer_fn)(const struct docker_answer *answer, void *arg);
@@ -37,6 +39,11 @@ void docker_http_free(struct docker_http **http);
  */
 void docker_http_send(struct docker_http *http, const char *method, const char *path, const char *body, int64_t timeout_ms,
 		      docker_answer_fn done, void *arg);
+
+/*
+ * A GET on a connection of its own: an engine that stops answers on those it has for a while, but takes no new ones.
+ */
+void docker_http_knock(struct docker_http *http, const char *path, int64_t timeout_ms, docker_answer_fn done, void *arg);
 
 /* A GET whose body is handed on as it comes, without end in time; done tells its end. */
 void docker_http_stream(struct docker_http *http, const char *path, docker_piece_fn piece, docker_answer_fn done, void *arg);

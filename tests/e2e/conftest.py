@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-pytest.register_assert_rewrite("support")
+pytest.register_assert_rewrite("support", "traffic")
 
 from support import RUNTIMES, Api, Database, Load, Stack, unique, wait_for  # noqa: E402
 

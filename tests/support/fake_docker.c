@@ -731,15 +731,20 @@ static void free_handle(uv_handle_t *handle)
 	free(handle);
 }
 
+void fake_docker_stop_listening(struct fake_docker *d)
+{
+	if (d->in->listener != NULL)
+		uv_close((uv_handle_t *)d->in->listener, free_handle); /* removes the socket, too */
+	d->in->listener = NULL;
+}
+
 void fake_docker_stop(struct fake_docker *d)
 {
 	struct conn *c, *next;
 
 	DL_FOREACH_SAFE (d->in->conns, c, next)
 		conn_close(c);
-	if (d->in->listener != NULL)
-		uv_close((uv_handle_t *)d->in->listener, free_handle); /* removes the socket, too */
-	d->in->listener = NULL;
+	fake_docker_stop_listening(d);
 }
 
 struct fake_docker *fake_docker_new(uv_loop_t *loop, const char *path)

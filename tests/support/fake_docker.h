@@ -86,6 +86,7 @@ void fake_docker_free(struct fake_docker **docker);
 
 /* The engine is gone, connections and all; containers stay. And it is back. */
 void fake_docker_stop(struct fake_docker *docker);
+void fake_docker_stop_listening(struct fake_docker *docker); /* but the connections stay */
 void fake_docker_start(struct fake_docker *docker);
 
 /* Forgets the manners and counts, not the containers. */

@@ -53,7 +53,7 @@ void pool_rig_start(const char *conninfo)
 
 	free(rig.conf->database_conninfo);
 	rig.conf->database_conninfo = mem_strdup(conninfo ? conninfo : "host=/nonexistent");
-	rig.pass_on = (struct docker_events){on_up, on_down, on_died, NULL};
+	rig.pass_on = (struct docker_events){.up = on_up, .down = on_down, .died = on_died};
 	assert_ok(sandbox_init(rig.loop, rig.conf, rig.docker, &sandbox_hooks, &err));
 	assert_ok(package_init(rig.loop, rig.conf, &err));
 	store_init(rig.loop, rig.conf, &store_hooks);

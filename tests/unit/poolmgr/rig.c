@@ -52,7 +52,14 @@ static void on_died(const char *sandbox_id, int exit_code, void *arg)
 		rig.pass_on.died(sandbox_id, exit_code, rig.pass_on.arg);
 }
 
-static const struct docker_events events = {on_up, on_down, on_died, NULL};
+static void on_signalled(const char *sandbox_id, void *arg)
+{
+	(void)arg;
+	rig.signals++;
+	snprintf(rig.died, sizeof(rig.died), "%s", sandbox_id);
+}
+
+static const struct docker_events events = {on_up, on_down, on_died, on_signalled, NULL};
 
 /* ---- Start and end ---- */
 
@@ -140,6 +147,7 @@ void rig_reset(void)
 	WAIT_FOR(docker_is_up(rig.docker) && fake_docker_streams(rig.engine) == 1);
 	rig.ups = rig.downs = rig.deaths = 0;
 	rig.died[0] = '\0';
+	rig.signals = 0;
 }
 
 void rig_stop(void)

@@ -28,7 +28,7 @@ struct rig {
 	int ups, downs;
 	char died[64]; /* the last sandbox id the driver reported, "" none */
 	int died_code;
-	int deaths;
+	int deaths, signals;
 };
 
 extern struct rig rig;

@@ -808,6 +808,61 @@ static void an_engine_that_is_down_is_asked_after_twice_as_long_each_time(void *
 	WAIT_FOR(docker_is_up(rig.docker));
 }
 
+/* As one does that is told to stop: it goes on to serve the connections it has, and ends its containers. */
+static void an_engine_that_takes_no_new_connection_is_down_at_once(void **state)
+{
+	(void)state;
+	assert_false(check_image("any").failed); /* a connection that could be used again */
+	fake_docker_stop_listening(rig.engine);
+	docker_doubt(rig.docker);
+	WAIT_FOR(rig.downs == 1);
+	assert_false(docker_is_up(rig.docker));
+	assert_int_equal(fake_docker_streams(rig.engine), 1);
+	fake_docker_start(rig.engine);
+	WAIT_FOR(docker_is_up(rig.docker));
+	assert_int_equal(rig.ups, 1);
+}
+
+static void an_engine_without_the_containerd_it_had_is_down_until_that_is_back(void **state)
+{
+#define SAYS(components)                                                                                                       \
+	((struct fake_manner){.status = 200,                                                                                   \
+			      .body = "{\"Version\":\"1\",\"ApiVersion\":\"1.41\",\"Components\":" components "}"})
+	(void)state;
+	rig.engine->manner[FAKE_VERSION] = SAYS("[{\"Name\":\"Engine\"}]"); /* it never said that there is one */
+	provoke_probe();
+	rig.engine->manner[FAKE_VERSION] = SAYS("[{\"Name\":\"Engine\"},7,{\"Name\":\"containerd\"}]");
+	provoke_probe();
+	rig_barrier();
+	assert_int_equal(rig.downs, 0);
+	rig.engine->manner[FAKE_VERSION] = SAYS("[{\"Name\":\"Engine\"}]");
+	provoke_probe();
+	WAIT_FOR(rig.downs == 1);
+	assert_non_null(strstr(docker_problem(rig.docker), "containerd"));
+	rig.engine->manner[FAKE_VERSION] = SAYS("[{\"Name\":\"containerd\"}]");
+	WAIT_FOR(docker_is_up(rig.docker));
+	assert_int_equal(rig.ups, 1);
+	fake_docker_stop(rig.engine);
+	WAIT_FOR(!docker_is_up(rig.docker));
+	rig.engine->manner[FAKE_VERSION] = SAYS("[]"); /* another engine */
+	fake_docker_start(rig.engine);
+	WAIT_FOR(docker_is_up(rig.docker));
+}
+
+static void doubts_do_not_hammer_the_engine(void **state)
+{
+	(void)state;
+	docker_doubt(rig.docker);
+	WAIT_FOR(rig.engine->calls[FAKE_VERSION] == 1);
+	int64_t first_us = clock_mono_us();
+	for (int i = 0; i < 100; i++) {
+		docker_doubt(rig.docker);
+		rig_turn();
+	}
+	WAIT_FOR(rig.engine->calls[FAKE_VERSION] == 2);
+	assert_true(clock_mono_us() - first_us > 300000);
+}
+
 static void an_engine_that_recovers_without_dropping_the_event_stream_is_told_up(void **state)
 {
 	(void)state;
@@ -910,7 +965,21 @@ static void the_exit_code_is_told_when_the_event_has_one(void **state)
 	}
 }
 
-static void only_deaths_of_this_instances_containers_are_asked_for(void **state)
+static void a_signal_to_a_container_is_told_and_is_no_death(void **state)
+{
+	AUTO(mem_free) char *event = fake_docker_event_new("unit", ID, NULL);
+
+	(void)state;
+	memcpy(strstr(event, "\"die\""), "\"kill", 5);
+	AUTO(mem_free)
+	char *line = mem_printf("%.*s\"%s\n", (int)(strstr(event, "\"kill") + 5 - event), event, strstr(event, "\"kill") + 5);
+	fake_docker_emit(rig.engine, line, strlen(line));
+	WAIT_FOR(rig.signals == 1);
+	assert_string_equal(rig.died, ID);
+	assert_int_equal(rig.deaths, 0);
+}
+
+static void only_ends_of_this_instances_containers_are_asked_for(void **state)
 {
 	fake_docker_end_events(rig.engine);
 
@@ -919,7 +988,7 @@ static void only_deaths_of_this_instances_containers_are_asked_for(void **state)
 	const char *path = rig.engine->last_path[FAKE_EVENTS];
 	assert_non_null(strstr(path, "\"label\":[\"berth.instance=unit\"]"));
 	assert_non_null(strstr(path, "\"type\":[\"container\"]"));
-	assert_non_null(strstr(path, "\"event\":[\"die\"]"));
+	assert_non_null(strstr(path, "\"event\":[\"die\",\"kill\"]"));
 }
 
 static void an_event_may_come_in_any_pieces(void **state)
@@ -1098,12 +1167,16 @@ int main(void)
 		TEST(going_and_coming_are_told_once_each),
 		TEST(one_probe_that_fails_is_no_outage),
 		TEST(an_engine_that_is_down_is_asked_after_twice_as_long_each_time),
+		TEST(an_engine_that_takes_no_new_connection_is_down_at_once),
+		TEST(an_engine_without_the_containerd_it_had_is_down_until_that_is_back),
+		TEST(doubts_do_not_hammer_the_engine),
 		TEST(an_engine_that_recovers_without_dropping_the_event_stream_is_told_up),
 		TEST(an_engine_that_was_never_there_is_unknown_then_down),
 		TEST(freeing_the_driver_drops_its_probe_and_its_event_stream),
 		TEST(the_end_of_a_container_is_told),
 		TEST(the_exit_code_is_told_when_the_event_has_one),
-		TEST(only_deaths_of_this_instances_containers_are_asked_for),
+		TEST(a_signal_to_a_container_is_told_and_is_no_death),
+		TEST(only_ends_of_this_instances_containers_are_asked_for),
 		TEST(an_event_may_come_in_any_pieces),
 		TEST(lines_that_are_no_events_of_ours_are_passed_over),
 		TEST(a_line_without_end_is_dropped_and_the_next_one_heard),

@@ -507,6 +507,93 @@ static void what_rests_is_frozen_after_its_time_and_thawed_before_it_is_used(voi
 	sandbox_kill(s, COUNT_KILL_OTHER);
 }
 
+static void what_is_frozen_is_let_go_for_a_moment_now_and_then(void **state)
+{
+	AUTO(fake_cgroup_free) struct fake_cgroup c = fake_cgroup_new();
+
+	(void)state;
+	fake_warden_start();
+	struct sandbox *s = create_with(1, &c);
+	int64_t frozen_us = s->since_us + rig.conf->pool_freeze_after_ms * 1000;
+	WAIT_FOR(docker_is_heard(rig.docker));
+	for (int i = 1; i <= 2; i++) {
+		sandbox_tick(frozen_us);
+		assert_string_equal(fake_cgroup_written(&c, CGROUP_FREEZER), "FROZEN");
+		sandbox_tick(frozen_us + 9939999);
+		assert_string_equal(fake_cgroup_written(&c, CGROUP_FREEZER), "");
+		sandbox_tick(frozen_us + 9940000);
+		assert_string_equal(fake_cgroup_written(&c, CGROUP_FREEZER), "THAWED");
+		frozen_us += 10000000;
+	}
+	sandbox_tick(frozen_us);
+	assert_string_equal(fake_cgroup_written(&c, CGROUP_FREEZER), "FROZEN");
+	sandbox_kill(s, "test");
+}
+
+static void nothing_is_frozen_while_docker_engine_is_not_heard_of(void **state)
+{
+	AUTO(fake_cgroup_free) struct fake_cgroup c = fake_cgroup_new();
+
+	(void)state;
+	fake_warden_start();
+	struct sandbox *s = create_with(1, &c);
+	int64_t late_us = s->since_us + rig.conf->pool_freeze_after_ms * 1000;
+	WAIT_FOR(docker_is_heard(rig.docker));
+	sandbox_tick(late_us);
+	assert_string_equal(fake_cgroup_written(&c, CGROUP_FREEZER), "FROZEN");
+	fake_docker_stop(rig.engine);
+	WAIT_FOR(!docker_is_heard(rig.docker));
+	sandbox_tick(late_us);
+	assert_string_equal(fake_cgroup_written(&c, CGROUP_FREEZER), "THAWED");
+	sandbox_tick(late_us);
+	assert_string_equal(fake_cgroup_written(&c, CGROUP_FREEZER), "");
+	fake_docker_start(rig.engine);
+	WAIT_FOR(docker_is_heard(rig.docker));
+	sandbox_tick(late_us);
+	assert_string_equal(fake_cgroup_written(&c, CGROUP_FREEZER), "FROZEN");
+	sandbox_kill(s, "test");
+}
+
+static void a_container_is_removed_once_docker_engine_is_back(void **state)
+{
+	(void)state;
+	struct sandbox *s = create(FAKE_BOOT_GOOD);
+	WAIT_FOR(s->state == SANDBOX_SPARE);
+	rig.engine->manner[FAKE_VERSION].status = 500; /* it answers, but not as it should */
+	docker_doubt(rig.docker);
+	WAIT_FOR(!docker_is_up(rig.docker));
+	sandbox_kill(s, "test");
+	sandbox_tick(clock_mono_us());
+	rig_barrier();
+	assert_int_equal(rig.engine->calls[FAKE_REMOVE], 0);
+	rig.engine->manner[FAKE_VERSION].status = 0;
+	WAIT_FOR(docker_is_up(rig.docker));
+	sandbox_tick(clock_mono_us());
+	WAIT_FOR(seen.gone == 1);
+	assert_int_equal(fake_docker_count(rig.engine), 0);
+}
+
+static void what_rests_is_ended_when_somebody_sends_it_a_signal(void **state)
+{
+	AUTO(fake_cgroup_free) struct fake_cgroup c = fake_cgroup_new();
+
+	(void)state;
+	fake_warden_start();
+	struct sandbox *s = create_with(1, &c);
+	s->version = version_ref(&version);
+	sandbox_set_state(s, SANDBOX_ASSIGNED);
+	sandbox_set_state(s, SANDBOX_LEASED);
+	sandbox_signalled(s);
+	assert_int_equal(s->state, SANDBOX_LEASED);
+	assert_false(s->dead);
+	sandbox_set_state(s, SANDBOX_IDLE);
+	sandbox_signalled(s);
+	assert_int_equal(s->state, SANDBOX_DYING);
+	struct ipc_msg m = fake_warden_next(IPC_CGROUP_KILL);
+	ipc_close_fds(&m);
+	WAIT_FOR(seen.gone == 1);
+}
+
 static void of_several_those_are_frozen_that_have_rested_long_enough(void **state)
 {
 	AUTO(fake_cgroup_free) struct fake_cgroup c = fake_cgroup_new();
@@ -1067,6 +1154,10 @@ int main(void)
 		TEST(a_sandbox_without_its_cgroup_is_a_spare_all_the_same),
 		TEST(an_agent_that_goes_while_its_cgroup_is_looked_for_is_told_and_what_comes_late_is_closed),
 		TEST(what_rests_is_frozen_after_its_time_and_thawed_before_it_is_used),
+		TEST(what_is_frozen_is_let_go_for_a_moment_now_and_then),
+		TEST(nothing_is_frozen_while_docker_engine_is_not_heard_of),
+		TEST(a_container_is_removed_once_docker_engine_is_back),
+		TEST(what_rests_is_ended_when_somebody_sends_it_a_signal),
 		TEST(of_several_those_are_frozen_that_have_rested_long_enough),
 		TEST(a_sandbox_is_killed_through_its_cgroup_before_docker_is_asked_to_remove_it),
 		TEST(an_agent_that_does_not_say_hello_as_it_should_is_not_kept),

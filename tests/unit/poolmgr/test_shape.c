@@ -143,6 +143,19 @@ static int count_always(const char *runtime, int64_t tmp_mb)
 	return always;
 }
 
+static void what_failed_is_tried_again_within_seconds_or_at_once_when_docker_engine_is_back(void **state)
+{
+	(void)state;
+	for (int i = 0; i < 20; i++) {
+		shape_start_failed(shapes, "test", 1000);
+		assert_in_range(shapes->retry_us, 1000 + 200000, 1000 + 5000000);
+	}
+	shape_retry_all();
+	assert_int_equal(shapes->retry_us, 0);
+	assert_int_equal(shapes->failures, 0);
+	assert_string_equal(shapes->problem, "");
+}
+
 static void another_default_runtime_or_limit_makes_others_always_ready_in_their_place(void **state)
 {
 	AUTO(conf_free) struct conf *other = NULL;
@@ -192,6 +205,7 @@ int main(void)
 		cmocka_unit_test(versions_alike_share_one_and_whatever_docker_must_know_makes_another),
 		cmocka_unit_test(a_runtime_or_language_nobody_knows_is_told_and_makes_none),
 		cmocka_unit_test(one_nobody_uses_is_forgotten_after_its_time_and_those_always_there_are_not),
+		cmocka_unit_test(what_failed_is_tried_again_within_seconds_or_at_once_when_docker_engine_is_back),
 		cmocka_unit_test(another_default_runtime_or_limit_makes_others_always_ready_in_their_place),
 	};
 
