@@ -13,6 +13,7 @@ libpoolmgr_a_SOURCES = \
 	%D%/stats.c %D%/stats.h \
 	%D%/store.c %D%/store.h \
 	%D%/tree.c %D%/tree.h \
+	%D%/uid.c %D%/uid.h \
 	%D%/version.c %D%/version.h \
 	%D%/waiter.c %D%/waiter.h \
 	%D%/watch.c %D%/watch.h \

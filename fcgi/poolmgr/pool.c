@@ -45,6 +45,7 @@ static int null_fd; /* in place of the files of a cgroup that is not open */
 static void schedule(struct version *v);
 static void top_up(bool with_spares);
 static void deny_if_hopeless(struct version *v);
+static void want_package(struct version *v);
 
 /* ---- Being answered ---- */
 
@@ -111,8 +112,11 @@ static void use_linked(struct sandbox *s, const struct err *err)
 	if (err != NULL) {
 		log_sandbox(LOG_ERROR, s->id, "%s: %s", v->key, err->msg);
 		sandbox_kill(s, "its function's files could not be linked");
-		v->package = PACKAGE_UNKNOWN; /* perhaps somebody cleared the cache: the next request looks */
-		waiter_deny_all(v, "runtime_unavailable", err->msg, 1000);
+		v->package = PACKAGE_UNKNOWN;
+		if (package_is_unpacked(v->spec->package_sha256))
+			waiter_deny_all(v, "runtime_unavailable", err->msg, 1000);
+		else /* another poolmgr has made room in the cache, or somebody cleared it */
+			want_package(v);
 		return;
 	}
 	if (v->waiters != NULL)

@@ -117,7 +117,10 @@ void sandbox_died(struct sandbox *sandbox, int exit_code);
 /* Freezes what rests, repeats removals that failed and ends boots that take too long; called every tick. */
 void sandbox_tick(int64_t now_us);
 
-/* Removes a container and a directory that no struct sandbox stands for: what an earlier poolmgr left, once that has ended. */
+/*
+ * Removes a container and a directory that no struct sandbox stands for: what an earlier poolmgr left. What another poolmgr
+ * that still runs has is left alone.
+ */
 void sandbox_remove_stray(const char *id);
 int sandbox_strays(void); /* removals of such under way */
 
