@@ -9,6 +9,7 @@
  */
 #include <errno.h>
 #include <malloc.h>
+#include <poll.h>
 #include <signal.h>
 #include <sodium.h>
 #include <stdlib.h>
@@ -357,6 +358,19 @@ static const char *serve_requests(struct process *p)
 	return reason;
 }
 
+/* A berthd that is to take over from another one opens the gate when it has. Returns a reason to stop instead, or NULL. */
+static const char *wait_for_gate(const struct process *p)
+{
+	struct pollfd fds[] = {{.fd = HERITAGE_GATE_FD, .events = POLLIN},
+			       {.fd = p->signal_fd, .events = POLLIN},
+			       {.fd = HERITAGE_LIFE_FD, .events = POLLIN}};
+
+	atomic_store(&p->worker.slot->state, SLOT_IDLE);
+	while (poll(fds, ARRAY_SIZE(fds), -1) < 0)
+		;
+	return fds[1].revents != 0 ? "told to" : fds[0].revents == 0 ? "the master is gone" : NULL;
+}
+
 int worker_main(const struct heritage *heritage)
 {
 	AUTO(process_free) struct process p = {.signal_fd = -1, .epoll_fd = -1};
@@ -371,7 +385,7 @@ int worker_main(const struct heritage *heritage)
 		return EXIT_FAILURE;
 	}
 	log_debug("ready");
-	const char *reason = serve_requests(&p);
+	const char *reason = wait_for_gate(&p) ?: serve_requests(&p);
 	atomic_store(&p.worker.slot->state, SLOT_STOPPING);
 	turn_pass(&p.turn);
 	log_debug("stopping: %s", reason);
