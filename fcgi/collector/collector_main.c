@@ -9,6 +9,8 @@
  * It keeps nothing that is not in the spool or in PostgreSQL. So its crash costs nothing but time, and while PostgreSQL is away
  * the spool grows and the collector tries again.
  *
+ * One works at a time: at an upgrade, or while the collector of a master that was killed stores the rest, the next one waits.
+ *
  * SIGTERM, or the end of the master, ends it: it stores what is there, once, and exits with 0. SIGHUP has it read its settings
  * again. SIGQUIT ends it at once.
  */
@@ -46,6 +48,7 @@ struct collector {
 	struct scoreboard *board;
 	struct slot *slot;
 	int signal_fd;
+	bool waits; /* for another collector to end; the log has said so */
 	bool offsets_known;
 	bool stopping;
 	int64_t partitions_at_us; /* when to make partitions next; monotonic */
@@ -219,11 +222,24 @@ static int collect(struct collector *c, struct err *err)
 	return 0;
 }
 
+/* Is it our turn? */
+static bool may_collect(struct collector *c)
+{
+	bool waited = c->waits;
+
+	c->waits = !spool_claim(c->spool);
+	if (c->waits != waited)
+		log_info(c->waits ? "waits for the collector before it to end" : "takes over from the collector before it");
+	return !c->waits;
+}
+
 /* One round and what it means for the log: a line when things go wrong, or wrong in another way, and one when they are well. */
 static void round_once(struct collector *c)
 {
 	struct err err;
 
+	if (!may_collect(c))
+		return;
 	if (collect(c, &err) == 0) {
 		if (c->failing >= 0)
 			log_info("records are stored again");

@@ -70,6 +70,11 @@ int spool_open(const char *path, struct spool **spool, struct err *err)
 	return 0;
 }
 
+bool spool_claim(const struct spool *spool)
+{
+	return flock(spool->dir_fd, LOCK_EX | LOCK_NB) == 0;
+}
+
 static void forget(struct spool *spool, struct spool_file *file)
 {
 	HASH_DEL(spool->files, file);

@@ -41,6 +41,12 @@ int spool_open(const char *path, struct spool **spool, struct err *err);
 void spool_close(struct spool **spool); /* destructor for AUTO; accepts NULL */
 
 /*
+ * Whether the directory is ours, as is what PostgreSQL knows of it: one collector's at a time. Once it is, it stays so until
+ * spool_close, or the end of the process.
+ */
+bool spool_claim(const struct spool *spool);
+
+/*
  * Finds new files, forgets those that are gone, notes the sizes. Names that are not <uuid>.spool are none of its business, but
  * for <uuid>.new: what a writer left that was killed before it gave its file the final name is removed after a minute.
  */

@@ -8,6 +8,8 @@
  * 077, in "/", stdin from /dev/null, every signal unblocked and at its default but SIGINT, which is ignored: ^C is for the
  * master. Its title and log level are set. It is not dumpable, so that its siblings, which are the same user, cannot look into
  * it. Its slot says SLOT_STARTING; the child sets it to SLOT_IDLE when it is ready for work, whatever its role.
+ *
+ * The workers of a berthd that is to take over from another one find the gate closed: it opens once all are ready.
  */
 #ifndef IPC_HERITAGE_H
 #define IPC_HERITAGE_H
@@ -20,7 +22,8 @@ enum heritage_fd {
 	HERITAGE_LIFE_FD = 5,       /* pipe; end of file when the master is gone: finish and exit */
 	HERITAGE_TURN_FD = 6,       /* invoke: eventfd, shared by the pool (worker/turn.h); others: none */
 	HERITAGE_WARDEN_FD = 7,     /* poolmgr, warden: their ends of a SOCK_SEQPACKET pair that outlives both; others: none */
-	HERITAGE_LISTEN_FD = 8,     /* invoke: FastCGI sockets, invoke.lanes of them; control: one; poolmgr: its IPC socket */
+	HERITAGE_GATE_FD = 8,       /* invoke, control: eventfd, never read; readable: begin to accept; others: none */
+	HERITAGE_LISTEN_FD = 9,     /* invoke: FastCGI sockets, invoke.lanes of them; control: one; poolmgr: its IPC socket */
 	HERITAGE_FD_LAST = HERITAGE_LISTEN_FD + HERITAGE_LISTENERS_MAX - 1,
 };
 

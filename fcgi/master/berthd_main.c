@@ -36,12 +36,14 @@ static const struct {
 	{"help", NULL, SHOW_HELP, "print this text, and exit"},
 	{"child", "ROLE", RUN_CHILD, NULL},
 	{"slot", "N", RUN_CHILD, NULL},
+	{"inherit", "LIST", RUN_MASTER, NULL},
 };
 
 struct command_line {
 	enum action action;
 	const char *config; /* NULL: the default */
 	const char *child, *slot;
+	struct master_start start;
 };
 
 static int (*const child_mains[CHILD_ROLE_COUNT])(const struct heritage *) = {
@@ -61,7 +63,9 @@ static int show_help(void)
 			 options[i].argument ? options[i].argument : "");
 		printf("  %-16s  %s\n", usage, options[i].text);
 	}
-	printf("\nSignals: TERM and INT stop it, requests in flight finish first; HUP reads the configuration again.\n"
+	printf("\nSignals: TERM and INT stop it, requests in flight finish first; HUP reads the configuration again; USR2 "
+	       "starts\n"
+	       "the program file anew, which takes over without refusing a request, and stops this one.\n"
 	       "Exit status: 0 after a clean stop, 1 when it cannot run, 2 for a wrong option or configuration; of --status 0\n"
 	       "when it runs and answers, 3 when it does not, 4 when this user may not ask.\n");
 	return STATUS_OK;
@@ -77,6 +81,8 @@ static void remember(struct command_line *line, size_t option, const char *argum
 		line->child = argument;
 	else if (strcmp(name, "slot") == 0)
 		line->slot = argument;
+	else if (strcmp(name, "inherit") == 0)
+		line->start.inherited = argument;
 	if (options[option].action != RUN_MASTER)
 		line->action = options[option].action;
 }
@@ -178,11 +184,11 @@ static int dump_config(const struct settings *settings)
 	return STATUS_FAILED;
 }
 
-static int run_master(struct settings *settings)
+static int run_master(struct settings *settings, const struct master_start *start)
 {
 	if (settings->was_missing)
 		log_warn("there is no '%s': every setting has its default", settings->path);
-	return master_main(settings);
+	return master_main(settings, start);
 }
 
 static int with_settings(const struct command_line *line)
@@ -206,12 +212,12 @@ static int with_settings(const struct command_line *line)
 		return check_config(&settings);
 	if (line->action == DUMP_CONFIG)
 		return dump_config(&settings);
-	return run_master(&settings);
+	return run_master(&settings, &line->start);
 }
 
 int main(int argc, char **argv)
 {
-	struct command_line line = {.action = RUN_MASTER};
+	struct command_line line = {.action = RUN_MASTER, .start.program = argv[0]};
 
 	if (parse(argc, argv, &line) < 0) {
 		fprintf(stderr, "berthd: try 'berthd --help'\n");

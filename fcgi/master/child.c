@@ -44,6 +44,7 @@ static int list_places(const struct child_plan *plan, int null_fd, struct place 
 	const struct place fixed[] = {
 		{null_fd, STDIN_FILENO},           {plan->conf_fd, HERITAGE_CONF_FD}, {plan->board_fd, HERITAGE_SCOREBOARD_FD},
 		{plan->life_fd, HERITAGE_LIFE_FD}, {plan->turn_fd, HERITAGE_TURN_FD}, {plan->warden_fd, HERITAGE_WARDEN_FD},
+		{plan->gate_fd, HERITAGE_GATE_FD},
 	};
 	int n = ARRAY_SIZE(fixed);
 

@@ -19,6 +19,7 @@ struct child_plan {
 	const struct listeners *listeners; /* NULL: none */
 	int turn_fd;                       /* -1: none */
 	int warden_fd;                     /* -1: none */
+	int gate_fd;                       /* -1: none */
 	const struct identity *identity;   /* borrowed */
 };
 

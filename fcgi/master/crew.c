@@ -133,42 +133,43 @@ static int find_pid(const struct crew *crew, pid_t pid)
 	return -1;
 }
 
-static void write_obituary(const struct crew_member *m, int slot, uint64_t requests, int status)
+static void say_how(int status, char *how, size_t size)
 {
-	char how[48];
-	double seconds = (double)(clock_mono_us() - m->started_us) / 1e6;
-	bool failed = !m->stopping && status != 0;
-
 	if (WIFSIGNALED(status))
-		snprintf(how, sizeof(how), "was killed by SIG%s", sigabbrev_np(WTERMSIG(status)) ?: "?");
+		snprintf(how, size, "was killed by SIG%s", sigabbrev_np(WTERMSIG(status)) ?: "?");
 	else
-		snprintf(how, sizeof(how), "exited with status %d", WEXITSTATUS(status));
+		snprintf(how, size, "exited with status %d", WEXITSTATUS(status));
+}
+
+static void write_obituary(const struct crew_member *m, int slot, uint64_t requests, const struct crew_death *death)
+{
+	double seconds = (double)(clock_mono_us() - m->started_us) / 1e6;
+	bool failed = !death->asked && !death->success;
+
 	log_line(failed ? LOG_ERROR : LOG_INFO, "%s/%d (pid %d) %s after %.1f s and %" PRIu64 " requests",
-		 child_role_name(m->role), slot, (int)m->pid, how, seconds, requests);
+		 child_role_name(m->role), slot, (int)m->pid, death->how, seconds, requests);
 }
 
 bool crew_reap(struct crew *crew, struct crew_death *death)
 {
-	int status, slot;
-	pid_t pid;
+	int status;
+	pid_t pid = waitpid(-1, &status, WNOHANG);
 
-	/* A process that is not in the table was left to us by somebody else: it is collected and forgotten. */
-	do {
-		pid = waitpid(-1, &status, WNOHANG);
-		slot = pid > 0 ? find_pid(crew, pid) : -1;
-	} while (pid > 0 && slot < 0);
 	if (pid <= 0)
 		return false;
+	*death = (struct crew_death){.pid = pid, .role = CHILD_ROLE_COUNT};
+	say_how(status, death->how, sizeof(death->how));
+	int slot = find_pid(crew, pid);
+	if (slot < 0)
+		return true;
 
 	struct crew_member *m = &crew->members[slot];
 	struct slot *shared = scoreboard_slot(crew->board, slot);
-	write_obituary(m, slot, atomic_load(&shared->requests), status);
-	*death = (struct crew_death){
-		.role = m->role,
-		.started_us = m->started_us,
-		.asked = m->stopping,
-		.success = WIFEXITED(status) && WEXITSTATUS(status) == 0,
-	};
+	death->role = m->role;
+	death->started_us = m->started_us;
+	death->asked = m->stopping;
+	death->success = WIFEXITED(status) && WEXITSTATUS(status) == 0;
+	write_obituary(m, slot, atomic_load(&shared->requests), death);
 	scoreboard_retire(crew->board, slot);
 	*m = (struct crew_member){0};
 	return true;

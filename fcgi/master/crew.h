@@ -33,7 +33,9 @@ struct crew {
 
 /* How a child ended, for the obituary and the throttle. */
 struct crew_death {
-	enum child_role role;
+	pid_t pid;
+	char how[48];         /* "exited with status 1" */
+	enum child_role role; /* CHILD_ROLE_COUNT: it is not in the table, somebody else left it to us; nothing below is set */
 	int64_t started_us;
 	bool asked;   /* it was stopping */
 	bool success; /* exit status 0 */
@@ -66,7 +68,7 @@ void crew_hurry(struct crew *crew);
 /* SIGKILL to those over their time. */
 void crew_kill_late(struct crew *crew, int64_t now_us);
 
-/* Collects one dead child, writes its obituary and frees its slot; false when nobody died. */
+/* Collects one dead child, writes the obituary of one in the table and frees its slot; false when nobody died. */
 bool crew_reap(struct crew *crew, struct crew_death *death);
 
 #endif

@@ -14,15 +14,16 @@
 #include "ipc/ipc.h"
 #include "ipc/record.h"
 
-#define BACKLOG   4096
-#define NAME_SIZE 32
+#define BACKLOG        4096
+#define NAME_SIZE      32
+#define NEW_IPC_SOCKET IPC_SOCKET_NAME ".new" /* until it has the name, which the berthd before still needs */
 
 static const struct {
 	const char *name;
 	bool several; /* their names are numbered: "invoke-0.sock" */
 	int type;
 	mode_t mode;
-	bool for_nginx; /* root and nginx's group; else the children's user */
+	bool for_nginx; /* root and nginx's group, and inherited by the next berthd; else the children's user */
 } sockets[LISTEN_KINDS] = {
 	[LISTEN_INVOKE] = {"invoke", true, SOCK_STREAM, 0660, true},
 	[LISTEN_CONTROL] = {"control.sock", false, SOCK_STREAM, 0660, true},
@@ -81,6 +82,18 @@ static int make_private_dir(int dir_fd, const char *name, const struct identity 
 	return 0;
 }
 
+/* <state_dir>/uids: poolmgr locks parts of it, and may not make it. */
+static int make_private_file(int dir_fd, const char *name, const struct identity *id, struct err *err)
+{
+	AUTO(fd_close) int fd = openat(dir_fd, name, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
+
+	if (fd < 0)
+		return err_set(err, errno, "create '%s'", name);
+	if (id->can_switch && fchown(fd, id->uid, id->gid) < 0)
+		return err_set(err, errno, "chown '%s'", name);
+	return 0;
+}
+
 int listen_state_dirs(const struct conf *conf, const struct identity *id, struct err *err)
 {
 	AUTO(fd_close) int dir_fd = open_dir(conf->master_state_dir, err);
@@ -90,8 +103,17 @@ int listen_state_dirs(const struct conf *conf, const struct identity *id, struct
 	for (size_t i = 0; i < ARRAY_SIZE(state_dirs); i++)
 		if (make_private_dir(dir_fd, state_dirs[i], id, err) < 0)
 			return err_prefix(err, "%s", conf->master_state_dir);
-	return 0;
+	if (make_private_file(dir_fd, "uids", id, err) < 0)
+		return err_prefix(err, "%s", conf->master_state_dir);
+	return TAKE_FD(dir_fd);
 }
+
+/* What all sockets are opened with. */
+struct opening {
+	int run_dir_fd;
+	const struct identity *id;
+	struct bequest *inherited; /* NULL: nothing was */
+};
 
 static void name_of(enum listen_kind kind, int index, char name[NAME_SIZE])
 {
@@ -101,35 +123,40 @@ static void name_of(enum listen_kind kind, int index, char name[NAME_SIZE])
 		snprintf(name, NAME_SIZE, "%s", sockets[kind].name);
 }
 
-static int open_one(int run_dir_fd, enum listen_kind kind, int index, const struct identity *id, struct err *err)
+static int open_one(const struct opening *o, enum listen_kind kind, int index, struct err *err)
 {
+	const struct identity *id = o->id;
+	AUTO(fd_close) int fd = -1;
 	char name[NAME_SIZE];
 
 	name_of(kind, index, name);
-	AUTO(fd_close)
-	int fd = fd_listen_unix(run_dir_fd, name, sockets[kind].type | SOCK_NONBLOCK, sockets[kind].mode, BACKLOG, err);
+	if (o->inherited != NULL && sockets[kind].for_nginx)
+		fd = bequest_take(o->inherited, name);
+	else if (o->inherited != NULL)
+		snprintf(name, NAME_SIZE, NEW_IPC_SOCKET);
+	if (fd < 0)
+		fd = fd_listen_unix(o->run_dir_fd, name, sockets[kind].type | SOCK_NONBLOCK, sockets[kind].mode, BACKLOG, err);
 	if (fd < 0)
 		return -1;
 	if (id->can_switch) {
 		uid_t uid = sockets[kind].for_nginx ? 0 : id->uid;
 		gid_t gid = sockets[kind].for_nginx ? id->socket_gid : id->gid;
-		if (fchownat(run_dir_fd, name, uid, gid, AT_SYMLINK_NOFOLLOW) < 0)
+		if (fchownat(o->run_dir_fd, name, uid, gid, AT_SYMLINK_NOFOLLOW) < 0)
 			return err_set(err, errno, "chown '%s'", name);
 	}
 	return TAKE_FD(fd);
 }
 
-static void close_all(struct listeners *l)
+void listen_close(struct listeners *l)
 {
 	while (l->count > 0)
 		fd_close(&l->fds[--l->count]);
 }
 
-static int open_kind(int run_dir_fd, enum listen_kind kind, int count, const struct identity *id, struct listeners *l,
-		     struct err *err)
+static int open_kind(const struct opening *o, enum listen_kind kind, int count, struct listeners *l, struct err *err)
 {
 	while (l->count < count) {
-		int fd = open_one(run_dir_fd, kind, l->count, id, err);
+		int fd = open_one(o, kind, l->count, err);
 		if (fd < 0)
 			return -1;
 		l->fds[l->count++] = fd;
@@ -137,21 +164,48 @@ static int open_kind(int run_dir_fd, enum listen_kind kind, int count, const str
 	return 0;
 }
 
-int listen_open(int run_dir_fd, const struct conf *conf, const struct identity *id, struct listeners listeners[LISTEN_KINDS],
-		struct err *err)
+int listen_open(int run_dir_fd, const struct conf *conf, const struct identity *id, struct bequest *inherited,
+		struct listeners listeners[LISTEN_KINDS], struct err *err)
 {
+	const struct opening opening = {run_dir_fd, id, inherited};
 	struct listeners opened[LISTEN_KINDS] = {0};
 
 	for (int kind = 0; kind < LISTEN_KINDS; kind++) {
 		int count = kind == LISTEN_INVOKE ? (int)conf->invoke_lanes : 1;
-		if (open_kind(run_dir_fd, (enum listen_kind)kind, count, id, &opened[kind], err) == 0)
+		if (open_kind(&opening, (enum listen_kind)kind, count, &opened[kind], err) == 0)
 			continue;
 		for (; kind >= 0; kind--)
-			close_all(&opened[kind]);
+			listen_close(&opened[kind]);
 		return -1;
 	}
 	memcpy(listeners, opened, sizeof(opened));
 	return 0;
+}
+
+int listen_bequeath(const struct listeners listeners[LISTEN_KINDS], struct bequest *bequest, struct err *err)
+{
+	char name[NAME_SIZE];
+
+	for (int kind = 0; kind < LISTEN_KINDS; kind++) {
+		for (int i = 0; i < listeners[kind].count && sockets[kind].for_nginx; i++) {
+			name_of((enum listen_kind)kind, i, name);
+			if (bequest_add(bequest, name, listeners[kind].fds[i], err) < 0)
+				return -1;
+		}
+	}
+	return 0;
+}
+
+int listen_take_over(int run_dir_fd, struct err *err)
+{
+	if (renameat(run_dir_fd, NEW_IPC_SOCKET, run_dir_fd, IPC_SOCKET_NAME) < 0)
+		return err_set(err, errno, "rename '" NEW_IPC_SOCKET "'");
+	return 0;
+}
+
+void listen_step_back(int run_dir_fd)
+{
+	unlinkat(run_dir_fd, NEW_IPC_SOCKET, 0);
 }
 
 void listen_refuse(int run_dir_fd, enum listen_kind kind, struct listeners *l)
@@ -166,5 +220,5 @@ void listen_refuse(int run_dir_fd, enum listen_kind kind, struct listeners *l)
 		while ((waiting = accept4(l->fds[i], NULL, NULL, SOCK_CLOEXEC)) >= 0)
 			fd_close(&waiting);
 	}
-	close_all(l);
+	listen_close(l);
 }

@@ -8,6 +8,7 @@
 #include "base/err.h"
 #include "conf/conf.h"
 #include "ipc/heritage.h"
+#include "master/bequest.h"
 #include "master/identity.h"
 
 enum listen_kind { LISTEN_INVOKE, LISTEN_CONTROL, LISTEN_POOLMGR, LISTEN_KINDS, LISTEN_NONE = LISTEN_KINDS };
@@ -21,12 +22,25 @@ struct listeners {
 /* Makes run_dir (mode 0755, parents too) unless it is there, and returns a descriptor of it. */
 int listen_run_dir(const struct conf *conf, struct err *err);
 
-/* Makes <state_dir>/{sandboxes,packages,spool}, which belong to the children's user alone. */
+/* Makes what is in state_dir and belongs to the children's user alone. Returns a descriptor of state_dir. */
 int listen_state_dirs(const struct conf *conf, const struct identity *id, struct err *err);
 
-/* Opens every socket. On failure none stays open, and listeners is untouched. */
-int listen_open(int run_dir_fd, const struct conf *conf, const struct identity *id, struct listeners listeners[LISTEN_KINDS],
-		struct err *err);
+/*
+ * Opens every socket; those of nginx are taken out of what was inherited as far as they are in there. inherited NULL: nothing
+ * was. On failure none stays open, and listeners is untouched.
+ *
+ * Until an heir has taken over, the name of the IPC socket is the old poolmgr's, for workers that connect to it.
+ */
+int listen_open(int run_dir_fd, const struct conf *conf, const struct identity *id, struct bequest *inherited,
+		struct listeners listeners[LISTEN_KINDS], struct err *err);
+int listen_take_over(int run_dir_fd, struct err *err); /* the names are ours from now on */
+void listen_step_back(int run_dir_fd);                 /* they never will be */
+
+/* Adds the sockets that an heir goes on with. */
+int listen_bequeath(const struct listeners listeners[LISTEN_KINDS], struct bequest *bequest, struct err *err);
+
+/* Closes those of one kind here; whoever shares them goes on. There are none left then. */
+void listen_close(struct listeners *listeners);
 
 /*
  * Closes the sockets of one kind for new connections in all processes that share them: connect(2) fails at once, and so do

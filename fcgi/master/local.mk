@@ -1,7 +1,9 @@
 noinst_LIBRARIES += libmaster.a
 libmaster_a_SOURCES = \
+	%D%/bequest.c %D%/bequest.h \
 	%D%/child.c %D%/child.h \
 	%D%/crew.c %D%/crew.h \
+	%D%/heir.c %D%/heir.h \
 	%D%/identity.c %D%/identity.h \
 	%D%/listen.c %D%/listen.h \
 	%D%/master_main.c %D%/master_main.h \

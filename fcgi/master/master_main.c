@@ -6,8 +6,11 @@
  *             a network, knows no SQL and never talks to Docker.
  * Ended by    SIGTERM or SIGINT: the children finish stage by stage (role.c), late ones are killed. A second signal ends the
  *             patience with them. SIGHUP reads the configuration again.
+ * Upgrade     SIGUSR2 starts the program anew, as an heir (heir.h). It inherits the sockets of nginx and the lock on the pid
+ *             file, starts children of its own and takes over when all are ready: its workers begin to accept, and what is in
+ *             the run directory is its. This one ends then, without haste. An heir that fails before that costs nothing.
  * Its crash   closes the life pipe; every child sees that, finishes what it holds and exits. Sockets and the lock on the pid
- * file are gone with it, so that a new master can start at once.
+ *             file are gone with it, so that a new master can start at once.
  */
 #include "master/master_main.h"
 
@@ -27,8 +30,10 @@
 #include "base/fd.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "master/bequest.h"
 #include "master/child.h"
 #include "master/crew.h"
+#include "master/heir.h"
 #include "master/notify.h"
 #include "master/pidfile.h"
 #include "master/role.h"
@@ -43,6 +48,13 @@ enum replacement {
 	REPLACE_RUNS,   /* the generation before still works, until this one is up */
 };
 
+/* Whose is what is in the run directory? */
+enum standing {
+	HEIR,      /* the berthd's before, until this one takes over */
+	IN_CHARGE, /* ours */
+	RETIRED,   /* the heir's that has taken over */
+};
+
 struct team {
 	struct throttle throttle;
 	unsigned generation;
@@ -51,28 +63,55 @@ struct team {
 };
 
 struct master {
+	const struct master_start *start;
 	struct settings *settings;
 	struct identity identity;
 	struct scoreboard *board;
 	struct crew *crew;
 	struct team teams[CHILD_ROLE_COUNT];
-	int program_fd, board_fd, life_read_fd, life_write_fd, turn_fd, signal_fd, run_dir_fd, pid_fd;
+	int program_fd, board_fd, life_read_fd, life_write_fd, turn_fd, gate_fd, signal_fd, run_dir_fd, state_dir_fd, pid_fd;
 	int warden_fds[2]; /* poolmgr's end, the warden's end */
 	struct listeners listeners[LISTEN_KINDS];
-	bool ready; /* said so to the service manager */
-	int stage;  /* of the stop; -1 while running, ROLE_STAGE_COUNT when done */
+	struct bequest inherited; /* what is left of it */
+	int testator_fd;          /* link to the berthd before; -1: there is none, or it is gone */
+	struct heir heir;
+	enum standing standing;
+	bool patient;                    /* stopping: requests in flight have all their time */
+	bool ready;                      /* said so to the service manager */
+	int stage;                       /* of the stop; -1 while running, ROLE_STAGE_COUNT when done */
+	const struct role_stage *stages; /* in which order */
 	int64_t next_tick_us;
 };
 
+/* What is shared with another berthd goes on there. */
+static void let_go(struct master *m)
+{
+	for (int kind = 0; kind < LISTEN_KINDS; kind++)
+		listen_close(&m->listeners[kind]);
+	fd_close(&m->pid_fd);
+}
+
+/* An heir that will not take over. */
+static void step_back(struct master *m)
+{
+	listen_step_back(m->run_dir_fd);
+	let_go(m);
+	fd_close(&m->testator_fd);
+}
+
 static void master_free(struct master *m)
 {
+	if (m->standing == HEIR)
+		step_back(m);
 	for (int kind = 0; kind < LISTEN_KINDS; kind++)
 		listen_refuse(m->run_dir_fd, (enum listen_kind)kind, &m->listeners[kind]);
 	pidfile_remove(m->run_dir_fd, &m->pid_fd);
-	int *fds[] = {&m->program_fd, &m->board_fd,   &m->life_read_fd,  &m->life_write_fd, &m->turn_fd,
-		      &m->signal_fd,  &m->run_dir_fd, &m->warden_fds[0], &m->warden_fds[1]};
+	int *fds[] = {&m->program_fd,    &m->board_fd,    &m->life_read_fd, &m->life_write_fd, &m->turn_fd,
+		      &m->gate_fd,       &m->signal_fd,   &m->run_dir_fd,   &m->state_dir_fd,  &m->warden_fds[0],
+		      &m->warden_fds[1], &m->testator_fd, &m->heir.link_fd};
 	for (size_t i = 0; i < ARRAY_SIZE(fds); i++)
 		fd_close(fds[i]);
+	bequest_free(&m->inherited);
 	scoreboard_close(&m->board);
 	identity_free(&m->identity);
 	mem_free(&m->crew);
@@ -98,6 +137,18 @@ static int init_process(struct master *m, struct err *err)
 	return 0;
 }
 
+static int init_inheritance(struct master *m, struct err *err)
+{
+	const char *text = m->start->inherited;
+
+	if (m->standing != HEIR)
+		return 0;
+	if (bequest_parse(text, &m->inherited, err) < 0)
+		return err_prefix(err, "inherited");
+	m->testator_fd = bequest_take(&m->inherited, HEIR_LINK);
+	return m->testator_fd < 0 ? err_set(err, 0, "inherited no " HEIR_LINK) : 0;
+}
+
 static int init_identity(struct master *m, struct err *err)
 {
 	if (identity_resolve(m->settings->conf, &m->identity, err) < 0)
@@ -114,15 +165,36 @@ static int init_run_dir(struct master *m, struct err *err)
 	m->run_dir_fd = listen_run_dir(conf, err);
 	if (m->run_dir_fd < 0)
 		return -1;
-	m->pid_fd = pidfile_lock(m->run_dir_fd, err);
+	m->pid_fd = m->standing == HEIR ? bequest_take(&m->inherited, "pid") : pidfile_lock(m->run_dir_fd, err);
+	if (m->standing == HEIR && pidfile_check_inherited(m->run_dir_fd, m->pid_fd, err) < 0)
+		fd_close(&m->pid_fd);
 	if (m->pid_fd < 0)
 		return err_prefix(err, "%s", conf->master_run_dir);
-	return listen_state_dirs(conf, &m->identity, err);
+	return 0;
+}
+
+/* Two poolmgrs with one state directory respect each other's sandboxes, with two they would not. */
+static int init_state_dir(struct master *m, struct err *err)
+{
+	AUTO(fd_close) int before_fd = bequest_take(&m->inherited, "state");
+	struct stat ours, before;
+
+	m->state_dir_fd = listen_state_dirs(m->settings->conf, &m->identity, err);
+	if (m->state_dir_fd < 0)
+		return -1;
+	if (before_fd < 0)
+		return 0;
+	if (fstat(m->state_dir_fd, &ours) < 0 || fstat(before_fd, &before) < 0)
+		return err_set(err, errno, "state directory");
+	if (ours.st_dev != before.st_dev || ours.st_ino != before.st_ino)
+		return err_set(err, 0, "%s: it is not the state directory of the berthd that runs: only a restart changes that",
+			       m->settings->conf->master_state_dir);
+	return 0;
 }
 
 static int init_signals(struct master *m, struct err *err)
 {
-	static const int wanted[] = {SIGTERM, SIGINT, SIGHUP, SIGCHLD};
+	static const int wanted[] = {SIGTERM, SIGINT, SIGHUP, SIGUSR2, SIGCHLD};
 	sigset_t set;
 
 	sigemptyset(&set);
@@ -147,7 +219,8 @@ static int init_shared(struct master *m, struct err *err)
 	m->life_read_fd = life[0];
 	m->life_write_fd = life[1];
 	m->turn_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	if (m->turn_fd < 0)
+	m->gate_fd = eventfd(m->standing == IN_CHARGE, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (m->turn_fd < 0 || m->gate_fd < 0)
 		return err_set(err, errno, "eventfd");
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, m->warden_fds) < 0)
 		return err_set(err, errno, "socket of the warden");
@@ -156,13 +229,19 @@ static int init_shared(struct master *m, struct err *err)
 
 static int init_sockets(struct master *m, struct err *err)
 {
-	if (listen_open(m->run_dir_fd, m->settings->conf, &m->identity, m->listeners, err) < 0)
-		return err_prefix(err, "%s", m->settings->conf->master_run_dir);
+	const struct conf *conf = m->settings->conf;
+	struct bequest *inherited = m->standing == HEIR ? &m->inherited : NULL;
+
+	if (listen_open(m->run_dir_fd, conf, &m->identity, inherited, m->listeners, err) < 0)
+		return err_prefix(err, "%s", conf->master_run_dir);
+	if (m->inherited.count > 0) /* nginx may go on using it for a while */
+		return err_set(err, 0, "'%s' would not be served any more: only a restart changes that",
+			       m->inherited.items[0].name);
 	return 0;
 }
 
 static int (*const inits[])(struct master *, struct err *) = {
-	init_process, init_identity, init_run_dir, init_signals, init_shared, init_sockets,
+	init_process, init_inheritance, init_identity, init_run_dir, init_state_dir, init_signals, init_shared, init_sockets,
 };
 
 /* Keeping the pools as large as they should be. */
@@ -186,6 +265,7 @@ static int start_child(struct master *m, enum child_role role, struct err *err)
 		.warden_fd = role == CHILD_POOLMGR  ? m->warden_fds[0]
 			     : role == CHILD_WARDEN ? m->warden_fds[1]
 						    : -1,
+		.gate_fd = roles[role].at_reload == RELOAD_REPLACE ? m->gate_fd : -1,
 		.identity = &m->identity,
 	};
 	pid_t pid = child_spawn(&plan, err);
@@ -218,11 +298,16 @@ static int64_t stop_deadline_us(const struct master *m)
 	return clock_mono_us() + m->settings->conf->master_stop_timeout_ms * 1000;
 }
 
-/* May there be processes of that role? Not once its stage of the stop has begun. */
+/*
+ * May there be processes of that role? Not once its stage of the stop has begun, nor when there is another berthd that has
+ * them: workers whose poolmgr dies go to that one's.
+ */
 static bool is_wanted(const struct master *m, enum child_role role)
 {
+	if (m->stage >= 0 && m->standing != IN_CHARGE)
+		return false;
 	for (int i = 0; i <= m->stage && i < ROLE_STAGE_COUNT; i++)
-		if (role_stages[i].has[role])
+		if (m->stages[i].has[role])
 			return false;
 	return true;
 }
@@ -240,12 +325,31 @@ static bool adjust(struct master *m, enum child_role role, int64_t now_us)
 	return sizing_is_up(&limits, &count);
 }
 
-static void say_ready(struct master *m)
+/* An heir is ready. In this order: when the one before is told, all who look for berthd find this one. */
+static int take_over(struct master *m, struct err *err)
+{
+	if (listen_take_over(m->run_dir_fd, err) < 0 || pidfile_write(m->pid_fd, err) < 0)
+		return -1;
+	m->standing = IN_CHARGE;
+	eventfd_write(m->gate_fd, 1);
+	heir_say(m->testator_fd, HEIR_READY);
+	return 0;
+}
+
+static void stop(struct master *m, const char *why);
+
+static void become_ready(struct master *m)
 {
 	struct err err;
 
+	if (m->standing == HEIR && take_over(m, &err) < 0) {
+		log_error("cannot take over: %s", err.msg);
+		stop(m, "it cannot take over");
+		return;
+	}
 	m->ready = true;
-	log_info("ready: sockets in '%s'", m->settings->conf->master_run_dir);
+	log_info("ready%s: sockets in '%s'", m->start->inherited ? ", and has taken over" : "",
+		 m->settings->conf->master_run_dir);
 	if (notify_send("READY=1", &err) < 0)
 		log_warn("%s", err.msg);
 }
@@ -277,17 +381,33 @@ static void tick(struct master *m, int64_t now_us)
 		all_up = all_up && up;
 	}
 	if (all_up && !m->ready)
-		say_ready(m);
+		become_ready(m);
 	crew_kill_late(m->crew, now_us);
 }
 
 /* Signals. */
+
+static void on_heir(struct master *m);
+
+static void on_heir_died(struct master *m, const char *how)
+{
+	on_heir(m); /* what it has said before counts */
+	if (m->heir.pid == 0)
+		return;
+	log_error("upgrade failed: the new berthd (pid %d) %s; this one goes on", (int)m->heir.pid, how);
+	fd_close(&m->heir.link_fd);
+	m->heir = HEIR_NONE;
+}
 
 static void reap_all(struct master *m)
 {
 	struct crew_death death;
 
 	while (crew_reap(m->crew, &death)) {
+		if (death.pid == m->heir.pid)
+			on_heir_died(m, death.how);
+		if (death.role == CHILD_ROLE_COUNT)
+			continue;
 		if (death.role == CHILD_INVOKE)
 			eventfd_write(m->turn_fd, 1); /* it may have had a turn */
 		if (!death.asked)
@@ -323,8 +443,8 @@ static void reload(struct master *m)
 
 static void begin_stage(struct master *m)
 {
-	const struct role_stage *stage = &role_stages[m->stage];
-	int64_t deadline_us = stop_deadline_us(m);
+	const struct role_stage *stage = &m->stages[m->stage];
+	int64_t deadline_us = m->patient && m->stage == 0 ? INT64_MAX : stop_deadline_us(m);
 
 	log_debug("stopping: %s", stage->name);
 	for (enum child_role role = 0; role < CHILD_ROLE_COUNT; role++) {
@@ -337,10 +457,13 @@ static void begin_stage(struct master *m)
 	}
 }
 
+/* The workers of the berthd before are in the first one, too: what they still write is for this collector to store. */
 static bool stage_is_over(const struct master *m)
 {
+	if (m->stage == 0 && m->testator_fd >= 0)
+		return false;
 	for (enum child_role role = 0; role < CHILD_ROLE_COUNT; role++)
-		if (role_stages[m->stage].has[role] && crew_has(m->crew, role))
+		if (m->stages[m->stage].has[role] && crew_has(m->crew, role))
 			return false;
 	return true;
 }
@@ -352,67 +475,191 @@ static void advance_stop(struct master *m)
 			begin_stage(m);
 }
 
-static void stop(struct master *m, int signal)
+/* Those who work for the same clients: the one before ends sooner, and one that was to come after does not. */
+static void stop_others(struct master *m)
+{
+	if (m->standing != HEIR)
+		heir_say(m->testator_fd, HEIR_HURRY);
+	if (m->heir.pid != 0)
+		heir_end(&m->heir, stop_deadline_us(m));
+}
+
+static void stop(struct master *m, const char *why)
 {
 	struct err err;
 
-	if (m->stage >= 0) {
-		log_warn("SIG%s again: not waiting any longer", sigabbrev_np(signal));
+	stop_others(m);
+	if (m->stage < 0) {
+		log_info("%s: stopping", why);
+		if (m->standing == HEIR)
+			step_back(m);
+		else if (notify_send("STOPPING=1", &err) < 0)
+			log_warn("%s", err.msg);
+		m->stage = 0;
+		begin_stage(m);
+	} else if (m->patient) {
+		log_info("%s: requests in flight have less time", why);
+		m->patient = false;
+		if (m->stage < ROLE_STAGE_COUNT)
+			begin_stage(m);
+	} else {
+		log_warn("%s again: not waiting any longer", why);
 		crew_hurry(m->crew);
+	}
+}
+
+/* Upgrade. */
+
+static int bequeath(const struct master *m, struct bequest *bequest, struct err *err)
+{
+	if (bequest_add(bequest, "pid", m->pid_fd, err) < 0 || bequest_add(bequest, "state", m->state_dir_fd, err) < 0)
+		return -1;
+	return listen_bequeath(m->listeners, bequest, err);
+}
+
+static void start_upgrade(struct master *m)
+{
+	const char *config = m->settings->may_be_missing ? NULL : m->settings->path;
+	AUTO(bequest_free) struct bequest bequest = {0};
+	struct err err;
+
+	if (m->stage >= 0 || !m->ready || m->heir.pid != 0) {
+		log_warn("SIGUSR2: %s", m->stage >= 0 ? "this berthd is stopping"
+					: !m->ready   ? "this berthd is not ready itself"
+						      : "an upgrade is under way");
 		return;
 	}
-	log_info("SIG%s: stopping", sigabbrev_np(signal));
-	if (notify_send("STOPPING=1", &err) < 0)
+	if (bequeath(m, &bequest, &err) < 0 || heir_start(&m->heir, m->start->program, config, &bequest, &err) < 0) {
+		log_error("upgrade failed: %s; this one goes on", err.msg);
+		return;
+	}
+	m->heir.end_at_us = clock_mono_us() + m->settings->conf->master_upgrade_timeout_ms * 1000;
+	log_info("SIGUSR2: '%s' starts as pid %d and is to take over", m->start->program, (int)m->heir.pid);
+}
+
+/* The heir has taken over, and what is in the run directory is its. */
+static void hand_over(struct master *m)
+{
+	AUTO(mem_free) char *main_pid = mem_printf("MAINPID=%d", (int)m->heir.pid);
+	struct err err;
+
+	log_info("the new berthd (pid %d) has taken over: stopping when requests in flight are done", (int)m->heir.pid);
+	if (notify_send(main_pid, &err) < 0)
 		log_warn("%s", err.msg);
+	let_go(m);
+	m->heir.pid = 0;
+	m->standing = RETIRED;
+	m->patient = true;
+	m->stages = role_handover;
 	m->stage = 0;
 	begin_stage(m);
+}
+
+static void on_heir(struct master *m)
+{
+	enum heir_word word = heir_hear(&m->heir.link_fd);
+
+	if (word == HEIR_READY && m->stage < 0)
+		hand_over(m);
+	else if (word == HEIR_READY) /* too late: it was told to stop, and waits for this one */
+		m->heir.pid = 0;
+	else if (word == HEIR_HURRY && m->standing == RETIRED)
+		stop(m, "the new berthd is told to stop");
+}
+
+static void check_heir(struct master *m, int64_t now_us)
+{
+	if (m->heir.pid == 0 || now_us < m->heir.end_at_us)
+		return;
+	log_error("upgrade failed: the new berthd (pid %d) %s", (int)m->heir.pid,
+		  m->heir.ending ? "did not end in time and is killed" : "was not ready within master.upgrade_timeout_ms");
+	heir_end(&m->heir, stop_deadline_us(m));
+}
+
+static void on_signal(struct master *m, int signal)
+{
+	AUTO(mem_free) char *name = mem_printf("SIG%s", sigabbrev_np(signal));
+
+	switch (signal) {
+	case SIGCHLD:
+		reap_all(m);
+		break;
+	case SIGHUP:
+		reload(m);
+		break;
+	case SIGUSR2:
+		start_upgrade(m);
+		break;
+	default:
+		stop(m, name);
+	}
 }
 
 static void handle_signals(struct master *m)
 {
 	struct signalfd_siginfo info;
 
-	while (read(m->signal_fd, &info, sizeof(info)) == (ssize_t)sizeof(info)) {
-		if (info.ssi_signo == SIGCHLD)
-			reap_all(m);
-		else if (info.ssi_signo == SIGHUP)
-			reload(m);
-		else
-			stop(m, (int)info.ssi_signo);
-	}
+	while (read(m->signal_fd, &info, sizeof(info)) == (ssize_t)sizeof(info))
+		on_signal(m, (int)info.ssi_signo);
+}
+
+/* Nobody is left, nor anybody who was to come. */
+static bool is_over(const struct master *m)
+{
+	return m->stage == ROLE_STAGE_COUNT && m->heir.pid == 0;
+}
+
+static void wait_for_events(struct master *m)
+{
+	struct pollfd fds[] = {{.fd = m->signal_fd, .events = POLLIN},
+			       {.fd = m->heir.link_fd, .events = POLLIN},
+			       {.fd = m->testator_fd, .events = POLLIN}};
+
+	if (poll(fds, ARRAY_SIZE(fds), clock_left_ms(m->next_tick_us)) <= 0)
+		return;
+	handle_signals(m);
+	on_heir(m);
+	heir_hear(&m->testator_fd);
 }
 
 static void loop(struct master *m)
 {
-	while (m->stage < ROLE_STAGE_COUNT) {
-		struct pollfd p = {.fd = m->signal_fd, .events = POLLIN};
-		if (poll(&p, 1, clock_left_ms(m->next_tick_us)) > 0)
-			handle_signals(m);
+	while (!is_over(m)) {
+		wait_for_events(m);
 		advance_stop(m);
 
 		int64_t now_us = clock_mono_us();
-		if (now_us >= m->next_tick_us && m->stage < ROLE_STAGE_COUNT) {
+		if (now_us < m->next_tick_us)
+			continue;
+		if (m->stage < ROLE_STAGE_COUNT)
 			tick(m, now_us);
-			m->next_tick_us = now_us + TICK_US;
-		}
+		check_heir(m, now_us);
+		m->next_tick_us = now_us + TICK_US;
 	}
 }
 
-int master_main(struct settings *settings)
+int master_main(struct settings *settings, const struct master_start *start)
 {
 	AUTO(master_free)
 	struct master m = {
+		.start = start,
 		.settings = settings,
 		.program_fd = -1,
 		.board_fd = -1,
 		.life_read_fd = -1,
 		.life_write_fd = -1,
 		.turn_fd = -1,
+		.gate_fd = -1,
 		.warden_fds = {-1, -1},
 		.signal_fd = -1,
 		.run_dir_fd = -1,
+		.state_dir_fd = -1,
 		.pid_fd = -1,
+		.testator_fd = -1,
+		.heir = HEIR_NONE,
+		.standing = start->inherited != NULL ? HEIR : IN_CHARGE,
 		.stage = -1,
+		.stages = role_stop,
 	};
 	struct err err;
 

@@ -28,6 +28,18 @@ void notify_init(void)
 	unsetenv("NOTIFY_SOCKET");
 }
 
+void notify_pass_on(void)
+{
+	char path[sizeof(address.sun_path) + 1] = "";
+
+	if (address_len == 0)
+		return;
+	memcpy(path, address.sun_path, address_len - offsetof(struct sockaddr_un, sun_path));
+	if (path[0] == '\0')
+		path[0] = '@';
+	setenv("NOTIFY_SOCKET", path, 1);
+}
+
 int notify_send(const char *state, struct err *err)
 {
 	if (address_len == 0)

@@ -7,7 +7,10 @@
 /* Takes the address out of the environment, so that no child talks to the service manager. Call once. */
 void notify_init(void);
 
-/* "READY=1", "STOPPING=1". */
+/* Puts it back, for a program that is about to be executed in place of this process. */
+void notify_pass_on(void);
+
+/* "READY=1", "STOPPING=1", "MAINPID=…". */
 int notify_send(const char *state, struct err *err);
 
 #endif

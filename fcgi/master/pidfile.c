@@ -39,14 +39,15 @@ static bool is_current(int run_dir_fd, int fd)
 	       locked.st_dev == there.st_dev && locked.st_ino == there.st_ino;
 }
 
-static int write_pid(int fd, struct err *err)
+/* The first line is a whole number at any time, whoever reads it. */
+int pidfile_write(int fd, struct err *err)
 {
 	char text[24];
 	int len = snprintf(text, sizeof(text), "%d\n", (int)getpid());
 
-	if (ftruncate(fd, 0) < 0 || fchmod(fd, 0644) < 0)
-		return err_set(err, errno, PIDFILE_NAME);
-	return fd_write_all(fd, text, (size_t)len, err);
+	if (fchmod(fd, 0644) < 0 || pwrite(fd, text, (size_t)len, 0) != len || ftruncate(fd, len) < 0)
+		return err_set(err, errno, "write " PIDFILE_NAME);
+	return 0;
 }
 
 int pidfile_lock(int run_dir_fd, struct err *err)
@@ -60,10 +61,17 @@ int pidfile_lock(int run_dir_fd, struct err *err)
 			return errno == EWOULDBLOCK ? refuse(fd, err) : err_set(err, errno, "lock " PIDFILE_NAME);
 		if (!is_current(run_dir_fd, fd))
 			continue;
-		if (write_pid(fd, err) < 0)
+		if (pidfile_write(fd, err) < 0)
 			return -1;
 		return TAKE_FD(fd);
 	}
+}
+
+int pidfile_check_inherited(int run_dir_fd, int fd, struct err *err)
+{
+	if (!is_current(run_dir_fd, fd))
+		return err_set(err, 0, "it is not the run directory of the berthd that runs: only a restart changes that");
+	return 0;
 }
 
 void pidfile_remove(int run_dir_fd, int *fd)

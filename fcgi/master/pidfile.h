@@ -14,6 +14,12 @@
 /* Returns a descriptor that holds the lock while it is open. When another berthd has it, the message says which. */
 int pidfile_lock(int run_dir_fd, struct err *err);
 
+/* For who has inherited that descriptor, and the lock with it: is it of this directory? */
+int pidfile_check_inherited(int run_dir_fd, int fd, struct err *err);
+
+/* Writes this process into the file it has locked. */
+int pidfile_write(int fd, struct err *err);
+
 /* Removes the file, then gives up the lock. */
 void pidfile_remove(int run_dir_fd, int *fd);
 

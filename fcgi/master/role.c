@@ -12,10 +12,17 @@ const struct role roles[CHILD_ROLE_COUNT] = {
 };
 
 /* Workers hold sandboxes, so poolmgr outlives them; they write what the collector stores, and poolmgr uses the warden. */
-const struct role_stage role_stages[ROLE_STAGE_COUNT] = {
+const struct role_stage role_stop[ROLE_STAGE_COUNT] = {
 	{"workers", {[CHILD_INVOKE] = true, [CHILD_CONTROL] = true}},
 	{"poolmgr", {[CHILD_POOLMGR] = true}},
 	{"collector and warden", {[CHILD_COLLECTOR] = true, [CHILD_WARDEN] = true}},
+};
+
+/* The heir's collector waits for this one to end, and stores what these workers still write. */
+const struct role_stage role_handover[ROLE_STAGE_COUNT] = {
+	{"workers and collector", {[CHILD_INVOKE] = true, [CHILD_CONTROL] = true, [CHILD_COLLECTOR] = true}},
+	{"poolmgr", {[CHILD_POOLMGR] = true}},
+	{"warden", {[CHILD_WARDEN] = true}},
 };
 
 struct sizing_limits role_limits(enum child_role role, const struct conf *conf)

@@ -39,6 +39,7 @@ struct role_stage {
 };
 
 #define ROLE_STAGE_COUNT 3
-extern const struct role_stage role_stages[ROLE_STAGE_COUNT];
+extern const struct role_stage role_stop[ROLE_STAGE_COUNT];
+extern const struct role_stage role_handover[ROLE_STAGE_COUNT]; /* after an heir has taken over */
 
 #endif

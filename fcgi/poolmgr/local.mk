@@ -22,6 +22,7 @@ libpoolmgr_a_SOURCES = \
 	%D%/store.c %D%/store.h \
 	%D%/supply.c %D%/supply.h \
 	%D%/tree.c %D%/tree.h \
+	%D%/uid.c %D%/uid.h \
 	%D%/version.c %D%/version.h \
 	%D%/waiter.c %D%/waiter.h \
 	%D%/warmup.c %D%/warmup.h \

@@ -184,16 +184,22 @@ static void remove_temp(const char *temp)
 		log_warn("package cache: '%s' stays: %s", temp, err.msg);
 }
 
+/* Another poolmgr makes names here, too. */
+static char *name_new(const char *prefix)
+{
+	return mem_printf("%s%08x%08x", prefix, randombytes_random(), randombytes_random());
+}
+
 static int unpack(const char *sha256, const void *data, size_t len, const struct limits *max, struct err *err)
 {
-	static _Atomic unsigned counter;
-	AUTO(mem_free) char *temp = mem_printf(TEMP_PREFIX "%u", counter++);
+	AUTO(mem_free) char *temp = name_new(TEMP_PREFIX);
 	AUTO(mem_free) char *below = mem_printf("%s/%s", packages_path, temp);
 
 	if (check_hash(sha256, data, len, err) < 0)
 		return -1;
-	if (mkdirat(packages_fd, temp, 0755) < 0)
-		return err_set(err, errno, "package: make directory '%s'", below);
+	AUTO(fd_close) int owned = tree_make_owned(packages_fd, temp, err);
+	if (owned < 0)
+		return err_prefix(err, "package: %s", packages_path);
 	if (unpack_into(below, data, len, max, err) < 0) {
 		remove_temp(temp);
 		return -1;
@@ -256,8 +262,14 @@ static void survey_run(uv_work_t *work)
 
 struct removal {
 	uv_work_t work;
-	char name[32];
+	char *name; /* owned */
 };
+
+static void removal_free(struct removal **r)
+{
+	mem_free(&(*r)->name);
+	mem_free(r);
+}
 
 static void removal_run(uv_work_t *work)
 {
@@ -268,8 +280,10 @@ static void removal_run(uv_work_t *work)
 
 static void removal_after(uv_work_t *work, int status)
 {
+	struct removal *r = work->data;
+
 	(void)status;
-	free(work->data);
+	removal_free(&r);
 }
 
 static struct package *find_or_add(const char *sha256)
@@ -310,10 +324,9 @@ static void note(const char *sha256, int64_t bytes, int64_t used_us)
 /* Renamed at once, so that from now on it has to be unpacked anew; its files take their time. */
 static void evict(struct package *p)
 {
-	static unsigned counter;
 	struct removal *r = mem_alloc(sizeof(*r));
 
-	snprintf(r->name, sizeof(r->name), REMOVE_PREFIX "%u", counter++);
+	r->name = name_new(REMOVE_PREFIX);
 	r->work.data = r;
 	if (renameat(packages_fd, p->sha256, packages_fd, r->name) == 0) {
 		log_debug("package cache: %.16s… goes, %lld bytes", p->sha256, (long long)p->bytes);
@@ -321,7 +334,7 @@ static void evict(struct package *p)
 	} else {
 		if (errno != ENOENT) /* else somebody cleared the cache */
 			log_error("package cache: rename %.16s…: %s", p->sha256, strerror(errno));
-		free(r);
+		removal_free(&r);
 	}
 	forget(p);
 }
@@ -459,10 +472,12 @@ bool package_is_unpacked(const char *sha256)
 	return is_sha256(sha256) && fstatat(packages_fd, sha256, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISDIR(st.st_mode);
 }
 
+/* What another poolmgr unpacks just now is none. */
 static void remove_leftover(int dir_fd, const char *name, void *arg)
 {
 	(void)arg;
-	if (strncmp(name, TEMP_PREFIX, strlen(TEMP_PREFIX)) == 0 || strncmp(name, REMOVE_PREFIX, strlen(REMOVE_PREFIX)) == 0)
+	if ((strncmp(name, TEMP_PREFIX, strlen(TEMP_PREFIX)) == 0 && !tree_is_owned(dir_fd, name)) ||
+	    strncmp(name, REMOVE_PREFIX, strlen(REMOVE_PREFIX)) == 0)
 		tree_remove(dir_fd, name, NULL);
 }
 

@@ -6,7 +6,6 @@
 #include <sodium.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -18,6 +17,7 @@
 #include "base/mem.h"
 #include "ipc/frame.h"
 #include "poolmgr/tree.h"
+#include "poolmgr/uid.h"
 
 #define PROTOCOL              1
 #define MAX_HELLO_BYTES       4096
@@ -38,7 +38,6 @@ static struct sandbox_hooks hooks;
 static struct sandbox *by_id;
 static int sandboxes_fd = -1; /* <state_dir>/sandboxes */
 static char *sandboxes_path;
-static unsigned char *uid_taken; /* one byte per uid from sandbox.uid_base on */
 
 /* ---- States ---- */
 
@@ -169,34 +168,6 @@ struct sandbox *sandbox_find(const char *id)
 	return s;
 }
 
-/* ---- User ids ---- */
-
-/*
- * Goes round, so that an id is not used again soon after its last sandbox; from anywhere, so that those of an earlier poolmgr's
- * sandboxes, or of another instance's, are hardly met.
- */
-static uint32_t take_uid(void)
-{
-	static int64_t next = -1;
-
-	if (next < 0)
-		next = (int64_t)randombytes_uniform((uint32_t)conf->sandbox_uid_count);
-	for (int64_t i = 0; i < conf->sandbox_uid_count; i++) {
-		int64_t n = (next + i) % conf->sandbox_uid_count;
-		if (!uid_taken[n]) {
-			uid_taken[n] = 1;
-			next = n + 1;
-			return (uint32_t)(conf->sandbox_uid_base + n);
-		}
-	}
-	abort(); /* the configuration has more uids than sandboxes */
-}
-
-static void give_uid_back(uint32_t uid)
-{
-	uid_taken[uid - conf->sandbox_uid_base] = 0;
-}
-
 /* ---- The end ---- */
 
 static void drop_sockets(struct sandbox *s)
@@ -259,7 +230,8 @@ static void sweep_after(uv_work_t *work, int status)
 		sandbox_set_state(s, SANDBOX_GONE);
 		leave_state(s);
 		HASH_DEL(by_id, s);
-		give_uid_back(s->uid);
+		uid_give_back(s->uid);
+		fd_close(&s->dir_fd);
 		s->shape->users--;
 		free(s);
 		hooks.gone();
@@ -295,7 +267,6 @@ static void on_container_removed(const struct err *err, void *arg)
 
 static void remove_container(struct sandbox *s)
 {
-	fd_close(&s->dir_fd);
 	s->remove_retry_us = docker_is_up(docker) ? 0 : clock_mono_us();
 	if (s->remove_retry_us != 0)
 		return; /* sandbox_tick does it when it is */
@@ -350,7 +321,7 @@ void sandbox_died(struct sandbox *s, int exit_code)
 {
 	if (s->state == SANDBOX_DYING || s->state == SANDBOX_GONE)
 		return;
-	docker_doubt(docker); /* one that stops ends them all */
+	docker_doubt(docker);            /* one that stops ends them all */
 	if (s->state == SANDBOX_WARMING) /* its socket says so as well, after its last words */
 		return;
 	if (exit_code >= 0)
@@ -512,15 +483,15 @@ static void on_control_connection(int events, void *arg)
 
 /*
  * The directory that becomes /berth in the sandbox. Only this user can reach it on the host (its parent is 0700); the sandbox's
- * own user must be able to connect and read. It is locked as long as this process has the sandbox: see is_others().
+ * own user must be able to connect and read. It is ours until the sandbox is gone: another poolmgr leaves it alone.
  */
 static int make_directory(struct sandbox *s, struct err *err)
 {
-	if (mkdirat(sandboxes_fd, s->id, 0755) < 0)
-		return err_set(err, errno, "make directory '%s/%s'", sandboxes_path, s->id);
-	s->dir_fd = openat(sandboxes_fd, s->id, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (s->dir_fd < 0 || flock(s->dir_fd, LOCK_EX | LOCK_NB) < 0 || fchmod(s->dir_fd, 0755) < 0 ||
-	    mkdirat(s->dir_fd, "function", 0755) < 0 || fchmodat(s->dir_fd, "function", 0755, 0) < 0)
+	s->dir_fd = tree_make_owned(sandboxes_fd, s->id, err);
+	if (s->dir_fd < 0)
+		return err_prefix(err, "%s", sandboxes_path);
+	if (fchmod(s->dir_fd, 0755) < 0 || mkdirat(s->dir_fd, "function", 0755) < 0 ||
+	    fchmodat(s->dir_fd, "function", 0755, 0) < 0)
 		return err_set(err, errno, "make directory '%s/%s/function'", sandboxes_path, s->id);
 	s->control_listener = fd_listen_unix(s->dir_fd, "control.sock", SOCK_STREAM | SOCK_NONBLOCK, 0666, 1, err);
 	if (s->control_listener < 0)
@@ -565,7 +536,7 @@ static struct sandbox *sandbox_new(struct shape *shape)
 	randombytes_buf(random, sizeof(random));
 	sodium_bin2hex(s->id, sizeof(s->id), random, sizeof(random));
 	s->created_us = clock_mono_us();
-	s->uid = take_uid();
+	s->uid = uid_take();
 	s->shape = shape;
 	shape->users++;
 	s->exit_code = -1;
@@ -719,32 +690,19 @@ static void on_stray_inspected(const struct err *err, const struct docker_state 
 		docker_remove(docker, stray->id, on_stray_removed, stray);
 }
 
-/*
- * Is it of a poolmgr that still runs? One whose master was killed ends the invocations in hand before it goes, and the next
- * master need not wait for that.
- */
-static bool is_others(int dir_fd)
-{
-	return dir_fd >= 0 && flock(dir_fd, LOCK_EX | LOCK_NB) < 0 && errno == EWOULDBLOCK;
-}
-
 void sandbox_remove_stray(const char *id, enum counter what)
 {
-	AUTO(fd_close) int dir_fd = -1;
 	struct stray *stray;
 
 	if (strlen(id) != SANDBOX_ID_SIZE - 1 || strspn(id, "0123456789abcdef") != SANDBOX_ID_SIZE - 1)
 		return; /* a label somebody else made */
 	HASH_FIND_STR(strays, id, stray);
-	if (stray != NULL || sandbox_find(id) != NULL)
-		return;
-	dir_fd = openat(sandboxes_fd, id, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	if (is_others(dir_fd))
+	if (stray != NULL || sandbox_find(id) != NULL || tree_is_owned(sandboxes_fd, id))
 		return;
 	stray = mem_alloc(sizeof(*stray));
 	snprintf(stray->id, sizeof(stray->id), "%s", id);
 	stray->what = what;
-	stray->found = dir_fd >= 0;
+	stray->found = faccessat(sandboxes_fd, id, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
 	HASH_ADD_STR(strays, id, stray);
 	log_sandbox(LOG_DEBUG, id, "removing %s", counter_rows[what].text);
 	docker_inspect(docker, stray->id, on_stray_inspected, stray);
@@ -790,8 +748,7 @@ int sandbox_init(uv_loop_t *l, const struct conf *c, struct docker *d, const str
 	sandboxes_fd = open(sandboxes_path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (sandboxes_fd < 0)
 		return err_set(err, errno, "open '%s'", sandboxes_path);
-	uid_taken = mem_alloc((size_t)conf->sandbox_uid_count);
-	return 0;
+	return uid_init(conf, err);
 }
 
 void sandbox_set_conf(const struct conf *c)

@@ -133,8 +133,8 @@ void sandbox_signalled(struct sandbox *sandbox);
 void sandbox_tick(int64_t now_us);
 
 /*
- * Removes a container and a directory that no struct sandbox stands for: what an earlier poolmgr left, once that has ended.
- * Counted in what when one of them was there indeed.
+ * Removes a container and a directory that no struct sandbox stands for: what an earlier poolmgr left. What another poolmgr
+ * that still runs has is left alone. Counted in what when one of them was there indeed.
  */
 void sandbox_remove_stray(const char *id, enum counter what);
 int sandbox_strays(void); /* removals of such under way */

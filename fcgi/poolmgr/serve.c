@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "poolmgr/counter.h"
 #include "poolmgr/demand.h"
+#include "poolmgr/fetch.h"
 #include "poolmgr/keep.h"
 #include "poolmgr/obstacle.h"
 #include "poolmgr/package.h"
@@ -80,7 +81,12 @@ static void cannot_link(struct version *v, struct sandbox *s, const struct err *
 {
 	log_sandbox(LOG_ERROR, s->id, "%s: %s", v->key, err->msg);
 	sandbox_kill(s, COUNT_KILL_NOT_LINKED);
-	v->package = PACKAGE_UNKNOWN; /* perhaps somebody cleared the cache: the next request looks */
+	v->package = PACKAGE_UNKNOWN;
+	if (!package_is_unpacked(
+		    v->spec->package_sha256)) { /* another poolmgr has made room in the cache, or somebody cleared it */
+		fetch_package(v);
+		return;
+	}
 	waiter_deny_all(v, "runtime_unavailable", err->msg, obstacle_retry_after_ms(v));
 	keep_failed(v, err->msg);
 }

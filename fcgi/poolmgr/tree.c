@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -147,4 +148,39 @@ int tree_link(int from_fd, int to_fd, struct err *err)
 	AUTO(close_dir) DIR *from = open_dir(from_fd, ".", err);
 
 	return from == NULL ? -1 : link_below(from, to_fd, 0, err);
+}
+
+/* Of an open directory anew: flock(2) belongs to the opening, and other threads have theirs. */
+static int lock_directory(int dir_fd, int how, struct err *err)
+{
+	AUTO(fd_close) int fd = openat(dir_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	if (fd < 0 || flock(fd, how) < 0)
+		return err_set(err, errno, "lock a directory");
+	return TAKE_FD(fd);
+}
+
+int tree_make_owned(int dir_fd, const char *name, struct err *err)
+{
+	/* Between its birth and its lock nobody else looks at it. Who does, has this lock for some microseconds. */
+	AUTO(fd_close) int birth_fd = lock_directory(dir_fd, LOCK_SH, err);
+
+	if (birth_fd < 0)
+		return -1;
+	if (mkdirat(dir_fd, name, 0755) < 0)
+		return err_set(err, errno, "make directory '%s'", name);
+	AUTO(fd_close) int fd = openat(dir_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (fd < 0 || flock(fd, LOCK_EX | LOCK_NB) < 0)
+		return err_set(err, errno, "lock directory '%s'", name);
+	return TAKE_FD(fd);
+}
+
+bool tree_is_owned(int dir_fd, const char *name)
+{
+	AUTO(fd_close) int birth_fd = lock_directory(dir_fd, LOCK_EX | LOCK_NB, NULL);
+	AUTO(fd_close) int fd = birth_fd < 0 ? -1 : openat(dir_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+
+	if (birth_fd < 0) /* perhaps it is being made */
+		return true;
+	return fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) < 0 && errno == EWOULDBLOCK;
 }

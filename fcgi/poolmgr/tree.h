@@ -2,6 +2,7 @@
 #ifndef POOLMGR_TREE_H
 #define POOLMGR_TREE_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/err.h"
@@ -18,5 +19,13 @@ int tree_each(int dir_fd, void (*fn)(int dir_fd, const char *name, void *arg), v
 
 /* Rebuilds the directories of from_fd below to_fd, which is empty, and hard-links every file. */
 int tree_link(int from_fd, int to_fd, struct err *err);
+
+/*
+ * Two poolmgrs may work below one directory: at an upgrade, or while one whose master was killed ends what it has in hand. What
+ * tree_make_owned has made is its maker's as long as the descriptor it returns is open, or a copy of it in any process; to
+ * everybody else tree_is_owned says so, or that it is too early to say. Neither waits for longer than the other one takes.
+ */
+int tree_make_owned(int dir_fd, const char *name, struct err *err);
+bool tree_is_owned(int dir_fd, const char *name);
 
 #endif

@@ -487,8 +487,7 @@ static void await_result(struct invocation *v, const char *request_id)
 
 	/* Known to outlast it. What is to be sent goes first. */
 	flush(v);
-	if (v->patience != NULL && start_us + v->lease->usual_us > v->patience->due_us)
-		patience_end(v->patience);
+	patience_expect(v->patience, start_us + v->lease->usual_us);
 
 	enum event event = next_event(v, start_us + limit_ms * 1000, &frame);
 	v->outcome->exec_us = clock_mono_us() - start_us;

@@ -11,6 +11,15 @@ void patience_end(struct patience *p)
 	p->due_us = p->over(p->arg);
 }
 
+void patience_expect(struct patience *p, int64_t until_us)
+{
+	if (p == NULL || until_us <= p->due_us)
+		return;
+	p->until_us = until_us;
+	patience_end(p);
+	p->until_us = 0;
+}
+
 int patience_poll(struct patience *p, struct pollfd *fds, nfds_t count, int64_t deadline_us)
 {
 	while (p != NULL && p->due_us < deadline_us) {

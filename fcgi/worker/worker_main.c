@@ -9,6 +9,7 @@
  */
 #include <errno.h>
 #include <malloc.h>
+#include <poll.h>
 #include <signal.h>
 #include <sodium.h>
 #include <stdlib.h>
@@ -51,7 +52,7 @@
 
 /*
  * A request that takes longer, or usually does, is worth another worker that accepts, if there is a processor for it; one that
- * takes much longer is in any case.
+ * takes much longer, or waits for its sandbox that long, is in any case.
  */
 #define PATIENCE_US     1000
 #define PATIENCE_MAX_US 10000
@@ -114,8 +115,9 @@ static int64_t on_patience_over(void *arg)
 {
 	struct process *p = arg;
 	int64_t now_us = clock_mono_us();
+	bool waits = atomic_load_explicit(&p->worker.slot->waits_in, memory_order_relaxed) != 0;
 
-	if (now_us < p->accepted_us + PATIENCE_MAX_US && !load_has_idle(p->load))
+	if (!waits && MAX(now_us, p->patience.until_us) < p->accepted_us + PATIENCE_MAX_US && !load_has_idle(p->load))
 		return now_us + PATIENCE_US;
 	turn_pass(&p->turn);
 	lease_give_back(p->worker.poolmgr);
@@ -357,6 +359,19 @@ static const char *serve_requests(struct process *p)
 	return reason;
 }
 
+/* A berthd that is to take over from another one opens the gate when it has. Returns a reason to stop instead, or NULL. */
+static const char *wait_for_gate(const struct process *p)
+{
+	struct pollfd fds[] = {{.fd = HERITAGE_GATE_FD, .events = POLLIN},
+			       {.fd = p->signal_fd, .events = POLLIN},
+			       {.fd = HERITAGE_LIFE_FD, .events = POLLIN}};
+
+	atomic_store(&p->worker.slot->state, SLOT_IDLE);
+	while (poll(fds, ARRAY_SIZE(fds), -1) < 0)
+		;
+	return fds[1].revents != 0 ? "told to" : fds[0].revents == 0 ? "the master is gone" : NULL;
+}
+
 int worker_main(const struct heritage *heritage)
 {
 	AUTO(process_free) struct process p = {.signal_fd = -1, .epoll_fd = -1};
@@ -371,7 +386,7 @@ int worker_main(const struct heritage *heritage)
 		return EXIT_FAILURE;
 	}
 	log_debug("ready");
-	const char *reason = serve_requests(&p);
+	const char *reason = wait_for_gate(&p) ?: serve_requests(&p);
 	atomic_store(&p.worker.slot->state, SLOT_STOPPING);
 	turn_pass(&p.turn);
 	log_debug("stopping: %s", reason);

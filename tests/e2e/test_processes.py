@@ -314,7 +314,8 @@ def test_version_and_help_are_printed(stack):
     assert shown.returncode == 0
     for option in ("--config", "--status", "--check-config", "--dump-config", "--version", "--help"):
         assert option in shown.stdout
-    assert "--child" not in shown.stdout
+    assert "--child" not in shown.stdout and "--inherit" not in shown.stdout
+    assert "USR2" in shown.stdout
 
 
 @pytest.mark.parametrize("args", [["--nonsense"], ["file"], ["--config"], ["--child=invoke", "--slot=0"], ["--child=x"]])

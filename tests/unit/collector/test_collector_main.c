@@ -373,6 +373,54 @@ static void every_record_is_stored_once_whatever_is_killed(void **state)
 	assert_int_equal(pg_scratch_number(pg, "select count(*) from spool_offsets"), 1);
 }
 
+/* As at an upgrade: the file of a worker of before ends while both are there, and comes to its end in either. */
+static void two_at_a_time_take_turns_and_every_record_is_stored_once(void **state)
+{
+	struct fixture *f = *state;
+
+	start(f);
+	writer_records(&f->writer, 100);
+	wait_until_stored(100);
+	pid_t before = f->pid;
+	start(f);
+	wait_for_log(f, "waits for the collector before it to end");
+	writer_records(&f->writer, 100);
+	wait_until_stored(200); /* by the one before */
+	assert_int_equal(log_lines(f, "takes over"), 0);
+	writer_records(&f->writer, 100);
+	pid_t after = f->pid;
+	f->pid = before;
+	assert_int_equal(end(f, SIGTERM), 0);
+	assert_int_equal(stored(), 300);
+	f->pid = after;
+	wait_for_log(f, "takes over from the collector before it");
+	writer_records(&f->writer, 100);
+	wait_until_stored(400);
+	writer_close(&f->writer);
+	wait_until_gone(f, f->writer.name);
+	assert_int_equal(end(f, SIGTERM), 0);
+	assert_int_equal(stored(), 400);
+	assert_int_equal(rejected_count(&f->dir), 0);
+	assert_int_equal(log_lines(f, "level=w") + log_lines(f, "level=e"), 0);
+}
+
+static void one_that_never_had_its_turn_ends_without_a_trace(void **state)
+{
+	struct fixture *f = *state;
+
+	start(f);
+	writer_records(&f->writer, 100);
+	wait_until_stored(100);
+	pid_t before = f->pid;
+	start(f);
+	wait_for_log(f, "waits for the collector before it to end");
+	assert_int_equal(end(f, SIGTERM), 0);
+	f->pid = before;
+	writer_records(&f->writer, 100);
+	assert_int_equal(end(f, SIGTERM), 0);
+	assert_int_equal(stored(), 200);
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
 
 int main(void)
@@ -388,6 +436,8 @@ int main(void)
 		TEST(damage_and_refused_records_are_logged_once_and_stop_nothing),
 		TEST(a_file_that_cannot_be_read_does_not_stop_the_others),
 		TEST(a_postgresql_too_slow_for_a_batch_gets_smaller_ones),
+		TEST(two_at_a_time_take_turns_and_every_record_is_stored_once),
+		TEST(one_that_never_had_its_turn_ends_without_a_trace),
 		TEST(every_record_is_stored_once_whatever_is_killed),
 	};
 

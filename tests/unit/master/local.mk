@@ -1,5 +1,7 @@
 unit_tests += \
+	%D%/test_bequest \
 	%D%/test_crew \
+	%D%/test_heir \
 	%D%/test_identity \
 	%D%/test_listen \
 	%D%/test_notify \

@@ -37,6 +37,14 @@ static struct place place_make(void)
 	return p;
 }
 
+static void make_state_dirs(const struct place *p)
+{
+	struct err err;
+	AUTO(fd_close) int fd = listen_state_dirs(p->conf, &p->id, &err);
+
+	assert_ok(fd);
+}
+
 static mode_t mode_of(const char *dir, const char *name)
 {
 	AUTO(mem_free) char *path = mem_printf("%s/%s", dir, name);
@@ -54,16 +62,20 @@ static void directories_are_made_with_their_parents_whatever_the_umask(void **st
 	(void)state;
 	mode_t old = umask(0177);
 	AUTO(fd_close) int run_dir_fd = listen_run_dir(p.conf, &err);
-	int rc = listen_state_dirs(p.conf, &p.id, &err);
+	AUTO(fd_close) int state_dir_fd = listen_state_dirs(p.conf, &p.id, &err);
 	umask(old);
 	assert_ok(run_dir_fd);
-	assert_ok(rc);
+	assert_ok(state_dir_fd);
 	assert_int_equal(mode_of(p.dir, "a"), 0755);
 	assert_int_equal(mode_of(p.run_dir, "."), 0755);
 	assert_int_equal(mode_of(p.state_dir, "."), 0755);
 	assert_int_equal(mode_of(p.state_dir, "sandboxes"), 0700);
 	assert_int_equal(mode_of(p.state_dir, "packages"), 0700);
 	assert_int_equal(mode_of(p.state_dir, "spool"), 0700);
+	assert_int_equal(mode_of(p.state_dir, "uids"), 0600);
+	assert_int_equal(fchdir(state_dir_fd), 0);
+	assert_int_equal(access("sandboxes", F_OK), 0);
+	assert_int_equal(chdir("/"), 0);
 }
 
 static void directories_that_are_there_are_kept_but_private_ones_are_closed(void **state)
@@ -71,14 +83,13 @@ static void directories_that_are_there_are_kept_but_private_ones_are_closed(void
 	AUTO(place_free) struct place p = place_make();
 	AUTO(mem_free) char *spool = mem_printf("%s/spool", p.state_dir);
 	AUTO(mem_free) char *file = mem_printf("%s/kept", spool);
-	struct err err;
 
 	(void)state;
-	assert_ok(listen_state_dirs(p.conf, &p.id, &err));
+	make_state_dirs(&p);
 	unit_write_file(file, "x");
 	assert_int_equal(chmod(spool, 0777), 0);
 	assert_int_equal(chmod(p.state_dir, 0711), 0);
-	assert_ok(listen_state_dirs(p.conf, &p.id, &err));
+	make_state_dirs(&p);
 	assert_int_equal(mode_of(p.state_dir, "spool"), 0700);
 	assert_int_equal(mode_of(p.state_dir, "."), 0711);
 	assert_int_equal(access(file, F_OK), 0);
@@ -91,7 +102,7 @@ static void a_link_in_place_of_a_private_directory_is_refused(void **state)
 	struct err err;
 
 	(void)state;
-	assert_ok(listen_state_dirs(p.conf, &p.id, &err));
+	make_state_dirs(&p);
 	assert_int_equal(rmdir(spool), 0);
 	assert_int_equal(symlink(p.dir, spool), 0);
 	assert_fails(listen_state_dirs(p.conf, &p.id, &err), "open directory 'spool'");
@@ -137,7 +148,7 @@ static void sockets_have_their_types_and_modes(void **state)
 	(void)state;
 	p.conf->invoke_lanes = 3;
 	AUTO(fd_close) int run_dir_fd = listen_run_dir(p.conf, &err);
-	assert_ok(listen_open(run_dir_fd, p.conf, &p.id, listeners, &err));
+	assert_ok(listen_open(run_dir_fd, p.conf, &p.id, NULL, listeners, &err));
 	assert_int_equal(listeners[LISTEN_INVOKE].count, 3);
 	for (size_t i = 0; i < ARRAY_SIZE(wanted); i++) {
 		int fd = listeners[wanted[i].kind].fds[wanted[i].index];
@@ -162,7 +173,7 @@ static void when_one_socket_fails_none_stays_open(void **state)
 	AUTO(fd_close) int run_dir_fd = listen_run_dir(p.conf, &err);
 	assert_int_equal(mkdir(in_the_way, 0700), 0);
 	int before = unit_open_fds();
-	assert_fails(listen_open(run_dir_fd, p.conf, &p.id, listeners, &err), "poolmgr.sock");
+	assert_fails(listen_open(run_dir_fd, p.conf, &p.id, NULL, listeners, &err), "poolmgr.sock");
 	assert_int_equal(unit_open_fds(), before);
 	assert_int_equal(listeners[0].count, -7);
 }
@@ -179,7 +190,7 @@ static void refusing_sockets_end_waiting_and_new_connections_at_once(void **stat
 	(void)state;
 	p.conf->invoke_lanes = 2;
 	AUTO(fd_close) int run_dir_fd = listen_run_dir(p.conf, &err);
-	assert_ok(listen_open(run_dir_fd, p.conf, &p.id, listeners, &err));
+	assert_ok(listen_open(run_dir_fd, p.conf, &p.id, NULL, listeners, &err));
 	assert_int_equal(link(path, hidden), 0);
 	AUTO(fd_close) int shared = dup(listeners[LISTEN_INVOKE].fds[1]); /* as a worker has it */
 	AUTO(fd_close) int waiting = fd_connect_unix(path, SOCK_STREAM, &err);
@@ -193,6 +204,96 @@ static void refusing_sockets_end_waiting_and_new_connections_at_once(void **stat
 	close_all(listeners);
 }
 
+/* ---- At an upgrade ---- */
+
+static int try_to_connect(const struct place *p, const char *name, int type)
+{
+	AUTO(mem_free) char *path = mem_printf("%s/%s", p->run_dir, name);
+
+	return fd_connect_unix(path, type, NULL);
+}
+
+static void the_next_berthd_goes_on_with_the_sockets_of_nginx_and_has_a_poolmgr_socket_of_its_own(void **state)
+{
+	AUTO(place_free) struct place p = place_make();
+	AUTO(bequest_free) struct bequest bequest = {0};
+	struct listeners before[LISTEN_KINDS], after[LISTEN_KINDS];
+	struct err err;
+
+	(void)state;
+	p.conf->invoke_lanes = 2;
+	AUTO(fd_close) int run_dir_fd = listen_run_dir(p.conf, &err);
+	assert_ok(listen_open(run_dir_fd, p.conf, &p.id, NULL, before, &err));
+	assert_ok(listen_bequeath(before, &bequest, &err));
+	AUTO(fd_close) int waiting = try_to_connect(&p, "invoke-1.sock", SOCK_STREAM);
+	assert_ok(waiting);
+	assert_ok(listen_open(run_dir_fd, p.conf, &p.id, &bequest, after, &err));
+	assert_int_equal(bequest.count, 0);
+	AUTO(fd_close) int accepted = accept(after[LISTEN_INVOKE].fds[1], NULL, NULL); /* it was there before */
+	assert_true(accepted >= 0);
+
+	/* Who connects to poolmgr comes to the old one until the new one takes over. */
+	int old_poolmgr = before[LISTEN_POOLMGR].fds[0], new_poolmgr = after[LISTEN_POOLMGR].fds[0];
+	AUTO(fd_close) int first = try_to_connect(&p, "poolmgr.sock", SOCK_SEQPACKET);
+	AUTO(fd_close) int at_the_old = accept(old_poolmgr, NULL, NULL);
+	assert_true(first >= 0 && at_the_old >= 0);
+	assert_ok(listen_take_over(run_dir_fd, &err));
+	AUTO(fd_close) int second = try_to_connect(&p, "poolmgr.sock", SOCK_SEQPACKET);
+	AUTO(fd_close) int at_the_new = accept(new_poolmgr, NULL, NULL);
+	assert_true(second >= 0 && at_the_new >= 0);
+	assert_int_equal(mode_of(p.run_dir, "poolmgr.sock"), 0600);
+	assert_int_equal(accept(old_poolmgr, NULL, NULL), -1);
+	close_all(before);
+	close_all(after);
+}
+
+static void one_that_steps_back_leaves_the_names_as_they_were(void **state)
+{
+	AUTO(place_free) struct place p = place_make();
+	AUTO(bequest_free) struct bequest bequest = {0};
+	struct listeners before[LISTEN_KINDS], after[LISTEN_KINDS];
+	struct err err;
+
+	(void)state;
+	AUTO(fd_close) int run_dir_fd = listen_run_dir(p.conf, &err);
+	assert_ok(listen_open(run_dir_fd, p.conf, &p.id, NULL, before, &err));
+	assert_ok(listen_bequeath(before, &bequest, &err));
+	assert_ok(listen_open(run_dir_fd, p.conf, &p.id, &bequest, after, &err));
+	close_all(after);
+	listen_step_back(run_dir_fd);
+	for (int kind = 0; kind < LISTEN_KINDS; kind++)
+		listen_refuse(run_dir_fd, (enum listen_kind)kind, &before[kind]);
+	assert_int_equal(rmdir(p.run_dir), 0); /* nothing is left */
+}
+
+static void a_socket_that_was_not_inherited_is_opened_and_one_that_is_not_wanted_is_left_over(void **state)
+{
+	AUTO(place_free) struct place p = place_make();
+	AUTO(bequest_free) struct bequest bequest = {0};
+	struct listeners before[LISTEN_KINDS], after[LISTEN_KINDS];
+	struct err err;
+
+	(void)state;
+	p.conf->invoke_lanes = 2;
+	AUTO(fd_close) int run_dir_fd = listen_run_dir(p.conf, &err);
+	assert_ok(listen_open(run_dir_fd, p.conf, &p.id, NULL, before, &err));
+	assert_ok(listen_bequeath(before, &bequest, &err));
+	p.conf->invoke_lanes = 3;
+	assert_ok(listen_open(run_dir_fd, p.conf, &p.id, &bequest, after, &err));
+	assert_int_equal(bequest.count, 0);
+	AUTO(fd_close) int client = try_to_connect(&p, "invoke-2.sock", SOCK_STREAM);
+	assert_ok(client);
+	close_all(before);
+
+	assert_ok(listen_bequeath(after, &bequest, &err));
+	p.conf->invoke_lanes = 2;
+	assert_ok(listen_open(run_dir_fd, p.conf, &p.id, &bequest, before, &err));
+	assert_int_equal(bequest.count, 1);
+	assert_string_equal(bequest.items[0].name, "invoke-2.sock");
+	close_all(before);
+	close_all(after);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -203,6 +304,9 @@ int main(void)
 		cmocka_unit_test(sockets_have_their_types_and_modes),
 		cmocka_unit_test(when_one_socket_fails_none_stays_open),
 		cmocka_unit_test(refusing_sockets_end_waiting_and_new_connections_at_once),
+		cmocka_unit_test(the_next_berthd_goes_on_with_the_sockets_of_nginx_and_has_a_poolmgr_socket_of_its_own),
+		cmocka_unit_test(one_that_steps_back_leaves_the_names_as_they_were),
+		cmocka_unit_test(a_socket_that_was_not_inherited_is_opened_and_one_that_is_not_wanted_is_left_over),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

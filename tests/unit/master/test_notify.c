@@ -46,6 +46,23 @@ static void the_service_manager_is_told(void **state)
 	is_told_ready(abstract);
 }
 
+static void the_next_program_finds_the_service_manager_as_this_one_did(void **state)
+{
+	static const char *const paths[] = {"/run/somewhere/notify", "@an/abstract/one"};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(paths); i++) {
+		setenv("NOTIFY_SOCKET", paths[i], 1);
+		notify_init();
+		notify_pass_on();
+		assert_string_equal(getenv("NOTIFY_SOCKET"), paths[i]);
+	}
+	unsetenv("NOTIFY_SOCKET");
+	notify_init();
+	notify_pass_on();
+	assert_null(getenv("NOTIFY_SOCKET"));
+}
+
 static void without_a_service_manager_nothing_happens(void **state)
 {
 	struct err err;
@@ -73,6 +90,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_service_manager_is_told),
+		cmocka_unit_test(the_next_program_finds_the_service_manager_as_this_one_did),
 		cmocka_unit_test(without_a_service_manager_nothing_happens),
 		cmocka_unit_test(a_service_manager_that_is_gone_is_an_error),
 	};

@@ -106,6 +106,31 @@ static void removing_without_a_lock_leaves_another_ones_file(void **state)
 	assert_int_equal(faccessat(dir.fd, PIDFILE_NAME, F_OK, 0), 0);
 }
 
+static void who_inherits_the_lock_becomes_the_one_the_file_names(void **state)
+{
+	AUTO(run_dir_remove) struct run_dir dir = run_dir_make();
+	AUTO(run_dir_remove) struct run_dir other = run_dir_make();
+	AUTO(mem_free) char *path = mem_printf("%s/" PIDFILE_NAME, dir.path);
+	AUTO(mem_free) char *text = NULL;
+	struct err err;
+
+	(void)state;
+	int before = pidfile_lock(dir.fd, &err);
+	assert_ok(before);
+	AUTO(fd_close) int inherited = dup(before);
+	assert_int_equal(pwrite(before, "1234567890\n", 11, 0), 11); /* another process, with a longer number */
+	assert_ok(pidfile_check_inherited(dir.fd, inherited, &err));
+	assert_ok(pidfile_write(inherited, &err));
+	fd_close(&before);
+	assert_fails(pidfile_lock(dir.fd, &err), "another berthd");
+	assert_ok(fd_read_file(path, 100, &text, NULL, &err));
+	assert_int_equal(atoi(text), getpid());
+	assert_int_equal(strcspn(text, "\n"), strlen(text) - 1);
+
+	assert_fails(pidfile_check_inherited(other.fd, inherited, &err), "not the run directory of the berthd that runs");
+	assert_fails(pidfile_check_inherited(dir.fd, -1, &err), "not the run directory");
+}
+
 static void a_symbolic_link_is_not_followed(void **state)
 {
 	AUTO(run_dir_remove) struct run_dir dir = run_dir_make();
@@ -145,6 +170,7 @@ int main(void)
 		cmocka_unit_test(a_file_left_by_a_process_that_died_is_taken_over),
 		cmocka_unit_test(after_removal_the_next_one_can_start),
 		cmocka_unit_test(removing_without_a_lock_leaves_another_ones_file),
+		cmocka_unit_test(who_inherits_the_lock_becomes_the_one_the_file_names),
 		cmocka_unit_test(a_symbolic_link_is_not_followed),
 		cmocka_unit_test(who_holds_the_lock_is_told_and_nobody_when_the_file_is_only_left_over),
 	};

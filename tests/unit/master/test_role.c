@@ -6,10 +6,13 @@ static void every_role_stops_in_exactly_one_stage(void **state)
 {
 	(void)state;
 	for (int role = 0; role < CHILD_ROLE_COUNT; role++) {
-		int stages = 0;
-		for (int i = 0; i < ROLE_STAGE_COUNT; i++)
-			stages += role_stages[i].has[role];
-		assert_int_equal(stages, 1);
+		int at_a_stop = 0, at_a_handover = 0;
+		for (int i = 0; i < ROLE_STAGE_COUNT; i++) {
+			at_a_stop += role_stop[i].has[role];
+			at_a_handover += role_handover[i].has[role];
+		}
+		assert_int_equal(at_a_stop, 1);
+		assert_int_equal(at_a_handover, 1);
 	}
 }
 

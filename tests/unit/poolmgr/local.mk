@@ -21,6 +21,7 @@ unit_tests += \
 	%D%/test_stats \
 	%D%/test_store \
 	%D%/test_tree \
+	%D%/test_uid \
 	%D%/test_watch
 
 # A loop with a fake Docker Engine; a warden for it; all of poolmgr on top of it, and a worker.

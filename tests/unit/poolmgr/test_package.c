@@ -7,6 +7,7 @@
 #include "base/fd.h"
 #include "base/mem.h"
 #include "poolmgr/package.h"
+#include "poolmgr/tree.h"
 #include "tests/unit/poolmgr/archives.h"
 
 /* What a job came to. */
@@ -560,6 +561,22 @@ static void what_an_earlier_process_left_half_unpacked_goes_at_the_start_and_pac
 	assert_true(package_is_unpacked(sha256));
 }
 
+static void what_another_poolmgr_unpacks_at_the_start_is_left_alone(void **state)
+{
+	AUTO(mem_free) char *path = mem_printf("%s/packages", rig.dir);
+	AUTO(fd_close) int packages = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	struct err err;
+
+	(void)state;
+	int others = tree_make_owned(packages, ".unpacking-of-another", &err);
+	assert_ok(others);
+	assert_ok(package_init(rig.loop, rig.conf, &err));
+	assert_true(rig_exists("packages/.unpacking-of-another"));
+	fd_close(&others); /* it died */
+	assert_ok(package_init(rig.loop, rig.conf, &err));
+	assert_false(rig_exists("packages/.unpacking-of-another"));
+}
+
 static void a_cache_that_cannot_be_opened_is_an_error_in_words(void **state)
 {
 	struct conf nowhere = {.master_state_dir = "/nonexistent/berth"};
@@ -622,6 +639,7 @@ int main(void)
 		TEST(a_package_that_is_being_linked_stays),
 		TEST(what_an_earlier_process_unpacked_counts_and_goes_in_the_order_of_its_last_use),
 		TEST(what_an_earlier_process_left_half_unpacked_goes_at_the_start_and_packages_stay),
+		TEST(what_another_poolmgr_unpacks_at_the_start_is_left_alone),
 		TEST(a_cache_that_cannot_be_opened_is_an_error_in_words),
 	};
 

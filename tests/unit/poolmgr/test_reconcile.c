@@ -10,6 +10,7 @@
 #include "poolmgr/counter.h"
 #include "poolmgr/pool.h"
 #include "poolmgr/reconcile.h"
+#include "poolmgr/sandbox.h"
 #include "poolmgr/tree.h"
 
 #define HELD  "aaaaaaaaaaaaaaaa"
@@ -171,6 +172,43 @@ static void a_sandbox_whose_directory_is_gone_is_dead(void **state)
 	compare();
 	WAIT_FOR(sandbox_find(id) == NULL);
 	assert_drift(COUNT_DRIFT_UNLINKED, 1);
+}
+
+static void what_another_poolmgr_has_is_left_alone_until_it_is_gone(void **state)
+{
+	AUTO(mem_free) char *path = mem_printf("%s/sandboxes", rig.dir);
+	AUTO(fd_close) int sandboxes = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	struct err err;
+
+	(void)state;
+	int others = tree_make_owned(sandboxes, STRAY, &err);
+	assert_ok(others);
+	fake_docker_add(rig.engine, "unit", STRAY, "running");
+	compare();
+	assert_int_equal(sandbox_strays(), 0);
+	assert_true(is_there(STRAY));
+	fd_close(&others); /* it died */
+	compare();
+	WAIT_FOR(is_gone(STRAY));
+}
+
+static void another_poolmgr_leaves_ours_alone_until_they_are_gone(void **state)
+{
+	AUTO(worker_close) struct worker w = worker_connect();
+	AUTO(function_free) struct function f = function_new("ours");
+	AUTO(mem_free) char *path = mem_printf("%s/sandboxes", rig.dir);
+	AUTO(fd_close) int sandboxes = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	(void)state;
+	struct grant g = check_function(&w, &f);
+	assert_true(tree_is_owned(sandboxes, g.sandbox_id));
+	rig.engine->manner[FAKE_REMOVE].hold = true;
+	worker_release(&w, g.lease_id, true);
+	WAIT_FOR(fake_docker_held(rig.engine, FAKE_REMOVE) == 1);
+	assert_true(tree_is_owned(sandboxes, g.sandbox_id));
+	rig.engine->manner[FAKE_REMOVE].hold = false;
+	fake_docker_let_go(rig.engine, FAKE_REMOVE);
+	WAIT_FOR(is_gone(g.sandbox_id));
 }
 
 static void a_container_whose_removal_fails_is_tried_again_at_the_next_comparison(void **state)
@@ -383,6 +421,8 @@ int main(void)
 		TEST(what_is_gone_when_its_removal_begins_is_no_drift),
 		TEST(it_compares_every_so_often),
 		TEST(a_sandbox_whose_directory_is_gone_is_dead),
+		TEST(what_another_poolmgr_has_is_left_alone_until_it_is_gone),
+		TEST(another_poolmgr_leaves_ours_alone_until_they_are_gone),
 		TEST(a_container_whose_removal_fails_is_tried_again_at_the_next_comparison),
 		TEST(a_label_that_is_no_sandbox_id_is_left_alone),
 		TEST(sandboxes_of_ours_stay_in_every_state),

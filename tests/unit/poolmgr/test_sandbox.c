@@ -527,7 +527,7 @@ static void what_is_frozen_is_let_go_for_a_moment_now_and_then(void **state)
 	}
 	sandbox_tick(frozen_us);
 	assert_string_equal(fake_cgroup_written(&c, CGROUP_FREEZER), "FROZEN");
-	sandbox_kill(s, "test");
+	sandbox_kill(s, COUNT_KILL_OTHER);
 }
 
 static void nothing_is_frozen_while_docker_engine_is_not_heard_of(void **state)
@@ -551,7 +551,7 @@ static void nothing_is_frozen_while_docker_engine_is_not_heard_of(void **state)
 	WAIT_FOR(docker_is_heard(rig.docker));
 	sandbox_tick(late_us);
 	assert_string_equal(fake_cgroup_written(&c, CGROUP_FREEZER), "FROZEN");
-	sandbox_kill(s, "test");
+	sandbox_kill(s, COUNT_KILL_OTHER);
 }
 
 static void a_container_is_removed_once_docker_engine_is_back(void **state)
@@ -562,7 +562,7 @@ static void a_container_is_removed_once_docker_engine_is_back(void **state)
 	rig.engine->manner[FAKE_VERSION].status = 500; /* it answers, but not as it should */
 	docker_doubt(rig.docker);
 	WAIT_FOR(!docker_is_up(rig.docker));
-	sandbox_kill(s, "test");
+	sandbox_kill(s, COUNT_KILL_OTHER);
 	sandbox_tick(clock_mono_us());
 	rig_barrier();
 	assert_int_equal(rig.engine->calls[FAKE_REMOVE], 0);

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 
 #include "base/fd.h"
@@ -295,6 +296,34 @@ static void linking_a_bottomless_tree_is_refused(void **state)
 	assert_int_equal(unit_open_fds(), before);
 }
 
+static void a_directory_is_owned_as_long_as_its_maker_has_it_open(void **state)
+{
+	const struct place *p = *state;
+	struct err err;
+
+	int fd = tree_make_owned(p->fd, "mine", &err);
+	assert_ok(fd);
+	assert_true(tree_is_owned(p->fd, "mine"));
+	make_file(p, "mine/file", "text");
+	fd_close(&fd);
+	assert_false(tree_is_owned(p->fd, "mine"));
+	assert_true(exists(p, "mine/file"));
+	assert_false(tree_is_owned(p->fd, "not-there"));
+	assert_fails(tree_make_owned(p->fd, "mine", &err), "make directory 'mine'");
+}
+
+static void while_a_directory_is_being_made_nobody_can_say_that_it_is_nobodys(void **state)
+{
+	const struct place *p = *state;
+	AUTO(fd_close) int birth = open(p->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	assert_int_equal(flock(birth, LOCK_SH), 0); /* another process is about to make and lock something */
+	make_dir(p, "young");
+	assert_true(tree_is_owned(p->fd, "young"));
+	fd_close(&birth);
+	assert_false(tree_is_owned(p->fd, "young"));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -311,6 +340,9 @@ int main(void)
 		cmocka_unit_test_setup_teardown(linking_keeps_symbolic_links_as_they_are, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(linking_into_a_directory_that_has_the_name_already_fails, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(linking_a_bottomless_tree_is_refused, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(a_directory_is_owned_as_long_as_its_maker_has_it_open, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(while_a_directory_is_being_made_nobody_can_say_that_it_is_nobodys, set_up,
+						tear_down),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -10,6 +10,7 @@ struct fixture {
 	int write_fd;
 	int over; /* times */
 	int64_t over_at_us;
+	int64_t until_us; /* known then */
 	int again;        /* times more it wants to be called */
 	int64_t again_us; /* that much later */
 	int write_at;     /* makes the pipe readable at that call */
@@ -20,6 +21,7 @@ static int64_t on_over(void *arg)
 	struct fixture *f = arg;
 
 	f->over_at_us = clock_mono_us();
+	f->until_us = f->patience.until_us;
 	if (++f->over == f->write_at)
 		assert_int_equal(write(f->write_fd, "x", 1), 1);
 	return f->again-- > 0 ? f->over_at_us + f->again_us : INT64_MAX;
@@ -147,6 +149,22 @@ static void it_can_be_ended_before_it_is_due_and_ends_once(void **state)
 	assert_int_equal(f->over, 1);
 }
 
+static void what_is_known_to_outlast_it_ends_it_at_once_and_says_until_when(void **state)
+{
+	struct fixture *f = *state;
+
+	f->patience.due_us = 1000;
+	patience_expect(&f->patience, 1000);
+	assert_int_equal(f->over, 0);
+	patience_expect(&f->patience, 5000);
+	assert_int_equal(f->over, 1);
+	assert_int_equal(f->until_us, 5000);
+	assert_int_equal(f->patience.until_us, 0);
+	patience_expect(&f->patience, 9000); /* nobody wants to know any more */
+	assert_int_equal(f->over, 1);
+	patience_expect(NULL, 9000);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -159,6 +177,7 @@ int main(void)
 		TEST(a_deadline_before_it_is_due_leaves_it_as_it_is),
 		TEST(it_may_want_to_be_asked_again),
 		TEST(it_can_be_ended_before_it_is_due_and_ends_once),
+		TEST(what_is_known_to_outlast_it_ends_it_at_once_and_says_until_when),
 #undef TEST
 	};
 

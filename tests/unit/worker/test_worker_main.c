@@ -1,5 +1,6 @@
 /* A whole invoke worker, between a web server, a poolmgr and an agent that are the test's. */
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <sys/eventfd.h>
@@ -40,7 +41,7 @@ struct fixture {
 	struct conf *conf;
 	struct scoreboard *board;
 	struct fake_poolmgr poolmgr;
-	int board_fd, turn_fd;
+	int board_fd, turn_fd, gate_fd;
 	int lanes[LANES];
 	int life[2]; /* [1]: the master's end */
 	pid_t worker, second;
@@ -54,7 +55,7 @@ static void become_worker(const struct fixture *f, int slot)
 		int fd, number;
 	} fds[] = {
 		{f->board_fd, HERITAGE_SCOREBOARD_FD}, {f->life[0], HERITAGE_LIFE_FD}, {f->lanes[0], HERITAGE_LISTEN_FD},
-		{f->lanes[1], HERITAGE_LISTEN_FD + 1}, {f->turn_fd, HERITAGE_TURN_FD},
+		{f->lanes[1], HERITAGE_LISTEN_FD + 1}, {f->turn_fd, HERITAGE_TURN_FD}, {f->gate_fd, HERITAGE_GATE_FD},
 	};
 
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
@@ -96,7 +97,7 @@ static pid_t start_worker(struct fixture *f, int slot)
 	return pid;
 }
 
-static int set_up_with(void **state, int turns)
+static int set_up_with(void **state, int turns, bool gate_is_open)
 {
 	manner.lane = 0;
 	manner.queued_ago_us = 0;
@@ -125,6 +126,7 @@ static int set_up_with(void **state, int turns)
 	}
 	assert_int_equal(pipe2(f->life, O_CLOEXEC), 0);
 	f->turn_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	f->gate_fd = eventfd(gate_is_open, EFD_CLOEXEC | EFD_NONBLOCK);
 	shared = mmap(NULL, sizeof(*shared), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	f->worker = start_worker(f, 0);
 	return 0;
@@ -132,7 +134,12 @@ static int set_up_with(void **state, int turns)
 
 static int set_up(void **state)
 {
-	return set_up_with(state, 0);
+	return set_up_with(state, 0, true);
+}
+
+static int set_up_behind_the_gate(void **state)
+{
+	return set_up_with(state, 0, false);
 }
 
 static int wait_for_end(pid_t *pid)
@@ -166,6 +173,7 @@ static int tear_down(void **state)
 	for (int i = 0; i < LANES; i++)
 		fd_close(&f->lanes[i]);
 	fd_close(&f->turn_fd);
+	fd_close(&f->gate_fd);
 	fd_close(&f->life[0]);
 	fd_close(&f->life[1]);
 	fd_close(&f->board_fd);
@@ -907,7 +915,7 @@ static void what_is_kept_goes_back_when_a_request_takes_long(void **state)
 /* One turn and two workers; the first has it. */
 static int set_up_two(void **state)
 {
-	int rc = set_up_with(state, 1);
+	int rc = set_up_with(state, 1, true);
 	struct fixture *f = *state;
 
 	f->second = start_worker(f, 1);
@@ -995,6 +1003,40 @@ static void the_turn_of_a_worker_that_was_killed_is_found_without_a_wake(void **
 	assert_true(has_turn(f, 1));
 }
 
+/* ---- The gate ---- */
+
+static void behind_the_gate_it_is_ready_and_accepts_once_it_opens(void **state)
+{
+	struct fixture *f = *state;
+
+	SERVE(f, false, serve_all_echo);
+	assert_int_equal(state_of(f, 0), SLOT_IDLE);
+	int fd = send_request(f, "POST", "/execute/echo", "{\"input\": 5}", 12);
+	struct pollfd p = {.fd = fd, .events = POLLIN};
+	assert_int_equal(poll(&p, 1, 100), 0);
+	assert_int_equal(eventfd_write(f->gate_fd, 1), 0);
+	receive_answer(f, fd);
+	assert_answer(f, "Status: 200");
+	eventfd_t value;
+	assert_int_equal(eventfd_read(f->gate_fd, &value), 0); /* it stays open for those to come */
+}
+
+static void behind_the_gate_it_can_be_told_to_stop(void **state)
+{
+	struct fixture *f = *state;
+
+	kill(f->worker, SIGTERM);
+	assert_int_equal(wait_for_worker(f), 0);
+}
+
+static void behind_the_gate_it_goes_when_its_master_is_gone(void **state)
+{
+	struct fixture *f = *state;
+
+	fd_close(&f->life[1]);
+	assert_int_equal(wait_for_worker(f), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -1022,6 +1064,11 @@ int main(void)
 		TEST(a_kept_sandbox_goes_back_when_the_worker_ends),
 		TEST(a_recall_between_requests_is_answered_at_once),
 		TEST(what_is_kept_goes_back_when_a_request_takes_long),
+#undef TEST
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up_behind_the_gate, tear_down)
+		TEST(behind_the_gate_it_is_ready_and_accepts_once_it_opens),
+		TEST(behind_the_gate_it_can_be_told_to_stop),
+		TEST(behind_the_gate_it_goes_when_its_master_is_gone),
 #undef TEST
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up_two, tear_down)
 		TEST(who_has_no_turn_stands_by),
