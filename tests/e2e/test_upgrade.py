@@ -334,13 +334,13 @@ def test_a_new_master_that_is_killed_is_started_again_while_the_one_before_finis
 
 def test_stack_upgrade_installs_and_waits_and_down_finds_the_new_one(api, berthd, sleeper, stack, traffic):
     inode = (stack.dir / "install" / "sbin" / "berthd").stat().st_ino
-    done = stack.run("upgrade", "--set", "pool.spares=1")
+    done = stack.run("upgrade", "--set", "pool.min_spares=1")
     assert "has taken over" in done.stderr
-    assert stack.settings()["pool.spares"] == "1"
+    assert stack.settings()["pool.min_spares"] == "1"
     assert stack.run("status").returncode == 0
     assert stack.master().pid != berthd.master.pid
     assert inode == (stack.dir / "install" / "sbin" / "berthd").stat().st_ino  # it is what it was
-    stack.run("upgrade", "--set", "pool.spares=")
+    stack.run("upgrade", "--set", "pool.min_spares=")
     traffic.check()
     berthd.wait_until_gone()
     now = Berthd(stack)
