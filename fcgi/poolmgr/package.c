@@ -70,7 +70,12 @@ static void writer_free(struct archive **a)
 
 static int archive_err(struct err *err, struct archive *a, const char *what)
 {
-	return err_set(err, 0, "package: %s: %s", what, archive_error_string(a) ? archive_error_string(a) : "unknown error");
+	const char *why = archive_error_string(a) ? archive_error_string(a) : "unknown error";
+
+	/* libarchive says that writing failed, and not why, when the disk is full. */
+	if (archive_errno(a) == ENOSPC && strstr(why, strerror(ENOSPC)) == NULL)
+		return err_set(err, ENOSPC, "package: %s: %s", what, why);
+	return err_set(err, 0, "package: %s: %s", what, why);
 }
 
 static int depth_of(const char *path)

@@ -56,7 +56,7 @@ class Containerd:
 
 
 class Leftovers:
-    """Processes and files of sandboxes that no container stands for any more."""
+    """Processes of sandboxes that no container stands for any more."""
 
     CONTAINER_ID = re.compile("[0-9a-f]{64}")
 
@@ -72,7 +72,6 @@ class Leftovers:
             sandbox = self.sandbox_of(p.pid, sandboxes)
             if sandbox and sandbox not in containers.values():
                 self.processes.append(f"{sandbox}: {line[:200]}")
-        self.cgroups = []
 
     @staticmethod
     def sandbox_of(pid, sandboxes):
@@ -87,4 +86,4 @@ class Leftovers:
         return None
 
     def is_empty(self):
-        return not self.processes or print(self.processes)
+        return not self.processes
