@@ -30,6 +30,7 @@ static struct watch *watch;
 static struct question *questions; /* oldest first */
 static uint64_t last_seq;
 static struct buf scratch;
+static void (*on_shim_ended)(const char *container);
 
 static void end_question(struct question *q, const struct err *err, struct cgroup *cgroup)
 {
@@ -62,7 +63,7 @@ static void on_opened(struct ipc_msg *m)
 	end_question(q, NULL, &cgroup);
 }
 
-static void on_failed(const struct ipc_msg *m)
+static void on_failed(struct ipc_msg *m)
 {
 	struct question *q = find_question(m->cgroup_failed.seq);
 	struct cgroup none = CGROUP_NONE;
@@ -73,6 +74,20 @@ static void on_failed(const struct ipc_msg *m)
 	err_set(&err, EIO, "%.*s", (int)m->cgroup_failed.why.len, m->cgroup_failed.why.data);
 	end_question(q, &err, &none);
 }
+
+static void on_ended(struct ipc_msg *m)
+{
+	AUTO(mem_free) char *container = mem_strndup(m->shim_ended.container.data, m->shim_ended.container.len);
+
+	if (on_shim_ended != NULL) /* asked by this poolmgr */
+		on_shim_ended(container);
+}
+
+static void (*const handlers[IPC_TYPE_COUNT])(struct ipc_msg *m) = {
+	[IPC_CGROUP] = on_opened,
+	[IPC_CGROUP_FAILED] = on_failed,
+	[IPC_SHIM_ENDED] = on_ended,
+};
 
 static void on_answer(int events, void *arg)
 {
@@ -90,10 +105,8 @@ static void on_answer(int events, void *arg)
 	}
 	if (rc <= 0)
 		return;
-	if (m.type == IPC_CGROUP)
-		on_opened(&m);
-	else
-		on_failed(&m);
+	if (handlers[m.type] != NULL)
+		handlers[m.type](&m);
 	ipc_close_fds(&m);
 }
 
@@ -179,6 +192,20 @@ void cgroup_kill(struct cgroup *c)
 		log_warn("warden: %s", err.msg);
 		cgroup_thaw(c);
 	}
+}
+
+void cgroup_end_shim(const char *container, pid_t pid, const char *directory, void (*ended)(const char *container))
+{
+	struct ipc_msg m = {
+		.type = IPC_SHIM_END,
+		.fds = IPC_NO_FDS,
+		.shim_end = {.container = STR(container), .pid = (uint32_t)pid, .directory = STR(directory)},
+	};
+	struct err err;
+
+	on_shim_ended = ended;
+	if (warden_fd >= 0 && ipc_send(warden_fd, &m, &err) < 0)
+		log_warn("warden: %s", err.msg);
 }
 
 void cgroup_init(uv_loop_t *loop, int fd)

@@ -41,6 +41,10 @@ void cgroup_close(struct cgroup *cgroup); /* destructor for AUTO. What is frozen
 void cgroup_freeze(struct cgroup *cgroup);
 void cgroup_thaw(struct cgroup *cgroup);
 
+/* Has the warden end a container's shim (SHIM_END in ipc/ipc_msg.def). ended: whichever it has ended, of all that were asked
+ * for. */
+void cgroup_end_shim(const char *container, pid_t pid, const char *directory, void (*ended)(const char *container));
+
 /* Nothing in it runs any more on return; all of it is dead soon after, whatever Docker does. */
 void cgroup_kill(struct cgroup *cgroup);
 

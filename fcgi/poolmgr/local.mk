@@ -18,6 +18,7 @@ libpoolmgr_a_SOURCES = \
 	%D%/sandbox.c %D%/sandbox.h \
 	%D%/serve.c %D%/serve.h \
 	%D%/shape.c %D%/shape.h \
+	%D%/shim.c %D%/shim.h \
 	%D%/stats.c %D%/stats.h \
 	%D%/store.c %D%/store.h \
 	%D%/supply.c %D%/supply.h \

@@ -29,6 +29,7 @@
 #include "poolmgr/reconcile.h"
 #include "poolmgr/sandbox.h"
 #include "poolmgr/shape.h"
+#include "poolmgr/shim.h"
 #include "poolmgr/stats.h"
 #include "poolmgr/store.h"
 #include "poolmgr/version.h"
@@ -59,6 +60,7 @@ static void set_conf(const struct conf *c)
 	docker_set_conf(docker, conf);
 	store_set_conf(conf);
 	pool_set_conf(conf);
+	shim_set_conf(conf);
 	reconcile_set_conf(conf);
 	log_init("poolmgr", (enum log_level)log_level_parse(conf->log_level));
 }
@@ -191,6 +193,7 @@ static int init(const struct heritage *heritage, struct scoreboard *board, struc
 	store_init(loop, conf, &store_hooks);
 	shape_init(conf, languages);
 	pool_init(loop, conf, docker);
+	shim_init(loop, conf);
 	reconcile_init(conf, docker);
 	stats_init(conf, docker, languages, board);
 	autopsy_init(docker);

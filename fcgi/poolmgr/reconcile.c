@@ -11,15 +11,18 @@
 #include "poolmgr/client.h"
 #include "poolmgr/counter.h"
 #include "poolmgr/sandbox.h"
+#include "poolmgr/shim.h"
 
-#define ADOPTION_US 1500000
+#define ADOPTION_US  1500000
+#define SUSPICION_US 2000000 /* what is missing then as well has not just ended */
 
 static const struct conf *conf;
 static struct docker *docker;
 static uint64_t reported[COUNTER_COUNT]; /* what the log has said of the counters of drift */
 static int64_t started_us;
-static int64_t latest_us;                                          /* when the latest listing was asked for */
-static int64_t listed_us;                                          /* when the listing under way was asked for; 0: none is */
+static int64_t latest_us; /* when the latest listing was asked for */
+static int64_t hurry_us;  /* when another listing is worth it; 0: not before its time */
+static int64_t listed_us; /* when the listing under way was asked for; 0: none is */
 static enum { RUNNING, STOP_ASKED, STOP_LISTING, STOP_DONE } stop; /* at the end, one more listing is made */
 
 static bool adopting(void)
@@ -36,11 +39,12 @@ static void lose(struct sandbox *s, enum counter what)
 	sandbox_died(s, -1);
 }
 
-static void on_container(const char *id, bool running, void *arg)
+static void on_container(const char *id, const char *container_id, bool running, void *arg)
 {
 	struct sandbox *s = sandbox_find(id);
 
 	(void)arg;
+	shim_listed(container_id);
 	if (s == NULL) {
 		if (!adopting() && !client_anyone_holds(id))
 			sandbox_remove_stray(id, COUNT_DRIFT_CONTAINER);
@@ -67,13 +71,22 @@ static void find_lost(void)
 		}
 }
 
+/* Whatever is not in the list that was asked for at listed_us. */
+static void find_all_lost(void)
+{
+	find_lost();
+	if (shim_judge(listed_us))
+		hurry_us = clock_mono_us() + SUSPICION_US;
+	shim_search(); /* for the next list */
+}
+
 static void on_listed(const struct err *err, void *arg)
 {
 	(void)arg;
 	if (err != NULL)
 		log_warn("cannot compare with Docker: %s", err->msg);
 	else
-		find_lost();
+		find_all_lost();
 	listed_us = 0;
 	if (err == NULL && !adopting())
 		sandbox_sweep_directories(client_anyone_holds);
@@ -88,6 +101,7 @@ void reconcile_now(void)
 	if (listed_us != 0 || !docker_is_up(docker))
 		return;
 	latest_us = listed_us = clock_mono_us();
+	hurry_us = 0;
 	docker_list(docker, on_container, on_listed, NULL);
 }
 
@@ -110,7 +124,9 @@ static int64_t due_us(void)
 {
 	int64_t adopted_us = started_us + ADOPTION_US;
 
-	return latest_us < adopted_us ? adopted_us : latest_us + conf->pool_reconcile_interval_ms * 1000;
+	int64_t next_us = latest_us < adopted_us ? adopted_us : latest_us + conf->pool_reconcile_interval_ms * 1000;
+
+	return hurry_us != 0 ? MIN(hurry_us, next_us) : next_us;
 }
 
 /* One line for all that was found, once it is put right. */

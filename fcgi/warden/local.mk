@@ -1,4 +1,5 @@
 noinst_LIBRARIES += libwarden.a
 libwarden_a_SOURCES = \
+	%D%/shim.c %D%/shim.h \
 	%D%/warden.c %D%/warden.h \
 	%D%/warden_main.c

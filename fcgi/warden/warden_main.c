@@ -3,9 +3,11 @@
  * itself.
  *
  * Started by  the master, as root, with the one capability it needs: to kill processes of other users.
- * Does        answers CGROUP_OPEN with the files of one cgroup, and ends what is in one at CGROUP_KILL. It decides nothing,
- * reads no network, and touches nothing but cgroups that carry a container's id. Ended by    SIGTERM after poolmgr, or the
- * master's end. Its crash   costs nothing: what was asked waits in the socket for the next one.
+ * Does        answers CGROUP_OPEN with the files of one cgroup, ends what is in one at CGROUP_KILL, and the process that
+ *             containerd keeps for a sandbox's container at SHIM_END. It decides nothing, reads no network, and touches nothing
+ *             but cgroups that carry a container's id, and such processes.
+ * Ended by    SIGTERM after poolmgr, or the master's end.
+ * Its crash   costs nothing: what was asked waits in the socket for the next one.
  */
 #include <errno.h>
 #include <poll.h>
@@ -23,6 +25,7 @@
 #include "ipc/heritage.h"
 #include "ipc/ipc.h"
 #include "ipc/scoreboard.h"
+#include "warden/shim.h"
 #include "warden/warden.h"
 
 struct warden {
@@ -75,9 +78,23 @@ static void on_kill(struct warden *w, const struct ipc_msg *m)
 		log_error("nothing killed: %s", err.msg);
 }
 
+static void on_shim_end(struct warden *w, const struct ipc_msg *m)
+{
+	AUTO(mem_free) char *container = mem_strndup(m->shim_end.container.data, m->shim_end.container.len);
+	AUTO(mem_free) char *directory = mem_strndup(m->shim_end.directory.data, m->shim_end.directory.len);
+	struct err err = {0};
+
+	if (shim_end(&w->mounts, container, (pid_t)m->shim_end.pid, directory, &err) < 0)
+		log_debug("no shim ended: %s", err.msg); /* that of somebody else's container, as a rule */
+	else
+		send_answer(
+			&(struct ipc_msg){.type = IPC_SHIM_ENDED, .fds = IPC_NO_FDS, .shim_ended.container = STR(container)});
+}
+
 static void (*const handlers[IPC_TYPE_COUNT])(struct warden *w, const struct ipc_msg *m) = {
 	[IPC_CGROUP_OPEN] = on_open,
 	[IPC_CGROUP_KILL] = on_kill,
+	[IPC_SHIM_END] = on_shim_end,
 };
 
 static void serve_one(struct warden *w)

@@ -351,9 +351,10 @@ static void on_list(const struct docker_answer *a, void *arg)
 	}
 	json_array_foreach (containers, i, item) {
 		const char *id = json_string_value(json_object_get(json_object_get(item, "Labels"), DOCKER_LABEL_SANDBOX));
+		const char *container = json_string_value(json_object_get(item, "Id"));
 		const char *state = json_string_value(json_object_get(item, "State"));
 		if (id != NULL)
-			l.each(id, state != NULL && strcmp(state, "running") == 0, l.arg);
+			l.each(id, container != NULL ? container : "", state != NULL && strcmp(state, "running") == 0, l.arg);
 	}
 	json_decref(containers);
 	l.done(NULL, l.arg);

@@ -68,8 +68,8 @@ struct docker_state {
 /* err NULL: *state is there, for the time of the call. err->code ENOENT: there is no such container. */
 typedef void (*docker_state_fn)(const struct err *err, const struct docker_state *state, void *arg);
 
-/* One container of this instance. */
-typedef void (*docker_container_fn)(const char *sandbox_id, bool running, void *arg);
+/* One container of this instance. container_id: Docker's; "" when it does not say. */
+typedef void (*docker_container_fn)(const char *sandbox_id, const char *container_id, bool running, void *arg);
 
 /* Starts to look for the engine at once. conf is read at every use, and outlives the object or is replaced: docker_set_conf. */
 int docker_new(uv_loop_t *loop, const struct conf *conf, const struct docker_events *events, struct docker **docker,

@@ -30,7 +30,6 @@ from traffic import Traffic  # noqa: E402
 
 
 def pytest_configure(config):
-    config.addinivalue_line("markers", "engine: ends Docker Engine or its containerd")
     e2e_conftest.pytest_configure(config)
 
 
@@ -68,4 +67,4 @@ def start_traffic(api, database, deploy, load, stack):
         one.stop()
         one.check_records()
     wait_for("poolmgr, Docker and the file system to agree", lambda: stack.is_tidy(api), 20)
-    wait_for("nothing to be left", lambda: Leftovers(stack).is_empty(), 20)
+    Leftovers.wait_for_none(stack, 20)

@@ -2,10 +2,10 @@
 
 import os
 import re
-import signal
+import time
 from pathlib import Path
 
-from support import Process, processes, wait_for
+from support import POLL_S, Process, processes, wait_for
 
 
 def command_line(pid):
@@ -85,5 +85,10 @@ class Leftovers:
             pass
         return None
 
-    def is_empty(self):
-        return not self.processes
+    @classmethod
+    def wait_for_none(cls, stack, timeout_s):
+        """Until there are none; says which there are in the end."""
+        deadline = time.monotonic() + timeout_s
+        while left := cls(stack).processes:
+            assert time.monotonic() < deadline, "left over:\n" + "\n".join(left)
+            time.sleep(POLL_S)

@@ -5,8 +5,6 @@ import signal
 import pytest
 from support import RUNTIMES, wait_for
 
-pytestmark = pytest.mark.engine
-
 BACK_S = 10  # from Docker Engine's return to success again, in every language and runtime
 
 

@@ -116,6 +116,11 @@ void fake_warden_refuse(uint64_t seq, const char *why)
 	answer(&(struct ipc_msg){.type = IPC_CGROUP_FAILED, .cgroup_failed = {.seq = seq, .why = STR(why)}});
 }
 
+void fake_warden_say_ended(const char *container)
+{
+	answer(&(struct ipc_msg){.type = IPC_SHIM_ENDED, .fds = IPC_NO_FDS, .shim_ended.container = STR(container)});
+}
+
 void fake_warden_serve(uint8_t version, const struct fake_cgroup *c)
 {
 	fake_warden_give(fake_warden_next_open().seq, version, c);

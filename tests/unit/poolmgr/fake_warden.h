@@ -43,6 +43,8 @@ bool fake_cgroup_is_same(int fd, int other);
 void fake_warden_give(uint64_t seq, uint8_t version, const struct fake_cgroup *c);
 void fake_warden_refuse(uint64_t seq, const char *why);
 
+void fake_warden_say_ended(const char *container); /* its shim */
+
 /* Waits for a question, and answers it with that. */
 void fake_warden_serve(uint8_t version, const struct fake_cgroup *c);
 

@@ -14,6 +14,7 @@
 #include "poolmgr/pool.h"
 #include "poolmgr/reconcile.h"
 #include "poolmgr/resolve.h"
+#include "poolmgr/shim.h"
 #include "poolmgr/stats.h"
 #include "poolmgr/store.h"
 
@@ -59,6 +60,7 @@ void pool_rig_start(const char *conninfo)
 	store_init(rig.loop, rig.conf, &store_hooks);
 	shape_init(rig.conf, rig.languages);
 	pool_init(rig.loop, rig.conf, rig.docker);
+	shim_init(rig.loop, rig.conf);
 	reconcile_init(rig.conf, rig.docker);
 	assert_ok(scoreboard_create(POOL_RIG_SLOTS, &pool_rig_board, &board_fd, &err));
 	close(board_fd);

@@ -164,9 +164,10 @@ void rig_stop(void)
 
 /* ---- Looking at things ---- */
 
-static void on_container(const char *sandbox_id, bool running, void *arg)
+static void on_container(const char *sandbox_id, const char *container_id, bool running, void *arg)
 {
 	(void)sandbox_id;
+	(void)container_id;
 	(void)running;
 	(void)arg;
 }

@@ -98,8 +98,9 @@ struct listing {
 	char ids[8][64];
 };
 
-static void on_listed(const char *sandbox_id, bool running, void *arg)
+static void on_listed(const char *sandbox_id, const char *container_id, bool running, void *arg)
 {
+	assert_int_equal(strlen(container_id), 64);
 	struct listing *l = arg;
 
 	assert_int_equal(l->o.calls, 0); /* done comes last */

@@ -12,6 +12,8 @@
 #include "poolmgr/reconcile.h"
 #include "poolmgr/sandbox.h"
 #include "poolmgr/tree.h"
+#include "tests/support/fake_shim.h"
+#include "tests/unit/poolmgr/fake_warden.h"
 
 #define HELD  "aaaaaaaaaaaaaaaa"
 #define STRAY "bbbbbbbbbbbbbbbb"
@@ -378,6 +380,94 @@ static void the_engine_coming_back_makes_it_compare(void **state)
 	WAIT_FOR(is_gone(STRAY));
 }
 
+#define UNKNOWN "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff"
+
+/* What the warden is asked to end. There may be shims of others on this machine. */
+static bool is_asked_to_end(const char *container, pid_t pid)
+{
+	bool is_asked = false;
+
+	while (fake_warden_is_asked()) {
+		struct ipc_msg m = fake_warden_next(IPC_SHIM_END);
+		AUTO(mem_free) char *directory = mem_printf("%s/sandboxes", rig.dir);
+		assert_int_equal(m.shim_end.directory.len, strlen(directory));
+		assert_memory_equal(m.shim_end.directory.data, directory, strlen(directory));
+		is_asked = is_asked || (m.shim_end.pid == (uint32_t)pid && m.shim_end.container.len == strlen(container) &&
+					memcmp(m.shim_end.container.data, container, strlen(container)) == 0);
+	}
+	return is_asked;
+}
+
+/* As often as it takes to find, suspect and end; each with a search after it that is over when a thread has done the next
+ * thing. */
+static void compare_for_shims(void)
+{
+	compare();
+	threads_stop();
+	threads_go_on();
+	rig_turn();
+}
+
+static void a_shim_that_docker_does_not_know_is_given_to_the_warden_at_the_second_look(void **state)
+{
+	(void)state;
+	fake_warden_start();
+	pid_t pid = fake_shim_start(rig.dir, UNKNOWN);
+	compare_for_shims(); /* found */
+	compare_for_shims(); /* suspected */
+	assert_false(is_asked_to_end(UNKNOWN, pid));
+	compare_for_shims();
+	assert_true(is_asked_to_end(UNKNOWN, pid));
+	compare_for_shims(); /* the warden may have been dying */
+	assert_true(is_asked_to_end(UNKNOWN, pid));
+	assert_drift(COUNTER_COUNT, 0);
+	fake_shim_end(pid);
+	fake_warden_say_ended(UNKNOWN);
+	WAIT_FOR(counters[COUNT_DRIFT_SHIM] > before[COUNT_DRIFT_SHIM]);
+	assert_drift(COUNT_DRIFT_SHIM, 1);
+	compare_for_shims();
+	is_asked_to_end(UNKNOWN, pid); /* of what was found before it ended */
+	compare_for_shims();
+	assert_false(is_asked_to_end(UNKNOWN, pid));
+}
+
+static void a_shim_that_docker_knows_stays_and_one_it_was_slow_to_list_is_cleared(void **state)
+{
+	(void)state;
+	fake_warden_start();
+	leave_behind(HELD);
+	AUTO(worker_close) struct worker holder = worker_connect();
+	worker_hello(&holder, HELD);
+	AUTO(mem_free) char *container = mem_strdup(fake_docker_find(rig.engine, HELD)->id);
+	pid_t known = fake_shim_start(rig.dir, container), suspect = fake_shim_start(rig.dir, UNKNOWN);
+	compare_for_shims();
+	rig.engine->manner[FAKE_LIST] = (struct fake_manner){.status = 200, .body = "[]"};
+	compare_for_shims(); /* both are missing */
+	rig.engine->manner[FAKE_LIST] = (struct fake_manner){0};
+	compare_for_shims(); /* and one of them again */
+	assert_false(is_asked_to_end(container, known));
+	rig.engine->manner[FAKE_LIST] = (struct fake_manner){.status = 200, .body = "[]"};
+	compare_for_shims(); /* missing for the first time since */
+	assert_false(is_asked_to_end(container, known));
+	rig.engine->manner[FAKE_LIST] = (struct fake_manner){0};
+	fake_shim_end(known);
+	fake_shim_end(suspect);
+	worker_release(&holder, 42, false);
+	WAIT_FOR(is_gone(HELD));
+}
+
+static void a_new_suspect_is_looked_at_again_soon(void **state)
+{
+	(void)state;
+	fake_warden_start();
+	rig.conf->pool_reconcile_interval_ms = 3600000;
+	pid_t pid = fake_shim_start(rig.dir, UNKNOWN);
+	compare_for_shims();
+	compare_for_shims();
+	WAIT_FOR(is_asked_to_end(UNKNOWN, pid));
+	fake_shim_end(pid);
+}
+
 static int set_up(void **state)
 {
 	(void)state;
@@ -407,6 +497,7 @@ static int nothing_leaks(void **state)
 {
 	(void)state;
 	rig.tick = pool_tick;
+	fake_warden_stop();
 	pool_rig_assert_nothing_leaks();
 	return 0;
 }
@@ -417,6 +508,9 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(what_no_worker_names_goes_soon_after_the_start_and_what_one_holds_stays),
 		TEST(a_container_nobody_knows_is_removed_whatever_state_it_is_in),
+		TEST(a_shim_that_docker_does_not_know_is_given_to_the_warden_at_the_second_look),
+		TEST(a_shim_that_docker_knows_stays_and_one_it_was_slow_to_list_is_cleared),
+		TEST(a_new_suspect_is_looked_at_again_soon),
 		TEST(a_directory_nobody_knows_is_removed_and_counted_as_such),
 		TEST(what_is_gone_when_its_removal_begins_is_no_drift),
 		TEST(it_compares_every_so_often),

@@ -17,6 +17,7 @@
 #include "ipc/heritage.h"
 #include "ipc/ipc.h"
 #include "ipc/scoreboard.h"
+#include "tests/support/fake_shim.h"
 
 #define ID          "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff"
 #define PATIENCE_US INT64_C(20000000)
@@ -293,6 +294,125 @@ static void the_files_of_a_containers_cgroup_freeze_it_and_end_it(void **state)
 	assert_it_serves();
 }
 
+/* ---- Shims ---- */
+
+static struct shim_fixture {
+	char *state, *sandboxes; /* containerd's directory, and that of our sandboxes */
+	pid_t pid;
+} shim;
+
+static void start_shim(void)
+{
+	shim.state = mem_printf("%s/containerd", f.dir);
+	shim.sandboxes = mem_printf("%s/sandboxes", f.dir);
+	shim.pid = fake_shim_start(f.dir, ID);
+	start();
+}
+
+static void end_shim(void)
+{
+	fake_shim_end(shim.pid);
+	mem_free(&shim.state);
+	mem_free(&shim.sandboxes);
+}
+
+static void make_bundle(const char *state, const char *in, const char *at)
+{
+	AUTO(mem_free) char *source = mem_printf("%s/aaaaaaaaaaaaaaaa", in);
+
+	fake_shim_make_bundle(state, ID, source, at);
+}
+
+static void ask_to_end(const char *container, pid_t pid, const char *directory)
+{
+	send_to_it(&(struct ipc_msg){
+		.type = IPC_SHIM_END,
+		.fds = IPC_NO_FDS,
+		.shim_end = {.container = STR(container), .pid = (uint32_t)pid, .directory = STR(directory)},
+	});
+}
+
+static void assert_it_is_ended(void)
+{
+	int status;
+
+	ask_to_end(ID, shim.pid, shim.sandboxes);
+	struct ipc_msg m = answer();
+	assert_int_equal(m.type, IPC_SHIM_ENDED);
+	assert_int_equal(m.shim_ended.container.len, strlen(ID));
+	assert_memory_equal(m.shim_ended.container.data, ID, strlen(ID));
+	assert_int_equal(waitpid(shim.pid, &status, 0), shim.pid);
+	assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
+}
+
+static void the_shim_of_a_sandbox_is_ended(void **state)
+{
+	(void)state;
+	start_shim();
+	make_bundle(shim.state, shim.sandboxes, "/berth");
+	assert_it_is_ended();
+	end_shim();
+}
+
+static void the_shim_of_a_sandbox_is_ended_where_docker_engine_runs_containerd(void **state)
+{
+	(void)state;
+	start_shim();
+	AUTO(mem_free) char *below = mem_printf("%s/daemon", shim.state);
+	make_bundle(below, shim.sandboxes, "/berth");
+	assert_it_is_ended();
+	end_shim();
+}
+
+static void what_runs_in_its_container_ends_with_it(void **state)
+{
+	int status;
+
+	(void)state;
+	if (!make_cgroup())
+		skip();
+	start_shim();
+	make_bundle(shim.state, shim.sandboxes, "/berth");
+	pid_t pid = start_in_cgroup();
+	fake_shim_set_init(shim.state, ID, pid);
+	assert_it_is_ended();
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
+	end_shim();
+}
+
+/* Asks for each, and for one that is no shim at all. */
+static void a_process_that_is_not_the_shim_of_a_sandbox_of_ours_is_left_alone(void **state)
+{
+	static const char other[] = "ff112233445566778899aabbccddeeff00112233445566778899aabbccddeeff";
+
+	(void)state;
+	start_shim();
+	AUTO(mem_free) char *others = mem_printf("%s-of-others", shim.sandboxes);
+	ask_to_end(ID, shim.pid, shim.sandboxes); /* nothing says what the container is */
+	make_bundle(shim.state, others, "/berth");
+	ask_to_end(ID, shim.pid, shim.sandboxes);
+	ask_to_end(ID, shim.pid, "");
+	assert_it_serves();
+	make_bundle(shim.state, shim.sandboxes, "/elsewhere");
+	ask_to_end(ID, shim.pid, shim.sandboxes);
+	assert_it_serves();
+	make_bundle(shim.state, shim.sandboxes, "/berth");
+	ask_to_end(other, shim.pid, shim.sandboxes);
+	ask_to_end("../" ID, shim.pid, shim.sandboxes);
+	ask_to_end("", shim.pid, shim.sandboxes);
+	ask_to_end(ID, getpid(), shim.sandboxes);
+	ask_to_end(ID, 0, shim.sandboxes);
+	ask_to_end(ID, (pid_t)-1, shim.sandboxes);
+	assert_it_serves();
+	AUTO(mem_free) char *bundle = mem_printf("%s/io.containerd.runtime.v2.task/moby/" ID, shim.state);
+	write_file(bundle, "config.json", "{\"mounts\": [7, {\"destination\": 1}, null]");
+	ask_to_end(ID, shim.pid, shim.sandboxes);
+	assert_it_serves();
+	assert_true(fake_shim_is_alive(shim.pid));
+	end_shim();
+}
+
 /* ---- */
 
 static int each(void **state)
@@ -350,6 +470,10 @@ int main(void)
 		TEST(what_is_not_for_it_is_closed_and_passed_over),
 		TEST(a_kill_with_files_that_are_no_cgroups_kills_nobody),
 		TEST(the_files_of_a_containers_cgroup_freeze_it_and_end_it),
+		TEST(the_shim_of_a_sandbox_is_ended),
+		TEST(the_shim_of_a_sandbox_is_ended_where_docker_engine_runs_containerd),
+		TEST(what_runs_in_its_container_ends_with_it),
+		TEST(a_process_that_is_not_the_shim_of_a_sandbox_of_ours_is_left_alone),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,207 @@
+#include "poolmgr/shim.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/types.h>
+#include <unistd.h>
+#include <uthash.h>
+#include <utlist.h>
+
+#include "base/clock.h"
+#include "base/fd.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "poolmgr/cgroup.h"
+#include "poolmgr/counter.h"
+
+#define ID_LENGTH        64
+#define COMMAND          "containerd-shim" /* as comm has it, cut after 15 characters: proc_pid_comm(5) */
+#define MAX_COMMAND_LINE 4096
+
+struct shim {
+	char container[ID_LENGTH + 1];
+	pid_t pid;
+	int64_t found_us; /* when the first search that found it was over */
+	bool seen;        /* by the latest search */
+	bool listed;      /* in the list at hand */
+	bool suspect;     /* it was missing in an earlier one */
+	UT_hash_handle hh;
+	struct shim *next; /* while it is on a search's list */
+};
+
+struct search {
+	uv_work_t work;
+	struct shim *found;
+};
+
+static uv_loop_t *loop;
+static const struct conf *conf;
+static struct shim *shims; /* by container */
+static bool searching;
+
+/* ---- In the thread ---- */
+
+/* The whole of a file below /proc, or its beginning. Returns its length, -1: not there, as when the process has ended. */
+static ssize_t read_start(const char *pid, const char *name, char *out, size_t size)
+{
+	char path[64];
+
+	snprintf(path, sizeof(path), "/proc/%.20s/%s", pid, name);
+	AUTO(fd_close) int fd = open(path, O_RDONLY | O_CLOEXEC);
+	ssize_t n = fd >= 0 ? read(fd, out, size - 1) : -1;
+	if (n >= 0)
+		out[n] = '\0';
+	return n;
+}
+
+/* What follows -id on the command line, whose words end with a NUL each; NULL: nothing that is a container's id. */
+static const char *container_on(const char *line, size_t len)
+{
+	const char *end = line + len;
+
+	for (const char *word = line; word < end; word += strlen(word) + 1) {
+		const char *next = word + strlen(word) + 1;
+		if (strcmp(word, "-id") == 0 && next < end)
+			return strlen(next) == ID_LENGTH && strspn(next, "0123456789abcdef") == ID_LENGTH ? next : NULL;
+	}
+	return NULL;
+}
+
+static struct shim *shim_of_process_new(const char *pid)
+{
+	char command[32], line[MAX_COMMAND_LINE];
+
+	if (pid[strspn(pid, "0123456789")] != '\0' || read_start(pid, "comm", command, sizeof(command)) < 0 ||
+	    strcmp(command, COMMAND "\n") != 0)
+		return NULL;
+	ssize_t len = read_start(pid, "cmdline", line, sizeof(line));
+	const char *container = len > 0 ? container_on(line, (size_t)len) : NULL;
+	if (container == NULL)
+		return NULL;
+	struct shim *s = mem_alloc(sizeof(*s));
+	snprintf(s->container, sizeof(s->container), "%s", container);
+	s->pid = (pid_t)strtol(pid, NULL, 10);
+	return s;
+}
+
+static void search_run(uv_work_t *work)
+{
+	struct search *search = work->data;
+	DIR *proc = opendir("/proc");
+	const struct dirent *entry;
+
+	while (proc != NULL && (entry = readdir(proc)) != NULL) {
+		struct shim *s = shim_of_process_new(entry->d_name);
+		if (s != NULL)
+			LL_PREPEND(search->found, s);
+	}
+	if (proc != NULL)
+		closedir(proc);
+}
+
+/* ---- On the loop ---- */
+
+static void forget(struct shim *s)
+{
+	HASH_DEL(shims, s);
+	free(s);
+}
+
+/* Takes over s. */
+static void note(struct shim *s)
+{
+	struct shim *known;
+
+	HASH_FIND_STR(shims, s->container, known);
+	if (known != NULL && known->pid != s->pid) {
+		forget(known);
+		known = NULL;
+	}
+	if (known == NULL) {
+		s->found_us = clock_mono_us();
+		HASH_ADD_STR(shims, container, s);
+		known = s;
+	} else {
+		free(s);
+	}
+	known->seen = true;
+}
+
+static void search_after(uv_work_t *work, int status)
+{
+	struct search *search = work->data;
+	struct shim *s, *next;
+
+	(void)status;
+	HASH_ITER (hh, shims, s, next)
+		s->seen = false;
+	LL_FOREACH_SAFE (search->found, s, next)
+		note(s);
+	HASH_ITER (hh, shims, s, next)
+		if (!s->seen)
+			forget(s);
+	free(search);
+	searching = false;
+}
+
+void shim_search(void)
+{
+	if (searching)
+		return;
+	struct search *search = mem_alloc(sizeof(*search));
+	search->work.data = search;
+	searching = true;
+	uv_queue_work(loop, &search->work, search_run, search_after);
+}
+
+void shim_listed(const char *container_id)
+{
+	struct shim *s;
+
+	HASH_FIND_STR(shims, container_id, s);
+	if (s != NULL)
+		s->listed = true;
+}
+
+static void on_ended(const char *container_id)
+{
+	counters[COUNT_DRIFT_SHIM]++;
+	log_info("ended the shim of container %.12s, which Docker does not know", container_id);
+}
+
+static void end(const struct shim *s)
+{
+	AUTO(mem_free) char *directory = mem_printf("%s/sandboxes", conf->master_state_dir);
+
+	cgroup_end_shim(s->container, s->pid, directory, on_ended);
+}
+
+bool shim_judge(int64_t asked_us)
+{
+	bool is_new = false;
+	struct shim *s, *next;
+
+	HASH_ITER (hh, shims, s, next) {
+		bool missing = !s->listed && s->found_us < asked_us;
+		if (missing && s->suspect)
+			end(s);
+		is_new = is_new || (missing && !s->suspect);
+		s->suspect = missing;
+		s->listed = false;
+	}
+	return is_new;
+}
+
+void shim_set_conf(const struct conf *c)
+{
+	conf = c;
+}
+
+void shim_init(uv_loop_t *l, const struct conf *c)
+{
+	loop = l;
+	conf = c;
+}
