@@ -16,6 +16,7 @@ struct driver {
 	const char *missing;        /* what to do when the engine does not offer it */
 	const char *no_egress;      /* why its sandboxes cannot have a network; NULL: they can */
 	bool hangs_without_memory; /* the kernel may kill a part of a sandbox for a lack of memory, and the rest waits for it */
+	bool ignores_nr_inodes;    /* a tmpfs of its own does not limit the number of files: /tmp is one of the host's */
 	int64_t least_memory_mb;   /* of a sandbox */
 	int64_t own_pids;          /* threads on the host that a sandbox needs itself */
 	int64_t pids_each;         /* and for each thread of the function */

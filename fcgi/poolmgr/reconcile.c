@@ -71,6 +71,13 @@ static void find_lost(void)
 		}
 }
 
+static void on_pruned(const struct err *err, void *arg)
+{
+	(void)arg;
+	if (err != NULL)
+		log_warn("volumes that nobody uses stay: %s", err->msg);
+}
+
 /* Whatever is not in the list that was asked for at listed_us. */
 static void find_all_lost(void)
 {
@@ -78,6 +85,7 @@ static void find_all_lost(void)
 	if (shim_judge(listed_us))
 		hurry_us = clock_mono_us() + SUSPICION_US;
 	shim_search(); /* for the next list */
+	docker_prune(docker, on_pruned, NULL);
 }
 
 static void on_listed(const struct err *err, void *arg)

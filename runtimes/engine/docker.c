@@ -152,6 +152,7 @@ static json_t *instance_filter_new(const struct docker *d)
 struct start {
 	struct docker *docker;
 	char *name, *image;
+	bool has_tmp; /* a volume is mounted at /tmp */
 	docker_created_fn created;
 	docker_done_fn started;
 	void *arg;
@@ -200,7 +201,8 @@ static void read_state(const json_t *json, struct docker_state *state)
 
 /*
  * An image that declares a VOLUME gets a directory of the host's disk there, writable and of no bounded size. Nothing in the
- * request prevents that, so what was made is looked at before it runs; removing the container removes the volume.
+ * request prevents that, so what was made is looked at before it runs; removing the container removes the volume. The one that
+ * was asked for, a tmpfs, takes the place of any the image has there.
  */
 static int check_mounts(const struct start *s, const json_t *json, struct err *err)
 {
@@ -213,7 +215,8 @@ static int check_mounts(const struct start *s, const json_t *json, struct err *e
 	json_array_foreach (mounts, i, mount) {
 		const char *type = json_string_value(json_object_get(mount, "Type"));
 		const char *at = json_string_value(json_object_get(mount, "Destination"));
-		if (type == NULL || strcmp(type, "bind") != 0)
+		bool is_tmp = s->has_tmp && at != NULL && strcmp(at, "/tmp") == 0;
+		if (type == NULL || strcmp(type, is_tmp ? "volume" : "bind") != 0)
 			rc = err_set(err, 0, "the image %s may not be used: it declares a VOLUME, %s, which would be writable",
 				     s->image, at ? at : "?");
 	}
@@ -260,7 +263,15 @@ void docker_start(struct docker *d, const struct docker_launch *launch, docker_c
 	json_t *json = docker_container_json(d->conf, launch);
 	char *body = json_dumps(json, JSON_COMPACT);
 
-	*s = (struct start){d, container_name_new(d, launch->sandbox_id), mem_strdup(launch->image), created, started, arg};
+	*s = (struct start){
+		.docker = d,
+		.name = container_name_new(d, launch->sandbox_id),
+		.image = mem_strdup(launch->image),
+		.has_tmp = launch->driver->ignores_nr_inodes,
+		.created = created,
+		.started = started,
+		.arg = arg,
+	};
 	AUTO(mem_free) char *path = mem_printf("/containers/create?name=%s", s->name);
 	send_request(&(struct request){d, "create the container", 0, on_created, s}, "POST", body, path);
 	free(body);
@@ -321,6 +332,13 @@ void docker_remove(struct docker *d, const char *sandbox_id, docker_done_fn done
 
 	*r = (struct request){.done = done, .arg = arg};
 	send_request(&(struct request){d, "remove the container", 409, on_removed, r}, "DELETE", NULL, path);
+}
+
+void docker_prune(struct docker *d, docker_done_fn done, void *arg)
+{
+	AUTO(mem_free) char *path = filtered_path_new("/volumes/prune?", instance_filter_new(d));
+
+	send_request(&(struct request){d, "remove volumes", 409 /* somebody else is at it */, done, arg}, "POST", NULL, path);
 }
 
 struct list {

@@ -115,6 +115,9 @@ void docker_inspect(struct docker *docker, const char *sandbox_id, docker_state_
 /* Kills and removes it. One that is not there counts as removed. */
 void docker_remove(struct docker *docker, const char *sandbox_id, docker_done_fn done, void *arg);
 
+/* Removes what containers of this instance that others have removed left behind: their /tmp, where it is a volume. */
+void docker_prune(struct docker *docker, docker_done_fn done, void *arg);
+
 /* Calls each for every container of this instance, then done. */
 void docker_list(struct docker *docker, docker_container_fn each, docker_done_fn done, void *arg);
 

@@ -27,6 +27,31 @@ static json_t *read_only_mount(const char *source, const char *target)
 			 "BindOptions", "Propagation", "rprivate");
 }
 
+/* Of the host's kernel, which keeps every limit; it goes with the container. The label is for when it does not. */
+static json_t *tmpfs_volume(const struct conf *conf, const char *target, json_t *options)
+{
+	return json_pack("{s:s, s:s, s:{s:b, s:{s:s}, s:{s:s, s:{s:s, s:s, s:o}}}}", "Type", "volume", "Target", target,
+			 "VolumeOptions", "NoCopy", 1, "Labels", DOCKER_LABEL_INSTANCE, conf->master_instance, "DriverConfig",
+			 "Name", "local", "Options", "type", "tmpfs", "device", "tmpfs", "o", options);
+}
+
+/* What it sees: the root and two directories to read, and /tmp, which is memory. */
+static void set_mounts(json_t *h, const struct conf *conf, const struct docker_launch *l)
+{
+	json_t *mounts = json_pack("[o, o]", read_only_mount(l->host_dir, "/berth"),
+				   read_only_mount(conf->sandbox_runtimes_dir, "/opt/berth"));
+	json_t *tmp = json_printf("nosuid,nodev,noexec,size=%lldm,nr_inodes=%lld,mode=1777", (long long)l->tmp_mb,
+				  (long long)l->tmp_inodes);
+
+	json_object_set_new(h, "ReadonlyRootfs", json_true());
+	if (l->driver->ignores_nr_inodes)
+		json_array_append_new(mounts, tmpfs_volume(conf, "/tmp", tmp));
+	else
+		json_object_set_new(h, "Tmpfs", json_pack("{s:o}", "/tmp", tmp));
+	json_object_set_new(h, "Mounts", mounts);
+	json_object_set_new(h, "ShmSize", json_integer(SHM_BYTES));
+}
+
 static json_t *ulimit(const char *name, int64_t value)
 {
 	return json_pack("{s:s, s:I, s:I}", "Name", name, "Soft", (json_int_t)value, "Hard", (json_int_t)value);
@@ -46,16 +71,7 @@ static json_t *host_config(const struct conf *conf, const struct docker_launch *
 	json_object_set_new(h, "NetworkMode", l->egress ? json_printf("berth-%s", conf->master_instance) : json_string("none"));
 	json_object_set_new(h, "Init", json_true());
 
-	/* What it sees. */
-	json_object_set_new(h, "ReadonlyRootfs", json_true());
-	json_object_set_new(h, "Mounts",
-			    json_pack("[o, o]", read_only_mount(l->host_dir, "/berth"),
-				      read_only_mount(conf->sandbox_runtimes_dir, "/opt/berth")));
-	json_object_set_new(h, "Tmpfs",
-			    json_pack("{s:o}", "/tmp",
-				      json_printf("rw,nosuid,nodev,size=%lldm,nr_inodes=%lld,mode=1777", (long long)l->tmp_mb,
-						  (long long)l->tmp_inodes)));
-	json_object_set_new(h, "ShmSize", json_integer(SHM_BYTES));
+	set_mounts(h, conf, l);
 
 	/* How much it may use. Memory and swap together are as much as memory alone: there is no swap. */
 	json_object_set_new(h, "Memory", json_integer(l->memory_mb * MB));

@@ -8,6 +8,7 @@ const struct driver gvisor_driver = {
 	.missing = "gVisor is not installed, or not known to Docker Engine: run scripts/gvisor on this node",
 	.no_egress = "gVisor has no network on this node: runsc refuses it on kernels from 6.0 on; use runtime docker",
 	.hangs_without_memory = true,
+	.ignores_nr_inodes = true,
 	.least_memory_mb = 64,
 	/* An idle one has some forty. The function's own limit is kept by gVisor's kernel (RLIMIT_NPROC). */
 	.own_pids = 64,

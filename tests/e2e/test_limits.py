@@ -48,12 +48,6 @@ def look(api, probe):
     return lambda code: api.output(probe, code)
 
 
-def only_docker(request, runtime, why):
-    """Known not to hold under gVisor: the test says so when that changes."""
-    if runtime == "gvisor":
-        request.applymarker(pytest.mark.xfail(strict=True, reason=why))
-
-
 # Time
 
 
@@ -251,8 +245,7 @@ os.unlink("/tmp/full2")
     assert look("result = open('/tmp/again', 'w').write('x')") == 1
 
 
-def test_more_files_in_tmp_than_the_limit_are_refused_to_the_function(request, look, runtime):
-    only_docker(request, runtime, "gVisor's tmpfs does not know nr_inodes; what the files take counts as memory")
+def test_more_files_in_tmp_than_the_limit_are_refused_to_the_function(look):
     code = """
 import shutil
 made = 0
@@ -268,17 +261,6 @@ shutil.rmtree("/tmp/many")
     error, made = look(code)
     assert error == "ENOSPC"
     assert SMALL["tmp_inodes"] - 10 < made < SMALL["tmp_inodes"]
-
-
-def test_files_without_end_are_at_an_end_with_memory_at_the_latest(api, deploy):
-    code = """
-import os
-def handler(event, context):
-    for n in range(10_000_000):
-        os.close(os.open(f"/tmp/{n}", os.O_CREAT | os.O_WRONLY))
-"""
-    function = deploy(code, runtime="gvisor", **SMALL | {"memory_limit_mb": 128, "cpus": 1, "timeout_ms": 30000})
-    check_problem(api.execute(function), 502, "out_of_memory")
 
 
 # Output and log

@@ -56,13 +56,15 @@ class Containerd:
 
 
 class Leftovers:
-    """Processes of sandboxes that no container stands for any more."""
+    """Processes of sandboxes that no container stands for any more, and volumes that none uses."""
 
     CONTAINER_ID = re.compile("[0-9a-f]{64}")
 
     def __init__(self, stack):
         containers = stack.containers()
         sandboxes = f"{stack.dir}/state/sandboxes/"
+        dangling = ("--filter", "dangling=true", "--filter", f"label=berth.instance={stack.instance}")
+        self.volumes = stack.docker("volume", "ls", "-q", *dangling).split()
         self.processes = []
         for p in processes():
             line = command_line(p.pid)
@@ -85,10 +87,13 @@ class Leftovers:
             pass
         return None
 
+    def all(self):
+        return self.processes + self.volumes
+
     @classmethod
     def wait_for_none(cls, stack, timeout_s):
         """Until there are none; says which there are in the end."""
         deadline = time.monotonic() + timeout_s
-        while left := cls(stack).processes:
+        while left := cls(stack).all():
             assert time.monotonic() < deadline, "left over:\n" + "\n".join(left)
             time.sleep(POLL_S)

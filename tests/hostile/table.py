@@ -25,14 +25,13 @@ SETTINGS = {
 
 
 class Attack:
-    def __init__(self, name, docker, gvisor=None, event="attack", then=None, broken=None, **settings):
+    def __init__(self, name, docker, gvisor=None, event="attack", then=None, **settings):
         """
         gvisor   what it comes to there, when not the same as on docker
         event    what the function is sent, or what makes that of the stack; "behave" is kept for afterwards
         then     a check of checks.py that looks at more than the answer
-        broken   runtime → why what is asserted does not hold yet
         """
-        self.name, self.event, self.then, self.broken = name, event, then, broken or {}
+        self.name, self.event, self.then = name, event, then
         self.expected = {"docker": docker, "gvisor": gvisor or docker}
         self.settings = SETTINGS | settings
         self.path = HERE / "attacks" / name
@@ -87,10 +86,7 @@ ATTACKS = [
     Attack("cpu/never_settles.js", OUT_OF_TIME),
     #
     Attack("disk/fill_tmp.py", Limit("ENOSPC", written_mb=16)),
-    Attack(
-        "disk/inodes.py", Limit("ENOSPC", files=512),
-        broken={"gvisor": "runsc knows no nr_inodes: only memory_limit_mb bounds the number of files"},
-    ),
+    Attack("disk/inodes.py", Limit("ENOSPC", files=512)),
     Attack("disk/sparse_file.py", Refused(errors={"EFBIG", "ENOSPC"})),
     Attack("disk/write_root.py", Refused()),
     Attack("disk/write_function.py", Refused(), then=checks.code_is_unchanged),
@@ -165,7 +161,7 @@ ATTACKS = [
 
 
 def cell(attack, runtime):
-    return f"{attack.expected[runtime]}" + (" (not yet)" if runtime in attack.broken else "")
+    return f"{attack.expected[runtime]}"
 
 
 def markdown():

@@ -326,6 +326,14 @@ static int do_remove(struct fake_docker *d, const struct request *r, char **body
 	return 204;
 }
 
+static int do_prune(struct fake_docker *d, const struct request *r, char **body)
+{
+	(void)d;
+	(void)r;
+	*body = mem_strdup("{\"VolumesDeleted\":[],\"SpaceReclaimed\":0}");
+	return 200;
+}
+
 /* Does the filter's "berth.instance=<instance>" go with the container? */
 static bool is_wanted(const struct fake_container *c, const json_t *filters)
 {
@@ -421,6 +429,7 @@ static const struct {
 	[FAKE_VERSION] = {"GET", "/version", "", do_version},
 	[FAKE_CREATE] = {"POST", "/containers/create", "", do_create},
 	[FAKE_START] = {"POST", "/containers/", "/start", do_start},
+	[FAKE_PRUNE] = {"POST", "/volumes/prune", "", do_prune},
 	[FAKE_REMOVE] = {"DELETE", "/containers/", "", do_remove},
 	[FAKE_LIST] = {"GET", "/containers/json", "", do_list},
 	[FAKE_INSPECT] = {"GET", "/containers/", "/json", do_inspect}, /* behind FAKE_LIST, which looks like one */

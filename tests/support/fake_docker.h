@@ -24,6 +24,7 @@ enum fake_call {
 	FAKE_EVENTS,
 	FAKE_INFO,
 	FAKE_NETWORK,
+	FAKE_PRUNE,
 	FAKE_CALL_COUNT
 };
 

@@ -112,7 +112,7 @@ static void the_engine_is_told_the_runtime_of_the_driver(void **state)
 	assert_member(json_object_get(other, "HostConfig"), "Runtime", "\"berth-runsc\"");
 }
 
-static void nothing_but_runtime_network_and_host_threads_tells_the_runtimes_apart(void **state)
+static void nothing_but_runtime_network_host_threads_and_tmp_tells_the_runtimes_apart(void **state)
 {
 	json_t *copy = json_deep_copy(other), *its_host = json_object_get(copy, "HostConfig");
 
@@ -121,6 +121,8 @@ static void nothing_but_runtime_network_and_host_threads_tells_the_runtimes_apar
 	json_object_set(its_host, "NetworkMode", json_object_get(host, "NetworkMode"));
 	assert_member(its_host, "PidsLimit", "308"); /* 64 + 4 * 61: gVisor's own threads */
 	json_object_set(its_host, "PidsLimit", json_object_get(host, "PidsLimit"));
+	json_object_set(its_host, "Mounts", json_object_get(host, "Mounts"));
+	json_object_set(its_host, "Tmpfs", json_object_get(host, "Tmpfs"));
 	assert_true(json_equal(copy, container));
 	json_decref(copy);
 }
@@ -157,7 +159,27 @@ static void open_files_core_dumps_and_file_sizes_are_limited(void **state)
 static void tmp_is_limited_in_size_and_inodes(void **state)
 {
 	(void)state;
-	assert_member(host, "Tmpfs", "{\"/tmp\":\"rw,nosuid,nodev,size=67m,nr_inodes=16381,mode=1777\"}");
+	assert_member(host, "Tmpfs", "{\"/tmp\":\"nosuid,nodev,noexec,size=67m,nr_inodes=16381,mode=1777\"}");
+}
+
+static void where_the_runtimes_own_tmpfs_counts_no_files_tmp_is_one_of_the_hosts(void **state)
+{
+	json_t *its_host = json_object_get(other, "HostConfig"), *mounts = json_object_get(its_host, "Mounts");
+
+	(void)state;
+	assert_null(json_object_get(its_host, "Tmpfs"));
+	assert_int_equal(json_array_size(mounts), 3);
+	for (size_t i = 0; i < 2; i++)
+		assert_true(json_equal(json_array_get(mounts, i), json_array_get(json_object_get(host, "Mounts"), i)));
+	json_t *tmp = json_array_get(mounts, 2);
+	assert_member(tmp, "Type", "\"volume\"");
+	assert_member(tmp, "Target", "\"/tmp\"");
+	assert_null(json_object_get(tmp, "Source")); /* so that it goes with its container */
+	assert_member(
+		tmp, "VolumeOptions",
+		"{\"NoCopy\":true,\"Labels\":{\"berth.instance\":\"default\"},\"DriverConfig\":{\"Name\":\"local\",\"Options\":"
+		"{"
+		"\"type\":\"tmpfs\",\"device\":\"tmpfs\",\"o\":\"nosuid,nodev,noexec,size=67m,nr_inodes=16381,mode=1777\"}}}");
 }
 
 static void docker_keeps_no_log(void **state)
@@ -257,12 +279,13 @@ int main(void)
 		cmocka_unit_test(it_has_no_network),
 		cmocka_unit_test(one_with_egress_is_on_the_network_of_its_instance_and_no_other),
 		cmocka_unit_test(the_engine_is_told_the_runtime_of_the_driver),
-		cmocka_unit_test(nothing_but_runtime_network_and_host_threads_tells_the_runtimes_apart),
+		cmocka_unit_test(nothing_but_runtime_network_host_threads_and_tmp_tells_the_runtimes_apart),
 		cmocka_unit_test(memory_and_swap_together_are_as_much_as_memory),
 		cmocka_unit_test(the_cpu_quota_is_set),
 		cmocka_unit_test(the_number_of_processes_is_limited),
 		cmocka_unit_test(open_files_core_dumps_and_file_sizes_are_limited),
 		cmocka_unit_test(tmp_is_limited_in_size_and_inodes),
+		cmocka_unit_test(where_the_runtimes_own_tmpfs_counts_no_files_tmp_is_one_of_the_hosts),
 		cmocka_unit_test(docker_keeps_no_log),
 		cmocka_unit_test(ipc_is_private_and_shared_memory_is_small),
 		cmocka_unit_test(it_shares_no_namespace_with_the_host),
