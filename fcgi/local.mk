@@ -28,4 +28,5 @@ include %D%/poolmgr/local.mk
 include %D%/collector/local.mk
 include %D%/warden/local.mk
 include %D%/status/local.mk
+include %D%/entry/local.mk
 include %D%/master/local.mk

@@ -2,7 +2,7 @@
  * What the master hands to every child across fork and exec: fixed descriptor numbers and two command line options. Nothing
  * else is inherited: descriptors above HERITAGE_FD_LAST are closed.
  *
- *   berthd --child=<role> --slot=<n>
+ *   berthd --child=<role> --slot=<n>, or berthd-invoke for invoke workers
  *
  * A child starts as master.user without a way back to root (the warden: as root with CAP_KILL alone), with no_new_privs, umask
  * 077, in "/", stdin from /dev/null, every signal unblocked and at its default but SIGINT, which is ignored: ^C is for the
@@ -55,7 +55,8 @@ struct heritage {
 	const struct conf *conf; /* outlives the process's main */
 };
 
-int worker_main(const struct heritage *heritage);
+int invoke_main(const struct heritage *heritage);
+int control_main(const struct heritage *heritage);
 int poolmgr_main(const struct heritage *heritage);
 int collector_main(const struct heritage *heritage);
 int warden_main(const struct heritage *heritage);

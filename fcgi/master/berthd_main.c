@@ -10,7 +10,7 @@
 
 #include "base/fd.h"
 #include "base/log.h"
-#include "ipc/heritage.h"
+#include "entry/entry.h"
 #include "master/master_main.h"
 #include "master/pidfile.h"
 #include "master/settings.h"
@@ -20,7 +20,7 @@
 /* The last two are what the status commands of service managers say, too. */
 enum exit_status { STATUS_OK = 0, STATUS_FAILED = 1, STATUS_USAGE = 2, STATUS_NOT_RUNNING = 3, STATUS_UNKNOWN = 4 };
 
-enum action { RUN_MASTER, RUN_CHILD, SHOW_STATUS, CHECK_CONFIG, DUMP_CONFIG, SHOW_VERSION, SHOW_HELP };
+enum action { RUN_MASTER, SHOW_STATUS, CHECK_CONFIG, DUMP_CONFIG, SHOW_VERSION, SHOW_HELP };
 
 static const struct {
 	const char *name;
@@ -34,21 +34,21 @@ static const struct {
 	{"dump-config", NULL, DUMP_CONFIG, "print every setting with its value and meaning, and exit"},
 	{"version", NULL, SHOW_VERSION, "print the version, and exit"},
 	{"help", NULL, SHOW_HELP, "print this text, and exit"},
-	{"child", "ROLE", RUN_CHILD, NULL},
-	{"slot", "N", RUN_CHILD, NULL},
 	{"inherit", "LIST", RUN_MASTER, NULL},
 };
 
 struct command_line {
 	enum action action;
 	const char *config; /* NULL: the default */
-	const char *child, *slot;
 	struct master_start start;
 };
 
-static int (*const child_mains[CHILD_ROLE_COUNT])(const struct heritage *) = {
-	[CHILD_INVOKE] = worker_main,       [CHILD_CONTROL] = worker_main, [CHILD_POOLMGR] = poolmgr_main,
-	[CHILD_COLLECTOR] = collector_main, [CHILD_WARDEN] = warden_main,
+/* Invoke workers have a program of their own (entry/invoke_program.c). */
+static const entry_main_fn child_mains[CHILD_ROLE_COUNT] = {
+	[CHILD_CONTROL] = control_main,
+	[CHILD_POOLMGR] = poolmgr_main,
+	[CHILD_COLLECTOR] = collector_main,
+	[CHILD_WARDEN] = warden_main,
 };
 
 static int show_help(void)
@@ -77,10 +77,6 @@ static void remember(struct command_line *line, size_t option, const char *argum
 
 	if (strcmp(name, "config") == 0)
 		line->config = argument;
-	else if (strcmp(name, "child") == 0)
-		line->child = argument;
-	else if (strcmp(name, "slot") == 0)
-		line->slot = argument;
 	else if (strcmp(name, "inherit") == 0)
 		line->start.inherited = argument;
 	if (options[option].action != RUN_MASTER)
@@ -103,43 +99,6 @@ static int parse(int argc, char **argv, struct command_line *line)
 		return -1;
 	}
 	return 0;
-}
-
-/*
- * All children run as one user, who could otherwise attach to any of them with ptrace(2): a worker to the process that has
- * Docker. The leak checker of a sanitized build attaches to its own process in just that way.
- */
-static void shut_out_siblings(void)
-{
-#ifndef __SANITIZE_ADDRESS__
-	prctl(PR_SET_DUMPABLE, 0);
-#endif
-}
-
-/* What the master left for us in fixed places: see heritage.h. */
-static int run_child(const struct command_line *line)
-{
-	AUTO(conf_free) struct conf *conf = NULL;
-	struct heritage heritage = {.role = child_role_parse(line->child ? line->child : ""), .slot = -1};
-	char title[32], end;
-	struct err err;
-
-	if (heritage.role == CHILD_ROLE_COUNT || line->slot == NULL || sscanf(line->slot, "%d%c", &heritage.slot, &end) != 1 ||
-	    heritage.slot < 0 || fcntl(HERITAGE_LIFE_FD, F_GETFD) < 0) {
-		fprintf(stderr, "berthd: only the master may use --child and --slot\n");
-		return STATUS_USAGE;
-	}
-	prctl(PR_SET_NAME, "berthd"); /* execution through a descriptor has left its number there */
-	shut_out_siblings();
-	snprintf(title, sizeof(title), "%s/%d", child_role_name(heritage.role), heritage.slot);
-	log_init(title, LOG_INFO);
-	if (conf_load_fd(HERITAGE_CONF_FD, &conf, &err) < 0) {
-		log_error("configuration: %s", err.msg);
-		return STATUS_USAGE;
-	}
-	log_init(title, (enum log_level)log_level_parse(conf->log_level));
-	heritage.conf = conf;
-	return child_mains[heritage.role](&heritage);
 }
 
 static int show_status(const struct settings *settings)
@@ -219,6 +178,8 @@ int main(int argc, char **argv)
 {
 	struct command_line line = {.action = RUN_MASTER, .start.program = argv[0]};
 
+	if (entry_is_child(argc, argv))
+		return entry_child(argc, argv, child_mains);
 	if (parse(argc, argv, &line) < 0) {
 		fprintf(stderr, "berthd: try 'berthd --help'\n");
 		return STATUS_USAGE;
@@ -229,8 +190,6 @@ int main(int argc, char **argv)
 	case SHOW_VERSION:
 		printf("berthd %s\n", PACKAGE_VERSION);
 		return STATUS_OK;
-	case RUN_CHILD:
-		return run_child(&line);
 	default:
 		return with_settings(&line);
 	}

@@ -126,7 +126,7 @@ static int become(const struct child_plan *plan, struct err *err)
 	char *argv[] = {title, role, slot, NULL};
 
 	fexecve(plan->program_fd, argv, environ);
-	return err_set(err, errno, "execute berthd again");
+	return err_set(err, errno, "execute the program");
 }
 
 /* In the new process, in this order: what needs root comes before root is given up. */

@@ -1,5 +1,5 @@
 /*
- * Starting one child: fork, arrange what heritage.h promises, give up every privilege, and exec this same program again.
+ * Starting one child: fork, arrange what heritage.h promises, give up every privilege, and exec its program.
  * A crash can then not be carried from one process to its successor, and each has its own name in ps(1).
  */
 #ifndef MASTER_CHILD_H
@@ -14,7 +14,7 @@
 struct child_plan {
 	enum child_role role;
 	int slot;
-	int program_fd; /* this program, above HERITAGE_FD_LAST; its path may be out of reach for the new user */
+	int program_fd;                    /* above HERITAGE_FD_LAST; its path may be out of reach for the new user */
 	int conf_fd, board_fd, life_fd;    /* borrowed, as are all descriptors here */
 	const struct listeners *listeners; /* NULL: none */
 	int turn_fd;                       /* -1: none */

@@ -16,6 +16,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <libgen.h>
+#include <limits.h>
 #include <poll.h>
 #include <signal.h>
 #include <string.h>
@@ -69,7 +71,8 @@ struct master {
 	struct scoreboard *board;
 	struct crew *crew;
 	struct team teams[CHILD_ROLE_COUNT];
-	int program_fd, board_fd, life_read_fd, life_write_fd, turn_fd, gate_fd, signal_fd, run_dir_fd, state_dir_fd, pid_fd;
+	int program_fds[CHILD_ROLE_COUNT]; /* what each role executes */
+	int board_fd, life_read_fd, life_write_fd, turn_fd, gate_fd, signal_fd, run_dir_fd, state_dir_fd, pid_fd;
 	int warden_fds[2]; /* poolmgr's end, the warden's end */
 	struct listeners listeners[LISTEN_KINDS];
 	struct bequest inherited; /* what is left of it */
@@ -106,11 +109,13 @@ static void master_free(struct master *m)
 	for (int kind = 0; kind < LISTEN_KINDS; kind++)
 		listen_refuse(m->run_dir_fd, (enum listen_kind)kind, &m->listeners[kind]);
 	pidfile_remove(m->run_dir_fd, &m->pid_fd);
-	int *fds[] = {&m->program_fd,    &m->board_fd,    &m->life_read_fd, &m->life_write_fd, &m->turn_fd,
-		      &m->gate_fd,       &m->signal_fd,   &m->run_dir_fd,   &m->state_dir_fd,  &m->warden_fds[0],
-		      &m->warden_fds[1], &m->testator_fd, &m->heir.link_fd};
+	int *fds[] = {&m->board_fd,      &m->life_read_fd,  &m->life_write_fd, &m->turn_fd,
+		      &m->gate_fd,       &m->signal_fd,     &m->run_dir_fd,    &m->state_dir_fd,
+		      &m->warden_fds[0], &m->warden_fds[1], &m->testator_fd,   &m->heir.link_fd};
 	for (size_t i = 0; i < ARRAY_SIZE(fds); i++)
 		fd_close(fds[i]);
+	for (int role = 0; role < CHILD_ROLE_COUNT; role++)
+		fd_close(&m->program_fds[role]);
 	bequest_free(&m->inherited);
 	scoreboard_close(&m->board);
 	identity_free(&m->identity);
@@ -119,18 +124,30 @@ static void master_free(struct master *m)
 
 /* Start-up, in this order. */
 
+/* Held open: a newer program at the same path is for the next start. The number must not be one of the heritage's. */
+static int open_program(struct master *m, enum child_role role, struct err *err)
+{
+	static const char self[] = "/proc/self/exe";
+	char where[PATH_MAX] = "";
+	const char *name = roles[role].program;
+
+	if (name != NULL && readlink(self, where, sizeof(where) - 1) < 0)
+		return err_set(err, errno, "read %s", self);
+	AUTO(mem_free) char *path = name != NULL ? mem_printf("%s/%s", dirname(where), name) : mem_strdup(self);
+	AUTO(fd_close) int low_fd = open(path, O_PATH | O_CLOEXEC);
+	m->program_fds[role] = low_fd < 0 ? -1 : fcntl(low_fd, F_DUPFD_CLOEXEC, HERITAGE_FD_LAST + 1);
+	return m->program_fds[role] < 0 ? err_set(err, errno, "open '%s'", path) : 0;
+}
+
 static int init_process(struct master *m, struct err *err)
 {
 	umask(077);
 	signal(SIGPIPE, SIG_IGN); /* a reader of the log that goes away does not take the platform along */
 	notify_init();
 
-	/* Held open: a newer program at the same path is for the next start. The number must not be one of the heritage's. */
-	AUTO(fd_close) int low_fd = open("/proc/self/exe", O_PATH | O_CLOEXEC);
-	m->program_fd = fcntl(low_fd, F_DUPFD_CLOEXEC, HERITAGE_FD_LAST + 1);
-	if (m->program_fd < 0)
-		return err_set(err, errno, "open /proc/self/exe");
-
+	for (int role = 0; role < CHILD_ROLE_COUNT; role++)
+		if (open_program(m, (enum child_role)role, err) < 0)
+			return -1;
 	AUTO(fd_close) int oom_fd = open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC);
 	if (oom_fd < 0 || write(oom_fd, OOM_SCORE_ADJ, strlen(OOM_SCORE_ADJ)) < 0)
 		log_debug("oom_score_adj: %s", strerror(errno));
@@ -256,7 +273,7 @@ static int start_child(struct master *m, enum child_role role, struct err *err)
 	struct child_plan plan = {
 		.role = role,
 		.slot = slot,
-		.program_fd = m->program_fd,
+		.program_fd = m->program_fds[role],
 		.conf_fd = m->settings->read_fd,
 		.board_fd = m->board_fd,
 		.life_fd = m->life_read_fd,
@@ -644,7 +661,7 @@ int master_main(struct settings *settings, const struct master_start *start)
 	struct master m = {
 		.start = start,
 		.settings = settings,
-		.program_fd = -1,
+		.program_fds = {-1, -1, -1, -1, -1},
 		.board_fd = -1,
 		.life_read_fd = -1,
 		.life_write_fd = -1,

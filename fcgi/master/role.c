@@ -1,7 +1,7 @@
 #include "master/role.h"
 
 const struct role roles[CHILD_ROLE_COUNT] = {
-	[CHILD_INVOKE] = {.listens = LISTEN_INVOKE, .at_reload = RELOAD_REPLACE},
+	[CHILD_INVOKE] = {.program = "berthd-invoke", .listens = LISTEN_INVOKE, .at_reload = RELOAD_REPLACE},
 	[CHILD_CONTROL] = {.listens = LISTEN_CONTROL, .at_reload = RELOAD_REPLACE},
 	[CHILD_POOLMGR] = {.listens = LISTEN_POOLMGR,
 			   .privilege = PRIVILEGE_DOCKER,

@@ -22,6 +22,7 @@ enum role_privilege {
 };
 
 struct role {
+	const char *program;      /* beside berthd; NULL: berthd itself */
 	enum listen_kind listens; /* LISTEN_NONE: on no socket */
 	enum role_privilege privilege;
 	enum role_reload at_reload;

@@ -2,12 +2,14 @@ noinst_LIBRARIES += libworker.a
 libworker_a_SOURCES = \
 	%D%/agent_error.c %D%/agent_error.h \
 	%D%/connection.c %D%/connection.h \
+	%D%/control.c \
 	%D%/deploy.c %D%/deploy.h \
 	%D%/execute.c %D%/execute.h \
 	%D%/function_input.c %D%/function_input.h \
 	%D%/functions.c %D%/functions.h \
 	%D%/health.c %D%/health.h \
 	%D%/invocation.c %D%/invocation.h \
+	%D%/invoke.c \
 	%D%/json_body.c %D%/json_body.h \
 	%D%/json_scan.c %D%/json_scan.h \
 	%D%/lanes.c %D%/lanes.h \
@@ -22,6 +24,7 @@ libworker_a_SOURCES = \
 	%D%/request.c %D%/request.h \
 	%D%/response.c %D%/response.h \
 	%D%/route.c %D%/route.h \
+	%D%/service.h \
 	%D%/spool.c %D%/spool.h \
 	%D%/trim.h \
 	%D%/turn.c %D%/turn.h \

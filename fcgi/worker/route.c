@@ -4,40 +4,15 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "worker/execute.h"
-#include "worker/functions.h"
-#include "worker/health.h"
-#include "worker/metrics.h"
 #include "worker/problem.h"
 #include "worker/response.h"
+#include "worker/service.h"
 
 /* scripts/render-nginx has nginx enforce the same. */
 #define ESCAPED_MAX        6 /* \u00XX */
 #define DEPLOYMENT_BESIDES (1 << 20)
 
 #define NAME_MAX_BYTES 63
-
-static const struct route routes[] = {
-	{CHILD_INVOKE, METHOD_POST, "/execute/{id}", "version", ROUTE_INVOCATION, execute},
-
-	{CHILD_CONTROL, METHOD_POST, "/functions", "", ROUTE_DEPLOYMENT, functions_create},
-	{CHILD_CONTROL, METHOD_GET, "/functions", "limit cursor", ROUTE_NO_BODY, functions_list},
-	{CHILD_CONTROL, METHOD_GET, "/functions/{id}", "", ROUTE_NO_BODY, functions_get},
-	{CHILD_CONTROL, METHOD_PUT, "/functions/{id}", "", ROUTE_DEPLOYMENT, functions_update},
-	{CHILD_CONTROL, METHOD_DELETE, "/functions/{id}", "", ROUTE_NO_BODY, functions_delete},
-
-	{CHILD_CONTROL, METHOD_GET, "/metrics/system", "", ROUTE_NO_BODY, metrics_system},
-
-	{CHILD_CONTROL, METHOD_GET, "/limits", "", ROUTE_NO_BODY, health_limits},
-	{CHILD_CONTROL, METHOD_GET, "/healthz", "", ROUTE_NO_BODY, health_alive},
-	{CHILD_CONTROL, METHOD_GET, "/readyz", "", ROUTE_NO_BODY, health_ready},
-};
-
-const struct route *route_table(size_t *count)
-{
-	*count = ARRAY_SIZE(routes);
-	return routes;
-}
 
 /* Could it be a function's name or id? What could not has no place in a question to poolmgr or PostgreSQL. */
 static bool is_reference(const char *segment)
@@ -111,13 +86,13 @@ static int check(const struct route *route, const struct conf *conf, const struc
 	return check_body(route->max_body, conf, request->content_length, response);
 }
 
-const struct route *route_select(enum child_role role, const struct conf *conf, const struct request *request,
+const struct route *route_select(const struct service *service, const struct conf *conf, const struct request *request,
 				 struct response *response)
 {
 	unsigned allowed = 0;
 
-	for (const struct route *r = routes; r < routes + ARRAY_SIZE(routes); r++) {
-		if (r->role != role || !path_matches(r->pattern, request))
+	for (const struct route *r = service->routes; r < service->routes + service->route_count; r++) {
+		if (!path_matches(r->pattern, request))
 			continue;
 		if (r->method == request->method)
 			return check(r, conf, request, response) == 0 ? r : NULL;

@@ -1,4 +1,4 @@
-/* What a handler may use: one object per worker process, made by worker_main. */
+/* What a handler may use: one object per worker process, made by worker_main.c. */
 #ifndef WORKER_WORKER_H
 #define WORKER_WORKER_H
 
@@ -12,10 +12,11 @@ struct db;
 struct invocation;
 struct lease_client;
 struct patience;
+struct service;
 struct spool;
 
 struct worker {
-	enum child_role role;
+	const struct service *service;
 	const struct conf *conf;
 	struct scoreboard *board;  /* shared with the master */
 	struct slot *slot;         /* this process's own */

@@ -22,7 +22,6 @@
 #include "base/clock.h"
 #include "base/fd.h"
 #include "base/log.h"
-#include "db/db.h"
 #include "worker/connection.h"
 #include "worker/invocation.h"
 #include "worker/lanes.h"
@@ -33,7 +32,7 @@
 #include "worker/request.h"
 #include "worker/response.h"
 #include "worker/route.h"
-#include "worker/spool.h"
+#include "worker/service.h"
 #include "worker/trim.h"
 #include "worker/turn.h"
 #include "worker/worker.h"
@@ -83,9 +82,7 @@ static void process_free(struct process *p)
 	connection_free(&p->connection);
 	lanes_free(&p->lanes);
 	load_free(&p->load);
-	language_free(&p->worker.languages);
-	db_free(&p->worker.db);
-	spool_free(&p->worker.spool);
+	p->worker.service->end(&p->worker);
 	invocation_free(&p->worker.invocation);
 	lease_client_free(&p->worker.poolmgr);
 	scoreboard_close(&p->worker.board);
@@ -141,7 +138,7 @@ static int events_init(struct process *p, struct err *err)
 	if (watch(p, p->signal_fd, EPOLLIN, err) < 0 || watch(p, HERITAGE_LIFE_FD, EPOLLIN, err) < 0)
 		return -1;
 	turn_take(&p->turn);
-	int count = p->worker.role == CHILD_INVOKE ? (int)p->worker.conf->invoke_lanes : 1;
+	int count = p->worker.service->role == CHILD_INVOKE ? (int)p->worker.conf->invoke_lanes : 1;
 	return lanes_new(HERITAGE_LISTEN_FD, count, p->epoll_fd, p->worker.board, (int)p->worker.conf->invoke_max_workers,
 			 &p->lanes, err);
 }
@@ -174,7 +171,6 @@ static int worker_init(struct process *p, const struct heritage *h, struct err *
 {
 	struct worker *w = &p->worker;
 
-	w->role = h->role;
 	w->conf = h->conf;
 	if (sodium_init() < 0)
 		return err_set(err, 0, "initialise libsodium");
@@ -182,17 +178,13 @@ static int worker_init(struct process *p, const struct heritage *h, struct err *
 		return -1;
 	w->slot = scoreboard_slot(w->board, h->slot);
 	w->patience = &p->patience;
-	w->poolmgr = lease_client_new(w->conf->master_run_dir, w->patience, w->role == CHILD_INVOKE);
+	w->poolmgr = lease_client_new(w->conf->master_run_dir, w->patience, w->service->role == CHILD_INVOKE);
 	w->invocation = invocation_new(w->conf, w->poolmgr, w->patience);
 	p->load = load_new();
 	p->turn = (struct turn){.board = w->board, .slot = w->slot, .wake_fd = HERITAGE_TURN_FD};
-	if (w->role == CHILD_INVOKE) {
+	if (w->service->role == CHILD_INVOKE)
 		p->turn.limit = conf_turns(w->conf);
-		w->spool = spool_new(w->conf, w->slot, scoreboard_spool_bytes(w->board));
-		return 0;
-	}
-	w->db = db_new(w->conf, "berth-control");
-	return language_load_all(w->conf, &w->languages, err);
+	return w->service->begin(w, err);
 }
 
 static const char *connection_source(void *context, const char *name)
@@ -237,7 +229,7 @@ static void answer(struct process *p)
 	/* What nobody waits for any more is not worth doing. */
 	if (p->request.waited_us > 0 && connection_is_gone(p->connection))
 		return;
-	const struct route *route = route_select(p->worker.role, p->worker.conf, &p->request, &p->response);
+	const struct route *route = route_select(p->worker.service, p->worker.conf, &p->request, &p->response);
 	if (route == NULL)
 		return;
 	if (read_body(p, route, &err) < 0)
@@ -372,9 +364,9 @@ static const char *wait_for_gate(const struct process *p)
 	return fds[1].revents != 0 ? "told to" : fds[0].revents == 0 ? "the master is gone" : NULL;
 }
 
-int worker_main(const struct heritage *heritage)
+int worker_run(const struct heritage *heritage, const struct service *service)
 {
-	AUTO(process_free) struct process p = {.signal_fd = -1, .epoll_fd = -1};
+	AUTO(process_free) struct process p = {.worker.service = service, .signal_fd = -1, .epoll_fd = -1};
 	p.patience = (struct patience){.due_us = INT64_MAX, .over = on_patience_over, .arg = &p};
 	struct err err = {0};
 

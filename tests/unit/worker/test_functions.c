@@ -14,6 +14,7 @@
 #include "worker/lease.h"
 #include "worker/response.h"
 #include "worker/route.h"
+#include "worker/service.h"
 #include "worker/worker.h"
 
 static struct pg_scratch *pg;
@@ -65,7 +66,7 @@ static int set_up(void **state)
 	free(f->conf->sandbox_runtimes_dir);
 	f->conf->sandbox_runtimes_dir = strdup(f->dir);
 	add_language(f);
-	w->role = CHILD_CONTROL;
+	w->service = &control_service;
 	w->conf = f->conf;
 	w->poolmgr = lease_client_new(f->dir, NULL, false);
 	w->invocation = invocation_new(f->conf, w->poolmgr, NULL);
@@ -118,7 +119,7 @@ static int call(struct fixture *f, const char *method, const char *uri, const ch
 	f->request.body = body;
 	f->request.body_len = strlen(body);
 	response_begin(&f->response, &f->request);
-	const struct route *route = route_select(CHILD_CONTROL, f->conf, &f->request, &f->response);
+	const struct route *route = route_select(&control_service, f->conf, &f->request, &f->response);
 	if (route != NULL)
 		route->handler(&f->worker, &f->request, &f->response);
 	json_decref(f->answer);

@@ -5,6 +5,7 @@
 #include "conf/conf.h"
 #include "tests/unit/unit.h"
 #include "worker/response.h"
+#include "worker/service.h"
 
 struct fixture {
 	struct conf *conf;
@@ -31,7 +32,7 @@ static int tear_down(void **state)
 	return 0;
 }
 
-static const struct route *select_route(struct fixture *f, enum child_role role, const char *method, const char *uri,
+static const struct route *select_route(struct fixture *f, const struct service *service, const char *method, const char *uri,
 					const char *query, int64_t length)
 {
 	struct request_source source = {.method = method, .uri = uri, .query = query};
@@ -41,7 +42,7 @@ static const struct route *select_route(struct fixture *f, enum child_role role,
 	assert_ok(request_parse(&source, &f->request, &err));
 	f->request.content_length = length;
 	response_begin(&f->response, &f->request);
-	return route_select(role, f->conf, &f->request, &f->response);
+	return route_select(service, f->conf, &f->request, &f->response);
 }
 
 static void assert_answer(const struct fixture *f, int status, const char *part)
@@ -51,21 +52,24 @@ static void assert_answer(const struct fixture *f, int status, const char *part)
 		fail_msg("no '%s' in: %s", part, buf_str(&f->response.out));
 }
 
-static void every_route_is_found_by_its_own_pattern(void **state)
+static void find_every_route(struct fixture *f, const struct service *service)
 {
-	size_t count;
-	const struct route *routes = route_table(&count);
-
-	for (size_t i = 0; i < count; i++) {
+	for (size_t i = 0; i < service->route_count; i++) {
+		const struct route *route = &service->routes[i];
 		char uri[128];
-		snprintf(uri, sizeof(uri), "%s", routes[i].pattern);
+		snprintf(uri, sizeof(uri), "%s", route->pattern);
 		char *brace = strchr(uri, '{');
 		if (brace != NULL)
 			strcpy(brace, "thing");
-		assert_ptr_equal(select_route(*state, routes[i].role, request_method_name(routes[i].method), uri, "", 0),
-				 &routes[i]);
-		assert_non_null(routes[i].handler);
+		assert_ptr_equal(select_route(f, service, request_method_name(route->method), uri, "", 0), route);
+		assert_non_null(route->handler);
 	}
+}
+
+static void every_route_is_found_by_its_own_pattern(void **state)
+{
+	find_every_route(*state, &invoke_service);
+	find_every_route(*state, &control_service);
 }
 
 static void an_unknown_path_is_not_found(void **state)
@@ -74,7 +78,7 @@ static void an_unknown_path_is_not_found(void **state)
 					    "/functio", "/functionss", "/healthz/x"};
 
 	for (size_t i = 0; i < ARRAY_SIZE(paths); i++) {
-		assert_null(select_route(*state, CHILD_CONTROL, "GET", paths[i], "", 0));
+		assert_null(select_route(*state, &control_service, "GET", paths[i], "", 0));
 		assert_answer(*state, 404, "\"code\":\"not_found\"");
 	}
 }
@@ -85,42 +89,42 @@ static void what_cannot_be_a_name_or_an_id_is_not_found(void **state)
 
 	memset(longest + strlen(longest), 'a', 63);
 	memset(too_long + strlen(too_long), 'a', 64);
-	assert_non_null(select_route(*state, CHILD_INVOKE, "POST", longest, "", 0));
-	assert_non_null(select_route(*state, CHILD_INVOKE, "POST", "/execute/01A20883-f00e-7ac7-bafa-a8c846d26ff8", "", 0));
+	assert_non_null(select_route(*state, &invoke_service, "POST", longest, "", 0));
+	assert_non_null(select_route(*state, &invoke_service, "POST", "/execute/01A20883-f00e-7ac7-bafa-a8c846d26ff8", "", 0));
 	const char *const paths[] = {too_long, "/execute/a.b", "/execute/a:b", "/execute/~a"};
 	for (size_t i = 0; i < ARRAY_SIZE(paths); i++) {
-		assert_null(select_route(*state, CHILD_INVOKE, "POST", paths[i], "", 0));
+		assert_null(select_route(*state, &invoke_service, "POST", paths[i], "", 0));
 		assert_answer(*state, 404, "\"code\":\"not_found\"");
 	}
 }
 
 static void a_pool_does_not_serve_the_routes_of_the_other(void **state)
 {
-	assert_null(select_route(*state, CHILD_CONTROL, "POST", "/execute/x", "", 0));
+	assert_null(select_route(*state, &control_service, "POST", "/execute/x", "", 0));
 	assert_answer(*state, 404, "not_found");
-	assert_null(select_route(*state, CHILD_INVOKE, "GET", "/functions", "", 0));
+	assert_null(select_route(*state, &invoke_service, "GET", "/functions", "", 0));
 	assert_answer(*state, 404, "not_found");
 }
 
 static void a_method_that_is_not_there_is_answered_with_those_that_are(void **state)
 {
-	assert_null(select_route(*state, CHILD_CONTROL, "DELETE", "/functions", "", 0));
+	assert_null(select_route(*state, &control_service, "DELETE", "/functions", "", 0));
 	assert_answer(*state, 405, "Allow: GET, HEAD, POST\r\n");
-	assert_null(select_route(*state, CHILD_INVOKE, "PATCH", "/execute/x", "", 0));
+	assert_null(select_route(*state, &invoke_service, "PATCH", "/execute/x", "", 0));
 	assert_answer(*state, 405, "Allow: POST\r\n");
 }
 
 static void head_is_answered_as_get(void **state)
 {
-	assert_non_null(select_route(*state, CHILD_CONTROL, "HEAD", "/healthz", "", 0));
+	assert_non_null(select_route(*state, &control_service, "HEAD", "/healthz", "", 0));
 }
 
 static void an_unknown_parameter_is_refused_by_name(void **state)
 {
-	assert_non_null(select_route(*state, CHILD_CONTROL, "GET", "/functions", "cursor=x&limit=2", 0));
-	assert_null(select_route(*state, CHILD_CONTROL, "GET", "/functions", "limi=2", 0));
+	assert_non_null(select_route(*state, &control_service, "GET", "/functions", "cursor=x&limit=2", 0));
+	assert_null(select_route(*state, &control_service, "GET", "/functions", "limi=2", 0));
 	assert_answer(*state, 400, "There is no parameter 'limi' here; known are: limit cursor");
-	assert_null(select_route(*state, CHILD_INVOKE, "POST", "/execute/x", "verison=2", 0));
+	assert_null(select_route(*state, &invoke_service, "POST", "/execute/x", "verison=2", 0));
 	assert_answer(*state, 400, "invalid_request");
 }
 
@@ -128,10 +132,10 @@ static void a_body_over_the_limit_is_refused_before_it_is_read(void **state)
 {
 	struct fixture *f = *state;
 
-	assert_non_null(select_route(f, CHILD_INVOKE, "POST", "/execute/x", "", f->conf->limits_request_bytes));
-	assert_null(select_route(f, CHILD_INVOKE, "POST", "/execute/x", "", f->conf->limits_request_bytes + 1));
+	assert_non_null(select_route(f, &invoke_service, "POST", "/execute/x", "", f->conf->limits_request_bytes));
+	assert_null(select_route(f, &invoke_service, "POST", "/execute/x", "", f->conf->limits_request_bytes + 1));
 	assert_answer(f, 413, "\"limit\":6291456,\"actual\":6291457");
-	assert_non_null(select_route(f, CHILD_CONTROL, "GET", "/functions", "", INT64_MAX)); /* never read */
+	assert_non_null(select_route(f, &control_service, "GET", "/functions", "", INT64_MAX)); /* never read */
 }
 
 /* Code at its limit, however it is written in JSON, is for function_input.c to judge. */
@@ -142,14 +146,14 @@ static void the_body_of_a_deployment_may_have_all_the_code_in_escapes(void **sta
 
 	for (size_t i = 0; i < ARRAY_SIZE(methods); i++) {
 		int64_t most = 6 * f->conf->limits_code_bytes + (1 << 20);
-		assert_non_null(select_route(f, CHILD_CONTROL, methods[i], paths[i], "", most));
-		assert_null(select_route(f, CHILD_CONTROL, methods[i], paths[i], "", most + 1));
+		assert_non_null(select_route(f, &control_service, methods[i], paths[i], "", most));
+		assert_null(select_route(f, &control_service, methods[i], paths[i], "", most + 1));
 		assert_answer(f, 413, "\"limit\":26214400,\"actual\":26214401");
 		assert_answer(f, 413, "limits.code_bytes");
 	}
 	f->conf->limits_code_bytes = 1024;
-	assert_null(select_route(f, CHILD_CONTROL, "POST", "/functions", "", 6 * 1024 + (1 << 20) + 1));
-	assert_non_null(select_route(f, CHILD_INVOKE, "POST", "/execute/x", "", f->conf->limits_request_bytes));
+	assert_null(select_route(f, &control_service, "POST", "/functions", "", 6 * 1024 + (1 << 20) + 1));
+	assert_non_null(select_route(f, &invoke_service, "POST", "/execute/x", "", f->conf->limits_request_bytes));
 }
 
 int main(void)

@@ -67,7 +67,7 @@ static void become_worker(const struct fixture *f, int slot)
 		dup2(fds[i].fd, fds[i].number);
 		close(fds[i].fd);
 	}
-	_exit(worker_main(&h));
+	_exit(invoke_main(&h));
 }
 
 static uint32_t state_of(const struct fixture *f, int slot)

@@ -1,0 +1,65 @@
+#include "entry/entry.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/prctl.h>
+
+#include "base/log.h"
+#include "conf/conf.h"
+
+#define CHILD_OPTION "--child="
+#define SLOT_OPTION  "--slot="
+
+enum { USAGE = 2 };
+
+/*
+ * All children run as one user, who could otherwise attach to any of them with ptrace(2): a worker to the process that has
+ * Docker. The leak checker of a sanitized build attaches to its own process in just that way.
+ */
+static void shut_out_siblings(void)
+{
+#ifndef __SANITIZE_ADDRESS__
+	prctl(PR_SET_DUMPABLE, 0);
+#endif
+}
+
+bool entry_is_child(int argc, char **argv)
+{
+	return argc == 3 && strncmp(argv[1], CHILD_OPTION, strlen(CHILD_OPTION)) == 0 &&
+	       strncmp(argv[2], SLOT_OPTION, strlen(SLOT_OPTION)) == 0;
+}
+
+static bool read_arguments(char **argv, struct heritage *heritage)
+{
+	char end;
+
+	heritage->role = child_role_parse(argv[1] + strlen(CHILD_OPTION));
+	return heritage->role != CHILD_ROLE_COUNT &&
+	       sscanf(argv[2] + strlen(SLOT_OPTION), "%d%c", &heritage->slot, &end) == 1 && heritage->slot >= 0;
+}
+
+int entry_child(int argc, char **argv, const entry_main_fn mains[CHILD_ROLE_COUNT])
+{
+	AUTO(conf_free) struct conf *conf = NULL;
+	struct heritage heritage = {.slot = -1};
+	char title[32];
+	struct err err;
+
+	if (!entry_is_child(argc, argv) || !read_arguments(argv, &heritage) || mains[heritage.role] == NULL ||
+	    fcntl(HERITAGE_LIFE_FD, F_GETFD) < 0) {
+		fprintf(stderr, "berthd: only the master starts children\n");
+		return USAGE;
+	}
+	prctl(PR_SET_NAME, "berthd"); /* execution through a descriptor has left its number there */
+	shut_out_siblings();
+	snprintf(title, sizeof(title), "%s/%d", child_role_name(heritage.role), heritage.slot);
+	log_init(title, LOG_INFO);
+	if (conf_load_fd(HERITAGE_CONF_FD, &conf, &err) < 0) {
+		log_error("configuration: %s", err.msg);
+		return USAGE;
+	}
+	log_init(title, (enum log_level)log_level_parse(conf->log_level));
+	heritage.conf = conf;
+	return mains[heritage.role](&heritage);
+}

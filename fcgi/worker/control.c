@@ -1,0 +1,47 @@
+/* The service of the control workers: everything but running functions. */
+#include "base/defs.h"
+#include "db/db.h"
+#include "worker/functions.h"
+#include "worker/health.h"
+#include "worker/metrics.h"
+#include "worker/service.h"
+#include "worker/worker.h"
+
+static const struct route routes[] = {
+	{METHOD_POST, "/functions", "", ROUTE_DEPLOYMENT, functions_create},
+	{METHOD_GET, "/functions", "limit cursor", ROUTE_NO_BODY, functions_list},
+	{METHOD_GET, "/functions/{id}", "", ROUTE_NO_BODY, functions_get},
+	{METHOD_PUT, "/functions/{id}", "", ROUTE_DEPLOYMENT, functions_update},
+	{METHOD_DELETE, "/functions/{id}", "", ROUTE_NO_BODY, functions_delete},
+
+	{METHOD_GET, "/metrics/system", "", ROUTE_NO_BODY, metrics_system},
+
+	{METHOD_GET, "/limits", "", ROUTE_NO_BODY, health_limits},
+	{METHOD_GET, "/healthz", "", ROUTE_NO_BODY, health_alive},
+	{METHOD_GET, "/readyz", "", ROUTE_NO_BODY, health_ready},
+};
+
+static int begin(struct worker *w, struct err *err)
+{
+	w->db = db_new(w->conf, "berth-control");
+	return language_load_all(w->conf, &w->languages, err);
+}
+
+static void end(struct worker *w)
+{
+	language_free(&w->languages);
+	db_free(&w->db);
+}
+
+const struct service control_service = {
+	.role = CHILD_CONTROL,
+	.routes = routes,
+	.route_count = ARRAY_SIZE(routes),
+	.begin = begin,
+	.end = end,
+};
+
+int control_main(const struct heritage *heritage)
+{
+	return worker_run(heritage, &control_service);
+}

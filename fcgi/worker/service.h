@@ -1,0 +1,29 @@
+/*
+ * What tells the two kinds of workers apart; the process is the same (worker_main.c). Each has a file of its own, with its part
+ * of the HTTP API and what it needs for it, so that a program with one of them need not have the libraries of the other.
+ */
+#ifndef WORKER_SERVICE_H
+#define WORKER_SERVICE_H
+
+#include <stddef.h>
+
+#include "base/err.h"
+#include "ipc/heritage.h"
+#include "worker/route.h"
+
+struct worker;
+
+struct service {
+	enum child_role role;
+	const struct route *routes;
+	size_t route_count;
+	int (*begin)(struct worker *worker, struct err *err); /* the rest of the worker is there */
+	void (*end)(struct worker *worker);                   /* also when begin has failed, or was not called */
+};
+
+extern const struct service invoke_service, control_service;
+
+/* Runs the process to its end; returns the exit status. */
+int worker_run(const struct heritage *heritage, const struct service *service);
+
+#endif
