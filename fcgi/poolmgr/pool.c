@@ -312,6 +312,16 @@ void pool_tick(int64_t now_us)
 	supply_tick(now_us);
 }
 
+bool pool_is_settled(void)
+{
+	static const enum sandbox_state on_its_way[] = {SANDBOX_CREATING, SANDBOX_BOOTING, SANDBOX_WARMING};
+
+	for (size_t i = 0; i < ARRAY_SIZE(on_its_way); i++)
+		if (sandbox_counts[on_its_way[i]] > 0)
+			return false;
+	return true;
+}
+
 void pool_stop(void)
 {
 	struct waiter *w, *next_waiter;

@@ -56,6 +56,9 @@ void pool_on_engine_down(void);
 #define POOL_TICK_MS 50
 void pool_tick(int64_t now_us);
 
+/* Nothing that should be ready without requests is on its way: a first one would gain nothing by waiting. */
+bool pool_is_settled(void);
+
 /* No sandbox is started or granted any more; all are killed, those that are leased once they are given back. */
 void pool_stop(void);
 

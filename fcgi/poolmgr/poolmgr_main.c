@@ -38,6 +38,7 @@
 /* How long removing all sandboxes at the end may take; the next poolmgr finds what is left. */
 #define STOP_US         15000000
 #define IMAGE_PERIOD_US 10000000
+#define READY_AFTER_US  5000000 /* at the latest: it is of use without spares, too */
 
 static uv_loop_t *loop;
 static struct conf *reloaded; /* the latest configuration read at SIGHUP; owned */
@@ -50,6 +51,7 @@ static const struct conf *conf;  /* in force */
 static int64_t revoke_us;        /* stopping: when leases end, whatever their functions do */
 static int64_t stop_deadline_us; /* 0: not stopping */
 static int64_t images_us;
+static int64_t ready_deadline_us;
 
 static void set_conf(const struct conf *c)
 {
@@ -127,6 +129,15 @@ static void on_master_gone(int events, void *arg)
 	stop("the master is gone");
 }
 
+/* Once there are sandboxes to lease: who takes over from an earlier poolmgr costs nobody a cold start. */
+static void say_ready(int64_t now_us)
+{
+	if (slot->state != SLOT_STARTING || (now_us < ready_deadline_us && (docker_is_unknown(docker) || !pool_is_settled())))
+		return;
+	slot->state = SLOT_IDLE;
+	log_info("ready");
+}
+
 static void on_tick(uv_timer_t *timer)
 {
 	int64_t now_us = clock_mono_us();
@@ -137,6 +148,7 @@ static void on_tick(uv_timer_t *timer)
 		return;
 	}
 	pool_tick(now_us);
+	say_ready(now_us);
 	reconcile_tick(now_us);
 	if (now_us >= images_us && docker_is_up(docker)) {
 		images_us = now_us + IMAGE_PERIOD_US;
@@ -228,9 +240,9 @@ int poolmgr_main(const struct heritage *heritage)
 	}
 	slot = scoreboard_slot(board, heritage->slot);
 	watch_signals();
+	ready_deadline_us = clock_mono_us() + READY_AFTER_US;
 	uv_timer_init(loop, &tick_timer);
 	uv_timer_start(&tick_timer, on_tick, 0, POOL_TICK_MS);
-	slot->state = SLOT_IDLE;
 	log_info("started");
 	uv_run(loop, UV_RUN_DEFAULT);
 	return 0;

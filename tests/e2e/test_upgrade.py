@@ -111,6 +111,16 @@ def test_an_upgrade_under_load_loses_no_request_and_no_record(berthd, traffic):
     assert not berthd.said("was killed|level=error")
 
 
+def test_the_new_one_has_spares_when_it_takes_over(api, berthd, deploy):
+    functions = [deploy(code, language=language) for language, code in QUICK.items()]
+    for _ in range(3):
+        berthd.upgrade()
+        starts = [api.execute(function).headers["Berth-Start"] for function in functions]
+        assert set(starts) <= {"prewarmed", "warm"}  # warm: the one before took it yet
+        berthd.wait_until_gone()
+        berthd = Berthd(berthd.stack)
+
+
 def test_two_upgrades_in_a_row_lose_no_request_either(berthd, traffic):
     second = berthd.upgrade()
     third = second.upgrade()
