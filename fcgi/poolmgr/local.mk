@@ -1,6 +1,7 @@
 noinst_LIBRARIES += libpoolmgr.a
 libpoolmgr_a_SOURCES = \
 	%D%/autopsy.c %D%/autopsy.h \
+	%D%/backlog.c %D%/backlog.h \
 	%D%/cgroup.c %D%/cgroup.h \
 	%D%/client.c %D%/client.h \
 	%D%/counter.c %D%/counter.def %D%/counter.h \

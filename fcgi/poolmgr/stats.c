@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "ipc/ipc.h"
+#include "poolmgr/backlog.h"
 #include "poolmgr/client.h"
 #include "poolmgr/counter.h"
 #include "poolmgr/keep.h"
@@ -223,6 +224,19 @@ static json_t *processes_json(void)
 	return json;
 }
 
+/* null when the kernel does not say. */
+static json_t *lanes_json(void)
+{
+	struct backlog b;
+	struct err err;
+
+	if (backlog_read(conf->master_run_dir, (int)conf->invoke_lanes, &b, &err) < 0) {
+		log_debug("%s", err.msg);
+		return json_null();
+	}
+	return json_pack("{s:i, s:i, s:i}", "count", b.lanes, "waiting", b.waiting, "longest", b.longest);
+}
+
 static json_int_t since_ms(int64_t then_us)
 {
 	return (clock_mono_us() - then_us) / 1000;
@@ -237,6 +251,7 @@ static void add_details(json_t *json)
 		"spool_bytes", (json_int_t)*scoreboard_spool_bytes(board), "uptime_ms", since_ms(started_us), "memory",
 		"committed_mb", committed_mb(), "budget_mb", (json_int_t)room_budget_mb(), "counters", counter_json());
 
+	json_object_set_new(details, "lanes", lanes_json());
 	json_object_update(json, details);
 	json_decref(details);
 	add_functions(json);

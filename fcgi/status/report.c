@@ -79,6 +79,10 @@ static void print_processes(const json_t *stats, FILE *out)
 		dropped += number(one, "dropped_records");
 	}
 	table_print(&t, out);
+	const json_t *lanes = json_object_get(stats, "lanes");
+	if (json_is_object(lanes))
+		fprintf(out, "  requests waiting for a worker: %" PRId64 ", in one lane of %" PRId64 " at most %" PRId64 "\n",
+			number(lanes, "waiting"), number(lanes, "count"), number(lanes, "longest"));
 	fprintf(out, "  records waiting for PostgreSQL: %" PRId64 " bytes, dropped: %" PRId64 "\n",
 		number(stats, "spool_bytes"), dropped);
 }

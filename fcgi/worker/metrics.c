@@ -8,7 +8,7 @@
 #include "worker/worker.h"
 
 /* What poolmgr says of more than the pool. */
-static const char *const besides[] = {"berthd", "processes", "spool_bytes"};
+static const char *const besides[] = {"berthd", "processes", "lanes", "spool_bytes"};
 
 void metrics_system(struct worker *w, const struct request *request, struct response *response)
 {

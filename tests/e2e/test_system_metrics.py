@@ -95,6 +95,18 @@ def test_requests_that_wait_are_told(api, deploy, system):
     assert row_of(system(), function)["waiting"] == 0
 
 
+def test_requests_that_no_worker_has_taken_yet_are_told(api, deploy, reload, stack, system):
+    reload("invoke.min_spare=1", "invoke.max_workers=3")
+    function = deploy(SLEEPER, timeout_ms=10000)
+    calls = [in_background(lambda: api.execute(function, 1)) for _ in range(12)]
+    wait_for("workers to be scarce", lambda: system()["lanes"]["waiting"] >= 6)
+    lanes = system()["lanes"]
+    assert lanes["count"] == int(stack.settings()["invoke.lanes"])
+    assert 0 < lanes["longest"] <= lanes["waiting"]
+    assert [call().status for call in calls] == [200] * 12
+    assert system()["lanes"]["waiting"] == 0
+
+
 # What has happened
 
 

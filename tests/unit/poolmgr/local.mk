@@ -3,6 +3,7 @@ AM_CPPFLAGS += -I$(top_srcdir)/runtimes
 
 unit_tests += \
 	%D%/test_autopsy \
+	%D%/test_backlog \
 	%D%/test_cgroup \
 	%D%/test_client \
 	%D%/test_counter \
