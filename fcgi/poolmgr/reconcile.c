@@ -13,8 +13,7 @@
 #include "poolmgr/sandbox.h"
 #include "poolmgr/shim.h"
 
-#define ADOPTION_US  1500000
-#define SUSPICION_US 2000000 /* what is missing then as well has not just ended */
+#define ADOPTION_US 1500000
 
 static const struct conf *conf;
 static struct docker *docker;
@@ -83,7 +82,7 @@ static void find_all_lost(void)
 {
 	find_lost();
 	if (shim_judge(listed_us))
-		hurry_us = clock_mono_us() + SUSPICION_US;
+		hurry_us = listed_us + SHIM_SUSPICION_US;
 	shim_search(); /* for the next list */
 	docker_prune(docker, on_pruned, NULL);
 }

@@ -24,10 +24,10 @@
 struct shim {
 	char container[ID_LENGTH + 1];
 	pid_t pid;
-	int64_t found_us; /* when the first search that found it was over */
-	bool seen;        /* by the latest search */
-	bool listed;      /* in the list at hand */
-	bool suspect;     /* it was missing in an earlier one */
+	int64_t found_us;   /* when the first search that found it was over */
+	bool seen;          /* by the latest search */
+	bool listed;        /* in the list at hand */
+	int64_t suspect_us; /* when the first list in a row was asked for that it was missing in; 0: it is in the latest */
 	UT_hash_handle hh;
 	struct shim *next; /* while it is on a search's list */
 };
@@ -186,10 +186,10 @@ bool shim_judge(int64_t asked_us)
 
 	HASH_ITER (hh, shims, s, next) {
 		bool missing = !s->listed && s->found_us < asked_us;
-		if (missing && s->suspect)
+		if (missing && s->suspect_us != 0 && asked_us - s->suspect_us >= SHIM_SUSPICION_US)
 			end(s);
-		is_new = is_new || (missing && !s->suspect);
-		s->suspect = missing;
+		is_new = is_new || (missing && s->suspect_us == 0);
+		s->suspect_us = !missing ? 0 : s->suspect_us != 0 ? s->suspect_us : asked_us;
 		s->listed = false;
 	}
 	return is_new;

@@ -4,7 +4,7 @@
  * knows nothing of the container any more. Here they are found: what runs, against what Docker has. The warden, which may do
  * both, looks whether a shim is that of a sandbox of ours, and ends it; containerd then clears away what belonged to it.
  *
- * A container may leave Docker's list a moment before its shim ends, so a shim has to be missing there twice.
+ * A container may leave Docker's list a moment before its shim ends, so a shim has to be missing there twice, some time apart.
  */
 #ifndef POOLMGR_SHIM_H
 #define POOLMGR_SHIM_H
@@ -15,6 +15,8 @@
 
 #include "conf/conf.h"
 
+#define SHIM_SUSPICION_US 2000000
+
 void shim_init(uv_loop_t *loop, const struct conf *conf);
 void shim_set_conf(const struct conf *conf);
 
@@ -23,7 +25,8 @@ void shim_search(void);
 
 /*
  * What Docker lists, container by container (full ids); then shim_judge with the time when the list was asked for: shims found
- * before and missing are suspected, or ended when they were. True: there is a new suspect, so another list soon is worth it.
+ * before and missing are suspected, or ended when they have been for SHIM_SUSPICION_US. True: there is a new suspect, so
+ * another list is worth it then.
  */
 void shim_listed(const char *container_id);
 bool shim_judge(int64_t asked_us);

@@ -22,6 +22,7 @@
 #define DOUBT_MS         500  /* from a probe to one that was not due */
 #define FAILURES_TO_DOWN 2
 #define MAX_EVENT_BYTES  65536
+#define PRUNE_AT_ONCE    64
 #define PROBES_PER_INFO  6 /* what the engine offers changes rarely, and costs it some milliseconds to say */
 
 enum health { UNKNOWN, UP, DOWN };
@@ -334,11 +335,50 @@ void docker_remove(struct docker *d, const char *sandbox_id, docker_done_fn done
 	send_request(&(struct request){d, "remove the container", 409, on_removed, r}, "DELETE", NULL, path);
 }
 
+/* Docker's own prune leaves alone what has options. */
+static void remove_volume(struct docker *d, const char *name, docker_done_fn done, void *arg)
+{
+	AUTO(mem_free) char *path = mem_printf("/volumes/%s", name);
+
+	send_request(&(struct request){d, "remove a volume", 404 /* it is gone */, done, arg}, "DELETE", NULL, path);
+}
+
+static bool is_volume_name(const char *name)
+{
+	return name != NULL && name[0] != '\0' &&
+	       name[strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-")] == '\0';
+}
+
+static void on_volumes(const struct docker_answer *a, void *arg)
+{
+	struct request r = *(struct request *)arg;
+	struct err err;
+	json_t *one;
+	size_t i;
+
+	free(arg);
+	if (check_answer(r.docker, a, r.what, 0, &err) < 0) {
+		r.done(&err, r.arg);
+		return;
+	}
+	AUTO(json_decrefp) json_t *json = json_loadb(a->body, a->len, 0, NULL);
+	json_array_foreach (json_object_get(json, "Volumes"), i, one) {
+		const char *name = json_string_value(json_object_get(one, "Name"));
+		if (i < PRUNE_AT_ONCE && is_volume_name(name))
+			remove_volume(r.docker, name, r.done, r.arg);
+	}
+}
+
 void docker_prune(struct docker *d, docker_done_fn done, void *arg)
 {
-	AUTO(mem_free) char *path = filtered_path_new("/volumes/prune?", instance_filter_new(d));
+	struct request *r = mem_alloc(sizeof(*r));
+	json_t *filters = instance_filter_new(d);
 
-	send_request(&(struct request){d, "remove volumes", 409 /* somebody else is at it */, done, arg}, "POST", NULL, path);
+	json_object_set_new(filters, "dangling", json_pack("[s]", "true"));
+	AUTO(mem_free) char *path = filtered_path_new("/volumes?", filters);
+	AUTO(mem_free) char *full = mem_printf("%s%s", d->prefix, path);
+	*r = (struct request){d, "list volumes", 0, done, arg};
+	docker_http_send(d->http, "GET", full, NULL, d->conf->docker_timeout_ms, on_volumes, r);
 }
 
 struct list {

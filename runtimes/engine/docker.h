@@ -115,7 +115,10 @@ void docker_inspect(struct docker *docker, const char *sandbox_id, docker_state_
 /* Kills and removes it. One that is not there counts as removed. */
 void docker_remove(struct docker *docker, const char *sandbox_id, docker_done_fn done, void *arg);
 
-/* Removes what containers of this instance that others have removed left behind: their /tmp, where it is a volume. */
+/*
+ * Removes what containers of this instance that others have removed left behind: their /tmp, where it is a volume. Some at a
+ * time. done is called for each, and for a list that was not to be had: not at all when there is nothing.
+ */
 void docker_prune(struct docker *docker, docker_done_fn done, void *arg);
 
 /* Calls each for every container of this instance, then done. */

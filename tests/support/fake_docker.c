@@ -326,12 +326,25 @@ static int do_remove(struct fake_docker *d, const struct request *r, char **body
 	return 204;
 }
 
-static int do_prune(struct fake_docker *d, const struct request *r, char **body)
+static int do_volumes(struct fake_docker *d, const struct request *r, char **body)
 {
-	(void)d;
+	json_t *list = json_array();
+
 	(void)r;
-	*body = mem_strdup("{\"VolumesDeleted\":[],\"SpaceReclaimed\":0}");
+	for (int i = 1; i <= d->volumes; i++)
+		json_array_append_new(list, json_pack("{s:o, s:s}", "Name", json_sprintf("v%d", i), "Driver", "local"));
+	json_t *json = json_pack("{s:o?, s:n}", "Volumes", list, "Warnings");
+	*body = json_dumps(json, JSON_COMPACT);
+	json_decref(json);
 	return 200;
+}
+
+static int do_volume_remove(struct fake_docker *d, const struct request *r, char **body)
+{
+	(void)r;
+	(void)body;
+	d->volumes--;
+	return 204;
 }
 
 /* Does the filter's "berth.instance=<instance>" go with the container? */
@@ -429,7 +442,8 @@ static const struct {
 	[FAKE_VERSION] = {"GET", "/version", "", do_version},
 	[FAKE_CREATE] = {"POST", "/containers/create", "", do_create},
 	[FAKE_START] = {"POST", "/containers/", "/start", do_start},
-	[FAKE_PRUNE] = {"POST", "/volumes/prune", "", do_prune},
+	[FAKE_VOLUMES] = {"GET", "/volumes", "", do_volumes},
+	[FAKE_VOLUME_REMOVE] = {"DELETE", "/volumes/", "", do_volume_remove},
 	[FAKE_REMOVE] = {"DELETE", "/containers/", "", do_remove},
 	[FAKE_LIST] = {"GET", "/containers/json", "", do_list},
 	[FAKE_INSPECT] = {"GET", "/containers/", "/json", do_inspect}, /* behind FAKE_LIST, which looks like one */

@@ -24,7 +24,8 @@ enum fake_call {
 	FAKE_EVENTS,
 	FAKE_INFO,
 	FAKE_NETWORK,
-	FAKE_PRUNE,
+	FAKE_VOLUMES,
+	FAKE_VOLUME_REMOVE,
 	FAKE_CALL_COUNT
 };
 
@@ -71,6 +72,7 @@ struct fake_docker {
 
 	/* And look at these. */
 	struct fake_container *containers;
+	int volumes;                      /* nobody uses: v1, v2, … */
 	int calls[FAKE_CALL_COUNT];       /* how many came */
 	char *last_path[FAKE_CALL_COUNT]; /* percent-decoded; NULL: never called */
 	int unknown_calls;                /* what the real one would not understand */

@@ -284,21 +284,48 @@ static void volumes_that_nobody_uses_are_removed_of_this_instance_only(void **st
 	struct outcome o = {0};
 
 	(void)state;
+	rig.engine->volumes = 2;
+	docker_prune(rig.docker, on_done, &o);
+	WAIT_FOR(o.calls == 2);
+	assert_false(o.failed);
+	assert_int_equal(rig.engine->volumes, 0);
+	assert_non_null(strstr(rig.engine->last_path[FAKE_VOLUMES],
+			       "filters={\"label\":[\"berth.instance=unit\"],\"dangling\":[\"true\"]}"));
+}
+
+static void a_volume_that_is_gone_or_used_or_of_another_kind_of_name_is_no_harm(void **state)
+{
+	struct outcome o = {0};
+
+	(void)state;
+	rig.engine->volumes = 1;
+	rig.engine->manner[FAKE_VOLUME_REMOVE] =
+		(struct fake_manner){.status = 404, .body = "{\"message\":\"no such volume\"}"};
 	docker_prune(rig.docker, on_done, &o);
 	finish(&o);
 	assert_false(o.failed);
-	assert_non_null(strstr(rig.engine->last_path[FAKE_PRUNE], "filters={\"label\":[\"berth.instance=unit\"]}"));
-	rig.engine->manner[FAKE_PRUNE] = (struct fake_manner){.status = 409, .body = "{\"message\":\"a prune is running\"}"};
+	rig.engine->manner[FAKE_VOLUME_REMOVE] = (struct fake_manner){.status = 409, .body = "{\"message\":\"in use\"}"};
 	o = (struct outcome){0};
 	docker_prune(rig.docker, on_done, &o);
 	finish(&o);
-	assert_false(o.failed);
-	rig.engine->manner[FAKE_PRUNE] = (struct fake_manner){.status = 500, .body = "{\"message\":\"no\"}"};
+	assert_says(o.err, "could not remove a volume: in use (status 409)");
+	rig.engine->manner[FAKE_VOLUMES] = (struct fake_manner){.status = 500, .body = "{\"message\":\"no\"}"};
 	o = (struct outcome){0};
 	docker_prune(rig.docker, on_done, &o);
 	finish(&o);
-	assert_true(o.failed);
-	assert_says(o.err, "could not remove volumes: no (status 500)");
+	assert_says(o.err, "could not list volumes: no (status 500)");
+
+	static const char *const lists[] = {"", "[]", "{}", "{\"Volumes\":null}",
+					    "{\"Volumes\":[7,{},{\"Name\":\"../x\"},{\"Name\":\"\"}]}"};
+	rig.engine->calls[FAKE_VOLUME_REMOVE] = 0;
+	for (size_t i = 0; i < ARRAY_SIZE(lists); i++) {
+		rig.engine->manner[FAKE_VOLUMES] = (struct fake_manner){.status = 200, .body = lists[i]};
+		docker_prune(rig.docker, on_done, &o);
+		rig_barrier();
+		rig_barrier();
+	}
+	assert_int_equal(rig.engine->calls[FAKE_VOLUME_REMOVE], 0);
+	rig.engine->volumes = 0;
 }
 
 static void a_container_whose_mounts_are_not_told_is_not_started(void **state)
@@ -1182,6 +1209,7 @@ int main(void)
 		TEST(an_image_that_declares_a_volume_is_refused_by_name_before_it_runs),
 		TEST(a_volume_at_tmp_is_one_only_where_it_was_asked_for),
 		TEST(volumes_that_nobody_uses_are_removed_of_this_instance_only),
+		TEST(a_volume_that_is_gone_or_used_or_of_another_kind_of_name_is_no_harm),
 		TEST(a_container_whose_mounts_are_not_told_is_not_started),
 		TEST(a_container_that_runs_already_counts_as_started),
 		TEST(a_refusal_without_a_reason_is_told_as_such),

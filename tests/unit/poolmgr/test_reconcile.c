@@ -11,6 +11,7 @@
 #include "poolmgr/pool.h"
 #include "poolmgr/reconcile.h"
 #include "poolmgr/sandbox.h"
+#include "poolmgr/shim.h"
 #include "poolmgr/tree.h"
 #include "tests/support/fake_shim.h"
 #include "tests/unit/poolmgr/fake_warden.h"
@@ -408,14 +409,18 @@ static void compare_for_shims(void)
 	rig_turn();
 }
 
-static void a_shim_that_docker_does_not_know_is_given_to_the_warden_at_the_second_look(void **state)
+static void a_shim_that_docker_has_not_known_for_a_while_is_given_to_the_warden(void **state)
 {
 	(void)state;
 	fake_warden_start();
 	pid_t pid = fake_shim_start(rig.dir, UNKNOWN);
 	compare_for_shims(); /* found */
 	compare_for_shims(); /* suspected */
+	int64_t suspect_us = clock_mono_us();
 	assert_false(is_asked_to_end(UNKNOWN, pid));
+	compare_for_shims(); /* it may be about to end */
+	assert_false(is_asked_to_end(UNKNOWN, pid));
+	WAIT_FOR(clock_mono_us() >= suspect_us + SHIM_SUSPICION_US);
 	compare_for_shims();
 	assert_true(is_asked_to_end(UNKNOWN, pid));
 	compare_for_shims(); /* the warden may have been dying */
@@ -439,10 +444,13 @@ static void a_shim_that_docker_knows_stays_and_one_it_was_slow_to_list_is_cleare
 	AUTO(worker_close) struct worker holder = worker_connect();
 	worker_hello(&holder, HELD);
 	AUTO(mem_free) char *container = mem_strdup(fake_docker_find(rig.engine, HELD)->id);
+	rig.tick = NULL; /* it compares when the test says so */
 	pid_t known = fake_shim_start(rig.dir, container), suspect = fake_shim_start(rig.dir, UNKNOWN);
 	compare_for_shims();
 	rig.engine->manner[FAKE_LIST] = (struct fake_manner){.status = 200, .body = "[]"};
 	compare_for_shims(); /* both are missing */
+	int64_t suspect_us = clock_mono_us();
+	WAIT_FOR(clock_mono_us() >= suspect_us + SHIM_SUSPICION_US);
 	rig.engine->manner[FAKE_LIST] = (struct fake_manner){0};
 	compare_for_shims(); /* and one of them again */
 	assert_false(is_asked_to_end(container, known));
@@ -452,6 +460,7 @@ static void a_shim_that_docker_knows_stays_and_one_it_was_slow_to_list_is_cleare
 	rig.engine->manner[FAKE_LIST] = (struct fake_manner){0};
 	fake_shim_end(known);
 	fake_shim_end(suspect);
+	rig.tick = tick;
 	worker_release(&holder, 42, false);
 	WAIT_FOR(is_gone(HELD));
 }
@@ -508,7 +517,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(what_no_worker_names_goes_soon_after_the_start_and_what_one_holds_stays),
 		TEST(a_container_nobody_knows_is_removed_whatever_state_it_is_in),
-		TEST(a_shim_that_docker_does_not_know_is_given_to_the_warden_at_the_second_look),
+		TEST(a_shim_that_docker_has_not_known_for_a_while_is_given_to_the_warden),
 		TEST(a_shim_that_docker_knows_stays_and_one_it_was_slow_to_list_is_cleared),
 		TEST(a_new_suspect_is_looked_at_again_soon),
 		TEST(a_directory_nobody_knows_is_removed_and_counted_as_such),
