@@ -15,7 +15,10 @@
 #define SPARE_WORTH_US 20000
 #define START_WORTH_US 100000
 
-/* Who has waited that long in spite of the forecast gets another sandbox: perhaps all there are busy with something slow. */
+/*
+ * Who has waited that long in spite of the forecast gets another sandbox: perhaps all there are busy with something slow. A
+ * start is begun for who has waited for as long as one takes. On a busy machine they take longer, and others pay for them.
+ */
 #define LATE_US 100000
 
 /*
@@ -27,13 +30,13 @@
 
 static const struct conf *conf;
 
-static int late(const struct version *v)
+static int late(const struct version *v, int64_t late_us)
 {
 	int64_t now_us = clock_mono_us();
 	const struct waiter *w;
 	int n = 0;
 
-	for (w = v->waiters; w != NULL && now_us - w->queued_us >= LATE_US; w = w->next)
+	for (w = v->waiters; w != NULL && now_us - w->queued_us >= late_us; w = w->next)
 		n++;
 	return n;
 }
@@ -54,10 +57,13 @@ static int64_t served_within(const struct version *v, int64_t time_us)
 	return sandboxes * time_us / v->usual_us;
 }
 
-/* How many more sandboxes the version's queue is worth, when getting one costs as much as waiting for cost_us. */
-static int shortage(const struct version *v, int64_t cost_us)
+/*
+ * How many more sandboxes the version's queue is worth, when getting one costs as much as waiting for cost_us, or who waits has
+ * waited for late_us.
+ */
+static int shortage(const struct version *v, int64_t cost_us, int64_t late_us)
 {
-	int more = MAX((int)MAX(0, v->waiting - served_within(v, cost_us)), late(v));
+	int more = MAX((int)MAX(0, v->waiting - served_within(v, cost_us)), late(v, late_us));
 
 	if (v->waiting > 0 && (v->live == 0 || (v->collisions >= COLLISIONS_WORTH && v->live < conf_turns(conf))))
 		more = MAX(more, 1);
@@ -66,7 +72,12 @@ static int shortage(const struct version *v, int64_t cost_us)
 
 int demand_for_spares(const struct version *v)
 {
-	return shortage(v, SPARE_WORTH_US);
+	return shortage(v, SPARE_WORTH_US, LATE_US);
+}
+
+static int for_start(const struct version *v)
+{
+	return shortage(v, START_WORTH_US, MAX(LATE_US, v->shape->start_us));
 }
 
 int demand_kept(const struct version *v, int64_t now_us)
@@ -82,7 +93,7 @@ int demand_waiting(const struct shape *shape)
 	int total = 0;
 
 	DL_FOREACH2 (shape->hungry, v, hungry_next)
-		total += shortage(v, START_WORTH_US);
+		total += for_start(v);
 	return total;
 }
 
@@ -92,7 +103,7 @@ int demand_kept_of(const struct shape *shape, int64_t now_us)
 	int total = 0;
 
 	DL_FOREACH2 (shape->kept, v, kept_next)
-		total += MAX(0, demand_kept(v, now_us) - shortage(v, START_WORTH_US));
+		total += MAX(0, demand_kept(v, now_us) - for_start(v));
 	return total;
 }
 

@@ -1,5 +1,6 @@
 """What comes before a running platform: configure, make install, and what quickstart makes of its options."""
 
+import json
 import os
 import pathlib
 import re
@@ -248,3 +249,45 @@ def test_what_quickstart_deploys_is_said_in_a_line_for_people(quickstart, tmp_pa
     assert deployed == [
         "ok hello-x deployed: version 7, language lang-x, runtime runtime-x"
     ] * 2
+
+
+# scripts/gvisor
+
+
+@pytest.fixture
+def register(tmp_path):
+    """Registers runsc in a configuration of Docker Engine's that says this; returns what it says then."""
+    config = tmp_path / "docker" / "daemon.json"
+
+    def register(text=None):
+        if text is not None:
+            config.parent.mkdir(exist_ok=True)
+            config.write_text(text)
+        nobody = tmp_path / "nobody.sock"
+        done = run(ROOT / "scripts" / "gvisor", "--no-install", "--config", config, "--socket", nobody)
+        return done, config.read_text()
+
+    return register
+
+
+def test_what_else_docker_engine_is_told_stays(register):
+    other = {"path": "/usr/bin/other", "runtimeArgs": ["--x"]}
+    before = {"log-level": "warn", "runtimes": {"other": other}, "dns": ["192.0.2.1"]}
+    done, after = register(json.dumps(before))
+    assert done.returncode == 0, done.stderr
+    now = json.loads(after)
+    assert now["runtimes"].pop("berth-runsc")["path"]
+    assert now == before
+    assert register()[1] == after  # and the second time it is left alone
+
+
+def test_where_docker_engine_is_told_nothing_yet_it_is_told_that_alone(register):
+    done, after = register("{}")
+    assert done.returncode == 0, done.stderr
+    assert list(json.loads(after)) == ["runtimes"]
+
+
+def test_a_configuration_that_is_no_json_is_left_as_it_is(register):
+    done, after = register("{ no json")
+    assert done.returncode != 0
+    assert after == "{ no json"

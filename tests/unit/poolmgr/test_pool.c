@@ -474,6 +474,29 @@ static void one_that_waits_too_long_for_a_busy_sandbox_gets_another(void **state
 	assert_string_not_equal(other.sandbox_id, g.sandbox_id);
 }
 
+/* On a busy machine a start takes long, and makes it busier. */
+static void a_container_is_started_for_who_has_waited_as_long_as_that_takes(void **state)
+{
+	AUTO(worker_close) struct worker w = worker_connect();
+	AUTO(function_free) struct function f = deployed("patient");
+
+	(void)state;
+	for (int i = 0; i < 3; i++)
+		warm_up(&w, f.name);
+	struct grant g = worker_take(&w, f.name);
+	rig.conf->pool_min_spares = 0; /* with a spare it would not wait */
+	while (default_shape()->spares != NULL)
+		rig_turn();
+	default_shape()->start_us = 600000;
+	int starts = rig.engine->calls[FAKE_CREATE];
+	int64_t asked_us = clock_mono_us();
+	uint64_t seq = worker_lease(&w, f.name, 0);
+	WAIT_FOR(rig.engine->calls[FAKE_CREATE] > starts);
+	assert_true(clock_mono_us() - asked_us >= 600000);
+	AUTO(worker_close_fds) struct grant other = worker_granted(&w, seq);
+	assert_string_not_equal(other.sandbox_id, g.sandbox_id);
+}
+
 /* ---- What workers keep ---- */
 
 /* The worker was asked to give back this lease, and only this one, since it was last looked at. */
@@ -1668,6 +1691,7 @@ int main(void)
 		STORED_TEST(never_more_sandboxes_than_a_function_may_have),
 		STORED_TEST(two_functions_get_the_spares_of_their_shape_in_turn),
 		STORED_TEST(one_that_waits_too_long_for_a_busy_sandbox_gets_another),
+		STORED_TEST(a_container_is_started_for_who_has_waited_as_long_as_that_takes),
 		STORED_TEST(who_waits_makes_poolmgr_ask_for_every_sandbox_of_the_version_once),
 		STORED_TEST(before_done_the_sandboxes_of_older_versions_are_asked_for),
 		STORED_TEST(before_done_another_worker_has_been_asked_as_well),
