@@ -2,10 +2,11 @@
 
 const struct role roles[CHILD_ROLE_COUNT] = {
 	[CHILD_INVOKE] = {.program = "berthd-invoke", .listens = LISTEN_INVOKE, .at_reload = RELOAD_REPLACE},
-	[CHILD_CONTROL] = {.listens = LISTEN_CONTROL, .at_reload = RELOAD_REPLACE},
+	[CHILD_CONTROL] = {.listens = LISTEN_CONTROL, .at_reload = RELOAD_REPLACE, .niceness = -10},
 	[CHILD_POOLMGR] = {.listens = LISTEN_POOLMGR,
 			   .privilege = PRIVILEGE_DOCKER,
 			   .at_reload = RELOAD_SIGNAL,
+			   .niceness = -10,
 			   .oom_score_adj = -500},
 	[CHILD_COLLECTOR] = {.listens = LISTEN_NONE, .at_reload = RELOAD_SIGNAL},
 	[CHILD_WARDEN] = {.listens = LISTEN_NONE, .privilege = PRIVILEGE_CGROUPS, .at_reload = RELOAD_NOTHING},

@@ -5,10 +5,13 @@
 
 #include "base/clock.h"
 #include "poolmgr/demand.h"
+#include "poolmgr/headroom.h"
 #include "poolmgr/obstacle.h"
 #include "poolmgr/room.h"
 #include "poolmgr/sandbox.h"
 #include "poolmgr/waiter.h"
+
+#define SPARE_PAUSE 5 /* times the duration of a start, from one to the next on a busy node */
 
 /* What is started for; each includes those before it. */
 enum purpose { FOR_WAITING, FOR_KEPT, FOR_SPARES };
@@ -16,6 +19,7 @@ enum purpose { FOR_WAITING, FOR_KEPT, FOR_SPARES };
 static const struct conf *conf;
 static struct docker *docker;
 static bool stopped;
+static int64_t spare_us; /* when a spare was last started */
 
 void supply_deny_if_hopeless(struct version *v)
 {
@@ -59,6 +63,20 @@ static int startable(void)
 	return (int)conf->pool_max_starts - sandbox_counts[SANDBOX_CREATING] - sandbox_counts[SANDBOX_BOOTING];
 }
 
+/*
+ * How many sandboxes of the shape should be ready or starting. On a busy node a spare is started only where there is none, and
+ * so seldom that it takes a fifth of one processor: starting one costs as much as thousands of invocations.
+ */
+static int affordable(const struct shape *shape, enum purpose purpose, int64_t now_us)
+{
+	int most = wanted(shape, purpose, now_us);
+
+	if (purpose < FOR_SPARES || headroom_is_there())
+		return most;
+	bool is_due = now_us >= spare_us + SPARE_PAUSE * shape->start_us;
+	return MIN(most, MAX(wanted(shape, FOR_KEPT, now_us), is_due ? 1 : 0));
+}
+
 /* Starts what the shape lacks. Others are not evicted for spares. */
 static void top_up_shape(struct shape *shape, enum purpose purpose, int64_t now_us)
 {
@@ -66,7 +84,7 @@ static void top_up_shape(struct shape *shape, enum purpose purpose, int64_t now_
 		deny_hopeless_of(shape);
 		return;
 	}
-	int n = wanted(shape, purpose, now_us);
+	int n = affordable(shape, purpose, now_us);
 
 	while (shape->spare_count + shape->starting < n && now_us >= shape->retry_us && startable() > 0) {
 		int more = MIN(n - shape->spare_count - shape->starting, startable());
@@ -75,6 +93,8 @@ static void top_up_shape(struct shape *shape, enum purpose purpose, int64_t now_
 				room_make(shape, more);
 			return;
 		}
+		if (purpose == FOR_SPARES)
+			spare_us = now_us;
 		sandbox_create(shape);
 	}
 }
@@ -121,6 +141,7 @@ static void trim_spares(int64_t now_us)
  */
 void supply_tick(int64_t now_us)
 {
+	headroom_tick(now_us);
 	trim_spares(now_us);
 	top_up(FOR_SPARES);
 }
@@ -133,6 +154,7 @@ void supply_stop(void)
 void supply_init(struct docker *d)
 {
 	docker = d;
+	headroom_init("/proc/stat");
 }
 
 void supply_set_conf(const struct conf *c)

@@ -114,7 +114,7 @@ def test_make_install_puts_files_into_the_usual_directories(installed, path):
 
 def test_make_install_puts_nothing_anywhere_else(installed):
     assert {path.name for path in installed.iterdir()} == {"sbin", "libexec", "share"}
-    assert {path.name for path in (installed / "sbin").iterdir()} == {"berthd"}
+    assert {path.name for path in (installed / "sbin").iterdir()} == {"berthd", "berthd-invoke"}
     assert {path.name for path in (installed / "share").iterdir()} == {"berth", "doc"}
     assert {path.name for path in (installed / "share" / "doc").iterdir()} == {"berth"}
     assert {path.name for path in (installed / "libexec").iterdir()} == {"berth"}

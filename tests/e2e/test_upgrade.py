@@ -328,7 +328,7 @@ def test_the_one_before_does_not_hold_up_the_stop_for_longer_than_any(api, berth
 
 def test_a_new_master_that_is_killed_is_started_again_while_the_one_before_finishes(api, berthd, sleeper, stack):
     api.wait_for_rest()
-    call = in_background(lambda: api.execute(sleeper, 6))
+    call = in_background(lambda: api.execute(sleeper, 15))
     wait_for("it to run", lambda: api.leased())
     after = berthd.upgrade()
     after.master.kill()

@@ -10,6 +10,7 @@
 #include "poolmgr/autopsy.h"
 #include "poolmgr/cgroup.h"
 #include "poolmgr/client.h"
+#include "poolmgr/headroom.h"
 #include "poolmgr/package.h"
 #include "poolmgr/pool.h"
 #include "poolmgr/reconcile.h"
@@ -60,6 +61,7 @@ void pool_rig_start(const char *conninfo)
 	store_init(rig.loop, rig.conf, &store_hooks);
 	shape_init(rig.conf, rig.languages);
 	pool_init(rig.loop, rig.conf, rig.docker);
+	headroom_init("/nonexistent"); /* however busy this machine is */
 	shim_init(rig.loop, rig.conf);
 	reconcile_init(rig.conf, rig.docker);
 	assert_ok(scoreboard_create(POOL_RIG_SLOTS, &pool_rig_board, &board_fd, &err));

@@ -9,6 +9,7 @@
 #include "base/fd.h"
 #include "base/mem.h"
 #include "poolmgr/autopsy.h"
+#include "poolmgr/headroom.h"
 #include "poolmgr/package.h"
 #include "poolmgr/pool.h"
 #include "poolmgr/resolve.h"
@@ -472,6 +473,45 @@ static void one_that_waits_too_long_for_a_busy_sandbox_gets_another(void **state
 	struct grant g = worker_take(&w, f.name);
 	AUTO(worker_close_fds) struct grant other = worker_granted(&w, worker_lease(&w, f.name, 0));
 	assert_string_not_equal(other.sandbox_id, g.sandbox_id);
+}
+
+/* Half a second of it, as /proc/stat has it. */
+static void write_stat(const char *path, int idle_ticks)
+{
+	AUTO(mem_free) char *text = mem_printf("cpu %d 0 0 %d 0 0 0 0\n", idle_ticks > 0 ? 100 : 200, idle_ticks);
+
+	unit_write_file(path, text);
+}
+
+/* The time of a start is set so short or so long that it decides. */
+static void on_a_busy_node_spares_are_made_good_seldom_and_one_by_one(void **state)
+{
+	AUTO(mem_free) char *path = mem_printf("%s/stat", rig.dir);
+	struct shape *shape = default_shape();
+
+	(void)state;
+	rig.conf->pool_min_spares = 1;
+	WAIT_FOR(sandbox_counts[SANDBOX_SPARE] == 2); /* of each language */
+	write_stat(path, 0);
+	headroom_init(path);
+	headroom_tick(1);
+	unit_write_file(path, "cpu 300 0 0 0 0 0 0 0\n");
+	WAIT_FOR(!headroom_is_there());
+	rig.conf->pool_min_spares = 3;
+	for (int i = 0; i < 50; i++)
+		rig_turn();
+	pool_tick(clock_mono_us());
+	assert_int_equal(sandbox_total(), 2); /* there is one of each */
+	shape->start_us = 3600000000;
+	sandbox_kill(shape->spares, COUNT_EVICT_SURPLUS);
+	WAIT_FOR(sandbox_total() == 1);
+	pool_tick(clock_mono_us());
+	assert_int_equal(sandbox_total(), 1); /* it is not time for another one yet */
+	shape->start_us = 0;
+	WAIT_FOR(shape->spare_count == 1);
+	assert_int_equal(sandbox_total(), 2);
+	headroom_init("/nonexistent");
+	WAIT_FOR(sandbox_counts[SANDBOX_SPARE] == 6);
 }
 
 /* On a busy machine a start takes long, and makes it busier. */
@@ -1691,6 +1731,7 @@ int main(void)
 		STORED_TEST(never_more_sandboxes_than_a_function_may_have),
 		STORED_TEST(two_functions_get_the_spares_of_their_shape_in_turn),
 		STORED_TEST(one_that_waits_too_long_for_a_busy_sandbox_gets_another),
+		STORED_TEST(on_a_busy_node_spares_are_made_good_seldom_and_one_by_one),
 		STORED_TEST(a_container_is_started_for_who_has_waited_as_long_as_that_takes),
 		STORED_TEST(who_waits_makes_poolmgr_ask_for_every_sandbox_of_the_version_once),
 		STORED_TEST(before_done_the_sandboxes_of_older_versions_are_asked_for),
