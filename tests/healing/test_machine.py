@@ -31,7 +31,7 @@ def test_all_of_it_works_again_after_everything_was_killed_at_once(stack, start_
     for cgroup in cgroups:
         cgroup.thaw()  # a machine that fails does not wait for what is frozen
     wait_for("all of them to be gone", lambda: not any(p.is_alive() for p in killed))
-    assert all(answer.error for answer in all_traffic[0].api_load.answers[-1:])
+    wait_for("clients to notice", lambda: all_traffic[0].api_load.answers[-1].error)
     stack.run("up")
     for traffic in all_traffic:
         traffic.go_on(20, BACK_S)
