@@ -19,15 +19,28 @@ def everything(stack):
     return [p for p in running if p.pid in found]
 
 
+def kill(processes_, signal_number):
+    for p in processes_:
+        try:
+            os.kill(p.pid, signal_number)
+        except ProcessLookupError:
+            pass  # gone with its parent
+
+
+def kill_at_once(stack):
+    """Stopped first: no parent notices that a child is gone, and starts another one."""
+    found = {}
+    while new := [p for p in everything(stack) if p.pid not in found]:
+        kill(new, signal.SIGSTOP)
+        found |= {p.pid: p for p in new}
+    kill(found.values(), signal.SIGKILL)
+    return found.values()
+
+
 def test_all_of_it_works_again_after_everything_was_killed_at_once(stack, start_traffic):
     all_traffic = [start_traffic(runtime) for runtime in RUNTIMES]
     cgroups = [Cgroup(c["State"]["Pid"]) for c in stack.inspect_all() if c["State"]["Pid"]]
-    killed = everything(stack)
-    for p in killed:
-        try:
-            os.kill(p.pid, signal.SIGKILL)
-        except ProcessLookupError:
-            pass  # gone with its parent
+    killed = kill_at_once(stack)
     for cgroup in cgroups:
         cgroup.thaw()  # a machine that fails does not wait for what is frozen
     wait_for("all of them to be gone", lambda: not any(p.is_alive() for p in killed))
