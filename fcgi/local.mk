@@ -4,6 +4,7 @@ noinst_LIBRARIES += libcommon.a
 libcommon_a_SOURCES = \
 	%D%/base/buf.c %D%/base/buf.h \
 	%D%/base/clock.c %D%/base/clock.h \
+	%D%/base/cmdline.c %D%/base/cmdline.h \
 	%D%/base/defs.h \
 	%D%/base/err.c %D%/base/err.h \
 	%D%/base/fd.c %D%/base/fd.h \

@@ -96,7 +96,8 @@ static int set_limits(const struct child_plan *plan, struct err *err)
 		return err_set(err, errno, "limit of open files");
 
 	/* Only preferences: where they may not be set, the kernel's own choice is good enough. */
-	if (setpriority(PRIO_PROCESS, 0, roles[plan->role].niceness) < 0)
+	int niceness = roles[plan->role].niceness;
+	if (niceness != 0 && setpriority(PRIO_PROCESS, 0, getpriority(PRIO_PROCESS, 0) + niceness) < 0)
 		log_debug("niceness of slot %d: %s", plan->slot, strerror(errno));
 	AUTO(fd_close) int fd = open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC);
 	int len = snprintf(score, sizeof(score), "%d", roles[plan->role].oom_score_adj);

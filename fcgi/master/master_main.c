@@ -661,7 +661,7 @@ int master_main(struct settings *settings, const struct master_start *start)
 	struct master m = {
 		.start = start,
 		.settings = settings,
-		.program_fds = {-1, -1, -1, -1, -1},
+		.program_fds = {[0 ... CHILD_ROLE_COUNT - 1] = -1},
 		.board_fd = -1,
 		.life_read_fd = -1,
 		.life_write_fd = -1,

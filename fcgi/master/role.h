@@ -26,7 +26,7 @@ struct role {
 	enum listen_kind listens; /* LISTEN_NONE: on no socket */
 	enum role_privilege privilege;
 	enum role_reload at_reload;
-	int niceness;      /* nice(2): who answers at once, and uses little, goes first on a busy node */
+	int niceness;      /* nice(2), from the master's on: who answers at once, and uses little, goes first on a busy node */
 	int oom_score_adj; /* what the kernel should spare when memory runs out: the smaller, the longer */
 };
 

@@ -1,16 +1,15 @@
 #include "poolmgr/shim.h"
 
 #include <dirent.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/types.h>
-#include <unistd.h>
 #include <uthash.h>
 #include <utlist.h>
 
 #include "base/clock.h"
+#include "base/cmdline.h"
 #include "base/fd.h"
 #include "base/log.h"
 #include "base/mem.h"
@@ -19,7 +18,7 @@
 
 #define ID_LENGTH        64
 #define COMMAND          "containerd-shim" /* as comm has it, cut after 15 characters: proc_pid_comm(5) */
-#define MAX_COMMAND_LINE 4096
+#define MAX_COMMAND_LINE 65536
 
 struct shim {
 	char container[ID_LENGTH + 1];
@@ -44,42 +43,32 @@ static bool searching;
 
 /* ---- In the thread ---- */
 
-/* The whole of a file below /proc, or its beginning. Returns its length, -1: not there, as when the process has ended. */
-static ssize_t read_start(const char *pid, const char *name, char *out, size_t size)
+/* A file of a process, malloc'ed; NULL: not there, as when the process has ended. */
+static char *read_file_new(const char *pid, const char *name, size_t *len)
 {
-	char path[64];
+	AUTO(mem_free) char *path = mem_printf("/proc/%.20s/%s", pid, name);
+	char *text = NULL;
 
-	snprintf(path, sizeof(path), "/proc/%.20s/%s", pid, name);
-	AUTO(fd_close) int fd = open(path, O_RDONLY | O_CLOEXEC);
-	ssize_t n = fd >= 0 ? read(fd, out, size - 1) : -1;
-	if (n >= 0)
-		out[n] = '\0';
-	return n;
+	return fd_read_file(path, MAX_COMMAND_LINE, &text, len, NULL) < 0 ? NULL : text;
 }
 
-/* What follows -id on the command line, whose words end with a NUL each; NULL: nothing that is a container's id. */
-static const char *container_on(const char *line, size_t len)
+static bool is_id(const char *text)
 {
-	const char *end = line + len;
-
-	for (const char *word = line; word < end; word += strlen(word) + 1) {
-		const char *next = word + strlen(word) + 1;
-		if (strcmp(word, "-id") == 0 && next < end)
-			return strlen(next) == ID_LENGTH && strspn(next, "0123456789abcdef") == ID_LENGTH ? next : NULL;
-	}
-	return NULL;
+	return text != NULL && strlen(text) == ID_LENGTH && strspn(text, "0123456789abcdef") == ID_LENGTH;
 }
 
 static struct shim *shim_of_process_new(const char *pid)
 {
-	char command[32], line[MAX_COMMAND_LINE];
+	size_t len;
 
-	if (pid[strspn(pid, "0123456789")] != '\0' || read_start(pid, "comm", command, sizeof(command)) < 0 ||
-	    strcmp(command, COMMAND "\n") != 0)
+	if (pid[strspn(pid, "0123456789")] != '\0')
 		return NULL;
-	ssize_t len = read_start(pid, "cmdline", line, sizeof(line));
-	const char *container = len > 0 ? container_on(line, (size_t)len) : NULL;
-	if (container == NULL)
+	AUTO(mem_free) char *command = read_file_new(pid, "comm", &len);
+	if (command == NULL || strcmp(command, COMMAND "\n") != 0)
+		return NULL;
+	AUTO(mem_free) char *line = read_file_new(pid, "cmdline", &len);
+	const char *container = line != NULL ? cmdline_option(line, len, "-id") : NULL;
+	if (!is_id(container))
 		return NULL;
 	struct shim *s = mem_alloc(sizeof(*s));
 	snprintf(s->container, sizeof(s->container), "%s", container);
@@ -172,10 +161,22 @@ static void on_ended(const char *container_id)
 	log_info("ended the shim of container %.12s, which Docker does not know", container_id);
 }
 
+/* As Docker writes a path: without a slash too many. */
+static void squeeze_slashes(char *path)
+{
+	char *to = path;
+
+	for (const char *from = path; *from != '\0'; from++)
+		if (from[0] != '/' || from[1] != '/')
+			*to++ = *from;
+	*to = '\0';
+}
+
 static void end(const struct shim *s)
 {
 	AUTO(mem_free) char *directory = mem_printf("%s/sandboxes", conf->master_state_dir);
 
+	squeeze_slashes(directory);
 	cgroup_end_shim(s->container, s->pid, directory, on_ended);
 }
 

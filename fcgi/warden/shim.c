@@ -13,6 +13,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "base/cmdline.h"
 #include "base/fd.h"
 #include "base/log.h"
 #include "base/mem.h"
@@ -25,19 +26,6 @@
 /* Where bundles are below containerd's directory of state: that of its socket, or below it when Docker Engine runs containerd.
  */
 static const char *const bundles[] = {"io.containerd.runtime.v2.task", "daemon/io.containerd.runtime.v2.task"};
-
-/* What follows an option on the command line, whose words end with a NUL each. NULL: it is not there. */
-static const char *option(const char *line, size_t len, const char *name)
-{
-	const char *end = line + len;
-
-	for (const char *word = line; word < end; word += strlen(word) + 1) {
-		const char *next = word + strlen(word) + 1;
-		if (strcmp(word, name) == 0 && next < end)
-			return next;
-	}
-	return NULL;
-}
 
 static bool is_name(const char *text)
 {
@@ -65,8 +53,8 @@ static bool mounts_one_of(const char *configuration, size_t len, const char *dir
 /* The bundle of the container whose shim has that command line, malloc'ed; NULL with err: it is no such shim. */
 static char *bundle_new(const char *line, size_t len, const char *container, const char *directory, struct err *err)
 {
-	const char *id = option(line, len, "-id"), *namespace = option(line, len, "-namespace");
-	const char *address = option(line, len, "-address");
+	const char *id = cmdline_option(line, len, "-id"), *namespace = cmdline_option(line, len, "-namespace");
+	const char *address = cmdline_option(line, len, "-address");
 	const char *name = strrchr(line, '/');
 
 	if (strncmp(name != NULL ? name + 1 : line, "containerd-shim", strlen("containerd-shim")) != 0 || id == NULL ||

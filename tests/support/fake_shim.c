@@ -46,8 +46,8 @@ pid_t fake_shim_start(const char *dir, const char *container)
 	if (pid == 0) {
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
 		dup2(up[1], STDOUT_FILENO);
-		execl(program, program, "-c", "echo; exec >&-; while :; do sleep 1000; done", COMMAND, "-namespace", "moby",
-		      "-id", container, "-address", address, NULL);
+		execl(program, program, "-c", "echo; kill -STOP $$", COMMAND, "-namespace", "moby", "-id", container,
+		      "-address", address, NULL);
 		_exit(127);
 	}
 	close(up[1]);

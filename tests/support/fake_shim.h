@@ -5,7 +5,8 @@
 #include <stdbool.h>
 #include <sys/types.h>
 
-/* containerd's directory is dir/containerd, its socket there. The test ends the process, or it ends with the test's. */
+/* containerd's directory is dir/containerd, its socket there. Stopped: it waits for the test to end it, or ends with the
+ * test's. */
 pid_t fake_shim_start(const char *dir, const char *container);
 
 /* The container's bundle, below containerd's directory of state, dir/containerd or dir/containerd/daemon: source is mounted at

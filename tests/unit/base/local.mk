@@ -1,6 +1,7 @@
 unit_tests += \
 	%D%/test_buf \
 	%D%/test_clock \
+	%D%/test_cmdline \
 	%D%/test_err \
 	%D%/test_fd \
 	%D%/test_fields \

@@ -475,14 +475,6 @@ static void one_that_waits_too_long_for_a_busy_sandbox_gets_another(void **state
 	assert_string_not_equal(other.sandbox_id, g.sandbox_id);
 }
 
-/* Half a second of it, as /proc/stat has it. */
-static void write_stat(const char *path, int idle_ticks)
-{
-	AUTO(mem_free) char *text = mem_printf("cpu %d 0 0 %d 0 0 0 0\n", idle_ticks > 0 ? 100 : 200, idle_ticks);
-
-	unit_write_file(path, text);
-}
-
 /* The time of a start is set so short or so long that it decides. */
 static void on_a_busy_node_spares_are_made_good_seldom_and_one_by_one(void **state)
 {
@@ -492,7 +484,7 @@ static void on_a_busy_node_spares_are_made_good_seldom_and_one_by_one(void **sta
 	(void)state;
 	rig.conf->pool_min_spares = 1;
 	WAIT_FOR(sandbox_counts[SANDBOX_SPARE] == 2); /* of each language */
-	write_stat(path, 0);
+	unit_write_file(path, "cpu 200 0 0 0 0 0 0 0\n");
 	headroom_init(path);
 	headroom_tick(1);
 	unit_write_file(path, "cpu 300 0 0 0 0 0 0 0\n");
