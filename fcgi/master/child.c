@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <linux/capability.h>
 #include <linux/close_range.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -99,6 +100,8 @@ static int set_limits(const struct child_plan *plan, struct err *err)
 	int niceness = roles[plan->role].niceness;
 	if (niceness != 0 && setpriority(PRIO_PROCESS, 0, getpriority(PRIO_PROCESS, 0) + niceness) < 0)
 		log_debug("niceness of slot %d: %s", plan->slot, strerror(errno));
+	if (roles[plan->role].batch && sched_setscheduler(0, SCHED_BATCH, &(struct sched_param){0}) < 0)
+		log_debug("scheduling policy of slot %d: %s", plan->slot, strerror(errno));
 	AUTO(fd_close) int fd = open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC);
 	int len = snprintf(score, sizeof(score), "%d", roles[plan->role].oom_score_adj);
 	if (fd < 0 || write(fd, score, (size_t)len) < 0)

@@ -96,6 +96,13 @@ bool lanes_any_shut(const struct lanes *l)
 	return l->any_shut;
 }
 
+bool lanes_workers_abound(const struct lanes *l)
+{
+	int waiting[HERITAGE_LISTENERS_MAX];
+
+	return look(l, waiting) >= l->max_workers / FREE_SHARE;
+}
+
 int lanes_find(const struct lanes *l, int fd)
 {
 	return fd >= l->first_fd && fd < l->first_fd + l->count ? fd - l->first_fd : -1;

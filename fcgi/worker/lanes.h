@@ -25,11 +25,14 @@ int lanes_new(int first_fd, int count, int epoll_fd, struct scoreboard *board, i
 	      struct err *err);
 void lanes_free(struct lanes **lanes); /* destructor for AUTO; accepts NULL */
 
-/* To be called before waiting: watches the lanes that are not shut, or none when the worker does not accept. */
+/* To be called before waiting for them: watches the lanes that are not shut, or none when the worker does not accept. */
 int lanes_watch(struct lanes *lanes, bool accepts, struct err *err);
 
 /* Whether any is shut, and has to be looked at again soon: nobody says when it opens. */
 bool lanes_any_shut(const struct lanes *lanes);
+
+/* Whether enough workers of the pool are free for what may come in any lane. */
+bool lanes_workers_abound(const struct lanes *lanes);
 
 /* The lane whose descriptor this is; -1: none. */
 int lanes_find(const struct lanes *lanes, int fd);

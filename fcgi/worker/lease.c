@@ -71,6 +71,11 @@ static void give_back_kept(struct lease_client *c, int index)
 	give_back(c, &lease, NULL);
 }
 
+bool lease_keeps_any(const struct lease_client *c)
+{
+	return c->kept_count > 0;
+}
+
 void lease_give_back(struct lease_client *c)
 {
 	while (c->kept_count > 0)

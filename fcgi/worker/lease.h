@@ -97,6 +97,8 @@ struct finding {
 /* Asks poolmgr, which asks Docker: takes some ten milliseconds, a second at most. */
 struct finding lease_autopsy(struct lease_client *client, const struct lease *lease);
 
+bool lease_keeps_any(const struct lease_client *client);
+
 /* Gives back all that is kept: something else takes long. */
 void lease_give_back(struct lease_client *client);
 

@@ -68,14 +68,15 @@ struct process {
 	struct load *load;
 	int64_t accepted_us;
 	int64_t look_us; /* when to look for what nobody was woken for */
-	int signal_fd, epoll_fd;
-	bool stands_by;           /* turn.wake_fd is watched, not the lanes */
-	uint64_t watched_poolmgr; /* the lease_watch_generation whose connection is watched */
+	int signal_fd;
+	int accept_fd, stand_by_fd; /* epoll: what is waited for with a turn, the lanes too, and without one */
+	uint64_t watched_poolmgr;   /* the lease_watch_generation whose connection is watched */
 };
 
 static void process_free(struct process *p)
 {
-	fd_close(&p->epoll_fd);
+	fd_close(&p->accept_fd);
+	fd_close(&p->stand_by_fd);
 	fd_close(&p->signal_fd);
 	buf_free(&p->body);
 	response_free(&p->response);
@@ -121,25 +122,33 @@ static int64_t on_patience_over(void *arg)
 	return INT64_MAX;
 }
 
-static int watch(struct process *p, int fd, uint32_t events, struct err *err)
+static int watch(int epoll_fd, int fd, uint32_t events, struct err *err)
 {
 	struct epoll_event e = {.events = events, .data.fd = fd};
 
-	if (epoll_ctl(p->epoll_fd, EPOLL_CTL_ADD, fd, &e) < 0)
+	if (epoll_ctl(epoll_fd, EPOLL_CTL_ADD, fd, &e) < 0)
 		return err_set(err, errno, "watch descriptor %d", fd);
 	return 0;
 }
 
+static int watch_always(const struct process *p, int fd, struct err *err)
+{
+	return watch(p->accept_fd, fd, EPOLLIN, err) < 0 ? -1 : watch(p->stand_by_fd, fd, EPOLLIN, err);
+}
+
 static int events_init(struct process *p, struct err *err)
 {
-	p->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
-	if (p->epoll_fd < 0)
+	p->accept_fd = epoll_create1(EPOLL_CLOEXEC);
+	p->stand_by_fd = epoll_create1(EPOLL_CLOEXEC);
+	if (p->accept_fd < 0 || p->stand_by_fd < 0)
 		return err_set(err, errno, "epoll_create1");
-	if (watch(p, p->signal_fd, EPOLLIN, err) < 0 || watch(p, HERITAGE_LIFE_FD, EPOLLIN, err) < 0)
+	if (watch_always(p, p->signal_fd, err) < 0 || watch_always(p, HERITAGE_LIFE_FD, err) < 0)
+		return -1;
+	if (p->turn.limit > 0 && watch(p->stand_by_fd, HERITAGE_TURN_FD, EPOLLIN | EPOLLEXCLUSIVE, err) < 0)
 		return -1;
 	turn_take(&p->turn);
 	int count = p->worker.service->role == CHILD_INVOKE ? (int)p->worker.conf->invoke_lanes : 1;
-	return lanes_new(HERITAGE_LISTEN_FD, count, p->epoll_fd, p->worker.board, (int)p->worker.conf->invoke_max_workers,
+	return lanes_new(HERITAGE_LISTEN_FD, count, p->accept_fd, p->worker.board, (int)p->worker.conf->invoke_max_workers,
 			 &p->lanes, err);
 }
 
@@ -147,20 +156,12 @@ static int events_init(struct process *p, struct err *err)
 static int adjust_watches(struct process *p, struct err *err)
 {
 	struct lease_client *poolmgr = p->worker.poolmgr;
-	bool accepts = turn_has(&p->turn);
 
-	if (accepts == p->stands_by) {
-		if (accepts)
-			epoll_ctl(p->epoll_fd, EPOLL_CTL_DEL, HERITAGE_TURN_FD, NULL);
-		else if (watch(p, HERITAGE_TURN_FD, EPOLLIN | EPOLLEXCLUSIVE, err) < 0)
-			return -1;
-		p->stands_by = !accepts;
-	}
-	if (lanes_watch(p->lanes, accepts, err) < 0)
+	if (turn_has(&p->turn) && lanes_watch(p->lanes, true, err) < 0)
 		return -1;
-	/* A connection that was closed has left the set by itself. */
+	/* A connection that was closed has left the sets by itself. */
 	if (lease_watch_fd(poolmgr) >= 0 && lease_watch_generation(poolmgr) != p->watched_poolmgr) {
-		if (watch(p, lease_watch_fd(poolmgr), EPOLLIN, err) < 0)
+		if (watch_always(p, lease_watch_fd(poolmgr), err) < 0)
 			return -1;
 		p->watched_poolmgr = lease_watch_generation(poolmgr);
 	}
@@ -285,11 +286,30 @@ static bool accept_one(struct process *p, int lane)
 	return true;
 }
 
-/* One request of a lane, while there is a turn for it. */
+static bool has_to_stop(const struct process *p)
+{
+	struct pollfd fds[] = {{.fd = p->signal_fd, .events = POLLIN}, {.fd = HERITAGE_LIFE_FD, .events = POLLIN}};
+
+	return poll(fds, ARRAY_SIZE(fds), 0) > 0;
+}
+
+/*
+ * One request of a lane, while there is a turn for it. Who has lost the turn, because the request took long, but still keeps
+ * the sandbox goes on in this lane as long as something waits there and other workers are free: that spares both a way to
+ * poolmgr.
+ */
 static void accept_from(struct process *p, int lane)
 {
-	if (turn_has(&p->turn) && accept_one(p, lane) && !turn_take(&p->turn))
-		lease_give_back(p->worker.poolmgr);
+	if (!turn_has(&p->turn) || !accept_one(p, lane))
+		return;
+	while (!turn_take(&p->turn)) {
+		lease_hear(p->worker.poolmgr);
+		if (!lease_keeps_any(p->worker.poolmgr) || has_to_stop(p) || !lanes_workers_abound(p->lanes) ||
+		    !accept_one(p, lane)) {
+			lease_give_back(p->worker.poolmgr);
+			return;
+		}
+	}
 }
 
 /* What an event was about: a reason to stop, or NULL. */
@@ -313,8 +333,15 @@ static const char *on_event(struct process *p, int fd)
 /* Nobody was woken for a while. */
 static void look_around(struct process *p)
 {
+	struct err err = {0};
+
 	p->look_us = clock_mono_us() + LOOK_US;
-	turn_take(&p->turn);
+	/*
+	 * A slow request costs its worker the turn for a moment. Who stands by for so long leaves the lanes, where the kernel
+	 * passes by all who are there to find one that waits.
+	 */
+	if (!turn_take(&p->turn) && lanes_watch(p->lanes, false, &err) < 0)
+		log_error("%s", err.msg);
 	for (int lane = 0; lane < lanes_count(p->lanes); lane++)
 		accept_from(p, lane);
 }
@@ -338,9 +365,10 @@ static const char *serve_requests(struct process *p)
 		}
 		int64_t now_us = clock_mono_us();
 		int64_t due_us = MIN(p->look_us, lease_rest(p->worker.poolmgr, now_us));
-		if (lanes_any_shut(p->lanes))
+		bool accepts = turn_has(&p->turn);
+		if (accepts && lanes_any_shut(p->lanes))
 			due_us = MIN(due_us, now_us + LOOK_SHUT_US);
-		int n = epoll_wait(p->epoll_fd, events, ARRAY_SIZE(events), clock_left_ms(due_us));
+		int n = epoll_wait(accepts ? p->accept_fd : p->stand_by_fd, events, ARRAY_SIZE(events), clock_left_ms(due_us));
 		for (int i = 0; i < n; i++)
 			reason = on_event(p, events[i].data.fd) ?: reason;
 		if (n == 0 && clock_mono_us() >= p->look_us)
@@ -366,7 +394,7 @@ static const char *wait_for_gate(const struct process *p)
 
 int worker_run(const struct heritage *heritage, const struct service *service)
 {
-	AUTO(process_free) struct process p = {.worker.service = service, .signal_fd = -1, .epoll_fd = -1};
+	AUTO(process_free) struct process p = {.worker.service = service, .signal_fd = -1, .accept_fd = -1, .stand_by_fd = -1};
 	p.patience = (struct patience){.due_us = INT64_MAX, .over = on_patience_over, .arg = &p};
 	struct err err = {0};
 

@@ -15,6 +15,7 @@ const HELLO = 1, INIT = 2, READY = 3, INIT_ERROR = 4, INVOKE = 5, RESULT = 6, ER
 const CONTROL_FD = 3;
 const HEADER_BYTES = 5;
 const FRAME_BYTES_MAX = 64 << 20; // what the host sends; far above any limit it is configured with
+const READ_BYTES = 64 << 10;
 
 const TYPE_BYTES_MAX = 256;
 const MESSAGE_BYTES_MAX = 8 << 10;
@@ -31,7 +32,15 @@ const { stdout, stderr } = process;
 const print = stderr.write.bind(stderr);
 
 const directory = process.env.BERTH_FUNCTION_DIR || '/berth/function';
-const control = new net.Socket({ fd: CONTROL_FD, readable: true, writable: true });
+// One buffer for all reads: without it Node.js makes a new one of that size for each.
+const onread = {
+    buffer: Buffer.alloc(READ_BYTES),
+    callback(length, buffer) {
+        receive(bufferFrom(buffer.subarray(0, length)));
+        return true;
+    },
+};
+const control = new net.Socket({ fd: CONTROL_FD, readable: true, writable: true, onread });
 
 let settings; // what INIT said
 let source; // the file the handler is in
@@ -303,7 +312,6 @@ process.on('uncaughtException', (error) => {
 // A write is done when it returns: no output is lost to an exit, a timeout or an out-of-memory kill.
 for (const stream of [stdout, stderr]) stream._handle?.setBlocking?.(true);
 
-control.on('data', receive);
 control.on('end', () => exit(0));
 control.on('error', () => exit(0));
 send(HELLO, stringify({ protocol: 1, language: 'javascript', version: process.versions.node }));

@@ -17,6 +17,7 @@
 #include <linux/audit.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
+#include <sched.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <string.h>
@@ -154,6 +155,8 @@ int main(int argc, char **argv)
 	closefrom(CONTROL_FD + 1);
 	if (refuse_system_calls() == -1)
 		return EXIT_FILTER;
+	/* Functions get their share, but none that wakes up takes the processor from who serves them all: fewer switches. */
+	sched_setscheduler(0, SCHED_BATCH, &(struct sched_param){0});
 
 	execvp(argv[1], argv + 1);
 	int code = errno == ENOENT ? EXIT_NOT_FOUND : EXIT_NOT_EXECUTABLE;

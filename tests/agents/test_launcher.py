@@ -53,6 +53,14 @@ def read_all(connection):
     return data
 
 
+def test_agent_does_not_preempt_others(launch):
+    process, (control, log) = launch("sleep", "60")
+    log.accept()
+    wait_for(lambda: os.sched_getscheduler(process.pid) == os.SCHED_BATCH)
+    process.kill()
+    process.communicate()
+
+
 def test_agent_gets_its_four_descriptors_and_no_other(launch):
     inherited = os.open("/dev/null", os.O_RDONLY)
     script = "readlink /proc/$$/fd/0; ls /proc/$$/fd | tr '\\n' ' ' >&2; printf control >&3"

@@ -3,11 +3,12 @@
 import contextlib
 import http.client
 import json
+import multiprocessing
 import os
+import pathlib
 import re
 import subprocess
 import sys
-import threading
 import time
 
 BODY = json.dumps({"input": {"name": "x"}})
@@ -76,28 +77,33 @@ class Caller:
         return status or 0, (time.perf_counter() - begin) * 1000, kind
 
 
-class Probe(threading.Thread):
+class Probe:
     """
-    Calls at a steady pace until stopped. It goes before what makes the load on the same machine: what is measured is how long
-    Berth takes, not how long a client waits for a processor.
+    Calls at a steady pace until stopped, from a process that goes before what makes the load on the same machine: what is
+    measured is how long Berth takes, not how long a client waits for a processor. Where the kernel gives each session an equal
+    share (sched(7), autogroup), that takes a session of its own.
     """
 
-    def __init__(self, caller, interval_s):
-        super().__init__(daemon=True)
-        self.caller, self.interval_s = caller, interval_s
-        self.stopping = threading.Event()
-        self.calls = []
-        self.start()
+    def __init__(self, stack, method, path, interval_s):
+        fork = multiprocessing.get_context("fork")
+        self.stopping, (self.results, there) = fork.Event(), fork.Pipe(duplex=False)
+        self.process = fork.Process(target=self._run, args=(stack, method, path, interval_s, there), daemon=True)
+        self.process.start()
 
-    def run(self):
-        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), -10)
-        due = time.monotonic()
+    def _run(self, stack, method, path, interval_s, results):
+        os.setsid()
+        os.setpriority(os.PRIO_PROCESS, 0, -15)
+        with contextlib.suppress(FileNotFoundError):
+            pathlib.Path("/proc/self/autogroup").write_text("-15")
+        caller, calls, due = Caller(stack, method, path), [], time.monotonic()
         while not self.stopping.wait(max(0, due - time.monotonic())):
-            self.calls.append(self.caller.call()[:2])
-            due = max(due + self.interval_s, time.monotonic())
+            calls.append(caller.call()[:2])
+            due = max(due + interval_s, time.monotonic())
+        results.send(calls)
 
     def stop(self):
         """[(status, ms)]"""
         self.stopping.set()
-        self.join()
-        return self.calls
+        calls = self.results.recv()
+        self.process.join()
+        return calls

@@ -141,7 +141,10 @@ class Stack:
 
 
 class Baseline:
-    """nginx as Berth has it, in front of tests/bench/responder."""
+    """
+    nginx as Berth has it, in front of tests/bench/responder. Each has a session of its own, as daemons do and Berth's have: the
+    kernel gives each session an equal share (sched(7), autogroup), and what shares one with the client does better than it would.
+    """
 
     def __init__(self, stack, work, name, command):
         self.dir = work / name
@@ -159,9 +162,10 @@ class Baseline:
         with open(self.dir / "log/all.log", "wb") as log:
             self.responder = subprocess.Popen(
                 [str(part).replace("SOCKET", str(run / "invoke-0.sock")) for part in command], stdout=log, stderr=log,
-                env=dict(os.environ, BERTH_FUNCTION_DIR=str(self.dir / "function")))
+                start_new_session=True, env=dict(os.environ, BERTH_FUNCTION_DIR=str(self.dir / "function")))
             self.nginx = subprocess.Popen(["nginx", "-e", "stderr", "-p", self.dir / "nginx", "-c",
-                                           self.dir / "nginx/berth.conf", "-g", "daemon off;"], stdout=log, stderr=log)
+                                           self.dir / "nginx/berth.conf", "-g", "daemon off;"], stdout=log, stderr=log,
+                                          start_new_session=True)
         wait_for(f"{name} to listen", lambda: listens(self.port), 10)
 
     def stop(self):

@@ -6,7 +6,7 @@ import sys
 import time
 
 import usage
-from load import Caller, Probe, Wrk, wrk
+from load import Probe, Wrk, wrk
 from report import percentile, print_table
 from stack import noop, sleeper, wait_for
 
@@ -84,27 +84,26 @@ def report_soak(bench, raw, targets):
 
 
 def start_probes(bench, quiet):
-    return {"quiet function": Probe(Caller(bench.stack, "POST", f"/execute/{quiet}"), 0.02),
-            "GET /functions": Probe(Caller(bench.stack, "GET", "/functions"), 0.05),
-            "GET /healthz": Probe(Caller(bench.stack, "GET", "/healthz"), 0.05)}
+    asked = {"quiet function": ("POST", f"/execute/{quiet}", 0.02), "GET /functions": ("GET", "/functions", 0.05),
+             "GET /metrics/system": ("GET", "/metrics/system", 0.1), "GET /healthz": ("GET", "/healthz", 0.05)}
+    return {name: Probe(bench.stack, *arguments) for name, arguments in asked.items()}
 
 
 def stop_probes(probes):
     return {name: probe.stop() for name, probe in probes.items()}
 
 
-def run_load(bench, clients, seconds):
-    """Two noisy functions with half of the clients each."""
-    runs = [Wrk(bench, bench.stack.port, f"/execute/{name}", clients // 2, seconds) for name in ("noisy-noop", "noisy-sleep")]
-    noop_result, sleep_result = [run.result() for run in runs]
-    return {"noop": noop_result, "sleep": sleep_result, "per_second": noop_result["per_second"] + sleep_result["per_second"]}
+def run_load(bench, noisy, clients, seconds):
+    """Name → result; each of the noisy functions has its part of the clients."""
+    runs = {name: Wrk(bench, bench.stack.port, f"/execute/{name}", clients // len(noisy), seconds) for name in noisy}
+    return {name: run.result() for name, run in runs.items()}
 
 
-def warm_up(bench):
+def warm_up(bench, noisy):
     """Until there are as many sandboxes as the load needs: they start one after the other, while others do the work."""
     count = None
     for _ in range(15):
-        run_load(bench, 64, 3)
+        run_load(bench, noisy, 64, 3)
         sandboxes = bench.stack.pool()["sandboxes"]
         before, count = count, sandboxes["leased"] + sandboxes["idle"]
         if count == before and sandboxes["creating"] == sandboxes["booting"] == 0:
@@ -123,59 +122,75 @@ def logged(bench, mark):
     return found
 
 
-# The second makes nginx refuse most of it; who is refused asks again at once, as no decent client does.
-QUEUES = {"usual queues": {}, "queues of 100": {"pool__queue_length": 100}}
+NOISY = {"noisy-noop": noop("python"), "noisy-sleep": sleeper("python", SLOW_MS)}
+
+# Short queues make nginx refuse most of it; who is refused asks again at once, as no decent client does.
+LOADS = {
+    "no-op": (["noisy-noop"], {}),
+    f"{SLOW_MS} ms": (["noisy-sleep"], {}),
+    "both": (["noisy-noop", "noisy-sleep"], {}),
+    "both, queues of 100": (["noisy-noop", "noisy-sleep"], {"pool__queue_length": 100}),
+}
 
 
 def measure_overload(bench):
     stack, runtime = bench.stack, bench.options.runtimes[0]
-    with stack.function("noisy-noop", runtime, "python", noop("python")), \
-            stack.function("noisy-sleep", runtime, "python", sleeper("python", SLOW_MS)), \
-            stack.function("quiet", runtime, "python", noop("python")) as quiet:
-        rows = []
-        for queues, settings in QUEUES.items():
+    rows = []
+    with contextlib.ExitStack() as functions:
+        for name, code in (NOISY | {"quiet": noop("python")}).items():
+            functions.enter_context(stack.function(name, runtime, "python", code))
+        for load, (noisy, settings) in LOADS.items():
             with stack.changed(**settings) if settings else contextlib.nullcontext():
-                rows.append({"queues": queues, "clients": bench.options.clients} | overload(bench, quiet))
+                rows.append({"load": load, "clients": bench.options.clients} | overload(bench, noisy))
     return rows
 
 
-def overload(bench, quiet):
+def overload(bench, noisy):
     o, stack, log = bench.options, bench.stack, bench.stack.dir / "log/access.log"
-    warm_up(bench)
-    peak = run_load(bench, 64, o.overload_seconds)
+    warm_up(bench, noisy)
+    peak = run_load(bench, noisy, 64, o.overload_seconds)
     wait_for("the load to end", lambda: stack.pool()["sandboxes"]["leased"] == 0)
-    probes = start_probes(bench, quiet)
+    probes = start_probes(bench, "quiet")
     time.sleep(o.overload_seconds)
     alone = stop_probes(probes)
     mark = log.stat().st_size
-    probes = start_probes(bench, quiet)
-    load = run_load(bench, o.clients, o.overload_seconds)
+    probes = start_probes(bench, "quiet")
+    results = run_load(bench, noisy, o.clients, o.overload_seconds)
     meanwhile = stop_probes(probes)
     time.sleep(1.5)  # nginx writes its log once a second
     statuses = logged(bench, mark)
     refused = [ms for status in (429, 503) for ms in statuses.get(status, [])]
     refusal_ms = {"p50": percentile(refused, 50), "p99": percentile(refused, 99), "max": max(refused)} if refused else None
-    return {"peak": peak, "load": load, "alone": alone, "meanwhile": meanwhile, "refusal_ms": refusal_ms,
+    return {"peak": peak, "loaded": results, "alone": alone, "meanwhile": meanwhile, "refusal_ms": refusal_ms,
             "statuses": {str(status): len(list_) for status, list_ in statuses.items()}}
 
 
 def report_overload(bench, rows, targets):
+    alone = {}
     for row in rows:
-        report_one_overload(row, targets)
+        if len(row["peak"]) == 1:
+            alone |= {name: max(run[name]["per_second"] for run in (row["peak"], row["loaded"])) for name in row["peak"]}
+        report_one_overload(row, alone, targets)
 
 
-def report_one_overload(row, targets):
-    clients, peak, load, statuses = row["clients"], row["peak"], row["load"], row["statuses"]
-    what = f"{clients} clients, {row['queues']}:"
-    print_table([f"overload, {row['queues']}", "no-op/s", f"sleep {SLOW_MS} ms/s", "both/s", "no answer"],
-                [[f"{number} clients", *(f"{r['per_second']:.0f}" for r in (run["noop"], run["sleep"], run)),
-                  run["noop"]["broken"] + run["sleep"]["broken"]] for number, run in ((64, peak), (clients, load))])
+def work(results, alone):
+    """Calls of different functions cost differently: each counts as its part of the most that its function alone could do."""
+    return sum(result["per_second"] / alone[name] for name, result in results.items())
+
+
+def report_one_overload(row, alone, targets):
+    clients, statuses = row["clients"], row["statuses"]
+    runs = {64: row["peak"], clients: row["loaded"]}
+    what = f"{row['load']}, {clients} clients:"
+    print_table([f"overload: {row['load']}", *row["peak"], "work", "no answer"],
+                [[f"{number} clients", *(f"{r['per_second']:.0f}/s" for r in run.values()), f"{work(run, alone):.2f}",
+                  sum(r["broken"] for r in run.values())] for number, run in runs.items()])
     print_table(["status", "answers"], sorted(statuses.items()))
-    targets.least(f"{what} throughput ÷ peak", load["per_second"] / peak["per_second"], 0.8)
+    targets.least(f"{what} work ÷ peak", work(row["loaded"], alone) / work(row["peak"], alone), 0.8)
     # 499: wrk's own end, in the middle of a request of each client
     targets.most(f"{what} answers other than 200, 429, 503",
                  sum(n for status, n in statuses.items() if status not in ("200", "429", "503", "499")), 0)
-    targets.most(f"{what} no answer", load["noop"]["broken"] + load["sleep"]["broken"], 0)
+    targets.most(f"{what} no answer", sum(r["broken"] for r in row["loaded"].values()), 0)
     if row["refusal_ms"]:
         print_table(["refusals", "p50 ms", "p99 ms", "max ms"],
                     [["429 and 503", *(f"{row['refusal_ms'][key]:.0f}" for key in ("p50", "p99", "max"))]])

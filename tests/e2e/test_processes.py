@@ -39,7 +39,8 @@ def test_there_is_one_of_each_and_as_many_workers_as_configured(stack, setting):
 def test_on_a_busy_node_those_go_first_that_answer_at_once(stack):
     niceness = {process.role: os.getpriority(os.PRIO_PROCESS, process.pid) for process in stack.children()}
     assert niceness == {"invoke": 0, "control": -10, "poolmgr": -10, "collector": 0, "warden": 0}
-    assert {os.getpriority(os.PRIO_PROCESS, p.pid) for p in stack.nginx_workers()} == {-3}
+    batch = {process.role for process in stack.children() if os.sched_getscheduler(process.pid) == os.SCHED_BATCH}
+    assert batch == {"invoke", "collector"}
 
 
 def test_titles_say_what_each_process_is(stack):
