@@ -15,7 +15,7 @@ def build(tmp_path_factory):
     directory = tmp_path_factory.mktemp("l")
     program = directory / "launcher"
     source = RUNTIMES / "launcher/launcher.c"
-    command = ["cc", "-std=gnu17", "-static", f'-DBERTH_DIR="{directory}"', "-o", str(program), str(source)]
+    command = ["cc", "-std=gnu17", "-D_GNU_SOURCE", "-static", f'-DBERTH_DIR="{directory}"', "-o", str(program), str(source)]
     subprocess.run(command, check=True)
     return directory, program
 
@@ -53,11 +53,10 @@ def read_all(connection):
     return data
 
 
-def test_agent_does_not_preempt_others(launch):
-    process, (control, log) = launch("sleep", "60")
-    log.accept()
-    wait_for(lambda: os.sched_getscheduler(process.pid) == os.SCHED_BATCH)
-    process.kill()
+def test_agent_preempts_nobody(launch):
+    process, (control, log) = launch("chrt", "-p", "0")
+    control.accept()
+    assert b"SCHED_BATCH" in read_all(log.accept()[0])
     process.communicate()
 
 
