@@ -968,6 +968,44 @@ static void a_request_that_takes_long_holds_nobody_up(void **state)
 	assert_true(requests_of(f, 0) <= 1 && requests_of(f, 1) >= 3);
 }
 
+static void wait_for_go_then_echo(int control, int log)
+{
+	AUTO(buf_free) struct buf payload = {0};
+
+	fake_agent_expect(control, FRAME_INVOKE, &payload);
+	while (!shared->go)
+		usleep(1000);
+	fake_agent_result(control, "req-42", "\"late\"");
+	echo(control, log);
+}
+
+static void serve_all_slow_at_first(int fd)
+{
+	serve_all(fd, wait_for_go_then_echo);
+}
+
+static void who_lost_the_turn_but_holds_the_sandbox_serves_what_waits_in_the_lane(void **state)
+{
+	struct fixture *f = *state;
+
+	SERVE(f, 0, serve_all_slow_at_first);
+	int slow = send_request(f, "POST", "/execute/slow", "{}", 2);
+	for (int i = 0; i < 500 && !has_turn(f, 1); i++)
+		usleep(10000);
+	assert_true(has_turn(f, 1));
+	kill(f->second, SIGSTOP); /* as if it were at work elsewhere */
+	assert_int_equal(waitpid(f->second, NULL, WUNTRACED), f->second);
+	int waits = send_request(f, "POST", "/execute/slow", "{\"input\":1}", 11);
+	shared->go = true;
+	receive_answer(f, slow);
+	assert_answer(f, "{\"output\":\"late\"}");
+	receive_answer(f, waits);
+	assert_answer(f, "{\"output\":{\"input\":1}}");
+	assert_int_equal(shared->leases, 1);
+	assert_false(has_turn(f, 0));
+	kill(f->second, SIGCONT);
+}
+
 static void a_worker_that_stands_by_can_be_told_to_stop(void **state)
 {
 	struct fixture *f = *state;
@@ -1073,6 +1111,7 @@ int main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up_two, tear_down)
 		TEST(who_has_no_turn_stands_by),
 		TEST(a_request_that_takes_long_holds_nobody_up),
+		TEST(who_lost_the_turn_but_holds_the_sandbox_serves_what_waits_in_the_lane),
 		TEST(a_worker_that_stands_by_can_be_told_to_stop),
 		TEST(a_worker_that_ends_leaves_its_turn_to_another),
 		TEST(the_turn_of_a_worker_that_was_killed_is_found_without_a_wake),
