@@ -7,6 +7,7 @@ import argparse
 import json
 import os
 import pathlib
+import signal
 import subprocess
 import sys
 import time
@@ -131,6 +132,7 @@ def main():
     options = parse_options()
     if options.check:
         return
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that the baselines are stopped
     bench, targets, raw = Bench(options), Targets(), {}
     try:
         for name in options.only:
