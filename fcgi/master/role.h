@@ -27,7 +27,7 @@ struct role {
 	enum role_privilege privilege;
 	enum role_reload at_reload;
 	int niceness;      /* nice(2), from the master's on: who answers at once, and uses little, goes first on a busy node */
-	bool batch;        /* SCHED_BATCH: there are many, and none that wakes up takes the processor from who is at work */
+	bool batch;        /* SCHED_BATCH: when one wakes up, it does not take the processor from who is at work */
 	int oom_score_adj; /* what the kernel should spare when memory runs out: the smaller, the longer */
 };
 

@@ -286,6 +286,11 @@ static bool accept_one(struct process *p, int lane)
 	return true;
 }
 
+static bool last_took_long(const struct process *p)
+{
+	return clock_mono_us() - p->accepted_us >= PATIENCE_US;
+}
+
 static bool has_to_stop(const struct process *p)
 {
 	struct pollfd fds[] = {{.fd = p->signal_fd, .events = POLLIN}, {.fd = HERITAGE_LIFE_FD, .events = POLLIN}};
@@ -295,8 +300,8 @@ static bool has_to_stop(const struct process *p)
 
 /*
  * One request of a lane, while there is a turn for it. Who has lost the turn, because the request took long, but still keeps
- * the sandbox goes on in this lane as long as something waits there and other workers are free: that spares both a way to
- * poolmgr.
+ * the sandbox goes on in this lane as long as requests wait there that take long, and other workers are free: that spares both
+ * a way to poolmgr. Quick ones are left to those who have a turn.
  */
 static void accept_from(struct process *p, int lane)
 {
@@ -304,8 +309,8 @@ static void accept_from(struct process *p, int lane)
 		return;
 	while (!turn_take(&p->turn)) {
 		lease_hear(p->worker.poolmgr);
-		if (!lease_keeps_any(p->worker.poolmgr) || has_to_stop(p) || !lanes_workers_abound(p->lanes) ||
-		    !accept_one(p, lane)) {
+		if (!last_took_long(p) || !lease_keeps_any(p->worker.poolmgr) || has_to_stop(p) ||
+		    !lanes_workers_abound(p->lanes) || !accept_one(p, lane)) {
 			lease_give_back(p->worker.poolmgr);
 			return;
 		}

@@ -3,7 +3,8 @@
  *
  * Connects the two sockets the host left in /berth, hands them over as the
  * descriptors every agent expects, refuses some system calls that the engine's
- * own filter lets through, and becomes the agent:
+ * own filter lets through, leaves the processor to who is at work when it wakes
+ * up (SCHED_BATCH), and becomes the agent:
  *
  *   0     /dev/null
  *   1, 2  log.sock      whatever is printed here is the function's log
@@ -155,7 +156,7 @@ int main(int argc, char **argv)
 	closefrom(CONTROL_FD + 1);
 	if (refuse_system_calls() == -1)
 		return EXIT_FILTER;
-	/* Functions get their share, but none that wakes up takes the processor from who serves them all: fewer switches. */
+	/* They get their share all the same; only a preference. */
 	sched_setscheduler(0, SCHED_BATCH, &(struct sched_param){0});
 
 	execvp(argv[1], argv + 1);

@@ -89,6 +89,7 @@ class Probe:
         self.stopping, (self.results, there) = fork.Event(), fork.Pipe(duplex=False)
         self.process = fork.Process(target=self._run, args=(stack, method, path, interval_s, there), daemon=True)
         self.process.start()
+        there.close()  # or stop() would wait for a process that has died
 
     def _run(self, stack, method, path, interval_s, results):
         os.setsid()

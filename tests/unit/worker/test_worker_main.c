@@ -165,6 +165,7 @@ static int tear_down(void **state)
 	for (size_t i = 0; i < ARRAY_SIZE(pids); i++) {
 		if (*pids[i] > 0) {
 			kill(*pids[i], SIGTERM);
+			kill(*pids[i], SIGCONT); /* a test may have stopped it */
 			assert_int_equal(wait_for_end(pids[i]), 0);
 		}
 	}
@@ -1003,7 +1004,6 @@ static void who_lost_the_turn_but_holds_the_sandbox_serves_what_waits_in_the_lan
 	assert_answer(f, "{\"output\":{\"input\":1}}");
 	assert_int_equal(shared->leases, 1);
 	assert_false(has_turn(f, 0));
-	kill(f->second, SIGCONT);
 }
 
 static void a_worker_that_stands_by_can_be_told_to_stop(void **state)
