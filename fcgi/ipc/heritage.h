@@ -5,9 +5,10 @@
  *   berthd --child=<role> --slot=<n>, or berthd-invoke for invoke workers
  *
  * A child starts as master.user without a way back to root (the warden: as root with CAP_KILL alone), with no_new_privs, umask
- * 077, in "/", stdin from /dev/null, every signal unblocked and at its default but SIGINT, which is ignored: ^C is for the
- * master. Its title and log level are set. It is not dumpable, so that its siblings, which are the same user, cannot look into
- * it. Its slot says SLOT_STARTING; the child sets it to SLOT_IDLE when it is ready for work, whatever its role.
+ * 077, in "/", stdin from /dev/null, every signal at its default but SIGINT, which is ignored: ^C is for the master.
+ * SIGTERM and SIGHUP are blocked, so that one sent before there is a handler waits for it; all others are not. Its title and
+ * log level are set. It is not dumpable, so that its siblings, which are the same user, cannot look into it. Its slot says
+ * SLOT_STARTING; the child sets it to SLOT_IDLE when it is ready for work, whatever its role.
  *
  * The workers of a berthd that is to take over from another one find the gate closed: it opens once all are ready.
  */
@@ -33,9 +34,8 @@ enum heritage_fd {
  *   SIGTERM  finish what you hold, then exit 0; SIGKILL follows after master.stop_timeout_ms
  *   SIGQUIT  exit now
  *   SIGHUP   poolmgr and collector: the text behind HERITAGE_CONF_FD has changed, load it again. A text that does not load is
- *            about to change once more: keep what you have. Before there is a handler the signal ends the process, and the
- *            one that follows it reads the new text. Workers never get it: they are replaced; nor does the warden, which has
- *            no settings
+ *            about to change once more: keep what you have. Workers never get it: they are replaced; nor does the warden, which
+ * has no settings
  */
 
 enum child_role { CHILD_INVOKE, CHILD_CONTROL, CHILD_POOLMGR, CHILD_COLLECTOR, CHILD_WARDEN, CHILD_ROLE_COUNT };

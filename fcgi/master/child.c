@@ -23,15 +23,17 @@
 
 static int reset_signals(const struct child_plan *plan, struct err *err)
 {
-	sigset_t none;
+	sigset_t early;
 
 	(void)plan;
 	for (int s = 1; s < NSIG; s++)
 		signal(s, SIG_DFL); /* fails for the few that cannot be changed */
 	signal(SIGINT, SIG_IGN);    /* ^C reaches the whole terminal; what it means is for the master to say */
-	sigemptyset(&none);
-	if (sigprocmask(SIG_SETMASK, &none, NULL) < 0)
-		return err_set(err, errno, "unblock signals");
+	sigemptyset(&early);
+	sigaddset(&early, SIGTERM);
+	sigaddset(&early, SIGHUP);
+	if (sigprocmask(SIG_SETMASK, &early, NULL) < 0)
+		return err_set(err, errno, "block signals");
 	return 0;
 }
 

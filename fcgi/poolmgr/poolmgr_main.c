@@ -218,11 +218,14 @@ static void watch_signals(void)
 {
 	static const int numbers[ARRAY_SIZE(signals)] = {SIGTERM, SIGHUP, SIGQUIT};
 	static struct watch *life;
+	sigset_t none;
 
 	for (size_t i = 0; i < ARRAY_SIZE(numbers); i++) {
 		uv_signal_init(loop, &signals[i]);
 		uv_signal_start(&signals[i], on_signal, numbers[i]);
 	}
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL); /* those that came before there was a handler come now */
 	life = watch_new(loop, HERITAGE_LIFE_FD, UV_READABLE | UV_DISCONNECT, on_master_gone, &life);
 }
 

@@ -1,5 +1,6 @@
 unit_tests += \
 	%D%/test_bequest \
+	%D%/test_child \
 	%D%/test_crew \
 	%D%/test_heir \
 	%D%/test_identity \
