@@ -9,6 +9,7 @@ libcommon_a_SOURCES = \
 	%D%/base/err.c %D%/base/err.h \
 	%D%/base/fd.c %D%/base/fd.h \
 	%D%/base/fields.c %D%/base/fields.h \
+	%D%/base/histogram.c %D%/base/histogram.h \
 	%D%/base/log.c %D%/base/log.h \
 	%D%/base/mem.c %D%/base/mem.h \
 	%D%/base/uuid.c %D%/base/uuid.h \
@@ -17,6 +18,7 @@ libcommon_a_SOURCES = \
 	%D%/ipc/cgroup_fds.h \
 	%D%/ipc/fdpass.c %D%/ipc/fdpass.h \
 	%D%/ipc/frame.c %D%/ipc/frame.h \
+	%D%/ipc/gauge.def \
 	%D%/ipc/heritage.c %D%/ipc/heritage.h \
 	%D%/ipc/ipc.c %D%/ipc/ipc.h %D%/ipc/ipc_msg.def \
 	%D%/ipc/record.c %D%/ipc/record.def %D%/ipc/record.h \

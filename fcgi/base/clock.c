@@ -2,6 +2,9 @@
 
 #include <limits.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
 #include <time.h>
 
 static int64_t now_us(clockid_t id)
@@ -41,4 +44,51 @@ void clock_format_utc(int64_t wall_us, char *out)
 	gmtime_r(&seconds, &tm);
 	strftime(date, sizeof(date), "%Y-%m-%dT%H:%M:%S", &tm);
 	snprintf(out, CLOCK_TEXT_SIZE, "%s.%03dZ", date, (int)(wall_us / 1000 % 1000));
+}
+
+/* The digits behind a point, as microseconds; what is finer is cut off. Returns where they end. */
+static const char *parse_fraction(const char *text, int64_t *us)
+{
+	int64_t unit = 100000;
+
+	for (*us = 0; *text >= '0' && *text <= '9'; text++, unit /= 10)
+		*us += (*text - '0') * unit;
+	return text;
+}
+
+/* "Z", "+01:00" or "-01:00", and then the end. */
+static bool parse_offset(const char *text, int64_t *offset_us)
+{
+	int hours, minutes, length = 0;
+
+	*offset_us = 0;
+	if (strcasecmp(text, "z") == 0)
+		return true;
+	if (sscanf(text, "%*1[+-]%2d:%2d%n", &hours, &minutes, &length) != 2 || length != 6 || text[6] != '\0')
+		return false;
+	if (hours < 0 || hours > 23 || minutes < 0 || minutes > 59)
+		return false;
+	*offset_us = (hours * 60ll + minutes) * 60000000ll * (*text == '-' ? -1 : 1);
+	return true;
+}
+
+bool clock_parse(const char *text, int64_t *wall_us)
+{
+	int64_t fraction_us = 0, offset_us;
+	struct tm tm = {0};
+	size_t digits = strspn(text, "0123456789");
+
+	if (digits > 0 && digits <= 11 && text[digits] == '\0') {
+		*wall_us = strtoll(text, NULL, 10) * 1000000;
+		return true;
+	}
+	const char *rest = strptime(text, "%Y-%m-%dT%H:%M:%S", &tm);
+	if (rest == NULL || digits != 4)
+		return false;
+	if (*rest == '.')
+		rest = parse_fraction(rest + 1, &fraction_us);
+	if (!parse_offset(rest, &offset_us))
+		return false;
+	*wall_us = (int64_t)timegm(&tm) * 1000000 + fraction_us - offset_us;
+	return true;
 }

@@ -16,6 +16,7 @@
  */
 #include <errno.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <poll.h>
 #include <signal.h>
 #include <string.h>
@@ -26,6 +27,7 @@
 #include "base/fd.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "collector/sample.h"
 #include "collector/spool_dir.h"
 #include "collector/store.h"
 #include "conf/conf.h"
@@ -44,6 +46,7 @@ struct collector {
 	struct db *db;
 	struct spool *spool;
 	struct spool_batch batch;
+	struct sampler sampler;
 	size_t batch_limit; /* collector.batch_bytes, less while PostgreSQL is too slow for it */
 	struct scoreboard *board;
 	struct slot *slot;
@@ -79,17 +82,28 @@ static int open_signals(int *signal_fd, struct err *err)
 	return *signal_fd < 0 ? err_set(err, errno, "signalfd") : 0;
 }
 
+/* What this machine is called. */
+static char *node_name(const struct conf *conf)
+{
+	char host[HOST_NAME_MAX + 1] = "";
+
+	gethostname(host, sizeof(host) - 1);
+	return mem_strdup(conf->master_node[0] != '\0' ? conf->master_node : host);
+}
+
 static int collector_init(struct collector *c, const struct heritage *h, struct err *err)
 {
 	AUTO(mem_free) char *path = mem_printf("%s/%s", h->conf->master_state_dir, RECORD_SPOOL_DIR);
+	AUTO(mem_free) char *node = node_name(h->conf);
 
 	*c = (struct collector){.conf = h->conf, .signal_fd = -1, .failing = -1};
 	c->batch_limit = (size_t)c->conf->collector_batch_bytes;
 	if (scoreboard_attach(HERITAGE_SCOREBOARD_FD, &c->board, err) < 0)
 		return -1;
 	c->slot = scoreboard_slot(c->board, h->slot);
-	if (open_signals(&c->signal_fd, err) < 0 || spool_open(path, &c->spool, err) < 0)
+	if (open_signals(&c->signal_fd, err) < 0 || spool_open(path, node, &c->spool, err) < 0)
 		return -1;
+	sampler_init(&c->sampler, c->spool->node, c->conf->master_state_dir);
 	c->db = db_new(c->conf, "berth collector");
 	return 0;
 }
@@ -189,13 +203,25 @@ static int remove_finished(struct collector *c, struct err *err)
 	return 0;
 }
 
+/* That old rows could not be removed is no reason to keep new ones waiting; they are tried again with the next partitions. */
+static void expire(struct collector *c)
+{
+	struct err err;
+
+	if (store_expire(c->db, c->conf, &err) < 0)
+		log_warn("old metrics are not removed yet: %s", err.msg);
+}
+
 static int prepare(struct collector *c, struct err *err)
 {
 	if (clock_mono_us() >= c->partitions_at_us) {
 		if (store_prepare_partitions(c->db, err) < 0)
 			return -1;
 		c->partitions_at_us = clock_mono_us() + PARTITIONS_US;
+		expire(c);
 	}
+	if (sampler_run(&c->sampler, c->board, c->db, err) < 0)
+		return -1;
 	if (!c->offsets_known && store_load_offsets(c->db, c->spool, err) < 0)
 		return -1;
 	c->offsets_known = true;

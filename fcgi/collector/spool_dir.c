@@ -56,11 +56,12 @@ static int read_id(struct spool *spool, struct err *err)
 	return write_durably(spool->dir_fd, ID_FILE, spool->id, strlen(spool->id), err);
 }
 
-int spool_open(const char *path, struct spool **spool, struct err *err)
+int spool_open(const char *path, const char *node, struct spool **spool, struct err *err)
 {
 	AUTO(spool_close) struct spool *s = mem_alloc(sizeof(*s));
 
 	s->path = mem_strdup(path);
+	s->node = mem_strdup(node);
 	s->dir_fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (s->dir_fd < 0)
 		return err_set(err, errno, "open the spool directory '%s'", path);
@@ -91,6 +92,7 @@ void spool_close(struct spool **spool)
 		forget(*spool, file);
 	fd_close(&(*spool)->dir_fd);
 	mem_free(&(*spool)->path);
+	mem_free(&(*spool)->node);
 	mem_free(spool);
 }
 

@@ -32,12 +32,13 @@ struct spool {
 	char *path;
 	int dir_fd;
 	char id[UUID_TEXT_SIZE];  /* of this directory, kept in its file "id": several nodes may share one PostgreSQL */
+	char *node;               /* name of the machine whose invocations these are */
 	struct spool_file *files; /* by name */
 	uint64_t scans;
 };
 
-/* path must exist. */
-int spool_open(const char *path, struct spool **spool, struct err *err);
+/* path must exist. node: name of the machine. */
+int spool_open(const char *path, const char *node, struct spool **spool, struct err *err);
 void spool_close(struct spool **spool); /* destructor for AUTO; accepts NULL */
 
 /*

@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "collector/copy.h"
+#include "collector/rollups.h"
 
 #define DAY_US       86400000000ll
 #define OLDEST_US    1577836800000000ll /* 2020-01-01 */
@@ -48,6 +49,13 @@ enum {
 #undef LOG
 };
 
+/* Waits for the end of whatever a collector of the same spool has left open. */
+static const struct db_statement spool_lock = {
+	.name = "spool_lock",
+	.sql = "select pg_advisory_xact_lock(hashtextextended($1::text, 0))",
+	.param_count = 1,
+};
+
 static const struct db_statement offsets_get = {
 	.name = "offsets_get",
 	.sql = "select file_name, byte_offset from spool_offsets where spool_id = $1::uuid",
@@ -80,6 +88,26 @@ static const struct db_statement offsets_delete = {
 static const struct db_statement partitions_ensure = {
 	.name = "partitions_ensure",
 	.sql = "select ensure_metrics_partitions(date '1970-01-01' + day) from unnest($1::integer[]) as day",
+	.param_count = 1,
+};
+
+static const struct db_statement partitions_drop = {
+	.name = "partitions_drop",
+	.sql = "select drop_metrics_partitions($1::text, (now() at time zone 'UTC')::date - $2::integer)",
+	.param_count = 2,
+};
+
+/* A bounded number at a time: what is left is for the next time. */
+static const struct db_statement hours_delete = {
+	.name = "hours_delete",
+	.sql = "delete from metrics_hour where ctid = any (array ("
+	       "select ctid from metrics_hour where bucket < now() - make_interval(days => $1::integer) limit 50000))",
+	.param_count = 1,
+};
+
+static const struct db_statement samples_delete = {
+	.name = "samples_delete",
+	.sql = "delete from system_samples where at < now() - make_interval(days => $1::integer)",
 	.param_count = 1,
 };
 
@@ -219,7 +247,34 @@ int store_prepare_partitions(struct db *db, struct err *err)
 	return db_run(db, &partitions_ensure, (struct db_param[]){array_param(&days)}, NULL, err);
 }
 
-static void add_metric(struct buf *b, const struct record *r)
+static int drop_partitions(struct db *db, const char *table, int64_t days, struct err *err)
+{
+	char text[24];
+
+	snprintf(text, sizeof(text), "%" PRId64, days);
+	return days == 0 ? 0 : db_run(db, &partitions_drop, (struct db_param[]){{table}, {text}}, NULL, err);
+}
+
+static int delete_rows(struct db *db, const struct db_statement *statement, int64_t days, struct err *err)
+{
+	char text[24];
+
+	snprintf(text, sizeof(text), "%" PRId64, days);
+	return days == 0 ? 0 : db_run(db, statement, (struct db_param[]){{text}}, NULL, err);
+}
+
+int store_expire(struct db *db, const struct conf *conf, struct err *err)
+{
+	if (drop_partitions(db, "metrics", conf->retention_raw_days, err) < 0 ||
+	    drop_partitions(db, "invocation_logs", conf->retention_raw_days, err) < 0 ||
+	    drop_partitions(db, "metrics_minute", conf->retention_minute_days, err) < 0)
+		return -1;
+	if (delete_rows(db, &hours_delete, conf->retention_hour_days, err) < 0)
+		return -1;
+	return delete_rows(db, &samples_delete, conf->retention_hour_days, err);
+}
+
+static void add_metric(struct buf *b, struct str node, const struct record *r)
 {
 	copy_row(b, METRIC_COLUMN_COUNT);
 #define METRIC(column, kind, value) copy_##kind(b, value);
@@ -251,7 +306,7 @@ static int copy_table(struct db *db, const char *table, const char *columns, str
 }
 
 /* Copies those of count records that are not refused yet. */
-static int copy_records(struct db *db, const struct spool_record *records, size_t count, struct err *err)
+static int copy_records(struct db *db, struct str node, const struct spool_record *records, size_t count, struct err *err)
 {
 	AUTO(buf_free) struct buf metrics = {0}, logs = {0};
 
@@ -262,7 +317,7 @@ static int copy_records(struct db *db, const struct spool_record *records, size_
 	for (size_t i = 0; i < count; i++) {
 		if (records[i].refused)
 			continue;
-		add_metric(&metrics, &records[i].record);
+		add_metric(&metrics, node, &records[i].record);
 		add_log(&logs, &records[i].record);
 	}
 	if (metrics.len > none && copy_table(db, "metrics", metric_columns, &metrics, err) < 0)
@@ -277,7 +332,7 @@ static bool is_refusal(const struct err *err)
 }
 
 /* Copies a range; when it is refused, finds the records to blame by halving. */
-static int copy_range(struct db *db, struct spool_batch *batch, size_t first, size_t count, struct err *err)
+static int copy_range(struct db *db, struct str node, struct spool_batch *batch, size_t first, size_t count, struct err *err)
 {
 	struct err why;
 
@@ -285,7 +340,7 @@ static int copy_range(struct db *db, struct spool_batch *batch, size_t first, si
 		return 0;
 	if (db_command(db, "savepoint range", err) < 0)
 		return -1;
-	if (copy_records(db, batch->records + first, count, &why) == 0)
+	if (copy_records(db, node, batch->records + first, count, &why) == 0)
 		return db_command(db, "release savepoint range", err);
 	if (!is_refusal(&why))
 		return db_fail(err, why.code, "%s", why.msg);
@@ -295,9 +350,9 @@ static int copy_range(struct db *db, struct spool_batch *batch, size_t first, si
 		refuse(batch, &batch->records[first], why.msg);
 		return 0;
 	}
-	if (copy_range(db, batch, first, count / 2, err) < 0)
+	if (copy_range(db, node, batch, first, count / 2, err) < 0)
 		return -1;
-	return copy_range(db, batch, first + count / 2, count - count / 2, err);
+	return copy_range(db, node, batch, first + count / 2, count - count / 2, err);
 }
 
 static int set_aside_refused(const struct spool *spool, const struct spool_batch *batch, struct err *err)
@@ -312,10 +367,12 @@ static int set_aside_refused(const struct spool *spool, const struct spool_batch
 
 static int store_in_transaction(struct db *db, const struct spool *spool, struct spool_batch *batch, struct err *err)
 {
-	if (advance_offsets(db, spool, batch, err) < 0)
+	if (db_run(db, &spool_lock, (struct db_param[]){{spool->id}}, NULL, err) < 0 ||
+	    advance_offsets(db, spool, batch, err) < 0)
 		return -1;
 	refuse_strange_times(batch);
-	if (ensure_partitions(db, batch, err) < 0 || copy_range(db, batch, 0, batch->record_count, err) < 0)
+	if (ensure_partitions(db, batch, err) < 0 || copy_range(db, STR(spool->node), batch, 0, batch->record_count, err) < 0 ||
+	    rollups_store(db, spool->id, batch, err) < 0)
 		return -1;
 	return batch->refused_count > 0 ? set_aside_refused(spool, batch, err) : 0;
 }

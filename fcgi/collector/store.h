@@ -25,6 +25,9 @@ int store_batch(struct db *db, const struct spool *spool, struct spool_batch *ba
 /* Deletes the rows of the finished files, which must be off the disk. */
 int store_forget_finished(struct db *db, const struct spool *spool, struct err *err);
 
+/* Drops what the settings [retention] do not keep any longer. */
+int store_expire(struct db *db, const struct conf *conf, struct err *err);
+
 /* Makes the partitions of today and tomorrow. */
 int store_prepare_partitions(struct db *db, struct err *err);
 

@@ -31,7 +31,7 @@
 #include "conf/conf.h"
 
 #define DB_GRACE_MS   500
-#define DB_PARAMS_MAX 24
+#define DB_PARAMS_MAX 40
 
 struct db;
 

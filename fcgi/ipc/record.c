@@ -11,6 +11,13 @@ static const struct field fields[] = {
 #undef RECORD_FIELD
 };
 
+uint64_t record_overhead_us(const struct record *record)
+{
+	uint64_t known_us = record->queue_us + record->init_us + record->exec_us;
+
+	return record->response_us > known_us ? record->response_us - known_us : 0;
+}
+
 bool record_file_key(const char *name, const char *suffix, struct uuid *key)
 {
 	char text[UUID_TEXT_SIZE] = "";

@@ -14,7 +14,7 @@
 #include "base/fields.h"
 #include "base/uuid.h"
 
-#define RECORD_VERSION     3
+#define RECORD_VERSION     4
 #define RECORD_MAGIC       (0x42535000u | RECORD_VERSION) /* "BSP" and the version */
 #define RECORD_HEADER_SIZE 16
 #define RECORD_MAX_SIZE    (32u << 20)
@@ -30,6 +30,9 @@ struct record {
 #include "ipc/record.def"
 #undef RECORD_FIELD
 };
+
+/* What is left of the response time besides waiting, loading and running: the platform's own part. */
+uint64_t record_overhead_us(const struct record *record);
 
 /* Whether name is <uuid><suffix>. *key, the uuid, is its records' key; untouched otherwise. */
 bool record_file_key(const char *name, const char *suffix, struct uuid *key);

@@ -15,6 +15,7 @@
 struct shared {
 	_Atomic uint64_t spool_bytes;
 	_Atomic int64_t started_us;
+	_Atomic uint64_t gauges[GAUGE_COUNT];
 	_Atomic int32_t used;
 	struct {
 		_Atomic uint64_t requests, dropped_records;
@@ -163,6 +164,11 @@ struct scoreboard_sum scoreboard_sum(struct scoreboard *board, enum child_role r
 		sum.dropped_records += slot->dropped_records;
 	}
 	return sum;
+}
+
+_Atomic uint64_t *scoreboard_gauge(struct scoreboard *board, enum gauge gauge)
+{
+	return &board->shared->gauges[gauge];
 }
 
 _Atomic uint64_t *scoreboard_spool_bytes(struct scoreboard *board)

@@ -65,6 +65,15 @@ struct scoreboard_sum {
 };
 struct scoreboard_sum scoreboard_sum(struct scoreboard *board, enum child_role role);
 
+/* What poolmgr says of the pool (gauge.def): written by it alone. */
+enum gauge {
+#define GAUGE(name, value) GAUGE_##name,
+#include "ipc/gauge.def"
+#undef GAUGE
+	GAUGE_COUNT
+};
+_Atomic uint64_t *scoreboard_gauge(struct scoreboard *board, enum gauge gauge);
+
 /* What the spool files hold together: written by the collector, read by workers, which drop records beyond the quota. */
 _Atomic uint64_t *scoreboard_spool_bytes(struct scoreboard *board);
 

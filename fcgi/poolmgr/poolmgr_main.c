@@ -36,9 +36,10 @@
 #include "poolmgr/watch.h"
 
 /* How long removing all sandboxes at the end may take; the next poolmgr finds what is left. */
-#define STOP_US         15000000
-#define IMAGE_PERIOD_US 10000000
-#define READY_AFTER_US  5000000 /* at the latest: it is of use without spares, too */
+#define STOP_US           15000000
+#define IMAGE_PERIOD_US   10000000
+#define PUBLISH_PERIOD_US 1000000
+#define READY_AFTER_US    5000000 /* at the latest: it is of use without spares, too */
 
 static uv_loop_t *loop;
 static struct conf *reloaded; /* the latest configuration read at SIGHUP; owned */
@@ -51,6 +52,7 @@ static const struct conf *conf;  /* in force */
 static int64_t revoke_us;        /* stopping: when leases end, whatever their functions do */
 static int64_t stop_deadline_us; /* 0: not stopping */
 static int64_t images_us;
+static int64_t publish_us;
 static int64_t ready_deadline_us;
 
 static void set_conf(const struct conf *c)
@@ -150,6 +152,10 @@ static void on_tick(uv_timer_t *timer)
 	pool_tick(now_us);
 	say_ready(now_us);
 	reconcile_tick(now_us);
+	if (now_us >= publish_us) {
+		publish_us = now_us + PUBLISH_PERIOD_US;
+		stats_publish();
+	}
 	if (now_us >= images_us && docker_is_up(docker)) {
 		images_us = now_us + IMAGE_PERIOD_US;
 		stats_check_images();

@@ -22,7 +22,7 @@
 #define PROTOCOL              1
 #define MAX_HELLO_BYTES       4096
 #define SETTLE_US             1000000 /* one that ends sooner without having served has not really started */
-#define BREATH_PERIOD_US      10000000
+#define BREATH_PERIOD_US      20000000
 #define BREATH_US             60000 /* a tick at least */
 #define REMOVE_RETRY_FIRST_US 100000
 #define REMOVE_RETRY_MOST_US  10000000

@@ -85,6 +85,24 @@ static json_int_t committed_mb(void)
 	return mb;
 }
 
+static int spares_wanted(void)
+{
+	int64_t now_us = clock_mono_us();
+	const struct shape *s;
+	int wanted = 0;
+
+	DL_FOREACH (shapes, s)
+		wanted += shape_spares_wanted(s, now_us);
+	return wanted;
+}
+
+void stats_publish(void)
+{
+#define GAUGE(name, value) *scoreboard_gauge(board, GAUGE_##name) = (uint64_t)(value);
+#include "ipc/gauge.def"
+#undef GAUGE
+}
+
 static json_t *runtimes_json(void)
 {
 	json_t *json = json_object();

@@ -4,6 +4,7 @@
 #include "worker/functions.h"
 #include "worker/health.h"
 #include "worker/metrics.h"
+#include "worker/period.h"
 #include "worker/service.h"
 #include "worker/worker.h"
 
@@ -14,7 +15,9 @@ static const struct route routes[] = {
 	{METHOD_PUT, "/functions/{id}", "", ROUTE_DEPLOYMENT, functions_update},
 	{METHOD_DELETE, "/functions/{id}", "", ROUTE_NO_BODY, functions_delete},
 
-	{METHOD_GET, "/metrics/system", "", ROUTE_NO_BODY, metrics_system},
+	{METHOD_GET, "/metrics/system", PERIOD_PARAMS " runtime", ROUTE_NO_BODY, metrics_system},
+	{METHOD_GET, "/metrics/functions/{id}", PERIOD_PARAMS " version runtime", ROUTE_NO_BODY, metrics_function},
+	{METHOD_GET, "/metrics/runtimes", PERIOD_PARAMS " function version", ROUTE_NO_BODY, metrics_runtimes},
 
 	{METHOD_GET, "/limits", "", ROUTE_NO_BODY, health_limits},
 	{METHOD_GET, "/healthz", "", ROUTE_NO_BODY, health_alive},

@@ -17,10 +17,14 @@
 #include "worker/request.h"
 #include "worker/response.h"
 #include "worker/spool.h"
+#include "worker/trace.h"
 #include "worker/worker.h"
 
 static const char *const start_kinds[] = {
 	[IPC_START_WARM] = "warm", [IPC_START_PREWARMED] = "prewarmed", [IPC_START_COLD] = "cold"};
+
+/* The name of the version that is run when the caller asks for none. */
+#define ALIAS_LATEST "latest"
 
 /* One that was kept and two others. */
 #define ATTEMPTS 3
@@ -28,8 +32,10 @@ static const char *const start_kinds[] = {
 /* One invocation, from its request to its record. */
 struct call {
 	struct uuid id;
-	int64_t requested_at_us; /* wall clock */
-	int64_t start_us;        /* monotonic */
+	struct trace trace;
+	char traceparent[REQUEST_TRACEPARENT_SIZE]; /* with the invocation as the parent */
+	int64_t requested_at_us;                    /* wall clock */
+	int64_t start_us;                           /* monotonic */
 	int64_t queue_us;
 	bool known; /* which function it is: there will be a record */
 	struct uuid function_id;
@@ -70,7 +76,7 @@ static void take_lease(struct call *c, const struct lease *lease)
 /* Gets a sandbox, runs the function in it and gives it back. */
 static void attempt(struct worker *w, const struct request *request, uint32_t version, int64_t deadline_us, struct call *c)
 {
-	struct invocation_input input = {request->id, request->traceparent, request->body, request->body_len};
+	struct invocation_input input = {request->id, c->traceparent, request->body, request->body_len};
 	struct lease lease = LEASE_NONE;
 	struct denial denial = {0};
 
@@ -122,6 +128,7 @@ static void respond(const struct call *c, struct response *response)
 	uuid_format(&c->id, id);
 	if (c->known) /* the id of a record */
 		response_header(response, "Berth-Invocation-Id", "%s", id);
+	response_header(response, "traceparent", "%s", c->traceparent);
 	if (c->start_kind[0] != '\0')
 		response_header(response, "Berth-Start", "%s", c->start_kind);
 	response_header(response, "Server-Timing",
@@ -136,14 +143,20 @@ static void respond(const struct call *c, struct response *response)
 	response_body(response, 200, "application/json", parts, ARRAY_SIZE(parts));
 }
 
-static void record(struct worker *w, const struct request *request, const struct call *c, const struct response *response)
+static void record(struct worker *w, const struct request *request, const char *alias, const struct call *c,
+		   const struct response *response)
 {
 	const struct outcome *o = &c->outcome;
 	struct record r = {
 		.invocation_id = c->id,
 		.function_id = c->function_id,
 		.version = c->version,
+		.alias = STR(alias),
 		.request_id = STR(request->id),
+		.caller = STR(request->caller),
+		.trace_id = c->trace.id,
+		.parent_span_id = c->trace.parent_id,
+		.trace_flags = c->trace.flags,
 		.requested_at_us = (uint64_t)c->requested_at_us,
 		.response_us = (uint64_t)(clock_mono_us() - c->start_us),
 		.queue_us = (uint64_t)c->queue_us,
@@ -188,9 +201,11 @@ void execute(struct worker *w, const struct request *request, struct response *r
 	}
 	c.requested_at_us -= request->waited_us;
 	c.start_us -= request->waited_us;
+	trace_begin(&c.trace, &c.id, request->traceparent);
+	trace_format(&c.trace, c.traceparent);
 	run(w, request, (uint32_t)version, &c);
 	respond(&c, response);
 	if (c.known)
-		record(w, request, &c, response);
+		record(w, request, version == 0 ? ALIAS_LATEST : "", &c, response);
 	invocation_rest(w->invocation);
 }

@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "db/db_functions.h"
+#include "worker/db_problem.h"
 #include "worker/deploy.h"
 #include "worker/function_input.h"
 #include "worker/health.h"
@@ -21,30 +22,6 @@
 
 #define LIST_DEFAULT 50
 #define LIST_MAX     200
-
-/* The database's refusals, in the API's words. */
-static void db_problem(struct problem *problem, const struct err *err, const char *ref)
-{
-	switch (err->code) {
-	case ENOENT:
-		problem_set(problem, PROBLEM_NOT_FOUND, NULL, "There is no function '%.128s'", ref);
-		return;
-	case EEXIST:
-		problem_set(problem, PROBLEM_NAME_TAKEN, NULL, "Another function has the name '%.128s'; choose another one",
-			    ref);
-		return;
-	case ESTALE:
-		problem_set(problem, PROBLEM_VERSION_MISMATCH, NULL,
-			    "The function '%.128s' was changed by somebody else; read it again and repeat the change", ref);
-		return;
-	case ENOTCONN: /* logged by health_log_database */
-		problem_set(problem, PROBLEM_STORE_UNAVAILABLE, NULL, "%s", problem_help(PROBLEM_STORE_UNAVAILABLE));
-		return;
-	default:
-		log_error("%s", err->msg);
-		problem_set(problem, PROBLEM_INTERNAL_ERROR, NULL, "The database refused; Berth's log says why");
-	}
-}
 
 /* All of them in one place, those of the function and those of the installation. */
 static json_t *limits_in_force(const struct conf *c, const struct spec *s)

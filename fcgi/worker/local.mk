@@ -3,8 +3,10 @@ libworker_a_SOURCES = \
 	%D%/agent_error.c %D%/agent_error.h \
 	%D%/connection.c %D%/connection.h \
 	%D%/control.c \
+	%D%/db_problem.c %D%/db_problem.h \
 	%D%/deploy.c %D%/deploy.h \
 	%D%/execute.c %D%/execute.h \
+	%D%/figures.c %D%/figures.h \
 	%D%/function_input.c %D%/function_input.h \
 	%D%/functions.c %D%/functions.h \
 	%D%/health.c %D%/health.h \
@@ -20,12 +22,14 @@ libworker_a_SOURCES = \
 	%D%/metrics.c %D%/metrics.h \
 	%D%/package.c %D%/package.h \
 	%D%/patience.c %D%/patience.h \
+	%D%/period.c %D%/period.h \
 	%D%/problem.c %D%/problem.def %D%/problem.h \
 	%D%/request.c %D%/request.h \
 	%D%/response.c %D%/response.h \
 	%D%/route.c %D%/route.h \
 	%D%/service.h \
 	%D%/spool.c %D%/spool.h \
+	%D%/trace.c %D%/trace.h \
 	%D%/trim.h \
 	%D%/turn.c %D%/turn.h \
 	%D%/worker.h \

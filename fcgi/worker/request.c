@@ -216,11 +216,13 @@ static int parse_headers(const struct request_source *source, struct request *r,
 {
 	const char *traceparent = variable(source, "HTTP_TRACEPARENT");
 	const char *if_match = variable(source, "HTTP_IF_MATCH");
+	const char *user = variable(source, "REMOTE_USER");
 
 	if (traceparent_valid(traceparent))
 		memcpy(r->traceparent, traceparent, sizeof(r->traceparent));
 	set_content_type(r, variable(source, "CONTENT_TYPE"));
 	snprintf(r->remote, sizeof(r->remote), "%s", variable(source, "REMOTE_ADDR"));
+	snprintf(r->caller, sizeof(r->caller), "%s", user[0] != '\0' ? user : r->remote);
 	set_waited(r, variable(source, "BERTH_QUEUED_AT"), source->now_us);
 	if (strlen(if_match) >= sizeof(r->if_match))
 		return err_set(err, 0, "If-Match is too long; send one ETag");

@@ -16,6 +16,7 @@
 #define REQUEST_PARAMS_MAX       8
 #define REQUEST_ID_SIZE          65
 #define REQUEST_TRACEPARENT_SIZE 56
+#define REQUEST_CALLER_SIZE      128
 #define REQUEST_WAIT_LEAST_US    10000
 
 /* HEAD is GET: nginx leaves the body away. */
@@ -39,9 +40,10 @@ struct request {
 	char content_type[64];                           /* media type without parameters, lower case; "" when not said */
 	char if_match[64];                               /* "" when there is none */
 	char remote[64];
-	int64_t content_length; /* what the client announced; 0 when nothing */
-	int64_t waited_us;      /* in its lane, since the web server had read it whole; 0: not said, or not worth mentioning */
-	const char *body;       /* borrowed, NUL-terminated; NULL until the body was read */
+	char caller[REQUEST_CALLER_SIZE]; /* the user that the web server has authenticated, else the client's address */
+	int64_t content_length;           /* what the client announced; 0 when nothing */
+	int64_t waited_us; /* in its lane, since the web server had read it whole; 0: not said, or not worth mentioning */
+	const char *body;  /* borrowed, NUL-terminated; NULL until the body was read */
 	size_t body_len;
 
 	/* What segments and params point into. */

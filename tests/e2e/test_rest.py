@@ -56,7 +56,7 @@ def test_what_rests_is_frozen_and_uses_no_processor_and_wakes_at_once(api, funct
     cgroups = resting(stack, runtime)
     used = cpu_s_of_a_second(cgroups)
     assert max(used) < 0.1, used
-    # Each is let go for a moment every ten seconds: that one is not due again in the next second.
+    # Each is let go for a moment every twenty seconds: that one is not due again in the next second.
     breathed = [cgroup for cgroup, cpu_s in zip(cgroups, used) if cpu_s >= 0.002]
     time.sleep(0.2)  # a moment that the second's end cut in two is over
     assert max(cpu_s_of_a_second(breathed), default=0) < 0.002

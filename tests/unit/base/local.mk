@@ -5,6 +5,7 @@ unit_tests += \
 	%D%/test_err \
 	%D%/test_fd \
 	%D%/test_fields \
+	%D%/test_histogram \
 	%D%/test_log \
 	%D%/test_mem \
 	%D%/test_uuid

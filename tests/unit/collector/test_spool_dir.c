@@ -22,7 +22,7 @@ static int set_up(void **state)
 	struct err err = {0};
 
 	spool_fixture_make(&f->dir);
-	assert_ok(spool_open(f->dir.spool_dir, &f->spool, &err));
+	assert_ok(spool_open(f->dir.spool_dir, "node-1", &f->spool, &err));
 	*state = f;
 	return 0;
 }

@@ -58,7 +58,7 @@ static int set_up(void **state)
 	f->db = db_new(f->conf, "test");
 	spool_fixture_make(&f->dir);
 	writer_open(&f->dir, &f->writer);
-	assert_int_equal(spool_open(f->dir.spool_dir, &f->spool, &f->err), 0);
+	assert_int_equal(spool_open(f->dir.spool_dir, "node-1", &f->spool, &f->err), 0);
 	*state = f;
 	return 0;
 }
@@ -425,7 +425,7 @@ static void a_spool_keeps_its_id(void **state)
 	struct fixture *f = *state;
 	AUTO(spool_close) struct spool *again = NULL;
 
-	assert_int_equal(spool_open(f->dir.spool_dir, &again, &f->err), 0);
+	assert_int_equal(spool_open(f->dir.spool_dir, "node-1", &again, &f->err), 0);
 	assert_string_equal(again->id, f->spool->id);
 }
 

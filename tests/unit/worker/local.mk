@@ -10,10 +10,12 @@ unit_tests += \
 	%D%/test_meter \
 	%D%/test_package \
 	%D%/test_patience \
+	%D%/test_period \
 	%D%/test_problem \
 	%D%/test_request \
 	%D%/test_route \
 	%D%/test_spool \
+	%D%/test_trace \
 	%D%/test_turn \
 	%D%/test_worker_main
 

@@ -1,0 +1,128 @@
+#include "collector/sample.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/statvfs.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/mem.h"
+
+#define MINUTE_US 60000000ll
+
+struct space {
+	uint64_t total, available;
+};
+
+struct reading {
+	struct cpu_time cpu;
+	struct space memory, disk;
+};
+
+static const struct db_statement sample_add = {
+	.name = "sample_add",
+	.sql = "insert into system_samples select * from jsonb_populate_record(null::system_samples, $1::jsonb) "
+	       "on conflict (at, node) do nothing",
+	.param_count = 1,
+};
+
+/* The first line of /proc/stat: user nice system idle iowait irq softirq steal (proc(5)). Guests are in user already. */
+static void read_cpu(struct cpu_time *cpu)
+{
+	uint64_t t[8] = {0};
+	FILE *file = fopen("/proc/stat", "re");
+
+	cpu->at_us = clock_mono_us();
+	if (file == NULL)
+		return;
+	if (fscanf(file, "cpu %" SCNu64 " %" SCNu64 " %" SCNu64 " %" SCNu64 " %" SCNu64 " %" SCNu64 " %" SCNu64 " %" SCNu64,
+		   &t[0], &t[1], &t[2], &t[3], &t[4], &t[5], &t[6], &t[7]) == 8)
+		cpu->busy = t[0] + t[1] + t[2] + t[5] + t[6] + t[7];
+	fclose(file);
+}
+
+static void read_memory(struct space *memory)
+{
+	char line[128];
+	FILE *file = fopen("/proc/meminfo", "re");
+
+	if (file == NULL)
+		return;
+	while (fgets(line, sizeof(line), file) != NULL) {
+		uint64_t kb;
+		if (sscanf(line, "MemTotal: %" SCNu64, &kb) == 1)
+			memory->total = kb * 1024;
+		if (sscanf(line, "MemAvailable: %" SCNu64, &kb) == 1)
+			memory->available = kb * 1024;
+	}
+	fclose(file);
+}
+
+static void read_disk(const char *path, struct space *disk)
+{
+	struct statvfs fs;
+
+	if (statvfs(path, &fs) == 0)
+		*disk = (struct space){fs.f_blocks * fs.f_frsize, fs.f_bavail * fs.f_frsize};
+}
+
+static double cpu_cores(const struct cpu_time *now, const struct cpu_time *before)
+{
+	double seconds = (double)(now->at_us - before->at_us) / 1e6;
+
+	if (seconds <= 0 || now->busy < before->busy)
+		return 0;
+	return (double)(now->busy - before->busy) / (double)sysconf(_SC_CLK_TCK) / seconds;
+}
+
+static int64_t next_minute(void)
+{
+	int64_t now_us = clock_wall_us();
+
+	return now_us - now_us % MINUTE_US + MINUTE_US;
+}
+
+void sampler_init(struct sampler *sampler, const char *node, const char *state_dir)
+{
+	*sampler = (struct sampler){.node = node, .state_dir = state_dir, .due_us = next_minute()};
+	read_cpu(&sampler->cpu_before);
+}
+
+static json_t *row_new(const struct sampler *s, struct scoreboard *board, const struct reading *now, int64_t at_us)
+{
+	json_t *row = json_object();
+	char at[32];
+	time_t seconds = (time_t)(at_us / 1000000);
+	struct tm utc;
+
+	strftime(at, sizeof(at), "%Y-%m-%dT%H:%M:%SZ", gmtime_r(&seconds, &utc));
+	json_object_set_new(row, "node", json_string(s->node));
+	json_object_set_new(row, "at", json_string(at));
+#define SAMPLE(column, aggregate, value) json_object_set_new(row, #column, json_real((double)(value)));
+#include "db/sample.def"
+#undef SAMPLE
+	return row;
+}
+
+int sampler_run(struct sampler *s, struct scoreboard *board, struct db *db, struct err *err)
+{
+	int64_t next_us = next_minute();
+	struct reading now = {0};
+
+	/* A clock that was set back must not keep it waiting. */
+	if (clock_wall_us() < s->due_us && s->due_us <= next_us)
+		return 0;
+	read_cpu(&now.cpu);
+	read_memory(&now.memory);
+	read_disk(s->state_dir, &now.disk);
+	AUTO(json_decrefp) json_t *row = row_new(s, board, &now, next_us - 2 * MINUTE_US);
+	AUTO(mem_free) char *text = json_dumps(row, JSON_COMPACT);
+	s->due_us = next_us;
+	s->cpu_before = now.cpu;
+	return db_run(db, &sample_add, (struct db_param[]){{text}}, NULL, err);
+}

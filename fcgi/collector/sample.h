@@ -1,0 +1,28 @@
+/* How this machine is, once a minute: a row of system_samples (db/sample.def). */
+#ifndef COLLECTOR_SAMPLE_H
+#define COLLECTOR_SAMPLE_H
+
+#include <stdint.h>
+
+#include "db/db.h"
+#include "ipc/scoreboard.h"
+
+/* The processors' time since the machine started, in clock ticks. */
+struct cpu_time {
+	uint64_t busy;
+	int64_t at_us; /* monotonic */
+};
+
+struct sampler {
+	const char *node, *state_dir; /* borrowed */
+	struct cpu_time cpu_before;
+	int64_t due_us; /* wall clock: the next full minute */
+};
+
+/* The first sample is taken at the end of the minute that has begun. */
+void sampler_init(struct sampler *sampler, const char *node, const char *state_dir);
+
+/* Stores a sample when one is due. Whatever happens the next one is due a minute later. Errors as in db/db.h. */
+int sampler_run(struct sampler *sampler, struct scoreboard *board, struct db *db, struct err *err);
+
+#endif

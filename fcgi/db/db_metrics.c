@@ -1,0 +1,125 @@
+#include "db/db_metrics.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/uuid.h"
+
+#define ALL_FUNCTIONS "00000000-0000-0000-0000-000000000000"
+#define NUMBER_SIZE   24
+
+/* The columns before those of rollup.def. */
+enum { BUCKET, STATUS, RUNTIME, ERROR_CODE, NUMBERS };
+
+#define ROLLUP_SUM(column, value)               ", " #column
+#define ROLLUP_MAX(column, value)               ", " #column
+#define ROLLUP_HISTOGRAM(column, value, counts) ", " #column
+static const char minutes_sql[] = "select extract(epoch from bucket)::bigint, status, runtime, error_code"
+#include "db/rollup.def"
+#define WHICH                                                                                                                  \
+	" where function_id = $1::uuid and bucket >= to_timestamp($2::bigint) and bucket < to_timestamp($3::bigint) "          \
+	"and ($4::text is null or runtime = $4) and ($5::integer = 0 or version = $5)"
+				  " from metrics_minute" WHICH;
+static const char hours_sql[] = "select extract(epoch from bucket)::bigint, status, runtime, error_code"
+#include "db/rollup.def"
+				" from metrics_hour" WHICH;
+static const char days_sql[] = "select extract(epoch from bucket)::bigint, status, runtime, error_code"
+#include "db/rollup.def"
+			       " from metrics_day" WHICH;
+#undef ROLLUP_SUM
+#undef ROLLUP_MAX
+#undef ROLLUP_HISTOGRAM
+
+static const struct db_statement rollups_get[] = {
+	[ROLLUP_MINUTE] = {"minutes_get", minutes_sql, 5, .reads = true, .binary = true},
+	[ROLLUP_HOUR] = {"hours_get", hours_sql, 5, .reads = true, .binary = true},
+	[ROLLUP_DAY] = {"days_get", days_sql, 5, .reads = true, .binary = true},
+};
+
+static const struct db_statement function_id_get = {
+	.name = "function_id_get",
+	.sql = "select coalesce(function_id_of($1), "
+	       "(select function_id from functions where function_id = "
+	       "case when $1 ~* '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$' then $1::uuid end))",
+	.param_count = 1,
+	.reads = true,
+};
+
+static const struct db_statement samples_get = {
+	.name = "samples_get",
+	.sql = "select step"
+#define SAMPLE(column, aggregate, value) ", sum(" #column ") as " #column
+#include "db/sample.def"
+#undef SAMPLE
+	       " from (select floor(extract(epoch from at) / $3)::bigint * $3::bigint as step, node"
+#define SAMPLE(column, aggregate, value) ", " #aggregate "(" #column ") as " #column
+#include "db/sample.def"
+#undef SAMPLE
+	       " from system_samples where at >= to_timestamp($1::bigint) and at < to_timestamp($2::bigint) "
+	       "group by 1, 2) as by_node group by step order by step",
+	.param_count = 3,
+	.reads = true,
+};
+
+static const char *number(char text[NUMBER_SIZE], int64_t value)
+{
+	snprintf(text, NUMBER_SIZE, "%" PRId64, value);
+	return text;
+}
+
+int db_rollups(struct db *db, const struct rollup_query *q,
+	       int (*take)(const struct rollup_row *row, void *arg, struct err *err), void *arg, struct err *err)
+{
+	AUTO(db_result_clear) PGresult *r = NULL;
+	char from[NUMBER_SIZE], to[NUMBER_SIZE], version[NUMBER_SIZE];
+	struct err why;
+	const struct db_param params[] = {
+		{q->function_id != NULL ? q->function_id : ALL_FUNCTIONS},
+		{number(from, q->from_us / 1000000)},
+		{number(to, q->to_us / 1000000)},
+		{q->runtime},
+		{number(version, q->version)},
+	};
+
+	if (db_run(db, &rollups_get[q->span], params, &r, err) < 0)
+		return -1;
+	for (int i = 0; i < PQntuples(r); i++) {
+		struct rollup_row row = {
+			.bucket_us = (int64_t)buf_get_u64(PQgetvalue(r, i, BUCKET)) * 1000000,
+			.status = (int)buf_get_u32(PQgetvalue(r, i, STATUS)),
+			.runtime = PQgetvalue(r, i, RUNTIME),
+			.error_code = PQgetvalue(r, i, ERROR_CODE),
+			.result = r,
+			.row = i,
+			.first = NUMBERS,
+		};
+		if (take(&row, arg, &why) < 0)
+			return db_fail(err, EIO, "%s", why.msg);
+	}
+	return 0;
+}
+
+int db_function_id(struct db *db, const char *ref, char id[UUID_TEXT_SIZE], struct err *err)
+{
+	AUTO(db_result_clear) PGresult *r = NULL;
+
+	if (db_run(db, &function_id_get, (struct db_param[]){{ref}}, &r, err) < 0)
+		return -1;
+	if (PQntuples(r) == 0 || PQgetisnull(r, 0, 0))
+		return db_fail(err, ENOENT, "no such function");
+	snprintf(id, UUID_TEXT_SIZE, "%s", PQgetvalue(r, 0, 0));
+	return 0;
+}
+
+int db_samples(struct db *db, int64_t from_us, int64_t to_us, int64_t step_us, PGresult **result, struct err *err)
+{
+	char from[NUMBER_SIZE], to[NUMBER_SIZE], step[NUMBER_SIZE];
+
+	return db_run(db, &samples_get,
+		      (struct db_param[]){{number(from, from_us / 1000000)},
+					  {number(to, to_us / 1000000)},
+					  {number(step, step_us / 1000000)}},
+		      result, err);
+}

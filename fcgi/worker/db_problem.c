@@ -1,0 +1,34 @@
+#include "worker/db_problem.h"
+
+#include <errno.h>
+
+#include "base/log.h"
+
+void db_problem(struct problem *problem, const struct err *err, const char *ref)
+{
+	switch (err->code) {
+	case ENOENT:
+		problem_set(problem, PROBLEM_NOT_FOUND, NULL, "There is no function '%.128s'", ref);
+		return;
+	case EEXIST:
+		problem_set(problem, PROBLEM_NAME_TAKEN, NULL, "Another function has the name '%.128s'; choose another one",
+			    ref);
+		return;
+	case ESTALE:
+		problem_set(problem, PROBLEM_VERSION_MISMATCH, NULL,
+			    "The function '%.128s' was changed by somebody else; read it again and repeat the change", ref);
+		return;
+	case ENOTCONN: /* logged by health_log_database */
+		problem_set(problem, PROBLEM_STORE_UNAVAILABLE, NULL, "%s", problem_help(PROBLEM_STORE_UNAVAILABLE));
+		return;
+	case ETIMEDOUT:
+	case EAGAIN:
+		log_warn("%s", err->msg);
+		problem_set(problem, PROBLEM_STORE_UNAVAILABLE, NULL,
+			    "The database could not answer in time; ask for less at once, or try again later");
+		return;
+	default:
+		log_error("%s", err->msg);
+		problem_set(problem, PROBLEM_INTERNAL_ERROR, NULL, "The database refused; Berth's log says why");
+	}
+}

@@ -1,0 +1,11 @@
+/* What the database refuses or cannot do, in the API's words. */
+#ifndef WORKER_DB_PROBLEM_H
+#define WORKER_DB_PROBLEM_H
+
+#include "base/err.h"
+#include "worker/problem.h"
+
+/* err: as in db/db_functions.h. ref: the function's name or id, as the client gave it. */
+void db_problem(struct problem *problem, const struct err *err, const char *ref);
+
+#endif
