@@ -121,6 +121,13 @@ class Database:
         assert done.returncode == 0, done.stderr
         return json.loads(done.stdout)
 
+    def run(self, script):
+        done = subprocess.run(
+            ["psql", "-Xqw", "-v", "ON_ERROR_STOP=1", self.conninfo], input=script, text=True, capture_output=True,
+            timeout=60,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stderr
+
     def value(self, query, **params):
         (row,) = self.rows(query, **params)
         (value,) = row.values()

@@ -6,7 +6,7 @@ import time
 
 from support import wait_for
 
-AWAY_S = float(os.environ.get("BERTH_TEST_DATABASE_AWAY_S", 15))
+AWAY_S = float(os.environ.get("BERTH_TEST_DATABASE_AWAY_S", 60))
 
 
 def test_postgresql_away_costs_no_invocation(api, postgres, start_traffic):
