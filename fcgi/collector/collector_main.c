@@ -27,6 +27,7 @@
 #include "base/fd.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "collector/exporter.h"
 #include "collector/sample.h"
 #include "collector/spool_dir.h"
 #include "collector/store.h"
@@ -47,7 +48,8 @@ struct collector {
 	struct spool *spool;
 	struct spool_batch batch;
 	struct sampler sampler;
-	size_t batch_limit; /* collector.batch_bytes, less while PostgreSQL is too slow for it */
+	struct exporter *exporter; /* NULL: none */
+	size_t batch_limit;        /* collector.batch_bytes, less while PostgreSQL is too slow for it */
 	struct scoreboard *board;
 	struct slot *slot;
 	int signal_fd;
@@ -60,6 +62,7 @@ struct collector {
 
 static void collector_free(struct collector *c)
 {
+	exporter_free(&c->exporter);
 	db_free(&c->db);
 	spool_close(&c->spool);
 	spool_batch_free(&c->batch);
@@ -103,6 +106,7 @@ static int collector_init(struct collector *c, const struct heritage *h, struct 
 	c->slot = scoreboard_slot(c->board, h->slot);
 	if (open_signals(&c->signal_fd, err) < 0 || spool_open(path, node, &c->spool, err) < 0)
 		return -1;
+	c->exporter = exporter_new(c->conf, c->spool->node);
 	sampler_init(&c->sampler, c->spool->node, c->conf->master_state_dir);
 	c->db = db_new(c->conf, "berth collector");
 	return 0;
@@ -155,6 +159,7 @@ static int store(struct collector *c, struct err *err)
 				c->batch_limit = MAX(c->batch_limit / 2, BATCH_MIN_BYTES);
 			return db_fail(err, why.code, "%s", why.msg);
 		}
+		exporter_take(c->exporter, batch);
 		c->batch_limit = MIN(c->batch_limit + largest / 64, largest);
 		atomic_fetch_add(&c->slot->requests, batch->record_count - batch->refused_count);
 	}
@@ -289,6 +294,8 @@ static void reload(struct collector *c)
 		return;
 	}
 	db_set_conf(c->db, next);
+	exporter_free(&c->exporter);
+	c->exporter = exporter_new(next, c->spool->node);
 	c->conf = next;
 	c->batch_limit = (size_t)next->collector_batch_bytes;
 	log_init(child_role_name(CHILD_COLLECTOR), (enum log_level)log_level_parse(next->log_level));
@@ -317,7 +324,8 @@ static void wait_for_work(struct collector *c)
 
 	if (c->failing >= 0 && c->failing != ENOTCONN && c->failing != ETIMEDOUT)
 		pause_ms = MAX(pause_ms, RETRY_MIN_MS);
-	if (poll(fds, ARRAY_SIZE(fds), (int)pause_ms) <= 0)
+	exporter_work(c->exporter);
+	if (exporter_poll(c->exporter, fds, ARRAY_SIZE(fds), (int)pause_ms) <= 0)
 		return;
 	take_signals(c);
 	if (fds[1].revents != 0)
@@ -340,6 +348,7 @@ int collector_main(const struct heritage *heritage)
 	}
 	set_state(&c, SLOT_STOPPING);
 	round_once(&c);
+	exporter_flush(c.exporter);
 	if (spool_pending_bytes(c.spool) > 0)
 		log_info("%" PRIu64 " bytes stay in the spool for the next collector", spool_pending_bytes(c.spool));
 	return 0;

@@ -2,9 +2,11 @@ noinst_LIBRARIES += libcollector.a
 libcollector_a_SOURCES = \
 	%D%/collector_main.c \
 	%D%/copy.c %D%/copy.h \
+	%D%/exporter.c %D%/exporter.h \
 	%D%/metrics.def \
 	%D%/rollups.c %D%/rollups.h \
 	%D%/sample.c %D%/sample.h \
+	%D%/spans.c %D%/spans.h \
 	%D%/spool_dir.c %D%/spool_dir.h \
 	%D%/spool_reader.c %D%/spool_reader.h \
 	%D%/store.c %D%/store.h
