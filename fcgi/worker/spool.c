@@ -117,6 +117,8 @@ void spool_append(struct spool *s, const struct record *record)
 {
 	struct err err = {0};
 
+	if (!s->conf->spool_enabled)
+		return;
 	if (write_record(s, record, &err) < 0)
 		count_drop(s, &err);
 	trim_buf(&s->record);

@@ -18,7 +18,7 @@ struct spool;
 struct spool *spool_new(const struct conf *conf, struct slot *slot, const _Atomic uint64_t *spooled_bytes);
 void spool_free(struct spool **spool); /* destructor for AUTO; accepts NULL */
 
-/* Once it returns, the record survives the end of this process, or was counted as dropped. */
+/* Once it returns, the record survives the end of this process, or was counted as dropped; unless spool.enabled is 0. */
 void spool_append(struct spool *spool, const struct record *record);
 
 #endif

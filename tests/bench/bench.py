@@ -14,6 +14,7 @@ import time
 
 import burst
 import calls
+import recording
 import rest
 import strain
 import throughput
@@ -26,6 +27,7 @@ PARTS = {
     "first": (calls.measure_first, calls.report_first),
     "burst": (burst.measure, burst.report),
     "throughput": (throughput.measure, throughput.report),
+    "recording": (recording.measure, recording.report),
     "sparse": (calls.measure_sparse, calls.report_sparse),
     "idle": (rest.measure_idle, rest.report_idle),
     "memory": (rest.measure_memory, rest.report_memory),
@@ -44,6 +46,7 @@ AMOUNTS = {
     "idle_sandboxes": (20, 20),
     "idle_seconds": (10, 5),
     "memory_sandboxes": (8, 4),
+    "outage_seconds": (60, 10),
     "soak": (50000, 10000),
     "overload_seconds": (10, 4),
     "clients": (512, 512),

@@ -169,6 +169,17 @@ static void beyond_the_quota_records_are_dropped_and_counted(void **state)
 	assert_int_equal(count_records(paths[0]), 2);
 }
 
+static void nothing_is_recorded_when_the_settings_say_so(void **state)
+{
+	struct fixture *f = *state;
+	char paths[2][PATH_SIZE];
+
+	f->conf->spool_enabled = 0;
+	append(f, "", 0);
+	assert_int_equal(list(f, paths, 2), 0);
+	assert_int_equal(f->slot.dropped_records, 0);
+}
+
 /* RLIMIT_FSIZE ends a write in the middle, as a full disk does. */
 static void a_record_that_did_not_fit_leaves_no_half_behind(void **state)
 {
@@ -219,6 +230,7 @@ int main(void)
 		TEST(records_are_appended_to_a_locked_file),
 		TEST(a_file_that_grew_too_large_is_finished_and_unlocked),
 		TEST(beyond_the_quota_records_are_dropped_and_counted),
+		TEST(nothing_is_recorded_when_the_settings_say_so),
 		TEST(a_record_that_did_not_fit_leaves_no_half_behind),
 		TEST(a_directory_that_cannot_be_written_costs_the_record_only),
 #undef TEST
