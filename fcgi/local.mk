@@ -16,6 +16,7 @@ libcommon_a_SOURCES = \
 	%D%/conf/conf.c %D%/conf/conf.def %D%/conf/conf.h \
 	%D%/conf/language.c %D%/conf/language.h \
 	%D%/ipc/cgroup_fds.h \
+	%D%/ipc/counter.def \
 	%D%/ipc/fdpass.c %D%/ipc/fdpass.h \
 	%D%/ipc/frame.c %D%/ipc/frame.h \
 	%D%/ipc/gauge.def \
@@ -23,7 +24,8 @@ libcommon_a_SOURCES = \
 	%D%/ipc/ipc.c %D%/ipc/ipc.h %D%/ipc/ipc_msg.def \
 	%D%/ipc/record.c %D%/ipc/record.def %D%/ipc/record.h \
 	%D%/ipc/scoreboard.c %D%/ipc/scoreboard.h \
-	%D%/ipc/spec.c %D%/ipc/spec.def %D%/ipc/spec.h
+	%D%/ipc/spec.c %D%/ipc/spec.def %D%/ipc/spec.h \
+	%D%/ipc/tally.c %D%/ipc/tally.h
 
 include %D%/db/local.mk
 include %D%/worker/local.mk

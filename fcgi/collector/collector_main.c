@@ -281,6 +281,7 @@ static void round_once(struct collector *c)
 		c->failing = err.code;
 		c->offsets_known = false;
 	}
+	atomic_store(scoreboard_stores(c->board), c->failing < 0);
 	set_state(c, SLOT_IDLE);
 }
 

@@ -16,6 +16,9 @@ struct shared {
 	_Atomic uint64_t spool_bytes;
 	_Atomic int64_t started_us;
 	_Atomic uint64_t gauges[GAUGE_COUNT];
+	_Atomic uint64_t counters[SCOREBOARD_COUNTERS];
+	_Atomic uint32_t stores;
+	struct tally past_tally; /* of those that are gone */
 	_Atomic int32_t used;
 	struct {
 		_Atomic uint64_t requests, dropped_records;
@@ -24,6 +27,7 @@ struct shared {
 	_Alignas(64) struct {
 		_Alignas(64) struct slot slot;
 	} entries[];
+	/* As many tallies follow, apart from what the master and the workers look through all the time. */
 };
 
 static const char *const state_names[SLOT_STATE_COUNT] = {
@@ -42,9 +46,11 @@ struct scoreboard {
 	uint32_t count;
 };
 
+#define SLOT_BYTES (sizeof(((struct shared *)0)->entries[0]) + sizeof(struct tally))
+
 static size_t size_for(uint32_t count)
 {
-	return sizeof(struct shared) + count * sizeof(((struct shared *)0)->entries[0]);
+	return sizeof(struct shared) + count * SLOT_BYTES;
 }
 
 static int map(int fd, size_t size, struct scoreboard **board, struct err *err)
@@ -56,7 +62,7 @@ static int map(int fd, size_t size, struct scoreboard **board, struct err *err)
 	struct scoreboard *b = mem_alloc(sizeof(*b));
 	b->shared = p;
 	b->size = size;
-	b->count = (uint32_t)((size - sizeof(struct shared)) / sizeof(b->shared->entries[0]));
+	b->count = (uint32_t)((size - sizeof(struct shared)) / SLOT_BYTES);
 	*board = b;
 	return 0;
 }
@@ -144,6 +150,11 @@ void scoreboard_retire(struct scoreboard *board, int index)
 		board->shared->past[role].requests += slot->requests;
 		board->shared->past[role].dropped_records += slot->dropped_records;
 	}
+	/* In this order a reader may miss them for a moment, but counts nothing twice. */
+	struct tally gone = {0};
+	tally_add(&gone, scoreboard_tally(board, index));
+	tally_clear(scoreboard_tally(board, index));
+	tally_add(&board->shared->past_tally, &gone);
 	clear(slot);
 }
 
@@ -164,6 +175,31 @@ struct scoreboard_sum scoreboard_sum(struct scoreboard *board, enum child_role r
 		sum.dropped_records += slot->dropped_records;
 	}
 	return sum;
+}
+
+struct tally *scoreboard_tally(struct scoreboard *board, int index)
+{
+	assert(index >= 0 && (uint32_t)index < board->count);
+	return (struct tally *)&board->shared->entries[board->count] + index;
+}
+
+void scoreboard_tally_sum(struct scoreboard *board, struct tally *sum)
+{
+	tally_clear(sum);
+	tally_add(sum, &board->shared->past_tally);
+	for (int i = 0; i < scoreboard_used(board); i++)
+		tally_add(sum, scoreboard_tally(board, i));
+}
+
+_Atomic uint64_t *scoreboard_counter(struct scoreboard *board, int counter)
+{
+	assert(counter >= 0 && counter < SCOREBOARD_COUNTERS);
+	return &board->shared->counters[counter];
+}
+
+_Atomic uint32_t *scoreboard_stores(struct scoreboard *board)
+{
+	return &board->shared->stores;
 }
 
 _Atomic uint64_t *scoreboard_gauge(struct scoreboard *board, enum gauge gauge)

@@ -11,6 +11,7 @@
 
 #include "base/err.h"
 #include "ipc/heritage.h"
+#include "ipc/tally.h"
 
 enum slot_state {
 	SLOT_FREE,     /* no process */
@@ -64,6 +65,22 @@ struct scoreboard_sum {
 	uint64_t requests, dropped_records;
 };
 struct scoreboard_sum scoreboard_sum(struct scoreboard *board, enum child_role role);
+
+/* What the child of a slot counts; and the sum of what all have counted, those that are gone included. */
+struct tally *scoreboard_tally(struct scoreboard *board, int index);
+void scoreboard_tally_sum(struct scoreboard *board, struct tally *sum);
+
+/* What poolmgr has counted since it started (counter.def): written by it alone. */
+enum scoreboard_counter {
+#define COUNTER(NAME, family, label, text) SCOREBOARD_COUNT_##NAME,
+#include "ipc/counter.def"
+#undef COUNTER
+	SCOREBOARD_COUNTERS
+};
+_Atomic uint64_t *scoreboard_counter(struct scoreboard *board, int counter);
+
+/* Whether the collector's latest attempt to store records succeeded: written by it alone. */
+_Atomic uint32_t *scoreboard_stores(struct scoreboard *board);
 
 /* What poolmgr says of the pool (gauge.def): written by it alone. */
 enum gauge {

@@ -6,7 +6,7 @@ uint64_t counters[COUNTER_COUNT];
 
 const struct counter_row counter_rows[COUNTER_COUNT] = {
 #define COUNTER(NAME, family, label, text) [COUNT_##NAME] = {#family, #label, text},
-#include "poolmgr/counter.def"
+#include "ipc/counter.def"
 #undef COUNTER
 };
 

@@ -9,7 +9,7 @@
 
 enum counter {
 #define COUNTER(NAME, family, label, text) COUNT_##NAME,
-#include "poolmgr/counter.def"
+#include "ipc/counter.def"
 #undef COUNTER
 	COUNTER_COUNT
 };

@@ -4,7 +4,7 @@ libpoolmgr_a_SOURCES = \
 	%D%/backlog.c %D%/backlog.h \
 	%D%/cgroup.c %D%/cgroup.h \
 	%D%/client.c %D%/client.h \
-	%D%/counter.c %D%/counter.def %D%/counter.h \
+	%D%/counter.c %D%/counter.h \
 	%D%/demand.c %D%/demand.h \
 	%D%/fetch.c %D%/fetch.h \
 	%D%/forecast.c %D%/forecast.h \

@@ -101,6 +101,8 @@ void stats_publish(void)
 #define GAUGE(name, value) *scoreboard_gauge(board, GAUGE_##name) = (uint64_t)(value);
 #include "ipc/gauge.def"
 #undef GAUGE
+	for (int i = 0; i < SCOREBOARD_COUNTERS; i++)
+		*scoreboard_counter(board, i) = counters[i];
 }
 
 static json_t *runtimes_json(void)

@@ -5,6 +5,7 @@
 #include "worker/health.h"
 #include "worker/metrics.h"
 #include "worker/period.h"
+#include "worker/prometheus.h"
 #include "worker/service.h"
 #include "worker/worker.h"
 
@@ -15,6 +16,7 @@ static const struct route routes[] = {
 	{METHOD_PUT, "/functions/{id}", "", ROUTE_DEPLOYMENT, functions_update},
 	{METHOD_DELETE, "/functions/{id}", "", ROUTE_NO_BODY, functions_delete},
 
+	{METHOD_GET, "/metrics", "", ROUTE_NO_BODY, prometheus_tell},
 	{METHOD_GET, "/metrics/system", PERIOD_PARAMS " runtime", ROUTE_NO_BODY, metrics_system},
 	{METHOD_GET, "/metrics/functions/{id}", PERIOD_PARAMS " version runtime", ROUTE_NO_BODY, metrics_function},
 	{METHOD_GET, "/metrics/runtimes", PERIOD_PARAMS " function version", ROUTE_NO_BODY, metrics_runtimes},

@@ -4,6 +4,7 @@
  */
 #include "worker/execute.h"
 
+#include <assert.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -179,6 +180,48 @@ static void record(struct worker *w, const struct request *request, const char *
 	spool_append(w->spool, &r);
 }
 
+static_assert((int)PROBLEM_COUNT <= (int)TALLY_ERRORS, "each has its place in a tally");
+
+/* All that was answered counts, also what is on no record because it is of no function. */
+static void count(struct worker *w, const struct request *request, const struct call *c, const struct response *response)
+{
+	const struct outcome *o = &c->outcome;
+	struct tally_invocation i = {
+		.runtime = c->runtime,
+		.start = c->start_kind,
+		.error = c->failed ? (int)c->problem.code : -1,
+		.request_bytes = request->body_len,
+		.response_bytes = response->body_len,
+		.us = {[TALLY_RESPONSE] = clock_mono_us() - c->start_us,
+		       [TALLY_QUEUE] = c->queue_us,
+		       [TALLY_INIT] = o->init_us,
+		       [TALLY_EXEC] = o->exec_us},
+	};
+
+	tally_count(w->tally, &i);
+}
+
+/* Answers what is no invocation. */
+static void refuse(struct call *c, struct response *response)
+{
+	c->failed = true;
+	problem_send(&c->problem, response);
+}
+
+/* Runs it, answers, and puts it on record. */
+static void invoke(struct worker *w, const struct request *request, uint32_t version, struct call *c, struct response *response)
+{
+	c->requested_at_us -= request->waited_us;
+	c->start_us -= request->waited_us;
+	trace_begin(&c->trace, &c->id, request->traceparent);
+	trace_format(&c->trace, c->traceparent);
+	run(w, request, version, c);
+	respond(c, response);
+	if (c->known)
+		record(w, request, version == 0 ? ALIAS_LATEST : "", c, response);
+	invocation_rest(w->invocation);
+}
+
 void execute(struct worker *w, const struct request *request, struct response *response)
 {
 	AUTO(call_clear)
@@ -187,25 +230,16 @@ void execute(struct worker *w, const struct request *request, struct response *r
 			 .start_us = clock_mono_us(),
 			 .start_kind = "",
 			 .outcome = OUTCOME_NONE};
-	AUTO(problem_clear) struct problem problem = {0};
 	int64_t version = 0;
 	struct err err = {0};
 
 	if (request_param_int(request, "version", 1, INT32_MAX, &version, &err) < 0) {
-		problem_respond(response, PROBLEM_INVALID_REQUEST, NULL, "%s", err.msg);
-		return;
+		problem_set(&c.problem, PROBLEM_INVALID_REQUEST, NULL, "%s", err.msg);
+		refuse(&c, response);
+	} else if (json_body_check(request, body_rules, &c.problem) < 0) {
+		refuse(&c, response);
+	} else {
+		invoke(w, request, (uint32_t)version, &c, response);
 	}
-	if (json_body_check(request, body_rules, &problem) < 0) {
-		problem_send(&problem, response);
-		return;
-	}
-	c.requested_at_us -= request->waited_us;
-	c.start_us -= request->waited_us;
-	trace_begin(&c.trace, &c.id, request->traceparent);
-	trace_format(&c.trace, c.traceparent);
-	run(w, request, (uint32_t)version, &c);
-	respond(&c, response);
-	if (c.known)
-		record(w, request, version == 0 ? ALIAS_LATEST : "", &c, response);
-	invocation_rest(w->invocation);
+	count(w, request, &c, response);
 }

@@ -24,6 +24,7 @@ libworker_a_SOURCES = \
 	%D%/patience.c %D%/patience.h \
 	%D%/period.c %D%/period.h \
 	%D%/problem.c %D%/problem.def %D%/problem.h \
+	%D%/prometheus.c %D%/prometheus.def %D%/prometheus.h \
 	%D%/request.c %D%/request.h \
 	%D%/response.c %D%/response.h \
 	%D%/route.c %D%/route.h \

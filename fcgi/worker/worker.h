@@ -20,6 +20,7 @@ struct worker {
 	const struct conf *conf;
 	struct scoreboard *board;  /* shared with the master */
 	struct slot *slot;         /* this process's own */
+	struct tally *tally;       /* the same */
 	struct patience *patience; /* of the request in hand */
 	int lane;                  /* that the request in hand came through */
 	struct lease_client *poolmgr;

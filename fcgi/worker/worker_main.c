@@ -178,6 +178,7 @@ static int worker_init(struct process *p, const struct heritage *h, struct err *
 	if (scoreboard_attach(HERITAGE_SCOREBOARD_FD, &w->board, err) < 0)
 		return -1;
 	w->slot = scoreboard_slot(w->board, h->slot);
+	w->tally = scoreboard_tally(w->board, h->slot);
 	w->patience = &p->patience;
 	w->poolmgr = lease_client_new(w->conf->master_run_dir, w->patience, w->service->role == CHILD_INVOKE);
 	w->invocation = invocation_new(w->conf, w->poolmgr, w->patience);

@@ -5,4 +5,5 @@ unit_tests += \
 	%D%/test_ipc \
 	%D%/test_record \
 	%D%/test_scoreboard \
-	%D%/test_spec
+	%D%/test_spec \
+	%D%/test_tally

@@ -1,0 +1,75 @@
+#include "ipc/tally.h"
+
+#include <assert.h>
+#include <stddef.h>
+#include <string.h>
+
+const char *const tally_runtimes[] = TALLY_RUNTIME_NAMES;
+const char *const tally_starts[] = TALLY_START_NAMES;
+
+/* No other process writes, so this need not be one step. */
+static void add(_Atomic uint64_t *to, uint64_t n)
+{
+	atomic_store_explicit(to, atomic_load_explicit(to, memory_order_relaxed) + n, memory_order_relaxed);
+}
+
+static int find(const char *const names[], int count, const char *name)
+{
+	for (int i = 0; i < count - 1; i++)
+		if (strcmp(names[i], name) == 0)
+			return i;
+	return count - 1;
+}
+
+uint64_t tally_bound_us(int bucket)
+{
+	return (uint64_t)TALLY_FIRST_US << bucket;
+}
+
+static int bucket_of(uint64_t us)
+{
+	int bucket = 0;
+
+	while (bucket < TALLY_BUCKETS - 1 && us > tally_bound_us(bucket))
+		bucket++;
+	return bucket;
+}
+
+void tally_count(struct tally *t, const struct tally_invocation *i)
+{
+	int runtime = find(tally_runtimes, TALLY_RUNTIMES, i->runtime);
+
+	add(&t->invocations[runtime][find(tally_starts, TALLY_STARTS, i->start)], 1);
+	if (i->error >= 0 && i->error < TALLY_ERRORS)
+		add(&t->errors[i->error], 1);
+	add(&t->request_bytes, i->request_bytes);
+	add(&t->response_bytes, i->response_bytes);
+	for (int time = 0; time < TALLY_TIMES; time++) {
+		uint64_t us = i->us[time] > 0 ? (uint64_t)i->us[time] : 0;
+		if (us == 0 && (time == TALLY_INIT || time == TALLY_EXEC))
+			continue;
+		add(&t->times[runtime][time].buckets[bucket_of(us)], 1);
+		add(&t->times[runtime][time].sum_us, us);
+	}
+}
+
+/* A tally is nothing but words. */
+#define WORDS (sizeof(struct tally) / sizeof(_Atomic uint64_t))
+static_assert(sizeof(struct tally) % sizeof(_Atomic uint64_t) == 0, "no padding");
+
+void tally_add(struct tally *to, const struct tally *from)
+{
+	_Atomic uint64_t *t = (_Atomic uint64_t *)to;
+	const _Atomic uint64_t *f = (const _Atomic uint64_t *)from;
+
+	for (size_t i = 0; i < WORDS; i++)
+		add(&t[i], atomic_load_explicit(&f[i], memory_order_relaxed));
+}
+
+void tally_clear(struct tally *tally)
+{
+	_Atomic uint64_t *t = (_Atomic uint64_t *)tally;
+
+	for (size_t i = 0; i < WORDS; i++)
+		atomic_store_explicit(&t[i], 0, memory_order_relaxed);
+}

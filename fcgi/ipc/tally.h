@@ -1,0 +1,61 @@
+/*
+ * What invoke workers count, each in memory of its own on the scoreboard: all since berthd started, for GET /metrics. One
+ * process writes, others read; every number is one word, and counting is two instructions.
+ */
+#ifndef IPC_TALLY_H
+#define IPC_TALLY_H
+
+#include <stdatomic.h>
+#include <stdint.h>
+
+/* One for each of runtimes/driver.c, by name; the last one stands for none, and for any other. */
+#define TALLY_RUNTIME_NAMES                                                                                                    \
+	{                                                                                                                      \
+		"docker", "gvisor", "none"                                                                                     \
+	}
+#define TALLY_START_NAMES                                                                                                      \
+	{                                                                                                                      \
+		"cold", "prewarmed", "warm", "none"                                                                            \
+	}
+enum { TALLY_RUNTIMES = 3, TALLY_STARTS = 4 };
+extern const char *const tally_runtimes[TALLY_RUNTIMES], *const tally_starts[TALLY_STARTS];
+
+/* Errors by their number in worker/problem.def. */
+enum { TALLY_ERRORS = 48 };
+
+/* Times by bucket: up to TALLY_FIRST_US, and then twice as much each; the last one, too, holds what is longer. */
+#define TALLY_FIRST_US 500
+enum { TALLY_BUCKETS = 22 };
+
+enum tally_time { TALLY_RESPONSE, TALLY_QUEUE, TALLY_INIT, TALLY_EXEC, TALLY_TIMES };
+
+struct tally_histogram {
+	_Atomic uint64_t buckets[TALLY_BUCKETS];
+	_Atomic uint64_t sum_us;
+};
+
+struct tally {
+	_Atomic uint64_t invocations[TALLY_RUNTIMES][TALLY_STARTS];
+	_Atomic uint64_t errors[TALLY_ERRORS];
+	_Atomic uint64_t request_bytes, response_bytes;
+	struct tally_histogram times[TALLY_RUNTIMES][TALLY_TIMES];
+};
+
+struct tally_invocation {
+	const char *runtime, *start; /* "" for none */
+	int error;                   /* -1: success */
+	uint64_t request_bytes, response_bytes;
+	int64_t us[TALLY_TIMES];
+};
+
+/* By the process that the tally is of. Loading and running count only where there was any. */
+void tally_count(struct tally *tally, const struct tally_invocation *invocation);
+
+/* Adds what from holds. */
+void tally_add(struct tally *to, const struct tally *from);
+void tally_clear(struct tally *tally);
+
+/* The bound of a bucket that is not the last. */
+uint64_t tally_bound_us(int bucket);
+
+#endif
