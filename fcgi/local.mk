@@ -10,8 +10,10 @@ libcommon_a_SOURCES = \
 	%D%/base/fd.c %D%/base/fd.h \
 	%D%/base/fields.c %D%/base/fields.h \
 	%D%/base/histogram.c %D%/base/histogram.h \
+	%D%/base/leb128.c %D%/base/leb128.h \
 	%D%/base/log.c %D%/base/log.h \
 	%D%/base/mem.c %D%/base/mem.h \
+	%D%/base/utf8.c %D%/base/utf8.h \
 	%D%/base/uuid.c %D%/base/uuid.h \
 	%D%/conf/conf.c %D%/conf/conf.def %D%/conf/conf.h \
 	%D%/conf/language.c %D%/conf/language.h \

@@ -4,10 +4,10 @@
 #include <math.h>
 #include <string.h>
 
+#include "base/leb128.h"
 #include "base/mem.h"
 
 #define GROWTH        1.04
-#define LEB128_MAX    10 /* bytes of 64 bits */
 #define ROOM_AT_FIRST 8
 
 void histogram_free(struct histogram *h)
@@ -76,25 +76,6 @@ void histogram_merge(struct histogram *to, const struct histogram *from)
 		add_to_bucket(to, from->buckets[i].index, from->buckets[i].count);
 }
 
-static void add_leb128(struct buf *out, uint64_t value)
-{
-	for (; value >= 0x80; value >>= 7)
-		buf_add_u8(out, (uint8_t)(value | 0x80));
-	buf_add_u8(out, (uint8_t)value);
-}
-
-/* Returns how many bytes it took; 0: they do not hold a number. */
-static size_t get_leb128(const unsigned char *data, size_t len, uint64_t *value)
-{
-	*value = 0;
-	for (size_t i = 0; i < MIN(len, (size_t)LEB128_MAX); i++) {
-		*value |= (uint64_t)(data[i] & 0x7f) << 7 * i;
-		if (data[i] < 0x80)
-			return i + 1;
-	}
-	return 0;
-}
-
 void histogram_encode(const struct histogram *h, struct buf *out)
 {
 	uint32_t before = UINT32_MAX; /* -1 */
@@ -102,8 +83,8 @@ void histogram_encode(const struct histogram *h, struct buf *out)
 	if (h->used > 0)
 		buf_add_u8(out, HISTOGRAM_FORMAT);
 	for (uint32_t i = 0; i < h->used; i++) {
-		add_leb128(out, h->buckets[i].index - before);
-		add_leb128(out, h->buckets[i].count);
+		leb128_add(out, h->buckets[i].index - before);
+		leb128_add(out, h->buckets[i].count);
 		before = h->buckets[i].index;
 	}
 }
@@ -114,12 +95,12 @@ static int decode(struct histogram *to, const unsigned char *data, size_t len)
 	uint64_t step, count;
 
 	for (size_t at = 0; at < len;) {
-		size_t taken = get_leb128(data + at, len - at, &step);
+		size_t taken = leb128_get(data + at, len - at, &step);
 		at += taken;
 		if (taken == 0 || step == 0 || step > HISTOGRAM_BUCKETS)
 			return -1;
 		index += step;
-		taken = get_leb128(data + at, len - at, &count);
+		taken = leb128_get(data + at, len - at, &count);
 		at += taken;
 		if (taken == 0 || count == 0 || index >= HISTOGRAM_BUCKETS)
 			return -1;

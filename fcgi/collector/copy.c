@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "base/utf8.h"
+
 #define EPOCH_2000_US 946684800000000ull /* where PostgreSQL's time starts */
 
 static void add_u16(struct buf *b, uint16_t v)
@@ -98,51 +100,12 @@ void copy_bytea(struct buf *b, struct str v)
 	add_value(b, v.data, v.len);
 }
 
-/* Length of the well-formed UTF-8 sequence at p, 0 when there is none (RFC 3629; NUL counts as none). */
-static size_t utf8_sequence(const unsigned char *p, size_t left)
-{
-	/* The second byte's range depends on the first: no overlong forms, no surrogates, nothing above U+10FFFF. */
-	static const struct {
-		unsigned char first, last, low, high;
-		size_t len;
-	} forms[] = {
-		{0xc2, 0xdf, 0x80, 0xbf, 2}, {0xe0, 0xe0, 0xa0, 0xbf, 3}, {0xe1, 0xec, 0x80, 0xbf, 3},
-		{0xed, 0xed, 0x80, 0x9f, 3}, {0xee, 0xef, 0x80, 0xbf, 3}, {0xf0, 0xf0, 0x90, 0xbf, 4},
-		{0xf1, 0xf3, 0x80, 0xbf, 4}, {0xf4, 0xf4, 0x80, 0x8f, 4},
-	};
-
-	if (p[0] < 0x80)
-		return p[0] != 0;
-	for (size_t i = 0; i < ARRAY_SIZE(forms); i++) {
-		if (p[0] < forms[i].first || p[0] > forms[i].last)
-			continue;
-		if (left < forms[i].len || p[1] < forms[i].low || p[1] > forms[i].high)
-			return 0;
-		for (size_t k = 2; k < forms[i].len; k++)
-			if ((p[k] & 0xc0) != 0x80)
-				return 0;
-		return forms[i].len;
-	}
-	return 0;
-}
-
 void copy_text(struct buf *b, struct str v)
 {
-	static const char replacement[] = "\xef\xbf\xbd"; /* U+FFFD */
-	const unsigned char *p = (const unsigned char *)v.data;
-	size_t length_at = b->len, good = 0; /* good: bytes before i that are not yet copied begin here */
+	size_t length_at = b->len;
 
 	buf_add_u32(b, 0); /* known at the end */
-	for (size_t i = 0; i < v.len;) {
-		size_t n = utf8_sequence(p + i, v.len - i);
-		if (n == 0) {
-			buf_add(b, p + good, i - good);
-			buf_add(b, replacement, sizeof(replacement) - 1);
-			good = i + 1;
-		}
-		i += n ? n : 1;
-	}
-	buf_add(b, p + good, v.len - good);
+	utf8_repair(b, v.data, v.len);
 	buf_put_u32(b->data + length_at, (uint32_t)(b->len - length_at - 4));
 }
 

@@ -3,6 +3,7 @@
 #include "db/db.h"
 #include "worker/functions.h"
 #include "worker/health.h"
+#include "worker/invocations.h"
 #include "worker/metrics.h"
 #include "worker/period.h"
 #include "worker/prometheus.h"
@@ -15,6 +16,10 @@ static const struct route routes[] = {
 	{METHOD_GET, "/functions/{id}", "", ROUTE_NO_BODY, functions_get},
 	{METHOD_PUT, "/functions/{id}", "", ROUTE_DEPLOYMENT, functions_update},
 	{METHOD_DELETE, "/functions/{id}", "", ROUTE_NO_BODY, functions_delete},
+
+	{METHOD_GET, "/functions/{id}/invocations", INVOCATIONS_PARAMS, ROUTE_NO_BODY, invocations_list},
+	{METHOD_GET, "/invocations/{id}", "", ROUTE_NO_BODY, invocations_get},
+	{METHOD_GET, "/invocations/{id}/logs", "format", ROUTE_NO_BODY, invocations_log},
 
 	{METHOD_GET, "/metrics", "", ROUTE_NO_BODY, prometheus_tell},
 	{METHOD_GET, "/metrics/system", PERIOD_PARAMS " runtime", ROUTE_NO_BODY, metrics_system},

@@ -77,7 +77,7 @@ static void take_lease(struct call *c, const struct lease *lease)
 /* Gets a sandbox, runs the function in it and gives it back. */
 static void attempt(struct worker *w, const struct request *request, uint32_t version, int64_t deadline_us, struct call *c)
 {
-	struct invocation_input input = {request->id, c->traceparent, request->body, request->body_len};
+	struct invocation_input input = {request->id, c->traceparent, c->start_us, request->body, request->body_len};
 	struct lease lease = LEASE_NONE;
 	struct denial denial = {0};
 
@@ -173,6 +173,7 @@ static void record(struct worker *w, const struct request *request, const char *
 		.request_bytes = request->body_len,
 		.response_bytes = response->body_len,
 		.log = o->log,
+		.log_times = o->log_times,
 		.log_bytes = o->log_bytes,
 		.orphan_bytes = o->orphan_bytes,
 	};

@@ -10,6 +10,7 @@
 #include <sys/socket.h>
 
 #include "base/clock.h"
+#include "base/leb128.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "ipc/frame.h"
@@ -23,6 +24,7 @@
 #define READ_SIZE       65536
 #define META_MAX        128   /* the line of a RESULT */
 #define FRAME_EXTRA     65536 /* a frame may be this much longer than response_bytes */
+#define LOG_TIMES_MAX   8192  /* bytes; what is printed later has the time of the last note */
 #define LOG_DRAIN_READS 16    /* a log without end must not hold up an answer */
 
 struct invocation {
@@ -33,14 +35,17 @@ struct invocation {
 	/* Of the invocation in hand. */
 	struct lease *lease;
 	struct outcome *outcome;
-	int log_fd;     /* -1 once it ended */
-	struct buf in;  /* from the control socket; the frame last returned is still at its front */
-	size_t taken;   /* length of that frame */
-	struct buf out; /* for the control socket */
-	size_t sent;    /* of out */
-	struct buf log;
-	bool log_is_read;  /* all that was printed before the last bytes came */
-	struct err broken; /* why EVENT_BROKEN */
+	int log_fd;                /* -1 once it ended */
+	struct buf in;             /* from the control socket; the frame last returned is still at its front */
+	size_t taken;              /* length of that frame */
+	struct buf out;            /* for the control socket */
+	size_t sent;               /* of out */
+	struct buf log, log_times; /* what was printed, and when */
+	size_t timed;              /* bytes of log that log_times covers */
+	int64_t timed_ms;          /* until when, since begun_us */
+	int64_t begun_us;          /* monotonic; of the request, as log_times has it */
+	bool log_is_read;          /* all that was printed before the last bytes came */
+	struct err broken;         /* why EVENT_BROKEN */
 };
 
 enum event {
@@ -68,6 +73,7 @@ void invocation_free(struct invocation **invocation)
 	buf_free(&(*invocation)->in);
 	buf_free(&(*invocation)->out);
 	buf_free(&(*invocation)->log);
+	buf_free(&(*invocation)->log_times);
 	mem_free(invocation);
 }
 
@@ -76,12 +82,26 @@ void invocation_rest(struct invocation *v)
 	trim_buf(&v->in);
 	trim_buf(&v->out);
 	trim_buf(&v->log);
+	trim_buf(&v->log_times);
 }
 
 void outcome_clear(struct outcome *outcome)
 {
 	problem_clear(&outcome->problem);
 	*outcome = OUTCOME_NONE;
+}
+
+/* What comes from here on, in the log, was printed now. */
+static void note_time(struct invocation *v)
+{
+	int64_t now_ms = (clock_mono_us() - v->begun_us) / 1000;
+
+	if (v->log_times.len >= LOG_TIMES_MAX || (v->log_times.len > 0 && now_ms <= v->timed_ms))
+		return;
+	leb128_add(&v->log_times, v->log.len - v->timed);
+	leb128_add(&v->log_times, (uint64_t)(now_ms - v->timed_ms));
+	v->timed = v->log.len;
+	v->timed_ms = now_ms;
 }
 
 /* Reads what the function printed: keeps what the limit allows, throws the rest away. False: nothing more is there now. */
@@ -98,8 +118,10 @@ static bool read_log_once(struct invocation *v, bool keep)
 		v->log_fd = -1; /* poll would report its end for ever */
 	if (n <= 0)
 		return false;
-	if (room > 0)
+	if (room > 0) {
+		note_time(v);
 		v->log.len += (size_t)n;
+	}
 	if (keep)
 		v->outcome->log_bytes += (uint64_t)n;
 	else
@@ -135,6 +157,9 @@ static int begin(struct invocation *v, struct lease *lease, struct outcome *outc
 	buf_reset(&v->in);
 	buf_reset(&v->out);
 	buf_reset(&v->log);
+	buf_reset(&v->log_times);
+	v->timed = 0;
+	v->timed_ms = 0;
 
 	meter_begin(&lease->meter, clock_mono_us());
 	if (poll(p, ARRAY_SIZE(p), 0) <= 0)
@@ -509,6 +534,7 @@ static void finish(struct invocation *v)
 	if (!v->log_is_read)
 		drain_log(v, true);
 	v->outcome->log = (struct str){buf_str(&v->log), (uint32_t)v->log.len};
+	v->outcome->log_times = (struct str){buf_str(&v->log_times), (uint32_t)v->log_times.len};
 	read_meter(v);
 }
 
@@ -533,6 +559,7 @@ void invocation_run(struct invocation *v, struct lease *lease, const struct invo
 {
 	bool needs_init = lease->init.len > 0;
 
+	v->begun_us = input->begun_us;
 	if (begin(v, lease, outcome) < 0)
 		return;
 	/* Both at once: the agent finds INVOKE waiting when it has loaded the function. */
@@ -546,6 +573,7 @@ void invocation_run(struct invocation *v, struct lease *lease, const struct invo
 
 void invocation_init(struct invocation *v, struct lease *lease, struct outcome *outcome)
 {
+	v->begun_us = clock_mono_us();
 	if (begin(v, lease, outcome) < 0)
 		return;
 	queue_init(v);

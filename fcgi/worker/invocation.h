@@ -41,6 +41,7 @@ struct outcome {
 	int64_t cpu_us;        /* processor time, init included; -1: not known */
 	int64_t memory_bytes;  /* the most at one time; 0: not known */
 	struct str log;        /* what was printed, up to the function's log_bytes */
+	struct str log_times;  /* and when: as in ipc/record.def */
 	uint64_t log_bytes;    /* printed in all */
 	uint64_t orphan_bytes; /* printed before this invocation and thrown away */
 };
@@ -50,6 +51,7 @@ void outcome_clear(struct outcome *outcome); /* destructor for AUTO */
 struct invocation_input {
 	const char *request_id;  /* safe inside JSON, as request.h has it */
 	const char *traceparent; /* the same; "" for none */
+	int64_t begun_us;        /* when the request came; monotonic */
 	const char *body;        /* the request's JSON object */
 	size_t body_len;
 };

@@ -11,6 +11,7 @@ libworker_a_SOURCES = \
 	%D%/functions.c %D%/functions.h \
 	%D%/health.c %D%/health.h \
 	%D%/invocation.c %D%/invocation.h \
+	%D%/invocations.c %D%/invocations.h \
 	%D%/invoke.c \
 	%D%/json_body.c %D%/json_body.h \
 	%D%/json_scan.c %D%/json_scan.h \
@@ -18,6 +19,7 @@ libworker_a_SOURCES = \
 	%D%/lease.c %D%/lease.h \
 	%D%/link.c %D%/link.h \
 	%D%/load.c %D%/load.h \
+	%D%/log_lines.c %D%/log_lines.h \
 	%D%/meter.c %D%/meter.h \
 	%D%/metrics.c %D%/metrics.h \
 	%D%/package.c %D%/package.h \

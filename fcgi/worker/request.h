@@ -13,7 +13,7 @@
 #define REQUEST_PATH_SIZE        1024
 #define REQUEST_QUERY_SIZE       1024
 #define REQUEST_SEGMENTS_MAX     8
-#define REQUEST_PARAMS_MAX       8
+#define REQUEST_PARAMS_MAX       12
 #define REQUEST_ID_SIZE          65
 #define REQUEST_TRACEPARENT_SIZE 56
 #define REQUEST_CALLER_SIZE      128

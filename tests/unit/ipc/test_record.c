@@ -6,6 +6,7 @@
 #include "base/mem.h"
 #include "tests/unit/unit.h"
 
+#define VALUE_U8   0x11
 #define VALUE_U32  0x21222324
 #define VALUE_U64  0x3132333435363738
 #define VALUE_STR  ((struct str){"some text", 9})

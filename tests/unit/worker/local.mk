@@ -7,6 +7,7 @@ unit_tests += \
 	%D%/test_lease \
 	%D%/test_link \
 	%D%/test_load \
+	%D%/test_log_lines \
 	%D%/test_meter \
 	%D%/test_package \
 	%D%/test_patience \

@@ -1,0 +1,113 @@
+#include "db/db_invocations.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+
+#define AROUND_S    86400
+#define NUMBER_SIZE 24
+
+#define INVOCATION_COLUMNS                                                                                                     \
+	"select (extract(epoch from m.request_timestamp) * 1000000)::bigint, m.metric_id, json_build_object("                  \
+	"'id', m.metric_id, 'function_id', m.function_id, 'version', m.version, 'alias', m.alias, 'node', m.node, "            \
+	"'runtime', m.runtime, 'start_kind', m.start_kind, 'request_id', m.request_id, "                                       \
+	"'trace_id', replace(m.trace_id::text, '-', ''), 'caller', m.caller, "                                                 \
+	"'requested_at', to_char(m.request_timestamp at time zone 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"'), "               \
+	"'response_ms', m.response_time_ms, 'queue_ms', m.queue_ms, 'init_ms', m.init_ms, 'exec_ms', m.exec_ms, "              \
+	"'overhead_ms', m.overhead_ms, 'status', m.status, "                                                                   \
+	"'error', case when m.error_flag then json_build_object('code', m.error_code, 'message', m.error_message) end, "       \
+	"'cpu_ms', m.cpu_ms, 'memory_peak_bytes', m.memory_peak_bytes, 'request_bytes', m.request_bytes, "                     \
+	"'response_bytes', m.response_bytes, 'log_bytes', coalesce(l.log_bytes, 0)) "                                          \
+	"from metrics m left join invocation_logs l "                                                                          \
+	"on l.metric_id = m.metric_id and l.request_timestamp = m.request_timestamp "
+
+/* Text and log are compared as bytes that are no ASCII would be written, so that any bytes can be. */
+static const struct db_statement invocations_get = {
+	.name = "invocations_get",
+	.sql = INVOCATION_COLUMNS
+	"where m.function_id = $1::uuid and ($2::text is null or m.request_timestamp >= to_timestamp($2::double precision)) "
+	"and ($3::text is null or m.request_timestamp < to_timestamp($3::double precision)) "
+	"and ($4::text is null or (m.request_timestamp, m.metric_id) < "
+	"(timestamptz 'epoch' + $4::bigint * interval '1 microsecond', $5::uuid)) "
+	"and ($6::text is null or m.status between $6::integer and $7::integer) "
+	"and ($8::text is null or m.error_flag = $8::boolean) and ($9::text is null or m.error_code = $9) "
+	"and ($10::text is null or m.version = $10::integer) and ($11::text is null or m.runtime = $11) "
+	"and ($12::text is null or m.start_kind = $12) "
+	"and ($13::text is null or m.response_time_ms > $13::double precision) "
+	"and ($14::text is null or position(lower(encode(convert_to($14, 'UTF8'), 'escape')) in lower(encode(l.log, "
+	"'escape'))) > 0) "
+	"order by m.request_timestamp desc, m.metric_id desc limit $15::integer",
+	.param_count = 15,
+	.reads = true,
+};
+
+/* An id that has its time in it (version 7) is looked for around it, others everywhere. */
+#define BY_ID                                                                                                                  \
+	"where m.metric_id = $1::uuid and ($2::text is null or m.request_timestamp between to_timestamp($2::bigint) "          \
+	"and to_timestamp($3::bigint))"
+
+static const struct db_statement invocation_get = {
+	.name = "invocation_get",
+	.sql = INVOCATION_COLUMNS BY_ID,
+	.param_count = 3,
+	.reads = true,
+};
+
+static const struct db_statement log_get = {
+	.name = "log_get",
+	.sql = "select m.metric_id, m.function_id, (extract(epoch from m.request_timestamp) * 1000000)::bigint, "
+	       "(m.response_time_ms * 1000)::bigint, coalesce(l.log, ''), coalesce(l.times, ''), coalesce(l.log_bytes, 0), "
+	       "coalesce(l.orphan_bytes, 0), coalesce(m.error_code, ''), coalesce(m.error_message, ''), m.request_id "
+	       "from metrics m left join invocation_logs l "
+	       "on l.metric_id = m.metric_id and l.request_timestamp = m.request_timestamp " BY_ID,
+	.param_count = 3,
+	.reads = true,
+	.binary = true,
+};
+
+int db_invocations(struct db *db, const struct invocation_filter *f, PGresult **result, struct err *err)
+{
+	const struct db_param params[] = {
+		{f->function_id},    {f->from},   {f->to},         {f->before_at}, {f->before_id}, {f->status_least},
+		{f->status_most},    {f->failed}, {f->error_code}, {f->version},   {f->runtime},   {f->start_kind},
+		{f->slower_than_ms}, {f->text},   {f->limit},
+	};
+
+	return db_run(db, &invocations_get, params, result, err);
+}
+
+static int64_t seconds_of(const struct uuid *id)
+{
+	uint64_t ms = 0;
+
+	for (int i = 0; i < 6; i++)
+		ms = ms << 8 | id->bytes[i];
+	return (int64_t)(ms / 1000);
+}
+
+static int find(struct db *db, const struct db_statement *statement, const struct uuid *id, PGresult **result, struct err *err)
+{
+	char text[UUID_TEXT_SIZE], from[NUMBER_SIZE], to[NUMBER_SIZE];
+	bool has_time = id->bytes[6] >> 4 == 7;
+
+	uuid_format(id, text);
+	snprintf(from, sizeof(from), "%" PRId64, seconds_of(id) - AROUND_S);
+	snprintf(to, sizeof(to), "%" PRId64, seconds_of(id) + AROUND_S);
+	const struct db_param params[] = {{text}, {has_time ? from : NULL}, {has_time ? to : NULL}};
+	if (db_run(db, statement, params, result, err) < 0)
+		return -1;
+	if (PQntuples(*result) > 0)
+		return 0;
+	db_result_clear(result);
+	return db_fail(err, ENOENT, "no such invocation");
+}
+
+int db_invocation(struct db *db, const struct uuid *id, PGresult **result, struct err *err)
+{
+	return find(db, &invocation_get, id, result, err);
+}
+
+int db_invocation_log(struct db *db, const struct uuid *id, PGresult **result, struct err *err)
+{
+	return find(db, &log_get, id, result, err);
+}

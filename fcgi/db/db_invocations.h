@@ -1,0 +1,48 @@
+/* Single invocations and what they printed, as the collector stores them. Errors as in db/db.h. */
+#ifndef DB_DB_INVOCATIONS_H
+#define DB_DB_INVOCATIONS_H
+
+#include "base/uuid.h"
+#include "db/db.h"
+
+/* Which ones; NULL, or "" where it says so: any. All are text as PostgreSQL reads it. */
+struct invocation_filter {
+	const char *function_id;
+	const char *from, *to;             /* seconds since 1970 with a fraction, to not included */
+	const char *before_at, *before_id; /* a page's last one: those that come after it */
+	const char *status_least, *status_most;
+	const char *failed; /* "t" or "f" */
+	const char *error_code, *version, *runtime, *start_kind;
+	const char *slower_than_ms;
+	const char *text; /* in the log: as it is, but for upper and lower case of ASCII */
+	const char *limit;
+};
+
+/* The columns of the results; the first two are where the next page begins. */
+enum { INVOCATION_AT_US, INVOCATION_ID, INVOCATION_JSON };
+
+/* Newest first. Each row has the invocation as JSON, as the API tells it. */
+int db_invocations(struct db *db, const struct invocation_filter *filter, PGresult **result, struct err *err);
+
+/* The one with that id, in the same columns. ENOENT. */
+int db_invocation(struct db *db, const struct uuid *id, PGresult **result, struct err *err);
+
+/* The columns of logs; binary. */
+enum {
+	LOG_INVOCATION_ID,
+	LOG_FUNCTION_ID,
+	LOG_REQUESTED_AT_US,
+	LOG_RESPONSE_US,
+	LOG_TEXT,
+	LOG_TIMES,
+	LOG_BYTES,
+	LOG_ORPHAN_BYTES,
+	LOG_ERROR_CODE,
+	LOG_ERROR_MESSAGE,
+	LOG_REQUEST_ID,
+};
+
+/* What the invocation with that id printed: one row, also when it printed nothing. ENOENT. */
+int db_invocation_log(struct db *db, const struct uuid *id, PGresult **result, struct err *err);
+
+#endif

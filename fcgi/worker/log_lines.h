@@ -1,0 +1,30 @@
+/* What an invocation printed, as lines; and what the platform has to say of it. Pure. */
+#ifndef WORKER_LOG_LINES_H
+#define WORKER_LOG_LINES_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/fields.h"
+
+/* As stored: ipc/record.def says what the fields are. Nothing of it is trusted. */
+struct log_source {
+	int64_t requested_at_us, response_us;
+	struct str log, times;
+	uint64_t log_bytes, orphan_bytes;
+	const char *error_code, *error_message; /* "" for success */
+};
+
+struct log_line {
+	int64_t at_us;     /* when its first byte came */
+	const char *level; /* "info": printed; "platform" */
+	struct str text;   /* without the line's end; any bytes */
+};
+
+/* Bytes that were printed and not kept. */
+uint64_t log_lines_lost(const struct log_source *source);
+
+/* Calls take for each line, in the order they were printed. What it gets lasts until it returns. */
+void log_lines(const struct log_source *source, void (*take)(const struct log_line *line, void *arg), void *arg);
+
+#endif
