@@ -135,7 +135,7 @@ def test_filters_find_those_they_name(api, deploy, invoke):
     assert found(text="nothing") == [slow]
     assert found(to=middle) == [slow, failed, quick]
     assert found(**{"from": middle}) == [second]
-    assert found(status="success", version=1, slower_than_ms=1, text="o") == [slow]
+    assert found(status="success", version=1, slower_than_ms=1, text="othin") == [slow]
 
 
 def test_invocations_of_a_deleted_function_are_found_by_its_id(api, deploy, invoke):
@@ -176,7 +176,7 @@ def log_of(api, answer, **params):
 @pytest.mark.parametrize("runtime", ["docker", "gvisor"])
 def test_lines_have_the_time_they_came_and_keep_their_order(api, deploy, invoke, runtime):
     function = deploy(CODE, runtime=runtime)
-    answer = invoke(function, print=["one", "two", "three"], pause=0.1)
+    answer = invoke(function, print=["one", "two", "three"], pause=0.2)
     told = log_of(api, answer).json()
     assert told["invocation_id"] == answer.headers["Berth-Invocation-Id"]
     assert told["function_id"] == function["id"]
@@ -184,8 +184,8 @@ def test_lines_have_the_time_they_came_and_keep_their_order(api, deploy, invoke,
     assert [(line["level"], line["text"]) for line in told["lines"]] == [("info", "one"), ("info", "two"), ("info", "three")]
     times = [at(line["at"]) for line in told["lines"]]
     assert times[0] >= at(told["requested_at"])
-    for earlier, later in zip(times, times[1:]):
-        assert 0.09 < later - earlier < 1
+    assert times == sorted(times)
+    assert times[2] - times[0] > 0.2  # 0.4 when the first one was not late
     assert (told["truncated"], told["lost_bytes"], told["log_bytes"]) == (False, 0, len("one\ntwo\nthree\n"))
 
 
