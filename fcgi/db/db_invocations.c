@@ -2,7 +2,9 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <stdio.h>
+#include <string.h>
 
 #define AROUND_S    86400
 #define NUMBER_SIZE 24
@@ -53,16 +55,59 @@ static const struct db_statement invocation_get = {
 	.reads = true,
 };
 
+#define LOG_COLUMNS                                                                                                            \
+	"m.metric_id, m.function_id, (extract(epoch from m.request_timestamp) * 1000000)::bigint as at_us, "                   \
+	"(m.response_time_ms * 1000)::bigint, coalesce(l.log, ''), coalesce(l.times, ''), coalesce(l.log_bytes, 0), "          \
+	"coalesce(l.orphan_bytes, 0), coalesce(m.error_code, ''), coalesce(m.error_message, ''), m.request_id, "               \
+	"l.stored_in, (extract(epoch from m.request_timestamp) * 1000000)::bigint::text"
+
+#define HORIZON "(select pg_snapshot_xmin(pg_current_snapshot())::text::bigint as horizon) h"
+
 static const struct db_statement log_get = {
 	.name = "log_get",
-	.sql = "select m.metric_id, m.function_id, (extract(epoch from m.request_timestamp) * 1000000)::bigint, "
-	       "(m.response_time_ms * 1000)::bigint, coalesce(l.log, ''), coalesce(l.times, ''), coalesce(l.log_bytes, 0), "
-	       "coalesce(l.orphan_bytes, 0), coalesce(m.error_code, ''), coalesce(m.error_message, ''), m.request_id "
-	       "from metrics m left join invocation_logs l "
+	.sql = "select " LOG_COLUMNS " from metrics m left join invocation_logs l "
 	       "on l.metric_id = m.metric_id and l.request_timestamp = m.request_timestamp " BY_ID,
 	.param_count = 3,
 	.reads = true,
 	.binary = true,
+};
+
+/* No invocation takes longer than a day, waiting included. With no log there is one row, which has the horizon alone. */
+static const struct db_statement logs_after = {
+	.name = "logs_after",
+	.sql = "select p.*, h.horizon from " HORIZON " left join lateral (select " LOG_COLUMNS
+	       " from invocation_logs l join metrics m on m.metric_id = l.metric_id and m.request_timestamp = "
+	       "l.request_timestamp "
+	       "where l.function_id = $1::uuid and l.request_timestamp > now() - interval '1 day' "
+	       "and m.request_timestamp > now() - interval '1 day' and l.stored_in >= $2::bigint and l.stored_in < h.horizon "
+	       "and (l.stored_in, l.request_timestamp, l.metric_id) > "
+	       "($2::bigint, coalesce(timestamptz 'epoch' + $3::bigint * interval '1 microsecond', '-infinity'), "
+	       "coalesce($4::uuid, '00000000-0000-0000-0000-000000000000')) "
+	       "order by l.stored_in, l.request_timestamp, l.metric_id limit $5::integer) p on true",
+	.param_count = 5,
+	.reads = true,
+	.binary = true,
+};
+
+static const struct db_statement logs_newest = {
+	.name = "logs_newest",
+	.sql = "select p.*, h.horizon from " HORIZON " left join lateral (select * from (select " LOG_COLUMNS
+	       " from metrics m join invocation_logs l on m.metric_id = l.metric_id and m.request_timestamp = "
+	       "l.request_timestamp "
+	       "where m.function_id = $1::uuid and l.stored_in < h.horizon order by m.request_timestamp desc limit "
+	       "$2::integer) n "
+	       "order by n.stored_in, n.at_us, n.metric_id) p on true",
+	.param_count = 2,
+	.reads = true,
+	.binary = true,
+};
+
+static const struct db_statement logs_since = {
+	.name = "logs_since",
+	.sql = "select exists (select from invocation_logs where request_timestamp > now() - interval '1 day' "
+	       "and stored_in >= $1::bigint)",
+	.param_count = 1,
+	.reads = true,
 };
 
 int db_invocations(struct db *db, const struct invocation_filter *f, PGresult **result, struct err *err)
@@ -110,4 +155,56 @@ int db_invocation(struct db *db, const struct uuid *id, PGresult **result, struc
 int db_invocation_log(struct db *db, const struct uuid *id, PGresult **result, struct err *err)
 {
 	return find(db, &log_get, id, result, err);
+}
+
+/* Behind the last row of a full page; behind all that was there to see, when there was no more. */
+static void move_place(struct log_place *place, PGresult *r, int limit)
+{
+	int rows = PQntuples(r), last = rows - 1;
+	bool any = rows > 0 && !PQgetisnull(r, 0, LOG_INVOCATION_ID);
+	struct uuid id;
+
+	place->at_us[0] = place->id[0] = '\0';
+	if (!any || rows < limit) {
+		place->stored_in = (int64_t)buf_get_u64(PQgetvalue(r, 0, LOG_HORIZON));
+		return;
+	}
+	place->stored_in = (int64_t)buf_get_u64(PQgetvalue(r, last, LOG_STORED_IN));
+	snprintf(place->at_us, sizeof(place->at_us), "%.*s", PQgetlength(r, last, LOG_AT_TEXT),
+		 PQgetvalue(r, last, LOG_AT_TEXT));
+	memcpy(id.bytes, PQgetvalue(r, last, LOG_INVOCATION_ID), sizeof(id.bytes));
+	uuid_format(&id, place->id);
+}
+
+int db_logs_after(struct db *db, const char *function_id, int limit, struct log_place *place, PGresult **result,
+		  struct err *err)
+{
+	char stored_in[NUMBER_SIZE], most[NUMBER_SIZE];
+	bool newest = place->stored_in < 0;
+
+	snprintf(stored_in, sizeof(stored_in), "%" PRId64, place->stored_in);
+	snprintf(most, sizeof(most), "%d", limit);
+	const struct db_param after[] = {{function_id},
+					 {stored_in},
+					 {place->at_us[0] != '\0' ? place->at_us : NULL},
+					 {place->id[0] != '\0' ? place->id : NULL},
+					 {most}};
+	const struct db_param last[] = {{function_id}, {most}};
+	if (db_run(db, newest ? &logs_newest : &logs_after, newest ? last : after, result, err) < 0)
+		return -1;
+	/* The newest ones are a full page as a rule, and all that is stored later comes after the horizon. */
+	move_place(place, *result, newest ? INT_MAX : limit);
+	return 0;
+}
+
+int db_logs_since(struct db *db, int64_t stored_in, bool *any, struct err *err)
+{
+	AUTO(db_result_clear) PGresult *r = NULL;
+	char text[NUMBER_SIZE];
+
+	snprintf(text, sizeof(text), "%" PRId64, stored_in);
+	if (db_run(db, &logs_since, (struct db_param[]){{text}}, &r, err) < 0)
+		return -1;
+	*any = PQgetvalue(r, 0, 0)[0] == 't';
+	return 0;
 }

@@ -40,7 +40,26 @@ enum {
 	LOG_ERROR_CODE,
 	LOG_ERROR_MESSAGE,
 	LOG_REQUEST_ID,
+	LOG_STORED_IN,
+	LOG_AT_TEXT,
+	LOG_HORIZON, /* the oldest transaction that has not ended; in rows of db_logs_after */
 };
+
+/* Where somebody stands who follows the logs of a function: behind one of them, or behind all of some transactions. */
+struct log_place {
+	int64_t stored_in;
+	char at_us[24], id[UUID_TEXT_SIZE]; /* "": before the first that stored_in has stored */
+};
+
+/*
+ * What the invocations of a function printed that were stored after *place, in the order they were stored, limit at most; all
+ * rows have the columns of logs. *place moves behind the last. stored_in < 0: the newest ones.
+ */
+int db_logs_after(struct db *db, const char *function_id, int limit, struct log_place *place, PGresult **result,
+		  struct err *err);
+
+/* Whether any log was stored by that transaction or a later one: then db_logs_after is worth asking. */
+int db_logs_since(struct db *db, int64_t stored_in, bool *any, struct err *err);
 
 /* What the invocation with that id printed: one row, also when it printed nothing. ENOENT. */
 int db_invocation_log(struct db *db, const struct uuid *id, PGresult **result, struct err *err);

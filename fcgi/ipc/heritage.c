@@ -3,8 +3,8 @@
 #include <string.h>
 
 static const char *const names[CHILD_ROLE_COUNT] = {
-	[CHILD_INVOKE] = "invoke",       [CHILD_CONTROL] = "control", [CHILD_POOLMGR] = "poolmgr",
-	[CHILD_COLLECTOR] = "collector", [CHILD_WARDEN] = "warden",
+	[CHILD_INVOKE] = "invoke",   [CHILD_CONTROL] = "control",     [CHILD_FOLLOW] = "follow",
+	[CHILD_POOLMGR] = "poolmgr", [CHILD_COLLECTOR] = "collector", [CHILD_WARDEN] = "warden",
 };
 
 const char *child_role_name(enum child_role role)

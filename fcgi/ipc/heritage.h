@@ -23,8 +23,9 @@ enum heritage_fd {
 	HERITAGE_LIFE_FD = 5,       /* pipe; end of file when the master is gone: finish and exit */
 	HERITAGE_TURN_FD = 6,       /* invoke: eventfd, shared by the pool (worker/turn.h); others: none */
 	HERITAGE_WARDEN_FD = 7,     /* poolmgr, warden: their ends of a SOCK_SEQPACKET pair that outlives both; others: none */
-	HERITAGE_GATE_FD = 8,       /* invoke, control: eventfd, never read; readable: begin to accept; others: none */
-	HERITAGE_LISTEN_FD = 9,     /* invoke: FastCGI sockets, invoke.lanes of them; control: one; poolmgr: its IPC socket */
+	HERITAGE_GATE_FD = 8,       /* invoke, control, follow: eventfd, never read; readable: begin to accept; others: none */
+	HERITAGE_LISTEN_FD =
+		9, /* invoke: FastCGI sockets, invoke.lanes of them; control, follow: one; poolmgr: its IPC socket */
 	HERITAGE_FD_LAST = HERITAGE_LISTEN_FD + HERITAGE_LISTENERS_MAX - 1,
 };
 
@@ -38,9 +39,9 @@ enum heritage_fd {
  * has no settings
  */
 
-enum child_role { CHILD_INVOKE, CHILD_CONTROL, CHILD_POOLMGR, CHILD_COLLECTOR, CHILD_WARDEN, CHILD_ROLE_COUNT };
+enum child_role { CHILD_INVOKE, CHILD_CONTROL, CHILD_FOLLOW, CHILD_POOLMGR, CHILD_COLLECTOR, CHILD_WARDEN, CHILD_ROLE_COUNT };
 
-/* "invoke", "control", "poolmgr", "collector", "warden". */
+/* "invoke", "control", "follow", "poolmgr", "collector", "warden". */
 const char *child_role_name(enum child_role role);
 
 /* CHILD_ROLE_COUNT when there is no such role. */
@@ -57,6 +58,7 @@ struct heritage {
 
 int invoke_main(const struct heritage *heritage);
 int control_main(const struct heritage *heritage);
+int follow_main(const struct heritage *heritage);
 int poolmgr_main(const struct heritage *heritage);
 int collector_main(const struct heritage *heritage);
 int warden_main(const struct heritage *heritage);

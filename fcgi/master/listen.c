@@ -27,6 +27,7 @@ static const struct {
 } sockets[LISTEN_KINDS] = {
 	[LISTEN_INVOKE] = {"invoke", true, SOCK_STREAM, 0660, true},
 	[LISTEN_CONTROL] = {"control.sock", false, SOCK_STREAM, 0660, true},
+	[LISTEN_FOLLOW] = {"follow.sock", false, SOCK_STREAM, 0660, true},
 	[LISTEN_POOLMGR] = {IPC_SOCKET_NAME, false, SOCK_SEQPACKET, 0600, false},
 };
 

@@ -11,7 +11,7 @@
 #include "master/bequest.h"
 #include "master/identity.h"
 
-enum listen_kind { LISTEN_INVOKE, LISTEN_CONTROL, LISTEN_POOLMGR, LISTEN_KINDS, LISTEN_NONE = LISTEN_KINDS };
+enum listen_kind { LISTEN_INVOKE, LISTEN_CONTROL, LISTEN_FOLLOW, LISTEN_POOLMGR, LISTEN_KINDS, LISTEN_NONE = LISTEN_KINDS };
 
 /* The sockets of one kind: invoke.lanes of LISTEN_INVOKE, one of the others. */
 struct listeners {

@@ -3,6 +3,7 @@
 const struct role roles[CHILD_ROLE_COUNT] = {
 	[CHILD_INVOKE] = {.program = "berthd-invoke", .listens = LISTEN_INVOKE, .at_reload = RELOAD_REPLACE, .batch = true},
 	[CHILD_CONTROL] = {.listens = LISTEN_CONTROL, .at_reload = RELOAD_REPLACE, .niceness = -10},
+	[CHILD_FOLLOW] = {.listens = LISTEN_FOLLOW, .at_reload = RELOAD_REPLACE},
 	[CHILD_POOLMGR] = {.listens = LISTEN_POOLMGR,
 			   .privilege = PRIVILEGE_DOCKER,
 			   .at_reload = RELOAD_SIGNAL,
@@ -14,14 +15,15 @@ const struct role roles[CHILD_ROLE_COUNT] = {
 
 /* Workers hold sandboxes, so poolmgr outlives them; they write what the collector stores, and poolmgr uses the warden. */
 const struct role_stage role_stop[ROLE_STAGE_COUNT] = {
-	{"workers", {[CHILD_INVOKE] = true, [CHILD_CONTROL] = true}},
+	{"workers", {[CHILD_INVOKE] = true, [CHILD_CONTROL] = true, [CHILD_FOLLOW] = true}},
 	{"poolmgr", {[CHILD_POOLMGR] = true}},
 	{"collector and warden", {[CHILD_COLLECTOR] = true, [CHILD_WARDEN] = true}},
 };
 
 /* The heir's collector waits for this one to end, and stores what these workers still write. */
 const struct role_stage role_handover[ROLE_STAGE_COUNT] = {
-	{"workers and collector", {[CHILD_INVOKE] = true, [CHILD_CONTROL] = true, [CHILD_COLLECTOR] = true}},
+	{"workers and collector",
+	 {[CHILD_INVOKE] = true, [CHILD_CONTROL] = true, [CHILD_FOLLOW] = true, [CHILD_COLLECTOR] = true}},
 	{"poolmgr", {[CHILD_POOLMGR] = true}},
 	{"warden", {[CHILD_WARDEN] = true}},
 };

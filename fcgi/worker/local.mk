@@ -7,6 +7,7 @@ libworker_a_SOURCES = \
 	%D%/deploy.c %D%/deploy.h \
 	%D%/execute.c %D%/execute.h \
 	%D%/figures.c %D%/figures.h \
+	%D%/follow.c \
 	%D%/function_input.c %D%/function_input.h \
 	%D%/functions.c %D%/functions.h \
 	%D%/health.c %D%/health.h \

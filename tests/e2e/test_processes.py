@@ -31,14 +31,14 @@ def setting(stack):
 def test_there_is_one_of_each_and_as_many_workers_as_configured(stack, setting):
     wait_for("the pool to be up", lambda: len(stack.children("invoke")) >= setting("invoke.min_spare"))
     roles = [p.role for p in stack.children()]
-    assert set(roles) == {"invoke", "control", "poolmgr", "collector", "warden"}
-    assert roles.count("poolmgr") == roles.count("collector") == roles.count("warden") == 1
+    assert set(roles) == {"invoke", "control", "follow", "poolmgr", "collector", "warden"}
+    assert roles.count("follow") == roles.count("poolmgr") == roles.count("collector") == roles.count("warden") == 1
     assert roles.count("control") == setting("control.workers")
 
 
 def test_on_a_busy_node_those_go_first_that_answer_at_once(stack):
     niceness = {process.role: os.getpriority(os.PRIO_PROCESS, process.pid) for process in stack.children()}
-    assert niceness == {"invoke": 0, "control": -10, "poolmgr": -10, "collector": 0, "warden": 0}
+    assert niceness == {"invoke": 0, "control": -10, "follow": 0, "poolmgr": -10, "collector": 0, "warden": 0}
     batch = {process.role for process in stack.children() if os.sched_getscheduler(process.pid) == os.SCHED_BATCH}
     assert batch == {"invoke", "collector"}
 

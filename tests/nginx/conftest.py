@@ -120,6 +120,7 @@ def site():
 
     site.lanes = [Responder(str(directory / "run" / f"invoke-{i}.sock"), answer("invoke")) for i in range(LANES)]
     site.control = Responder(str(directory / "run" / "control.sock"), answer("control"))
+    site.follow = Responder(str(directory / "run" / "follow.sock"), answer("follow"))
     with open(directory / "log" / "nginx.log", "w") as log:
         nginx = subprocess.Popen(
             ["nginx", "-e", "stderr", "-p", directory / "nginx", "-c", directory / "nginx" / "berth.conf",

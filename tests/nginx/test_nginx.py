@@ -107,6 +107,12 @@ def test_the_api_goes_to_the_control_pool(site, http, path):
     assert http.get(site.url + path).json()["socket"] == "control"
 
 
+def test_who_follows_logs_goes_to_the_follower(site, http):
+    assert http.get(site.url + "/functions/hello/logs?after=1").json()["socket"] == "follow"
+    assert http.get(site.url + "/invocations/hello/logs").json()["socket"] == "control"
+    assert http.get(site.url + "/functions/hello/logs/x").json()["socket"] == "control"
+
+
 @pytest.mark.parametrize("path", ["/nothing", "/executes", "/functionsx", "/healthz/x", "/assets/", "/assets/none.js"])
 def test_unknown_paths_are_problems(site, http, path):
     problem = assert_problem(http.get(site.url + path), 404, "not_found")

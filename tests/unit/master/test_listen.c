@@ -139,6 +139,7 @@ static void sockets_have_their_types_and_modes(void **state)
 		{"invoke-0.sock", SOCK_STREAM, 0660, LISTEN_INVOKE, 0},
 		{"invoke-2.sock", SOCK_STREAM, 0660, LISTEN_INVOKE, 2},
 		{"control.sock", SOCK_STREAM, 0660, LISTEN_CONTROL, 0},
+		{"follow.sock", SOCK_STREAM, 0660, LISTEN_FOLLOW, 0},
 		{"poolmgr.sock", SOCK_SEQPACKET, 0600, LISTEN_POOLMGR, 0},
 	};
 	AUTO(place_free) struct place p = place_make();
