@@ -137,6 +137,22 @@ static void settle_read(struct collector *c, const struct spool_read *read)
 			 read->torn_bytes);
 }
 
+/* So that a request can be followed to its end by its id. */
+static void tell_stored(const struct collector *c)
+{
+	if (strcmp(c->conf->log_level, "debug") != 0)
+		return;
+	for (size_t i = 0; i < c->batch.record_count; i++) {
+		const struct record *r = &c->batch.records[i].record;
+		AUTO(mem_free) char *request_id = mem_strndup(r->request_id.data, r->request_id.len);
+		char id[UUID_TEXT_SIZE];
+		uuid_format(&r->invocation_id, id);
+		log_set_request(request_id);
+		log_debug("%s invocation=%s", c->batch.records[i].refused ? "refused" : "stored", id);
+	}
+	log_set_request(NULL);
+}
+
 static bool anything_to_store(const struct spool_batch *batch)
 {
 	for (size_t i = 0; i < batch->read_count; i++)
@@ -160,6 +176,7 @@ static int store(struct collector *c, struct err *err)
 			return db_fail(err, why.code, "%s", why.msg);
 		}
 		exporter_take(c->exporter, batch);
+		tell_stored(c);
 		c->batch_limit = MIN(c->batch_limit + largest / 64, largest);
 		atomic_fetch_add(&c->slot->requests, batch->record_count - batch->refused_count);
 	}

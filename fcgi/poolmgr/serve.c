@@ -72,6 +72,9 @@ static void grant(struct version *v, struct sandbox *s)
 	s->autopsy_us = 0;
 	sandbox_set_state(s, SANDBOX_LEASED);
 	client_send(w->client, &m);
+	log_set_request(w->request_id);
+	log_sandbox(LOG_DEBUG, s->id, "leased for %s", v->key);
+	log_set_request(NULL);
 	waiter_free(w);
 }
 

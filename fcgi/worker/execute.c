@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/log.h"
 #include "ipc/record.h"
 #include "worker/invocation.h"
 #include "worker/json_body.h"
@@ -218,6 +219,8 @@ static void invoke(struct worker *w, const struct request *request, uint32_t ver
 	trace_format(&c->trace, c->traceparent);
 	run(w, request, version, c);
 	respond(c, response);
+	log_debug("answered with status %d: function=%s start=%s runtime=%s", response->status, request->segments[1],
+		  c->start_kind, c->runtime);
 	if (c->known)
 		record(w, request, version == 0 ? ALIAS_LATEST : "", c, response);
 	invocation_rest(w->invocation);

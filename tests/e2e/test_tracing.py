@@ -132,3 +132,23 @@ def test_a_collector_that_does_not_answer_keeps_no_record_waiting(api, database,
     database.metric(answer.headers["Berth-Invocation-Id"])
     assert time.monotonic() - answered < 2
     receiver.delay = 0
+
+
+def test_one_request_id_leads_through_all_processes_and_the_function(api, database, deploy, reload, stack):
+    function = deploy("def handler(event, context):\n    print('asked by', context.aws_request_id)\n")
+    reload("log.level=debug")
+    request_id = "follow-me-through-berth"
+    mark = stack.log_mark()
+    answer = api.raw("POST", f"/execute/{function['id']}", "{}", {"Content-Type": "application/json", "X-Request-Id": request_id})
+    assert answer.status_code == 200
+    assert answer.headers["X-Request-Id"] == request_id
+
+    def lines():
+        found = [line for line in stack.log_since(mark).splitlines() if f'req="{request_id}"' in line]
+        return {re.search(r"proc=(\w+)", line)[1] for line in found} >= {"invoke", "poolmgr", "collector"}
+
+    wait_for("all to have told of it", lines)
+    wait_for("nginx to have told of it", lambda: request_id in (stack.dir / "log/access.log").read_text())
+    log = api.get(f"/invocations/{answer.headers['Berth-Invocation-Id']}/logs").json()
+    assert log["request_id"] == request_id
+    assert log["lines"][0]["text"] == f"asked by {request_id}"
