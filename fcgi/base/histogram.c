@@ -29,11 +29,14 @@ static double value_of(uint32_t index)
 	return index == 0 ? 0 : 2 * pow(GROWTH, index) / (1 + GROWTH);
 }
 
-/* Where the bucket is, or would be. */
-static uint32_t find(const struct histogram *h, uint32_t index)
+/* Where the bucket is, or would be: not before at, which what is found next in order has from what was found last. */
+static uint32_t find(const struct histogram *h, uint32_t at, uint32_t index)
 {
-	uint32_t low = 0, high = h->used;
+	uint32_t low = at, high = h->used;
 
+	/* Mostly the next one: histograms of one function look much the same. */
+	if (low < high && h->buckets[low].index >= index)
+		return low;
 	while (low < high) {
 		uint32_t middle = (low + high) / 2;
 		if (h->buckets[middle].index < index)
@@ -52,10 +55,10 @@ static void make_room(struct histogram *h)
 	h->buckets = mem_realloc(h->buckets, h->room * sizeof(h->buckets[0]));
 }
 
-static void add_to_bucket(struct histogram *h, uint32_t index, uint64_t count)
+/* Returns where the next bucket in order is to be looked for. */
+static uint32_t add_to_bucket(struct histogram *h, uint32_t at, uint32_t index, uint64_t count)
 {
-	uint32_t at = find(h, index);
-
+	at = find(h, at, index);
 	if (at == h->used || h->buckets[at].index != index) {
 		make_room(h);
 		memmove(h->buckets + at + 1, h->buckets + at, (h->used - at) * sizeof(h->buckets[0]));
@@ -63,17 +66,20 @@ static void add_to_bucket(struct histogram *h, uint32_t index, uint64_t count)
 		h->used++;
 	}
 	h->buckets[at].count += count;
+	return at + 1;
 }
 
 void histogram_add(struct histogram *h, uint64_t us)
 {
-	add_to_bucket(h, bucket_of(us), 1);
+	add_to_bucket(h, 0, bucket_of(us), 1);
 }
 
 void histogram_merge(struct histogram *to, const struct histogram *from)
 {
+	uint32_t at = 0;
+
 	for (uint32_t i = 0; i < from->used; i++)
-		add_to_bucket(to, from->buckets[i].index, from->buckets[i].count);
+		at = add_to_bucket(to, at, from->buckets[i].index, from->buckets[i].count);
 }
 
 void histogram_encode(const struct histogram *h, struct buf *out)
@@ -89,36 +95,31 @@ void histogram_encode(const struct histogram *h, struct buf *out)
 	}
 }
 
-static int decode(struct histogram *to, const unsigned char *data, size_t len)
+/* The next bucket and its count. Returns how many bytes they took; 0: they are none. */
+static size_t decode_bucket(const unsigned char *data, size_t len, uint64_t *index, uint64_t *count)
 {
-	uint64_t index = UINT64_MAX; /* -1 */
-	uint64_t step, count;
+	uint64_t step;
+	size_t n = leb128_get(data, len, &step);
+	size_t m = n > 0 ? leb128_get(data + n, len - n, count) : 0;
 
-	for (size_t at = 0; at < len;) {
-		size_t taken = leb128_get(data + at, len - at, &step);
-		at += taken;
-		if (taken == 0 || step == 0 || step > HISTOGRAM_BUCKETS)
-			return -1;
-		index += step;
-		taken = leb128_get(data + at, len - at, &count);
-		at += taken;
-		if (taken == 0 || count == 0 || index >= HISTOGRAM_BUCKETS)
-			return -1;
-		add_to_bucket(to, (uint32_t)index, count);
-	}
-	return 0;
+	*index += step;
+	return m > 0 && step > 0 && step <= HISTOGRAM_BUCKETS && *index<HISTOGRAM_BUCKETS && * count> 0 ? n + m : 0;
 }
 
 int histogram_merge_encoded(struct histogram *to, const void *data, size_t len, struct err *err)
 {
-	AUTO(histogram_free) struct histogram part = {0};
 	const unsigned char *bytes = data;
+	uint64_t index = UINT64_MAX, count; /* -1 */
+	uint32_t place = 0;
 
-	if (len == 0)
-		return 0;
-	if (bytes[0] != HISTOGRAM_FORMAT || decode(&part, bytes + 1, len - 1) < 0)
+	if (len > 0 && bytes[0] != HISTOGRAM_FORMAT)
 		return err_set(err, EPROTO, "%zu bytes are no histogram", len);
-	histogram_merge(to, &part);
+	for (size_t at = 1, n; at < len; at += n) {
+		n = decode_bucket(bytes + at, len - at, &index, &count);
+		if (n == 0)
+			return err_set(err, EPROTO, "%zu bytes are no histogram", len);
+		place = add_to_bucket(to, place, (uint32_t)index, count);
+	}
 	return 0;
 }
 

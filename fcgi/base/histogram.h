@@ -37,7 +37,7 @@ void histogram_merge(struct histogram *to, const struct histogram *from);
 
 void histogram_encode(const struct histogram *h, struct buf *out);
 
-/* Adds up what the bytes hold. -1: they are no histogram; then *to is as before. */
+/* Adds what the bytes hold. -1: they are no histogram; *to is then worth nothing. */
 int histogram_merge_encoded(struct histogram *to, const void *data, size_t len, struct err *err);
 
 /* How many were added. */
