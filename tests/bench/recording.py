@@ -50,10 +50,14 @@ def stored(bench):
     return system(bench)["processes"]["collector"]["requests"]
 
 
-def storing_s(bench):
-    """Processor time of those who store: the collector and PostgreSQL."""
-    accounts = usage.stack_accounts(bench.stack, [])
-    return sum(seconds for account, seconds in accounts.items() if account.role in ("collector", "postgres"))
+def collector_s(bench):
+    """Its processor time so far."""
+    return sum(p.cpu_s for p in usage.berthd_processes(bench.stack) if p.role == "collector")
+
+
+def postgres_s(bench):
+    """That of a PostgreSQL since it was started."""
+    return sum(p.cpu_s + p.ended_s for p in usage.tree(usage.processes(), bench.stack.pid("postgres")))
 
 
 def measure_outage(bench):
@@ -63,13 +67,13 @@ def measure_outage(bench):
         wait_for("all to be stored", lambda: system(bench)["spool_bytes"] == 0)
         os.kill(stack.pid("postgres"), signal.SIGINT)
         away = wrk(bench, stack.port, f"/execute/{name}", CLIENTS, o.outage_seconds)
+        before, used = stored(bench), collector_s(bench)
         load = Wrk(bench, stack.port, f"/execute/{name}", CLIENTS, max(o.outage_seconds // 2, 5))
         begin = time.monotonic()
         subprocess.run([ROOT / "scripts/stack", "up", "--dir", stack.dir], check=True, capture_output=True)
-        before, used = stored(bench), storing_s(bench)
         wait_for("all to be stored", lambda: system(bench)["spool_bytes"] < CAUGHT_UP_BYTES, 2 * o.outage_seconds + 60)
         took_s = time.monotonic() - begin
-        records, used = stored(bench) - before, storing_s(bench) - used
+        records, used = stored(bench) - before, collector_s(bench) - used + postgres_s(bench)
         beside = load.result()
     dropped = sum(role["dropped_records"] for role in system(bench)["processes"].values())
     bench.say(f"{away['requests']} invocations without PostgreSQL, caught up after {took_s:.1f} s, {dropped} dropped")
