@@ -130,8 +130,9 @@ static void settle_read(struct collector *c, const struct spool_read *read)
 	file->offset = read->to;
 	file->finished = read->finished;
 	if (read->damaged_bytes > 0)
-		log_error("spool file %s: %" PRIu64 " damaged bytes skipped between %" PRIu64 " and %" PRIu64, read->name,
-			  read->damaged_bytes, read->from, read->to);
+		log_error("spool file %s: %" PRIu64 " damaged bytes skipped between %" PRIu64 " and %" PRIu64
+			  ", set aside in %s/%s",
+			  read->name, read->damaged_bytes, read->from, read->to, c->spool->path, SPOOL_REJECTED_DIR);
 	if (read->torn_bytes > 0)
 		log_warn("spool file %s: its last %" PRIu64 " bytes are an unfinished record, dropped", read->name,
 			 read->torn_bytes);

@@ -13,7 +13,10 @@
 #include "base/uuid.h"
 #include "collector/spool_reader.h"
 
-/* Records that are whole but cannot be stored are put here as they were, one file each: the key is that of their spool file. */
+/*
+ * Records that are whole but cannot be stored, and bytes that are damaged, are put here as they were, one file each: the key is
+ * that of their spool file.
+ */
 #define SPOOL_REJECTED_DIR "rejected"
 
 struct spool_file {
@@ -69,7 +72,7 @@ uint64_t spool_pending_bytes(const struct spool *spool);
 int spool_unlink_finished(struct spool *spool, size_t *count, struct err *err);
 void spool_forget_finished(struct spool *spool);
 
-/* Puts a whole record aside; doing so twice leaves one. It is on the disk when this returns 0. */
+/* Puts a record, or what is left of one, aside; doing so twice leaves one. It is on the disk when this returns 0. */
 int spool_set_aside(const struct spool *spool, const char *name, uint64_t offset, const void *raw, size_t len, struct err *err);
 
 #endif

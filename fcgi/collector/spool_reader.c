@@ -20,7 +20,7 @@ void spool_batch_reset(struct spool_batch *batch, size_t limit)
 {
 	batch->limit = limit;
 	buf_reset(&batch->raw);
-	batch->record_count = batch->read_count = batch->refused_count = 0;
+	batch->record_count = batch->read_count = batch->damage_count = batch->refused_count = 0;
 	/* Memory that one giant record needed is not kept; everything is reserved now, as records point into it. */
 	if (batch->raw.cap > 2 * limit + 2)
 		buf_free(&batch->raw);
@@ -32,6 +32,7 @@ void spool_batch_free(struct spool_batch *batch)
 	buf_free(&batch->raw);
 	mem_free(&batch->records);
 	mem_free(&batch->reads);
+	mem_free(&batch->damages);
 	*batch = (struct spool_batch){0};
 }
 
@@ -69,28 +70,41 @@ struct window {
 	bool no_writer;
 };
 
+/* What is damaged is somebody's record, or was. */
+static void step_over_damage(struct window *w, struct spool_batch *batch, size_t len)
+{
+	struct spool_read *read = &batch->reads[batch->read_count - 1];
+
+	batch->damages = grown(batch->damages, batch->damage_count, &batch->damage_cap, sizeof(*batch->damages));
+	batch->damages[batch->damage_count++] =
+		(struct spool_damage){w->data + w->pos, len, batch->read_count - 1, read->from + w->pos};
+	read->damaged_bytes += len;
+	w->pos += len;
+}
+
 /* Steps over a damaged place. A header may lie across the end of the window: its first bytes are left for the next one. */
-static void skip_damage(struct window *w, struct spool_read *read)
+static void skip_damage(struct window *w, struct spool_batch *batch)
 {
 	size_t left = w->len - w->pos;
 	size_t skip = record_resync(w->data + w->pos, left);
 
 	if (skip == left && !(w->at_end && w->no_writer))
 		skip = left - 3;
-	read->damaged_bytes += skip;
-	w->pos += skip;
+	step_over_damage(w, batch, skip);
 }
 
 /* A header announces more than the file has, and nobody is left to write it: the writer's last words, or damage. */
-static void skip_unfinished(struct window *w, struct spool_read *read)
+static void skip_unfinished(struct window *w, struct spool_batch *batch)
 {
+	struct spool_read *read = &batch->reads[batch->read_count - 1];
 	size_t left = w->len - w->pos;
 	size_t skip = record_resync(w->data + w->pos, left);
 
-	if (skip == left)
-		read->torn_bytes += skip;
-	else
-		read->damaged_bytes += skip;
+	if (skip < left) {
+		step_over_damage(w, batch, skip);
+		return;
+	}
+	read->torn_bytes += skip;
 	w->pos += skip;
 }
 
@@ -106,9 +120,9 @@ static void take_records(struct window *w, const struct uuid *key, struct spool_
 			add_record(batch, &record, p, (size_t)n, read->from + w->pos);
 			w->pos += (size_t)n;
 		} else if (n < 0) {
-			skip_damage(w, read);
+			skip_damage(w, batch);
 		} else if (w->at_end && w->no_writer) {
-			skip_unfinished(w, read);
+			skip_unfinished(w, batch);
 		} else {
 			break;
 		}

@@ -28,11 +28,19 @@ struct spool_record {
 	bool refused;    /* not to be stored; set by store_batch */
 };
 
+/* Bytes that are no record; they lie in the batch's raw, too. */
+struct spool_damage {
+	const char *raw;
+	size_t len;
+	size_t read; /* as above */
+	uint64_t offset;
+};
+
 /* What one call of spool_read found. */
 struct spool_read {
 	char name[SPOOL_NAME_SIZE];
 	uint64_t from, to;      /* what lies between is in the batch, or damaged */
-	uint64_t damaged_bytes; /* skipped; more records may follow */
+	uint64_t damaged_bytes; /* skipped, and in damages; more records may follow */
 	uint64_t torn_bytes;    /* dropped at the end: the beginning of a record whose rest was never written */
 	bool more;              /* the batch is full, the file has more */
 	bool finished;          /* there is no writer, and to is the end */
@@ -45,6 +53,8 @@ struct spool_batch {
 	size_t record_count, record_cap;
 	struct spool_read *reads; /* at most one per file */
 	size_t read_count, read_cap;
+	struct spool_damage *damages;
+	size_t damage_count, damage_cap;
 	size_t refused_count; /* set by store_batch, with the reason for the first one */
 	char refused_why[sizeof(((struct err *)0)->msg)];
 };

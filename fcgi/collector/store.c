@@ -365,6 +365,16 @@ static int set_aside_refused(const struct spool *spool, const struct spool_batch
 	return 0;
 }
 
+static int set_aside_damages(const struct spool *spool, const struct spool_batch *batch, struct err *err)
+{
+	for (size_t i = 0; i < batch->damage_count; i++) {
+		const struct spool_damage *d = &batch->damages[i];
+		if (spool_set_aside(spool, batch->reads[d->read].name, d->offset, d->raw, d->len, err) < 0)
+			return -1;
+	}
+	return 0;
+}
+
 static int store_in_transaction(struct db *db, const struct spool *spool, struct spool_batch *batch, struct err *err)
 {
 	if (db_run(db, &spool_lock, (struct db_param[]){{spool->id}}, NULL, err) < 0 ||
@@ -373,6 +383,8 @@ static int store_in_transaction(struct db *db, const struct spool *spool, struct
 	refuse_strange_times(batch);
 	if (ensure_partitions(db, batch, err) < 0 || copy_range(db, STR(spool->node), batch, 0, batch->record_count, err) < 0 ||
 	    rollups_store(db, spool->id, batch, err) < 0)
+		return -1;
+	if (set_aside_damages(spool, batch, err) < 0)
 		return -1;
 	return batch->refused_count > 0 ? set_aside_refused(spool, batch, err) : 0;
 }

@@ -18,7 +18,8 @@ int store_load_offsets(struct db *db, struct spool *spool, struct err *err);
 
 /*
  * Stores the batch in one transaction. Records that PostgreSQL refuses, and those with a time that cannot be true, are set
- * aside in SPOOL_REJECTED_DIR, marked and counted. ESTALE: the offsets were not those in PostgreSQL; nothing is stored.
+ * aside in SPOOL_REJECTED_DIR, marked and counted; so is what is damaged. ESTALE: the offsets were not those in PostgreSQL;
+ * nothing is stored.
  */
 int store_batch(struct db *db, const struct spool *spool, struct spool_batch *batch, struct err *err);
 

@@ -166,6 +166,10 @@ static void a_damaged_record_costs_no_other(void **state)
 	assert_int_equal(f->batch.records[0].record.version, 1);
 	assert_int_equal(f->batch.records[1].record.version, 3);
 	assert_int_equal(read->damaged_bytes, size);
+	assert_int_equal(f->batch.damage_count, 1);
+	assert_int_equal(f->batch.damages[0].offset, size);
+	assert_int_equal(f->batch.damages[0].len, size);
+	assert_memory_equal(f->batch.damages[0].raw + RECORD_HEADER_SIZE + 5, "!!!!", 4);
 	assert_int_equal(read->to, size_now(f));
 }
 
