@@ -25,7 +25,7 @@ static int stop_postgres(void **state)
 /* Not at the turn of a minute, when one is due anyway. */
 static void avoid_the_full_minute(void)
 {
-	while (clock_wall_us() % 60000000 > 55000000)
+	while (clock_wall_us() % 60000000 > 50000000)
 		usleep(100000);
 }
 
