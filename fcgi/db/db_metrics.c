@@ -9,6 +9,7 @@
 
 #define ALL_FUNCTIONS "00000000-0000-0000-0000-000000000000"
 #define NUMBER_SIZE   24
+#define ROWS_MAX      100000 /* some hundred megabytes */
 
 /* The columns before those of rollup.def. */
 enum { BUCKET, STATUS, RUNTIME, ERROR_CODE, NUMBERS };
@@ -20,7 +21,7 @@ static const char minutes_sql[] = "select extract(epoch from bucket)::bigint, st
 #include "db/rollup.def"
 #define WHICH                                                                                                                  \
 	" where function_id = $1::uuid and bucket >= to_timestamp($2::bigint) and bucket < to_timestamp($3::bigint) "          \
-	"and ($4::text is null or runtime = $4) and ($5::integer = 0 or version = $5)"
+	"and ($4::text is null or runtime = $4) and ($5::integer = 0 or version = $5) limit $6::integer"
 				  " from metrics_minute" WHICH;
 static const char hours_sql[] = "select extract(epoch from bucket)::bigint, status, runtime, error_code"
 #include "db/rollup.def"
@@ -33,9 +34,9 @@ static const char days_sql[] = "select extract(epoch from bucket)::bigint, statu
 #undef ROLLUP_HISTOGRAM
 
 static const struct db_statement rollups_get[] = {
-	[ROLLUP_MINUTE] = {"minutes_get", minutes_sql, 5, .reads = true, .binary = true},
-	[ROLLUP_HOUR] = {"hours_get", hours_sql, 5, .reads = true, .binary = true},
-	[ROLLUP_DAY] = {"days_get", days_sql, 5, .reads = true, .binary = true},
+	[ROLLUP_MINUTE] = {"minutes_get", minutes_sql, 6, .reads = true, .binary = true},
+	[ROLLUP_HOUR] = {"hours_get", hours_sql, 6, .reads = true, .binary = true},
+	[ROLLUP_DAY] = {"days_get", days_sql, 6, .reads = true, .binary = true},
 };
 
 static const struct db_statement function_id_get = {
@@ -73,7 +74,7 @@ int db_rollups(struct db *db, const struct rollup_query *q,
 	       int (*take)(const struct rollup_row *row, void *arg, struct err *err), void *arg, struct err *err)
 {
 	AUTO(db_result_clear) PGresult *r = NULL;
-	char from[NUMBER_SIZE], to[NUMBER_SIZE], version[NUMBER_SIZE];
+	char from[NUMBER_SIZE], to[NUMBER_SIZE], version[NUMBER_SIZE], limit[NUMBER_SIZE];
 	struct err why;
 	const struct db_param params[] = {
 		{q->function_id != NULL ? q->function_id : ALL_FUNCTIONS},
@@ -81,10 +82,13 @@ int db_rollups(struct db *db, const struct rollup_query *q,
 		{number(to, q->to_us / 1000000)},
 		{q->runtime},
 		{number(version, q->version)},
+		{number(limit, ROWS_MAX + 1)},
 	};
 
 	if (db_run(db, &rollups_get[q->span], params, &r, err) < 0)
 		return -1;
+	if (PQntuples(r) > ROWS_MAX)
+		return db_fail(err, E2BIG, "more than %d rows", ROWS_MAX);
 	for (int i = 0; i < PQntuples(r); i++) {
 		struct rollup_row row = {
 			.bucket_us = (int64_t)buf_get_u64(PQgetvalue(r, i, BUCKET)) * 1000000,

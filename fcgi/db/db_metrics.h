@@ -23,7 +23,7 @@ struct rollup_row {
 	int row, first;
 };
 
-/* Calls take for each row, in no order, until it returns -1. */
+/* Calls take for each row, in no order, until it returns -1. E2BIG: there are too many to tell at once. */
 int db_rollups(struct db *db, const struct rollup_query *query,
 	       int (*take)(const struct rollup_row *row, void *arg, struct err *err), void *arg, struct err *err);
 

@@ -21,6 +21,10 @@ void db_problem(struct problem *problem, const struct err *err, const char *ref)
 	case ENOTCONN: /* logged by health_log_database */
 		problem_set(problem, PROBLEM_STORE_UNAVAILABLE, NULL, "%s", problem_help(PROBLEM_STORE_UNAVAILABLE));
 		return;
+	case E2BIG:
+		problem_set(problem, PROBLEM_INVALID_REQUEST, NULL,
+			    "That is more than can be told at once; choose a longer step, or a shorter time");
+		return;
 	case ETIMEDOUT:
 	case EAGAIN:
 		log_warn("%s", err->msg);

@@ -279,6 +279,25 @@ static void what_is_asked_for_is_found_by_function_version_runtime_and_time(void
 	}
 }
 
+static void more_rows_than_can_be_told_are_an_error(void **state)
+{
+	struct fixture *f = *state;
+	AUTO(rollup_free) struct rollup sum = {0};
+	struct rollup_query all = {ROLLUP_HOUR, 0, clock_wall_us() + DAY_US, NULL, NULL, 0};
+	struct err err;
+
+	store_some(f, &f->nodes[0], 1, 1);
+	pg_scratch_exec(pg, "update metrics_hour set bucket = to_timestamp(0) where version = 0");
+	pg_scratch_exec(pg, "create table one as select * from metrics_hour where version = 0");
+	pg_scratch_exec(pg, "alter table metrics_hour drop constraint metrics_hour_pkey");
+	pg_scratch_exec(pg, "insert into metrics_hour select one.* from one, generate_series(1, 100000)");
+	assert_fails(db_rollups(f->nodes[0].db, &all, add_requests, &sum, &err), "more than 100000 rows");
+	assert_int_equal(err.code, E2BIG);
+	pg_scratch_exec(pg, "delete from metrics_hour where ctid = (select min(ctid) from metrics_hour where version = 0)");
+	assert_ok(db_rollups(f->nodes[0].db, &all, add_requests, &sum, &err));
+	assert_int_equal(sum.requests, 100000);
+}
+
 static void a_row_that_somebody_else_wrote_is_an_error_not_a_crash(void **state)
 {
 	struct fixture *f = *state;
@@ -343,6 +362,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(a_record_that_is_refused_counts_nowhere, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(what_is_asked_for_is_found_by_function_version_runtime_and_time, set_up,
 						tear_down),
+		cmocka_unit_test_setup_teardown(more_rows_than_can_be_told_are_an_error, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(a_row_that_somebody_else_wrote_is_an_error_not_a_crash, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(what_is_older_than_the_settings_say_is_dropped, set_up, tear_down),
 	};
