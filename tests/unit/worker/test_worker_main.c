@@ -20,7 +20,7 @@
 #include "tests/unit/unit.h"
 #include "worker/lease.h"
 
-#define WORKERS_MAX 2
+#define WORKERS_MAX 5
 #define LANES       2
 
 /* What the test, its poolmgr and its agents share. */
@@ -97,7 +97,7 @@ static pid_t start_worker(struct fixture *f, int slot)
 	return pid;
 }
 
-static int set_up_with(void **state, int turns, bool gate_is_open)
+static int set_up_with(void **state, int turns, int max_workers, bool gate_is_open)
 {
 	manner.lane = 0;
 	manner.queued_ago_us = 0;
@@ -115,6 +115,7 @@ static int set_up_with(void **state, int turns, bool gate_is_open)
 	f->conf->master_run_dir = strdup(f->dir);
 	f->conf->limits_request_bytes = 8 << 20;
 	f->conf->invoke_turns = turns;
+	f->conf->invoke_max_workers = max_workers;
 	f->conf->invoke_lanes = LANES;
 	assert_ok(scoreboard_create(WORKERS_MAX, &f->board, &f->board_fd, &err));
 	scoreboard_set_used(f->board, WORKERS_MAX);
@@ -134,12 +135,12 @@ static int set_up_with(void **state, int turns, bool gate_is_open)
 
 static int set_up(void **state)
 {
-	return set_up_with(state, 0, true);
+	return set_up_with(state, 0, 128, true);
 }
 
 static int set_up_behind_the_gate(void **state)
 {
-	return set_up_with(state, 0, false);
+	return set_up_with(state, 0, 128, false);
 }
 
 static int wait_for_end(pid_t *pid)
@@ -914,15 +915,25 @@ static void what_is_kept_goes_back_when_a_request_takes_long(void **state)
 }
 
 /* One turn and two workers; the first has it. */
-static int set_up_two(void **state)
+static int set_up_two_of(void **state, int max_workers)
 {
-	int rc = set_up_with(state, 1, true);
+	int rc = set_up_with(state, 1, max_workers, true);
 	struct fixture *f = *state;
 
 	f->second = start_worker(f, 1);
 	assert_true(has_turn(f, 0));
 	assert_false(has_turn(f, 1));
 	return rc;
+}
+
+static int set_up_two(void **state)
+{
+	return set_up_two_of(state, 128);
+}
+
+static int set_up_two_of_few(void **state)
+{
+	return set_up_two_of(state, WORKERS_MAX - 1); /* all but the one that looks */
 }
 
 static void who_has_no_turn_stands_by(void **state)
@@ -1004,6 +1015,31 @@ static void who_lost_the_turn_but_holds_the_sandbox_serves_what_waits_in_the_lan
 	assert_answer(f, "{\"output\":{\"input\":1}}");
 	assert_int_equal(shared->leases, 1);
 	assert_false(has_turn(f, 0));
+}
+
+/* Whoever goes on without a turn is one that nobody counts on: when all are at work, it leaves. */
+static void where_workers_are_scarce_it_leaves_what_waits_to_who_has_the_turn(void **state)
+{
+	struct fixture *f = *state;
+	struct pollfd p = {.events = POLLIN};
+
+	SERVE(f, 0, serve_all_slow_at_first);
+	int slow = send_request(f, "POST", "/execute/slow", "{}", 2);
+	for (int i = 0; i < 500 && !has_turn(f, 1); i++)
+		usleep(10000);
+	assert_true(has_turn(f, 1));
+	kill(f->second, SIGSTOP);
+	assert_int_equal(waitpid(f->second, NULL, WUNTRACED), f->second);
+	for (int slot = 1; slot < WORKERS_MAX; slot++)
+		atomic_store(&scoreboard_slot(f->board, slot)->state, SLOT_BUSY);
+	p.fd = send_request(f, "POST", "/execute/slow", "{\"input\":1}", 11);
+	shared->go = true;
+	receive_answer(f, slow);
+	assert_int_equal(poll(&p, 1, 300), 0);
+	kill(f->second, SIGCONT);
+	receive_answer(f, p.fd);
+	assert_answer(f, "{\"output\":{\"input\":1}}");
+	assert_int_equal(shared->leases, 2);
 }
 
 static void a_worker_that_stands_by_can_be_told_to_stop(void **state)
@@ -1115,6 +1151,9 @@ int main(void)
 		TEST(a_worker_that_stands_by_can_be_told_to_stop),
 		TEST(a_worker_that_ends_leaves_its_turn_to_another),
 		TEST(the_turn_of_a_worker_that_was_killed_is_found_without_a_wake),
+#undef TEST
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up_two_of_few, tear_down)
+		TEST(where_workers_are_scarce_it_leaves_what_waits_to_who_has_the_turn),
 #undef TEST
 	};
 
