@@ -67,7 +67,7 @@ def nothing_is_left_behind(stack, api):
     yield
     wait_for("one berthd to be there, with what belongs to it", lambda: stack.is_tidy(api), 20)
     lanes = {f"invoke-{i}.sock" for i in range(int(stack.settings()["invoke.lanes"]))}
-    assert {p.name for p in (stack.dir / "run").iterdir()} == lanes | {"berthd.pid", "control.sock", "poolmgr.sock"}
+    assert {p.name for p in (stack.dir / "run").iterdir()} == lanes | {"berthd.pid", "control.sock", "follow.sock", "poolmgr.sock"}
 
 
 class Berthd:
@@ -218,7 +218,7 @@ def fails(berthd, why, timeout_s=15):
     assert berthd.said(why), berthd.stack.log_since(berthd.mark)
     assert berthd.stack.master().pid == berthd.master.pid
     for process in (berthd.master, *berthd.children):
-        assert process.is_alive() or process.role in ("invoke", "control")  # they come and go
+        assert process.is_alive() or process.role in ("invoke", "control", "follow")  # they come and go
 
 
 def test_a_broken_configuration_leaves_the_old_one_running(berthd, configuration, traffic):

@@ -93,6 +93,8 @@ int main(int argc, char **argv)
 	if (argc > 1 && strcmp(argv[1], "--child=invoke") == 0)
 		return child();
 
+	signal(SIGQUIT, SIG_DFL); /* a shell has its background processes ignore it */
+
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_signal_sent_before_there_is_a_handler_waits_for_it),
 		cmocka_unit_test(a_child_that_must_go_at_once_goes),

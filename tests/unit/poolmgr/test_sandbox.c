@@ -519,11 +519,11 @@ static void what_is_frozen_is_let_go_for_a_moment_now_and_then(void **state)
 	for (int i = 1; i <= 2; i++) {
 		sandbox_tick(frozen_us);
 		assert_string_equal(fake_cgroup_written(&c, CGROUP_FREEZER), "FROZEN");
-		sandbox_tick(frozen_us + 9939999);
+		sandbox_tick(frozen_us + 19939999);
 		assert_string_equal(fake_cgroup_written(&c, CGROUP_FREEZER), "");
-		sandbox_tick(frozen_us + 9940000);
+		sandbox_tick(frozen_us + 19940000);
 		assert_string_equal(fake_cgroup_written(&c, CGROUP_FREEZER), "THAWED");
-		frozen_us += 10000000;
+		frozen_us += 20000000;
 	}
 	sandbox_tick(frozen_us);
 	assert_string_equal(fake_cgroup_written(&c, CGROUP_FREEZER), "FROZEN");
