@@ -39,7 +39,8 @@ enum heritage_fd {
  * has no settings
  */
 
-enum child_role { CHILD_INVOKE, CHILD_CONTROL, CHILD_FOLLOW, CHILD_POOLMGR, CHILD_COLLECTOR, CHILD_WARDEN, CHILD_ROLE_COUNT };
+/* In the order in which a reload replaces them: once the control workers are new, all are. */
+enum child_role { CHILD_INVOKE, CHILD_FOLLOW, CHILD_CONTROL, CHILD_POOLMGR, CHILD_COLLECTOR, CHILD_WARDEN, CHILD_ROLE_COUNT };
 
 /* "invoke", "control", "follow", "poolmgr", "collector", "warden". */
 const char *child_role_name(enum child_role role);
