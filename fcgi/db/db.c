@@ -324,13 +324,17 @@ static int shake_hands(PGconn *conn, int64_t deadline_us)
 	return 0;
 }
 
-/* Set by a statement, not in the start packet, because connection poolers refuse what they do not know there. */
+/*
+ * Set by a statement, not in the start packet, because connection poolers refuse what they do not know there. Statements here
+ * do not run for long, while compiling one that goes over many partitions takes seconds.
+ */
 static int set_up_session(const struct db *db, PGconn *conn, int64_t deadline_us)
 {
 	AUTO(db_result_clear) PGresult *r = NULL;
 	char sql[80];
 
-	snprintf(sql, sizeof(sql), "set statement_timeout = %lld", (long long)db->conf->database_statement_timeout_ms);
+	snprintf(sql, sizeof(sql), "set statement_timeout = %lld; set jit = off",
+		 (long long)db->conf->database_statement_timeout_ms);
 	if (PQsetnonblocking(conn, 1) < 0 || !PQsendQuery(conn, sql))
 		return -1;
 	return collect(conn, deadline_us, &r) == DONE && PQresultStatus(r) == PGRES_COMMAND_OK ? 0 : -1;
@@ -422,6 +426,9 @@ static enum outcome run_once(struct db *db, const struct db_statement *s, const 
 		lens[i] = params[i].len;
 		formats[i] = params[i].binary;
 	}
+	if (s->varies)
+		return exchange(db, PQsendQueryParams(db->conn, s->sql, s->param_count, NULL, values, lens, formats, s->binary),
+				deadline_us, result, err);
 	enum outcome outcome = prepare(db, s, deadline_us, err);
 	if (outcome != DONE)
 		return outcome;

@@ -49,6 +49,7 @@ struct db_statement {
 	int param_count; /* at most DB_PARAMS_MAX */
 	bool reads;      /* changes nothing: may be run again when the connection is lost under it */
 	bool binary;     /* results are in binary form, not text */
+	bool varies;     /* the parameters decide how it is best carried out: planned anew each time, not prepared */
 };
 
 /*

@@ -9,6 +9,11 @@
 #define AROUND_S    86400
 #define NUMBER_SIZE 24
 
+/* Of the row m; by the key of the logs. */
+#define OF_LOG(what)                                                                                                           \
+	"(select " what " from invocation_logs l where l.metric_id = m.metric_id and l.request_timestamp = "                   \
+	"m.request_timestamp)"
+
 #define INVOCATION_COLUMNS                                                                                                     \
 	"select (extract(epoch from m.request_timestamp) * 1000000)::bigint, m.metric_id, json_build_object("                  \
 	"'id', m.metric_id, 'function_id', m.function_id, 'version', m.version, 'alias', m.alias, 'node', m.node, "            \
@@ -19,28 +24,39 @@
 	"'overhead_ms', m.overhead_ms, 'status', m.status, "                                                                   \
 	"'error', case when m.error_flag then json_build_object('code', m.error_code, 'message', m.error_message) end, "       \
 	"'cpu_ms', m.cpu_ms, 'memory_peak_bytes', m.memory_peak_bytes, 'request_bytes', m.request_bytes, "                     \
-	"'response_bytes', m.response_bytes, 'log_bytes', coalesce(l.log_bytes, 0)) "                                          \
-	"from metrics m left join invocation_logs l "                                                                          \
-	"on l.metric_id = m.metric_id and l.request_timestamp = m.request_timestamp "
+	"'response_bytes', m.response_bytes, 'log_bytes', coalesce(" OF_LOG("l.log_bytes") ", 0)) from metrics m "
 
-/* Text and log are compared as bytes that are no ASCII would be written, so that any bytes can be. */
+/*
+ * A log is any bytes, so it is read as Latin-1, which they all are; but for NUL, which no text may have. ASCII, of which the
+ * text to look for is, stays what it is.
+ */
+#define LOG_AS_TEXT                                                                                                            \
+	"convert_from(case when position('\\x00'::bytea in l.log) = 0 then l.log "                                             \
+	"else decode(replace(encode(l.log, 'escape'), '\\000', '\\001'), 'escape') end, 'LATIN1')"
+
+#define TEXT_IN_LOG OF_LOG("position(lower($14) in lower(" LOG_AS_TEXT ")) > 0")
+
+/*
+ * The order is that of the index of each day's partition, so that reading ends with the page. Logs are looked up one by one for
+ * the rows that all else fits: a join might read those of other functions. A cursor's time stands there once more for itself,
+ * since a comparison of rows rules out no partition.
+ */
 static const struct db_statement invocations_get = {
 	.name = "invocations_get",
 	.sql = INVOCATION_COLUMNS
 	"where m.function_id = $1::uuid and ($2::text is null or m.request_timestamp >= to_timestamp($2::double precision)) "
 	"and ($3::text is null or m.request_timestamp < to_timestamp($3::double precision)) "
-	"and ($4::text is null or (m.request_timestamp, m.metric_id) < "
-	"(timestamptz 'epoch' + $4::bigint * interval '1 microsecond', $5::uuid)) "
+	"and ($4::text is null or (m.request_timestamp <= to_timestamp($4::double precision) "
+	"and (m.request_timestamp, m.metric_id) < (to_timestamp($4::double precision), $5::uuid))) "
 	"and ($6::text is null or m.status between $6::integer and $7::integer) "
 	"and ($8::text is null or m.error_flag = $8::boolean) and ($9::text is null or m.error_code = $9) "
 	"and ($10::text is null or m.version = $10::integer) and ($11::text is null or m.runtime = $11) "
 	"and ($12::text is null or m.start_kind = $12) "
 	"and ($13::text is null or m.response_time_ms > $13::double precision) "
-	"and ($14::text is null or position(lower(encode(convert_to($14, 'UTF8'), 'escape')) in lower(encode(l.log, "
-	"'escape'))) > 0) "
-	"order by m.request_timestamp desc, m.metric_id desc limit $15::integer",
+	"and ($14::text is null or " TEXT_IN_LOG ") order by m.request_timestamp desc, m.metric_id desc limit $15::integer",
 	.param_count = 15,
 	.reads = true,
+	.varies = true,
 };
 
 /* An id that has its time in it (version 7) is looked for around it, others everywhere. */
@@ -53,6 +69,7 @@ static const struct db_statement invocation_get = {
 	.sql = INVOCATION_COLUMNS BY_ID,
 	.param_count = 3,
 	.reads = true,
+	.varies = true,
 };
 
 #define LOG_COLUMNS                                                                                                            \
@@ -70,6 +87,7 @@ static const struct db_statement log_get = {
 	.param_count = 3,
 	.reads = true,
 	.binary = true,
+	.varies = true,
 };
 
 /* No invocation takes longer than a day, waiting included. With no log there is one row, which has the horizon alone. */

@@ -5,16 +5,16 @@
 #include "base/uuid.h"
 #include "db/db.h"
 
-/* Which ones; NULL, or "" where it says so: any. All are text as PostgreSQL reads it. */
+/* Which ones; NULL: any. All are text as PostgreSQL reads it. */
 struct invocation_filter {
 	const char *function_id;
 	const char *from, *to;             /* seconds since 1970 with a fraction, to not included */
-	const char *before_at, *before_id; /* a page's last one: those that come after it */
+	const char *before_at, *before_id; /* the last one of the page before, its time as above */
 	const char *status_least, *status_most;
 	const char *failed; /* "t" or "f" */
 	const char *error_code, *version, *runtime, *start_kind;
 	const char *slower_than_ms;
-	const char *text; /* in the log: as it is, but for upper and lower case of ASCII */
+	const char *text; /* in the log: ASCII, found in either case, without any pattern */
 	const char *limit;
 };
 

@@ -3,6 +3,7 @@
 #include "db/db.h"
 #include "worker/functions.h"
 #include "worker/health.h"
+#include "worker/invocation_query.h"
 #include "worker/invocations.h"
 #include "worker/metrics.h"
 #include "worker/period.h"
@@ -17,7 +18,7 @@ static const struct route routes[] = {
 	{METHOD_PUT, "/functions/{id}", "", ROUTE_DEPLOYMENT, functions_update},
 	{METHOD_DELETE, "/functions/{id}", "", ROUTE_NO_BODY, functions_delete},
 
-	{METHOD_GET, "/functions/{id}/invocations", INVOCATIONS_PARAMS, ROUTE_NO_BODY, invocations_list},
+	{METHOD_GET, "/functions/{id}/invocations", INVOCATION_QUERY_PARAMS, ROUTE_NO_BODY, invocations_list},
 	{METHOD_GET, "/invocations/{id}", "", ROUTE_NO_BODY, invocations_get},
 	{METHOD_GET, "/invocations/{id}/logs", "format", ROUTE_NO_BODY, invocations_log},
 

@@ -121,17 +121,22 @@ static int parse_place(const char *text, struct log_place *place, struct err *er
 
 static void respond(struct waiter *w, const PGresult *logs)
 {
-	char next[96];
-	json_t *items = json_array();
+	AUTO(buf_free) struct buf json = {0};
+	bool any = false;
 
-	for (int row = 0; logs != NULL && row < PQntuples(logs); row++)
-		if (!PQgetisnull(logs, row, LOG_INVOCATION_ID))
-			json_array_append_new(items, invocations_log_json(logs, row));
-	int len = snprintf(next, sizeof(next), "%" PRId64, w->place.stored_in);
+	buf_add_str(&json, "{\"items\":[");
+	for (int row = 0; logs != NULL && row < PQntuples(logs); row++) {
+		if (PQgetisnull(logs, row, LOG_INVOCATION_ID))
+			continue;
+		buf_add_str(&json, any ? "," : "");
+		invocations_log_write(logs, row, &json);
+		any = true;
+	}
+	buf_printf(&json, "],\"next\":\"%" PRId64, w->place.stored_in);
 	if (w->place.id[0] != '\0')
-		snprintf(next + len, sizeof(next) - (size_t)len, ".%s.%s", w->place.at_us, w->place.id);
-	AUTO(json_decrefp) json_t *json = json_pack("{s:o, s:s}", "items", items, "next", next);
-	response_json(&w->response, 200, "application/json", json);
+		buf_printf(&json, ".%s.%s", w->place.at_us, w->place.id);
+	buf_add_str(&json, "\"}");
+	response_body(&w->response, 200, "application/json", &(struct str){json.data, (uint32_t)json.len}, 1);
 }
 
 /* Answers when there is something, or must be: then returns true. */

@@ -2,21 +2,18 @@
 #ifndef WORKER_INVOCATIONS_H
 #define WORKER_INVOCATIONS_H
 
-#include <jansson.h>
-
+#include "base/buf.h"
 #include "db/db_invocations.h"
 
 struct worker;
 struct request;
 struct response;
 
-#define INVOCATIONS_PARAMS "status error_code version runtime start_kind slower_than_ms from to text limit cursor"
-
 void invocations_list(struct worker *worker, const struct request *request, struct response *response);
 void invocations_get(struct worker *worker, const struct request *request, struct response *response);
 void invocations_log(struct worker *worker, const struct request *request, struct response *response);
 
-/* What one printed, from a row of logs: lines and what is to be known of them. */
-json_t *invocations_log_json(const PGresult *logs, int row);
+/* Appends what one printed, from a row of logs: an object with its lines and what is to be known of them. */
+void invocations_log_write(const PGresult *logs, int row, struct buf *out);
 
 #endif

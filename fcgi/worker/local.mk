@@ -12,6 +12,7 @@ libworker_a_SOURCES = \
 	%D%/functions.c %D%/functions.h \
 	%D%/health.c %D%/health.h \
 	%D%/invocation.c %D%/invocation.h \
+	%D%/invocation_query.c %D%/invocation_query.h \
 	%D%/invocations.c %D%/invocations.h \
 	%D%/invoke.c \
 	%D%/json_body.c %D%/json_body.h \
@@ -20,6 +21,7 @@ libworker_a_SOURCES = \
 	%D%/lease.c %D%/lease.h \
 	%D%/link.c %D%/link.h \
 	%D%/load.c %D%/load.h \
+	%D%/log_format.c %D%/log_format.h \
 	%D%/log_lines.c %D%/log_lines.h \
 	%D%/meter.c %D%/meter.h \
 	%D%/metrics.c %D%/metrics.h \

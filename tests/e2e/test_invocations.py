@@ -1,7 +1,9 @@
 """Single invocations over the API: found by what they were, read one by one, and what they printed."""
 
+import contextlib
 import datetime
 import json
+import subprocess
 import time
 
 import pytest
@@ -42,6 +44,25 @@ def ids(answer):
 
 def at(text):
     return datetime.datetime.fromisoformat(text.replace("Z", "+00:00")).timestamp()
+
+
+@pytest.fixture
+def in_transaction(database):
+    """Runs SQL, and holds what it locks until the end."""
+
+    @contextlib.contextmanager
+    def hold(sql):
+        command = ["psql", "-XAtqw", "-v", "ON_ERROR_STOP=1", database.conninfo]
+        psql = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        try:
+            psql.stdin.write(f"begin;\n{sql};\nselect 'held';\n")
+            psql.stdin.flush()
+            assert psql.stdout.readline() == "held\n"
+            yield
+        finally:
+            psql.communicate("rollback;\n", timeout=30)
+
+    return hold
 
 
 # One
@@ -149,7 +170,8 @@ def test_invocations_of_a_deleted_function_are_found_by_its_id(api, deploy, invo
 @pytest.mark.parametrize(
     "params",
     [{"status": "bad"}, {"status": "600"}, {"status": "6xx"}, {"version": "x"}, {"slower_than_ms": -1}, {"from": "today"},
-     {"limit": 0}, {"limit": 1000}, {"cursor": "1"}, {"cursor": "1.x"}, {"text": "x" * 300}, {"color": "red"}],
+     {"limit": 0}, {"limit": 1000}, {"cursor": "1"}, {"cursor": "1.x"}, {"text": "x" * 300}, {"text": ""}, {"color": "red"},
+     {"error_code": "nonsense"}, {"runtime": "podman"}, {"start_kind": "hot"}, {"from": "1770000000", "to": "1770000000"}],
 )  # fmt: skip
 def test_a_wrong_filter_is_refused(api, deploy, params):
     function = deploy(CODE)
@@ -162,8 +184,26 @@ def test_what_looks_like_sql_is_text(api, deploy, invoke):
     made = invoke(function, print=[hostile]).headers["Berth-Invocation-Id"]
     path = f"/functions/{function['id']}/invocations"
     assert ids(api.get(path, params={"text": hostile})) == [made]
-    assert ids(api.get(path, params={"error_code": hostile})) == []
-    assert ids(api.get(path, params={"runtime": hostile})) == []
+    for name in ("error_code", "runtime", "start_kind", "status", "version", "cursor"):
+        check_problem(api.get(path, params={name: hostile}), 400, "invalid_request")
+
+
+def test_a_text_is_found_in_a_log_that_is_no_text(api, deploy, invoke):
+    function = deploy(CODE)
+    odd = invoke(function, bytes=list(b"caf\xc3\xa9 \x00\xff Needle\n")).headers["Berth-Invocation-Id"]
+    path = f"/functions/{function['id']}/invocations"
+    assert ids(api.get(path, params={"text": "needle"})) == [odd]
+    assert ids(api.get(path, params={"text": "303"})) == []  # e with an accent is not its bytes in octal
+
+
+def test_a_search_that_takes_too_long_says_what_to_leave_away(api, database, deploy, invoke, in_transaction):
+    function = deploy(CODE)
+    made = invoke(function, print=["needle"]).headers["Berth-Invocation-Id"]
+    path = f"/functions/{function['id']}/invocations"
+    with in_transaction("lock table invocation_logs"):
+        problem = check_problem(api.get(path, params={"text": "needle"}), 503, "store_unavailable")
+    assert "from and to, or leave text away" in problem["detail"]
+    assert ids(api.get(path, params={"text": "needle"})) == [made]
 
 
 # What they printed
@@ -199,7 +239,7 @@ def test_a_log_that_was_cut_off_says_how_much_is_lost(api, deploy, invoke):
     function = deploy(CODE, log_bytes=1000)
     answer = invoke(function, print=["x" * 99] * 50)
     told = log_of(api, answer).json()
-    assert (told["truncated"], told["log_bytes"], told["lost_bytes"]) == (True, 5000, 4000)
+    assert (told["truncated"], told["log_bytes"], told["kept_bytes"], told["lost_bytes"]) == (True, 5000, 1000, 4000)
     assert told["lines"][-1]["level"] == "platform"
     assert "4000 more bytes" in told["lines"][-1]["text"]
     assert log_of(api, answer, format="text").text.rstrip().endswith("4000 more bytes were printed (log_bytes)")
@@ -237,3 +277,16 @@ def test_a_log_is_json_whatever_was_printed(api, deploy, invoke):
     told = json.loads(log_of(api, answer).content)
     assert told["log_bytes"] == 256
     assert len(told["lines"]) == 2
+
+
+def test_a_log_of_a_million_lines_costs_its_worker_little_and_not_for_long(api, deploy, database, stack):
+    function = deploy("def handler(event, context):\n    print('\\n' * (2**20 - 1))\n", log_bytes=2**20, timeout_ms=20000)
+    answer = api.execute(function)
+    database.metric(answer.headers["Berth-Invocation-Id"])
+    told = log_of(api, answer).json()
+    assert len(told["lines"]) == told["log_bytes"] == 2**20
+    workers = stack.children("control")
+    assert workers
+    for worker in workers:
+        assert int(worker.status["VmHWM"].split()[0]) < 300_000  # kB
+        assert int(worker.status["VmRSS"].split()[0]) < 50_000

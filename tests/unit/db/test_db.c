@@ -97,6 +97,22 @@ static void values_arrive_as_text_binary_and_null(void **state)
 	assert_true(PQgetisnull(r, 1, 0));
 }
 
+static void a_statement_is_not_compiled_and_planned_for_its_parameters_when_it_says_so(void **state)
+{
+	static const struct db_statement varying = {
+		.name = "varying",
+		.sql = "select current_setting('jit') || $1::text || (select count(*) from pg_prepared_statements)",
+		.param_count = 1,
+		.reads = true,
+		.varies = true,
+	};
+	struct fixture *f = *state;
+	AUTO(db_result_clear) PGresult *r = NULL;
+
+	assert_int_equal(db_run(f->db, &varying, (struct db_param[]){{"-"}}, &r, &f->err), 0);
+	assert_string_equal(PQgetvalue(r, 0, 0), "off-0");
+}
+
 static void refusals_are_told_apart(void **state)
 {
 	static const struct db_statement broken = {.name = "broken", .sql = "select from nowhere"};
@@ -393,6 +409,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(values_arrive_as_text_binary_and_null),
+		TEST(a_statement_is_not_compiled_and_planned_for_its_parameters_when_it_says_so),
 		TEST(refusals_are_told_apart),
 		TEST(a_server_that_is_down_is_found_again_when_it_is_back),
 		TEST(that_a_server_went_away_and_came_back_is_news_once_each),

@@ -1,0 +1,296 @@
+#include "db/db_invocations.h"
+
+#include <errno.h>
+#include <inttypes.h>
+
+#include "base/clock.h"
+#include "base/mem.h"
+#include "tests/support/pg_scratch.h"
+#include "tests/unit/unit.h"
+
+#define FUNCTION "11111111-1111-4111-8111-111111111111"
+#define OTHER    "22222222-2222-4222-8222-222222222222"
+#define NOON_S   1769860800ll /* 2026-01-31T12:00:00Z */
+#define DAY_S    86400ll
+
+static struct pg_scratch *pg;
+
+struct fixture {
+	struct conf *conf;
+	struct db *db;
+	struct err err;
+};
+
+static int start_postgres(void **state)
+{
+	(void)state;
+	pg = pg_scratch_new();
+	return 0;
+}
+
+static int stop_postgres(void **state)
+{
+	(void)state;
+	pg_scratch_free(&pg);
+	return 0;
+}
+
+/* There are partitions for 2026-01-29 to 2026-02-01. */
+static int set_up(void **state)
+{
+	struct fixture *f = mem_alloc(sizeof(*f));
+
+	pg_scratch_reset(pg);
+	pg_scratch_exec(pg,
+			"do $$ begin perform ensure_metrics_partitions('2026-01-29'::date + i) from generate_series(0, 3) i; "
+			"end $$");
+	f->conf = pg_scratch_conf(pg);
+	f->db = db_new(f->conf, "test");
+	*state = f;
+	return 0;
+}
+
+static int tear_down(void **state)
+{
+	struct fixture *f = *state;
+
+	db_free(&f->db);
+	conf_free(&f->conf);
+	mem_free(&f);
+	return 0;
+}
+
+static struct uuid id_at(int64_t at_us, uint8_t last)
+{
+	struct uuid id = {.bytes = {[6] = 0x70, [8] = 0x80, [15] = last}};
+
+	for (int i = 0; i < 6; i++)
+		id.bytes[i] = (unsigned char)((at_us / 1000) >> (40 - 8 * i));
+	return id;
+}
+
+/* An invocation of FUNCTION that succeeded; its id has its time and ends in last. sets: SQL that changes the row, or "". */
+static struct uuid add(int64_t at_us, uint8_t last, const char *sets)
+{
+	struct uuid id = id_at(at_us, last);
+	char text[UUID_TEXT_SIZE];
+
+	uuid_format(&id, text);
+	pg_scratch_exec(
+		pg,
+		"insert into metrics (metric_id, function_id, version, request_id, request_timestamp, response_time_ms, "
+		"queue_ms, init_ms, exec_ms, start_kind, runtime, status, error_flag, request_bytes, response_bytes, node, "
+		"overhead_ms) values ('%s', '" FUNCTION "', 1, 'r', timestamptz 'epoch' + %" PRId64
+		" * interval '1 microsecond', 12.5, 1, 0, 11, 'warm', 'docker', 200, false, 10, 20, 'here', 0.5)",
+		text, at_us);
+	if (sets[0] != '\0')
+		pg_scratch_exec(pg, "update metrics set %s where metric_id = '%s'", sets, text);
+	return id;
+}
+
+/* log: SQL. */
+static void print(const struct uuid *id, const char *log)
+{
+	char text[UUID_TEXT_SIZE];
+
+	uuid_format(id, text);
+	pg_scratch_exec(
+		pg,
+		"insert into invocation_logs (metric_id, function_id, request_timestamp, log, times, log_bytes, orphan_bytes) "
+		"select metric_id, function_id, request_timestamp, %s, '', length(%s), 0 from metrics where metric_id = '%s'",
+		log, log, text);
+}
+
+/* The last digits of the ids that are found, in order: "3 2 1". */
+static const char *found(struct fixture *f, const struct invocation_filter *filter)
+{
+	static char text[256];
+	AUTO(db_result_clear) PGresult *r = NULL;
+	struct invocation_filter with = *filter;
+	struct err err;
+	size_t len = 0;
+
+	with.function_id = with.function_id != NULL ? with.function_id : FUNCTION;
+	with.limit = with.limit != NULL ? with.limit : "100";
+	assert_ok(db_invocations(f->db, &with, &r, &err));
+	text[0] = '\0';
+	for (int i = 0; i < PQntuples(r); i++)
+		len += (size_t)snprintf(text + len, sizeof(text) - len, "%s%s", i > 0 ? " " : "",
+					PQgetvalue(r, i, INVOCATION_ID) + UUID_TEXT_SIZE - 2);
+	return text;
+}
+
+#define assert_found(expected, ...) assert_string_equal(found(f, &(struct invocation_filter){__VA_ARGS__}), expected)
+
+static void each_filter_finds_what_it_names_and_no_other(void **state)
+{
+	struct fixture *f = *state;
+	int64_t at_us = NOON_S * 1000000;
+
+	add(at_us, 1, "");
+	add(at_us + 1, 2, "status = 502, error_flag = true, error_code = 'function_error', error_message = 'it'");
+	add(at_us + 2, 3, "version = 2, runtime = 'gvisor', start_kind = 'cold'");
+	add(at_us + 3, 4, "response_time_ms = 250.5");
+	add(at_us + 4, 5, "function_id = '" OTHER "'");
+	assert_found("4 3 2 1");
+	assert_found("5", .function_id = OTHER);
+	assert_found("2", .failed = "t");
+	assert_found("4 3 1", .failed = "f");
+	assert_found("2", .status_least = "500", .status_most = "599");
+	assert_found("4 3 1", .status_least = "200", .status_most = "200");
+	assert_found("2", .error_code = "function_error");
+	assert_found("3", .version = "2");
+	assert_found("3", .runtime = "gvisor");
+	assert_found("4 2 1", .start_kind = "warm");
+	assert_found("4", .slower_than_ms = "250");
+	assert_found("4 3", .from = "1769860800.000002");
+	assert_found("2 1", .to = "1769860800.000002");
+	assert_found("", .version = "2", .failed = "t");
+	assert_found("4 3", .limit = "2");
+}
+
+static void a_text_is_found_as_it_is_in_any_log(void **state)
+{
+	struct fixture *f = *state;
+	int64_t at_us = NOON_S * 1000000;
+	struct uuid ids[6];
+
+	for (uint8_t i = 1; i < ARRAY_SIZE(ids); i++)
+		ids[i] = add(at_us + i, i, ""); /* 5 prints nothing */
+	print(&ids[1], "'Needle in 100% of _haystacks'::bytea");
+	print(&ids[2], "'\\xc3a9ff'::bytea || 'needle'");               /* é, no UTF-8 */
+	print(&ids[3], "'\\x00'::bytea || 'nEEdle' || '\\x00'::bytea"); /* NUL */
+	print(&ids[4], "'C:\\\\temp\\\\303'::bytea");
+	assert_found("3 2 1", .text = "needle");
+	assert_found("3 2 1", .text = "NEEDLE");
+	assert_found("1", .text = "100% of _hay");
+	assert_found("", .text = "100_ of");
+	assert_found("", .text = "needle%haystacks");
+	assert_found("4", .text = "c:\\temp\\");
+	assert_found("4", .text = "303"); /* not é, which PostgreSQL's escape format has as \303\251 */
+	assert_found("", .text = "000");
+	assert_found("", .text = "elsewhere");
+}
+
+/* All of it by cursors, a page of two at a time; at each page newer ones arrive. */
+static void pages_hold_still_while_new_ones_arrive_also_at_the_same_time(void **state)
+{
+	struct fixture *f = *state;
+	int64_t at_us = NOON_S * 1000000;
+	char seen[64] = "", at[32] = "", id[UUID_TEXT_SIZE];
+	struct err err;
+
+	add(at_us - 1, 1, "");
+	add(at_us, 2, ""); /* three at one time */
+	add(at_us, 3, "");
+	add(at_us, 4, "");
+	add(at_us + 999999, 5, "");
+	for (uint8_t page = 0; page < 3; page++) {
+		AUTO(db_result_clear) PGresult *r = NULL;
+		struct invocation_filter filter = {.function_id = FUNCTION, .limit = "2"};
+		if (page > 0) {
+			filter.before_at = at;
+			filter.before_id = id;
+		}
+		assert_ok(db_invocations(f->db, &filter, &r, &err));
+		for (int i = 0; i < PQntuples(r); i++) {
+			int64_t us = strtoll(PQgetvalue(r, i, INVOCATION_AT_US), NULL, 10);
+			snprintf(at, sizeof(at), "%" PRId64 ".%06d", us / 1000000, (int)(us % 1000000));
+			snprintf(id, sizeof(id), "%s", PQgetvalue(r, i, INVOCATION_ID));
+			strcat(seen, id + UUID_TEXT_SIZE - 2);
+		}
+		add(at_us + 2000000, (uint8_t)(6 + page), "");
+	}
+	assert_string_equal(seen, "54321");
+}
+
+/* Holds that day's metrics, so that whoever touches them waits. */
+static void lock_day(const char *day)
+{
+	pg_scratch_exec(pg, "begin");
+	pg_scratch_exec(pg, "lock table metrics_%s", day);
+}
+
+static void unlock(void)
+{
+	pg_scratch_exec(pg, "rollback");
+}
+
+static void days_that_are_not_asked_for_are_not_touched(void **state)
+{
+	struct fixture *f = *state;
+	AUTO(db_result_clear) PGresult *r = NULL;
+	struct invocation_filter all = {.function_id = FUNCTION, .limit = "100"};
+	struct err err;
+
+	add((NOON_S - 2 * DAY_S) * 1000000, 1, "");
+	struct uuid id = add(NOON_S * 1000000, 2, "");
+	lock_day("20260129");
+	/* More often than PostgreSQL plans a prepared statement for its parameters. */
+	for (int i = 0; i < 8; i++)
+		assert_found("2", .from = "1769817600.000000");
+	assert_int_equal(db_invocation(f->db, &id, &r, &f->err), 0);
+	db_result_clear(&r);
+	assert_int_equal(db_invocations(f->db, &all, &r, &err), -1);
+	assert_int_equal(err.code, ETIMEDOUT);
+	unlock();
+	lock_day("20260131");
+	assert_found("1", .to = "1769817600.000000");
+	assert_found("1", .before_at = "1769817599.000000", .before_id = FUNCTION);
+	unlock();
+}
+
+static void one_is_found_by_its_id_whether_or_not_that_has_its_time(void **state)
+{
+	struct fixture *f = *state;
+	struct uuid with = add(NOON_S * 1000000, 1, ""), without, unknown = id_at(NOON_S * 1000000, 9);
+	AUTO(db_result_clear) PGresult *r = NULL;
+
+	add(NOON_S * 1000000, 2, "metric_id = '" OTHER "'");
+	assert_true(uuid_parse(OTHER, &without));
+	assert_int_equal(db_invocation(f->db, &with, &r, &f->err), 0);
+	assert_int_equal(PQntuples(r), 1);
+	db_result_clear(&r);
+	assert_int_equal(db_invocation(f->db, &without, &r, &f->err), 0);
+	assert_string_equal(PQgetvalue(r, 0, INVOCATION_ID), OTHER);
+	db_result_clear(&r);
+	assert_int_equal(db_invocation(f->db, &unknown, &r, &f->err), -1);
+	assert_int_equal(f->err.code, ENOENT);
+	assert_null(r);
+	assert_int_equal(db_invocation_log(f->db, &unknown, &r, &f->err), -1);
+	assert_int_equal(f->err.code, ENOENT);
+}
+
+static void what_one_printed_comes_as_bytes_and_nothing_as_nothing(void **state)
+{
+	struct fixture *f = *state;
+	struct uuid silent = add(NOON_S * 1000000, 1, ""), loud = add(NOON_S * 1000000, 2, "");
+	AUTO(db_result_clear) PGresult *r = NULL;
+
+	print(&loud, "'\\x610062ff'::bytea");
+	assert_int_equal(db_invocation_log(f->db, &silent, &r, &f->err), 0);
+	assert_int_equal(PQgetlength(r, 0, LOG_TEXT), 0);
+	assert_int_equal(buf_get_u64(PQgetvalue(r, 0, LOG_BYTES)), 0);
+	db_result_clear(&r);
+	assert_int_equal(db_invocation_log(f->db, &loud, &r, &f->err), 0);
+	assert_int_equal(PQgetlength(r, 0, LOG_TEXT), 4);
+	assert_memory_equal(PQgetvalue(r, 0, LOG_TEXT), "a\0b\xff", 4);
+	assert_int_equal(buf_get_u64(PQgetvalue(r, 0, LOG_REQUESTED_AT_US)), NOON_S * 1000000);
+	assert_int_equal(buf_get_u64(PQgetvalue(r, 0, LOG_RESPONSE_US)), 12500);
+	assert_memory_equal(PQgetvalue(r, 0, LOG_INVOCATION_ID), loud.bytes, sizeof(loud.bytes));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(each_filter_finds_what_it_names_and_no_other, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(a_text_is_found_as_it_is_in_any_log, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(pages_hold_still_while_new_ones_arrive_also_at_the_same_time, set_up,
+						tear_down),
+		cmocka_unit_test_setup_teardown(days_that_are_not_asked_for_are_not_touched, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(one_is_found_by_its_id_whether_or_not_that_has_its_time, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(what_one_printed_comes_as_bytes_and_nothing_as_nothing, set_up, tear_down),
+	};
+
+	return cmocka_run_group_tests(tests, start_postgres, stop_postgres);
+}
