@@ -66,7 +66,9 @@ struct scoreboard_sum {
 };
 struct scoreboard_sum scoreboard_sum(struct scoreboard *board, enum child_role role);
 
-/* What the child of a slot counts; and the sum of what all have counted, those that are gone included. */
+/*
+ * What the children of a slot count, one after the other: retiring leaves it as it is, so the sum of all never goes back.
+ */
 struct tally *scoreboard_tally(struct scoreboard *board, int index);
 void scoreboard_tally_sum(struct scoreboard *board, struct tally *sum);
 

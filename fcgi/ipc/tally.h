@@ -1,5 +1,5 @@
 /*
- * What invoke workers count, each in memory of its own on the scoreboard: all since berthd started, for GET /metrics. One
+ * What invoke workers count, each in its slot's memory on the scoreboard: all since berthd started, for GET /metrics. One
  * process writes, others read; every number is one word, and counting is two instructions.
  */
 #ifndef IPC_TALLY_H
@@ -25,7 +25,7 @@ enum { TALLY_ERRORS = 48 };
 
 /* Times by bucket: up to TALLY_FIRST_US, and then twice as much each; the last one, too, holds what is longer. */
 #define TALLY_FIRST_US 500
-enum { TALLY_BUCKETS = 22 };
+enum { TALLY_BUCKETS = 23 };
 
 enum tally_time { TALLY_RESPONSE, TALLY_QUEUE, TALLY_INIT, TALLY_EXEC, TALLY_TIMES };
 

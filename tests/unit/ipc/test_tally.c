@@ -13,6 +13,9 @@ static const struct tally_invocation warm = {
 	.us = {[TALLY_RESPONSE] = 700, [TALLY_QUEUE] = 0, [TALLY_INIT] = 0, [TALLY_EXEC] = 500},
 };
 
+/* The most that conf.def allows: limits.timeout_max_ms. */
+#define LONGEST_US (900 * UINT64_C(1000000))
+
 static uint64_t total(const struct tally_histogram *h)
 {
 	uint64_t count = 0;
@@ -74,7 +77,7 @@ static void every_runtime_has_a_place(void **state)
 static void the_longest_function_fits(void **state)
 {
 	(void)state;
-	assert_true(tally_bound_us(TALLY_BUCKETS - 2) > 500000000);
+	assert_true(tally_bound_us(TALLY_BUCKETS - 2) >= LONGEST_US);
 }
 
 static void what_a_child_has_counted_outlives_it(void **state)
@@ -97,7 +100,6 @@ static void what_a_child_has_counted_outlives_it(void **state)
 	scoreboard_tally_sum(board, &sum);
 	assert_int_equal(sum.invocations[0][2], 3);
 	assert_int_equal(sum.times[0][TALLY_RESPONSE].sum_us, 2100);
-	assert_int_equal(scoreboard_tally(board, 1)->invocations[0][2], 0);
 	tally_count(scoreboard_tally(board, 1), &warm);
 	scoreboard_tally_sum(board, &sum);
 	assert_int_equal(sum.invocations[0][2], 4);
