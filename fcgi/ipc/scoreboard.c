@@ -17,11 +17,12 @@ struct shared {
 	_Atomic uint64_t spool_bytes;
 	_Atomic int64_t started_us;
 	_Atomic uint64_t gauges[GAUGE_COUNT];
+	_Atomic uint64_t runtime_gauges[TALLY_RUNTIMES][RUNTIME_GAUGE_COUNT];
 	_Atomic uint64_t counters[SCOREBOARD_COUNTERS];
 	_Atomic uint32_t stores;
 	_Atomic int32_t used;
 	struct {
-		_Atomic uint64_t requests, dropped_records;
+		_Atomic uint64_t requests, dropped_records, failures;
 	} past[CHILD_ROLE_COUNT]; /* of those that are gone */
 	_Atomic uint32_t changes; /* odd while a number moves from a slot to past */
 	/* Slots of different children do not share a cache line. */
@@ -159,11 +160,17 @@ void scoreboard_retire(struct scoreboard *board, int index)
 	board->shared->changes++;
 }
 
+void scoreboard_count_failure(struct scoreboard *board, enum child_role role)
+{
+	board->shared->past[role].failures++;
+}
+
 static struct scoreboard_sum sum_once(struct scoreboard *board, enum child_role role)
 {
 	struct scoreboard_sum sum = {
 		.requests = board->shared->past[role].requests,
 		.dropped_records = board->shared->past[role].dropped_records,
+		.failures = board->shared->past[role].failures,
 	};
 
 	for (int i = 0; i < scoreboard_used(board); i++) {
@@ -219,6 +226,12 @@ _Atomic uint32_t *scoreboard_stores(struct scoreboard *board)
 _Atomic uint64_t *scoreboard_gauge(struct scoreboard *board, enum gauge gauge)
 {
 	return &board->shared->gauges[gauge];
+}
+
+_Atomic uint64_t *scoreboard_runtime_gauge(struct scoreboard *board, int runtime, enum runtime_gauge gauge)
+{
+	assert(runtime >= 0 && runtime < TALLY_RUNTIMES);
+	return &board->shared->runtime_gauges[runtime][gauge];
 }
 
 _Atomic uint64_t *scoreboard_spool_bytes(struct scoreboard *board)

@@ -8,7 +8,7 @@
 #include <stdatomic.h>
 #include <stdint.h>
 
-/* One for each of runtimes/driver.c, by name; the last one stands for none, and for any other. */
+/* Those of runtimes/driver.c, in the same order; the last one stands for none, and for any other. */
 #define TALLY_RUNTIME_NAMES                                                                                                    \
 	{                                                                                                                      \
 		"docker", "gvisor", "none"                                                                                     \
@@ -36,7 +36,7 @@ struct tally_histogram {
 
 struct tally {
 	_Atomic uint64_t invocations[TALLY_RUNTIMES][TALLY_STARTS];
-	_Atomic uint64_t errors[TALLY_ERRORS];
+	_Atomic uint64_t errors[TALLY_RUNTIMES][TALLY_ERRORS];
 	_Atomic uint64_t request_bytes, response_bytes;
 	struct tally_histogram times[TALLY_RUNTIMES][TALLY_TIMES];
 };
