@@ -1,6 +1,7 @@
 """GET /metrics, and what scripts/monitoring makes of it: tested with promtool and a Prometheus that scrapes the stack."""
 
 import json
+import os
 import pathlib
 import re
 import signal
@@ -123,6 +124,17 @@ def test_metrics_are_told_without_poolmgr_and_say_so(api, metrics, stack):
     assert pool_numbers(found) == set()
     assert value(found, "berth_process_failures_total", role="poolmgr") == failures + 1
     wait_for("the next one to be ready", lambda: value(metrics(), "berth_poolmgr_up") == 1, 30)
+
+
+def test_metrics_are_told_without_postgresql_and_say_so(metrics, stack):
+    pid = int((stack.dir / "pids" / "postgres").read_text().split()[0])
+    os.kill(pid, signal.SIGINT)
+    try:
+        wait_for("its end to be told", lambda: value(metrics(), "berth_database_up") == 0, 30)
+        assert value(metrics(), "berth_poolmgr_up") == 1
+    finally:
+        stack.run("up")
+    wait_for("it to be back", lambda: value(metrics(), "berth_database_up") == 1, 30)
 
 
 # What scripts/monitoring has
