@@ -3,6 +3,7 @@
 #include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -16,13 +17,14 @@ struct shared {
 	_Atomic uint64_t spool_bytes;
 	_Atomic int64_t started_us;
 	_Atomic uint64_t gauges[GAUGE_COUNT];
+	_Atomic uint64_t runtime_gauges[TALLY_RUNTIMES][RUNTIME_GAUGE_COUNT];
 	_Atomic uint64_t counters[SCOREBOARD_COUNTERS];
 	_Atomic uint32_t stores;
-	struct tally past_tally; /* of those that are gone */
 	_Atomic int32_t used;
 	struct {
-		_Atomic uint64_t requests, dropped_records;
+		_Atomic uint64_t requests, dropped_records, failures;
 	} past[CHILD_ROLE_COUNT]; /* of those that are gone */
+	_Atomic uint32_t changes; /* odd while a number moves from a slot to past */
 	/* Slots of different children do not share a cache line. */
 	_Alignas(64) struct {
 		_Alignas(64) struct slot slot;
@@ -45,6 +47,9 @@ struct scoreboard {
 	size_t size;
 	uint32_t count;
 };
+
+/* A master that is killed while it retires a slot leaves changes odd. */
+#define SUM_PATIENCE_US 100000
 
 #define SLOT_BYTES (sizeof(((struct shared *)0)->entries[0]) + sizeof(struct tally))
 
@@ -146,23 +151,26 @@ void scoreboard_retire(struct scoreboard *board, int index)
 	struct slot *slot = scoreboard_slot(board, index);
 	uint32_t role = slot->role;
 
+	board->shared->changes++;
 	if (role < CHILD_ROLE_COUNT) {
 		board->shared->past[role].requests += slot->requests;
 		board->shared->past[role].dropped_records += slot->dropped_records;
 	}
-	/* In this order a reader may miss them for a moment, but counts nothing twice. */
-	struct tally gone = {0};
-	tally_add(&gone, scoreboard_tally(board, index));
-	tally_clear(scoreboard_tally(board, index));
-	tally_add(&board->shared->past_tally, &gone);
 	clear(slot);
+	board->shared->changes++;
 }
 
-struct scoreboard_sum scoreboard_sum(struct scoreboard *board, enum child_role role)
+void scoreboard_count_failure(struct scoreboard *board, enum child_role role)
+{
+	board->shared->past[role].failures++;
+}
+
+static struct scoreboard_sum sum_once(struct scoreboard *board, enum child_role role)
 {
 	struct scoreboard_sum sum = {
 		.requests = board->shared->past[role].requests,
 		.dropped_records = board->shared->past[role].dropped_records,
+		.failures = board->shared->past[role].failures,
 	};
 
 	for (int i = 0; i < scoreboard_used(board); i++) {
@@ -177,6 +185,20 @@ struct scoreboard_sum scoreboard_sum(struct scoreboard *board, enum child_role r
 	return sum;
 }
 
+struct scoreboard_sum scoreboard_sum(struct scoreboard *board, enum child_role role)
+{
+	int64_t deadline_us = clock_mono_us() + SUM_PATIENCE_US;
+
+	/* Read while a slot is retired, a count would be missing, or be there twice: as if it went back a moment later. */
+	for (;;) {
+		uint32_t changes = board->shared->changes;
+		struct scoreboard_sum sum = sum_once(board, role);
+		if ((changes % 2 == 0 && changes == board->shared->changes) || clock_mono_us() > deadline_us)
+			return sum;
+		sched_yield();
+	}
+}
+
 struct tally *scoreboard_tally(struct scoreboard *board, int index)
 {
 	assert(index >= 0 && (uint32_t)index < board->count);
@@ -186,7 +208,6 @@ struct tally *scoreboard_tally(struct scoreboard *board, int index)
 void scoreboard_tally_sum(struct scoreboard *board, struct tally *sum)
 {
 	tally_clear(sum);
-	tally_add(sum, &board->shared->past_tally);
 	for (int i = 0; i < scoreboard_used(board); i++)
 		tally_add(sum, scoreboard_tally(board, i));
 }
@@ -205,6 +226,12 @@ _Atomic uint32_t *scoreboard_stores(struct scoreboard *board)
 _Atomic uint64_t *scoreboard_gauge(struct scoreboard *board, enum gauge gauge)
 {
 	return &board->shared->gauges[gauge];
+}
+
+_Atomic uint64_t *scoreboard_runtime_gauge(struct scoreboard *board, int runtime, enum runtime_gauge gauge)
+{
+	assert(runtime >= 0 && runtime < TALLY_RUNTIMES);
+	return &board->shared->runtime_gauges[runtime][gauge];
 }
 
 _Atomic uint64_t *scoreboard_spool_bytes(struct scoreboard *board)

@@ -59,14 +59,20 @@ void scoreboard_set_used(struct scoreboard *board, int used);
 /* Master: the child is gone. The slot is free, and what it counted stays counted. */
 void scoreboard_retire(struct scoreboard *board, int index);
 
+/* Master: a process of that role ended that should not have. */
+void scoreboard_count_failure(struct scoreboard *board, enum child_role role);
+
 /* All processes of one role: how many there are in each state, and what they and those before them have counted. */
 struct scoreboard_sum {
 	int states[SLOT_STATE_COUNT];
 	uint64_t requests, dropped_records;
+	uint64_t failures; /* of those that are gone */
 };
 struct scoreboard_sum scoreboard_sum(struct scoreboard *board, enum child_role role);
 
-/* What the child of a slot counts; and the sum of what all have counted, those that are gone included. */
+/*
+ * What the children of a slot count, one after the other: retiring leaves it as it is, so the sum of all never goes back.
+ */
 struct tally *scoreboard_tally(struct scoreboard *board, int index);
 void scoreboard_tally_sum(struct scoreboard *board, struct tally *sum);
 
@@ -85,11 +91,24 @@ _Atomic uint32_t *scoreboard_stores(struct scoreboard *board);
 /* What poolmgr says of the pool (gauge.def): written by it alone. */
 enum gauge {
 #define GAUGE(name, value) GAUGE_##name,
+#define RUNTIME_GAUGE(name, value)
 #include "ipc/gauge.def"
 #undef GAUGE
+#undef RUNTIME_GAUGE
 	GAUGE_COUNT
 };
 _Atomic uint64_t *scoreboard_gauge(struct scoreboard *board, enum gauge gauge);
+
+enum runtime_gauge {
+#define GAUGE(name, value)
+#define RUNTIME_GAUGE(name, value) RUNTIME_GAUGE_##name,
+#include "ipc/gauge.def"
+#undef GAUGE
+#undef RUNTIME_GAUGE
+	RUNTIME_GAUGE_COUNT
+};
+/* runtime: its place in tally_runtimes. */
+_Atomic uint64_t *scoreboard_runtime_gauge(struct scoreboard *board, int runtime, enum runtime_gauge gauge);
 
 /* What the spool files hold together: written by the collector, read by workers, which drop records beyond the quota. */
 _Atomic uint64_t *scoreboard_spool_bytes(struct scoreboard *board);

@@ -41,7 +41,7 @@ void tally_count(struct tally *t, const struct tally_invocation *i)
 
 	add(&t->invocations[runtime][find(tally_starts, TALLY_STARTS, i->start)], 1);
 	if (i->error >= 0 && i->error < TALLY_ERRORS)
-		add(&t->errors[i->error], 1);
+		add(&t->errors[runtime][i->error], 1);
 	add(&t->request_bytes, i->request_bytes);
 	add(&t->response_bytes, i->response_bytes);
 	for (int time = 0; time < TALLY_TIMES; time++) {

@@ -1,5 +1,5 @@
 /*
- * What invoke workers count, each in memory of its own on the scoreboard: all since berthd started, for GET /metrics. One
+ * What invoke workers count, each in its slot's memory on the scoreboard: all since berthd started, for GET /metrics. One
  * process writes, others read; every number is one word, and counting is two instructions.
  */
 #ifndef IPC_TALLY_H
@@ -8,7 +8,7 @@
 #include <stdatomic.h>
 #include <stdint.h>
 
-/* One for each of runtimes/driver.c, by name; the last one stands for none, and for any other. */
+/* Those of runtimes/driver.c, in the same order; the last one stands for none, and for any other. */
 #define TALLY_RUNTIME_NAMES                                                                                                    \
 	{                                                                                                                      \
 		"docker", "gvisor", "none"                                                                                     \
@@ -25,7 +25,7 @@ enum { TALLY_ERRORS = 48 };
 
 /* Times by bucket: up to TALLY_FIRST_US, and then twice as much each; the last one, too, holds what is longer. */
 #define TALLY_FIRST_US 500
-enum { TALLY_BUCKETS = 22 };
+enum { TALLY_BUCKETS = 23 };
 
 enum tally_time { TALLY_RESPONSE, TALLY_QUEUE, TALLY_INIT, TALLY_EXEC, TALLY_TIMES };
 
@@ -36,7 +36,7 @@ struct tally_histogram {
 
 struct tally {
 	_Atomic uint64_t invocations[TALLY_RUNTIMES][TALLY_STARTS];
-	_Atomic uint64_t errors[TALLY_ERRORS];
+	_Atomic uint64_t errors[TALLY_RUNTIMES][TALLY_ERRORS];
 	_Atomic uint64_t request_bytes, response_bytes;
 	struct tally_histogram times[TALLY_RUNTIMES][TALLY_TIMES];
 };

@@ -170,6 +170,8 @@ bool crew_reap(struct crew *crew, struct crew_death *death)
 	death->asked = m->stopping;
 	death->success = WIFEXITED(status) && WEXITSTATUS(status) == 0;
 	write_obituary(m, slot, atomic_load(&shared->requests), death);
+	if (!death->asked && !death->success)
+		scoreboard_count_failure(crew->board, m->role);
 	scoreboard_retire(crew->board, slot);
 	*m = (struct crew_member){0};
 	return true;

@@ -85,22 +85,68 @@ static json_int_t committed_mb(void)
 	return mb;
 }
 
-static int spares_wanted(void)
+static int count_of(const struct driver *driver, enum sandbox_state state)
+{
+	const struct sandbox *s;
+	int count = 0;
+
+	DL_FOREACH (sandbox_lists[state], s)
+		count += s->shape->key.driver == driver;
+	return count;
+}
+
+/* Of one runtime; NULL: of all. */
+static int spares_wanted(const struct driver *driver)
 {
 	int64_t now_us = clock_mono_us();
 	const struct shape *s;
 	int wanted = 0;
 
 	DL_FOREACH (shapes, s)
-		wanted += shape_spares_wanted(s, now_us);
+		if (driver == NULL || s->key.driver == driver)
+			wanted += shape_spares_wanted(s, now_us);
 	return wanted;
+}
+
+/* All zero when the kernel does not say. */
+static int read_lanes(struct backlog *lanes)
+{
+	struct err err;
+
+	if (backlog_read(conf->master_run_dir, (int)conf->invoke_lanes, lanes, &err) == 0)
+		return 0;
+	log_debug("%s", err.msg);
+	return -1;
+}
+
+static void publish_gauges(void)
+{
+	struct backlog lanes;
+
+	read_lanes(&lanes);
+#define GAUGE(name, value) *scoreboard_gauge(board, GAUGE_##name) = (uint64_t)(value);
+#define RUNTIME_GAUGE(name, value)
+#include "ipc/gauge.def"
+#undef GAUGE
+#undef RUNTIME_GAUGE
+}
+
+static void publish_runtime_gauges(int runtime)
+{
+	const struct driver *driver = drivers[runtime];
+
+#define GAUGE(name, value)
+#define RUNTIME_GAUGE(name, value) *scoreboard_runtime_gauge(board, runtime, RUNTIME_GAUGE_##name) = (uint64_t)(value);
+#include "ipc/gauge.def"
+#undef GAUGE
+#undef RUNTIME_GAUGE
 }
 
 void stats_publish(void)
 {
-#define GAUGE(name, value) *scoreboard_gauge(board, GAUGE_##name) = (uint64_t)(value);
-#include "ipc/gauge.def"
-#undef GAUGE
+	publish_gauges();
+	for (int runtime = 0; runtime < (int)driver_count; runtime++)
+		publish_runtime_gauges(runtime);
 	for (int i = 0; i < SCOREBOARD_COUNTERS; i++)
 		*scoreboard_counter(board, i) = counters[i];
 }
@@ -248,12 +294,9 @@ static json_t *processes_json(void)
 static json_t *lanes_json(void)
 {
 	struct backlog b;
-	struct err err;
 
-	if (backlog_read(conf->master_run_dir, (int)conf->invoke_lanes, &b, &err) < 0) {
-		log_debug("%s", err.msg);
+	if (read_lanes(&b) < 0)
 		return json_null();
-	}
 	return json_pack("{s:i, s:i, s:i}", "count", b.lanes, "waiting", b.waiting, "longest", b.longest);
 }
 

@@ -15,7 +15,7 @@ void stats_init(const struct conf *conf, struct docker *docker, const struct lan
 /* Asks Docker again which images are there. */
 void stats_check_images(void);
 
-/* Puts the numbers of gauge.def on the scoreboard. */
+/* Puts the numbers of gauge.def and counter.def on the scoreboard. */
 void stats_publish(void);
 
 /* JSON text for the caller to free, which fits into a message; whole: with processes, functions and counters. */

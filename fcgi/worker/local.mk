@@ -6,6 +6,7 @@ libworker_a_SOURCES = \
 	%D%/db_problem.c %D%/db_problem.h \
 	%D%/deploy.c %D%/deploy.h \
 	%D%/execute.c %D%/execute.h \
+	%D%/exposition.c %D%/exposition.h \
 	%D%/figures.c %D%/figures.h \
 	%D%/follow.c \
 	%D%/function_input.c %D%/function_input.h \

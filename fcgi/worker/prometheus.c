@@ -1,14 +1,14 @@
 #include "worker/prometheus.h"
 
-#include <inttypes.h>
+#include <stdbool.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/clock.h"
+#include "worker/exposition.h"
 #include "worker/problem.h"
 #include "worker/response.h"
 #include "worker/worker.h"
-
-#define CONTENT_TYPE "text/plain; version=0.0.4; charset=utf-8"
 
 /* What all families are written from, and to. */
 struct page {
@@ -19,15 +19,24 @@ struct page {
 	const char *family;
 };
 
-/* One number. Labels are names of ours: nothing in them needs escaping. */
-static void sample(struct page *p, const char *labels, double value)
+static void sample(struct page *p, double value)
 {
-	buf_printf(p->text, "%s%s %.15g\n", p->family, labels, value);
+	exposition_sample(p->text, p->family, "", (struct exposition_label[]){{0}}, value);
 }
 
 static void labelled(struct page *p, const char *label, const char *name, double value)
 {
-	buf_printf(p->text, "%s{%s=\"%s\"} %.15g\n", p->family, label, name, value);
+	exposition_sample(p->text, p->family, "", (struct exposition_label[]){{label, name}, {0}}, value);
+}
+
+static void labelled_twice(struct page *p, struct exposition_label a, struct exposition_label b, double value)
+{
+	exposition_sample(p->text, p->family, "", (struct exposition_label[]){a, b, {0}}, value);
+}
+
+static struct exposition_label runtime_label(int runtime)
+{
+	return (struct exposition_label){"runtime", tally_runtimes[runtime]};
 }
 
 static void write_build_info(struct page *p)
@@ -39,44 +48,53 @@ static void write_start_time(struct page *p)
 {
 	int64_t age_us = clock_mono_us() - scoreboard_started_us(p->board);
 
-	sample(p, "", (double)((clock_wall_us() - age_us) / 1000) / 1000);
+	sample(p, (double)((clock_wall_us() - age_us) / 1000) / 1000);
 }
 
 static void write_invocations(struct page *p)
 {
 	for (int r = 0; r < TALLY_RUNTIMES; r++)
-		for (int s = 0; s < TALLY_STARTS; s++)
-			buf_printf(p->text, "%s{runtime=\"%s\",start=\"%s\"} %" PRIu64 "\n", p->family, tally_runtimes[r],
-				   tally_starts[s], (uint64_t)p->tally.invocations[r][s]);
+		for (int i = 0; i < TALLY_STARTS; i++)
+			labelled_twice(p, runtime_label(r), (struct exposition_label){"start_kind", tally_starts[i]},
+				       (double)p->tally.invocations[r][i]);
 }
 
 static void write_errors(struct page *p)
 {
-	for (int code = 0; code < PROBLEM_COUNT; code++)
-		labelled(p, "code", problem_name((enum problem_code)code), (double)p->tally.errors[code]);
+	for (int r = 0; r < TALLY_RUNTIMES; r++)
+		for (int i = 0; i < PROBLEM_COUNT; i++)
+			labelled_twice(p, runtime_label(r),
+				       (struct exposition_label){"code", problem_name((enum problem_code)i)},
+				       (double)p->tally.errors[r][i]);
 }
 
-static void write_histogram(struct page *p, const char *runtime, const struct tally_histogram *h)
+static void write_bucket(struct page *p, int runtime, const char *bound, uint64_t count)
 {
+	const struct exposition_label labels[] = {runtime_label(runtime), {"le", bound}, {0}};
+
+	exposition_sample(p->text, p->family, "_bucket", labels, (double)count);
+}
+
+static void write_histogram(struct page *p, int runtime, const struct tally_histogram *h)
+{
+	const struct exposition_label labels[] = {runtime_label(runtime), {0}};
 	uint64_t count = 0;
 
 	for (int b = 0; b < TALLY_BUCKETS; b++) {
+		char bound[32] = "+Inf";
+		if (b < TALLY_BUCKETS - 1)
+			snprintf(bound, sizeof(bound), "%.15g", (double)tally_bound_us(b) / 1e6);
 		count += h->buckets[b];
-		buf_printf(p->text, "%s_bucket{runtime=\"%s\",le=\"", p->family, runtime);
-		if (b == TALLY_BUCKETS - 1)
-			buf_add_str(p->text, "+Inf");
-		else
-			buf_printf(p->text, "%.15g", (double)tally_bound_us(b) / 1e6);
-		buf_printf(p->text, "\"} %" PRIu64 "\n", count);
+		write_bucket(p, runtime, bound, count);
 	}
-	buf_printf(p->text, "%s_sum{runtime=\"%s\"} %.15g\n", p->family, runtime, (double)h->sum_us / 1e6);
-	buf_printf(p->text, "%s_count{runtime=\"%s\"} %" PRIu64 "\n", p->family, runtime, count);
+	exposition_sample(p->text, p->family, "_sum", labels, (double)h->sum_us / 1e6);
+	exposition_sample(p->text, p->family, "_count", labels, (double)count);
 }
 
 static void write_times(struct page *p, enum tally_time time)
 {
 	for (int r = 0; r < TALLY_RUNTIMES; r++)
-		write_histogram(p, tally_runtimes[r], &p->tally.times[r][time]);
+		write_histogram(p, r, &p->tally.times[r][time]);
 }
 
 static void write_durations(struct page *p)
@@ -101,12 +119,12 @@ static void write_exec(struct page *p)
 
 static void write_request_bytes(struct page *p)
 {
-	sample(p, "", (double)p->tally.request_bytes);
+	sample(p, (double)p->tally.request_bytes);
 }
 
 static void write_response_bytes(struct page *p)
 {
-	sample(p, "", (double)p->tally.response_bytes);
+	sample(p, (double)p->tally.response_bytes);
 }
 
 static void write_processes(struct page *p)
@@ -114,8 +132,8 @@ static void write_processes(struct page *p)
 	for (enum child_role role = 0; role < CHILD_ROLE_COUNT; role++) {
 		struct scoreboard_sum sum = scoreboard_sum(p->board, role);
 		for (enum slot_state state = SLOT_STARTING; state < SLOT_STATE_COUNT; state++)
-			buf_printf(p->text, "%s{role=\"%s\",state=\"%s\"} %d\n", p->family, child_role_name(role),
-				   slot_state_name(state), sum.states[state]);
+			labelled_twice(p, (struct exposition_label){"role", child_role_name(role)},
+				       (struct exposition_label){"state", slot_state_name(state)}, sum.states[state]);
 	}
 }
 
@@ -125,29 +143,40 @@ static void write_process_requests(struct page *p)
 		labelled(p, "role", child_role_name(role), (double)scoreboard_sum(p->board, role).requests);
 }
 
+static void write_process_failures(struct page *p)
+{
+	for (enum child_role role = 0; role < CHILD_ROLE_COUNT; role++)
+		labelled(p, "role", child_role_name(role), (double)scoreboard_sum(p->board, role).failures);
+}
+
 static void write_dropped(struct page *p)
 {
-	sample(p, "", (double)scoreboard_sum(p->board, CHILD_INVOKE).dropped_records);
+	sample(p, (double)scoreboard_sum(p->board, CHILD_INVOKE).dropped_records);
 }
 
 static void write_spool(struct page *p)
 {
-	sample(p, "", (double)*scoreboard_spool_bytes(p->board));
+	sample(p, (double)*scoreboard_spool_bytes(p->board));
 }
 
 static void write_quota(struct page *p)
 {
-	sample(p, "", (double)p->conf->spool_quota_mb * (1 << 20));
+	sample(p, (double)p->conf->spool_quota_mb * (1 << 20));
 }
 
 static void write_stores(struct page *p)
 {
-	sample(p, "", *scoreboard_stores(p->board) != 0);
+	sample(p, *scoreboard_stores(p->board) != 0);
+}
+
+static bool poolmgr_is_up(const struct page *p)
+{
+	return scoreboard_sum(p->board, CHILD_POOLMGR).states[SLOT_IDLE] > 0;
 }
 
 static void write_poolmgr_up(struct page *p)
 {
-	sample(p, "", scoreboard_sum(p->board, CHILD_POOLMGR).states[SLOT_IDLE] > 0);
+	sample(p, poolmgr_is_up(p));
 }
 
 static double gauge(struct page *p, enum gauge gauge)
@@ -155,27 +184,53 @@ static double gauge(struct page *p, enum gauge gauge)
 	return (double)*scoreboard_gauge(p->board, gauge);
 }
 
+static void write_database_up(struct page *p)
+{
+	sample(p, gauge(p, GAUGE_database_up));
+}
+
+/* Of each runtime there is; the last place is for none. */
 static void write_sandboxes(struct page *p)
 {
-	labelled(p, "state", "starting", gauge(p, GAUGE_sandboxes_starting));
-	labelled(p, "state", "spare", gauge(p, GAUGE_sandboxes_spare));
-	labelled(p, "state", "idle", gauge(p, GAUGE_sandboxes_idle));
-	labelled(p, "state", "busy", gauge(p, GAUGE_sandboxes_busy));
+	static const struct {
+		enum runtime_gauge gauge;
+		const char *state;
+	} states[] = {
+		{RUNTIME_GAUGE_starting, "starting"}, {RUNTIME_GAUGE_spare, "spare"}, {RUNTIME_GAUGE_idle, "idle"},
+		{RUNTIME_GAUGE_busy, "busy"},         {RUNTIME_GAUGE_dying, "dying"},
+	};
+
+	for (int r = 0; r < TALLY_RUNTIMES - 1; r++)
+		for (size_t i = 0; i < ARRAY_SIZE(states); i++)
+			labelled_twice(p, runtime_label(r), (struct exposition_label){"state", states[i].state},
+				       (double)*scoreboard_runtime_gauge(p->board, r, states[i].gauge));
 }
 
 static void write_spares_wanted(struct page *p)
 {
-	sample(p, "", gauge(p, GAUGE_spares_wanted));
+	for (int r = 0; r < TALLY_RUNTIMES - 1; r++)
+		labelled(p, "runtime", tally_runtimes[r],
+			 (double)*scoreboard_runtime_gauge(p->board, r, RUNTIME_GAUGE_spares_wanted));
+}
+
+static void write_lanes_waiting(struct page *p)
+{
+	sample(p, gauge(p, GAUGE_lanes_waiting));
+}
+
+static void write_lanes_longest(struct page *p)
+{
+	sample(p, gauge(p, GAUGE_lanes_longest));
 }
 
 static void write_waiting(struct page *p)
 {
-	sample(p, "", gauge(p, GAUGE_waiting));
+	sample(p, gauge(p, GAUGE_waiting));
 }
 
 static void write_memory(struct page *p)
 {
-	sample(p, "", gauge(p, GAUGE_sandbox_memory_mb) * (1 << 20));
+	sample(p, gauge(p, GAUGE_sandbox_memory_mb) * (1 << 20));
 }
 
 static void write_counters(struct page *p, const char *family, const char *label)
@@ -223,11 +278,14 @@ static void write_drift(struct page *p)
 	write_counters(p, "drift", "kind");
 }
 
+enum source { BOARD, POOL };
+
 static const struct {
 	const char *name, *type, *help;
+	enum source source;
 	void (*write)(struct page *page);
 } families[] = {
-#define FAMILY(name, type, write, help) {#name, #type, help, write},
+#define FAMILY(name, type, source, write, help) {#name, #type, help, source, write},
 #include "worker/prometheus.def"
 #undef FAMILY
 };
@@ -235,11 +293,14 @@ static const struct {
 void prometheus_write(struct scoreboard *board, const struct conf *conf, struct buf *text)
 {
 	struct page page = {.board = board, .conf = conf, .text = text};
+	bool pool = poolmgr_is_up(&page);
 
 	scoreboard_tally_sum(board, &page.tally);
 	for (size_t i = 0; i < ARRAY_SIZE(families); i++) {
+		if (families[i].source == POOL && !pool)
+			continue;
 		page.family = families[i].name;
-		buf_printf(text, "# HELP %s %s\n# TYPE %s %s\n", page.family, families[i].help, page.family, families[i].type);
+		exposition_family(text, page.family, families[i].type, families[i].help);
 		families[i].write(&page);
 	}
 }
@@ -250,5 +311,5 @@ void prometheus_tell(struct worker *w, const struct request *request, struct res
 
 	(void)request;
 	prometheus_write(w->board, w->conf, &text);
-	response_body(response, 200, CONTENT_TYPE, &(struct str){text.data, (uint32_t)text.len}, 1);
+	response_body(response, 200, EXPOSITION_CONTENT_TYPE, &(struct str){text.data, (uint32_t)text.len}, 1);
 }

@@ -1,6 +1,7 @@
 """GET /metrics, and what scripts/monitoring makes of it: tested with promtool and a Prometheus that scrapes the stack."""
 
 import json
+import os
 import pathlib
 import re
 import signal
@@ -63,10 +64,10 @@ def test_every_invocation_is_counted(api, deploy, metrics):
 
     for start in ("cold", "prewarmed", "warm"):
         count = sum(answer.headers["Berth-Start"] == start for answer in answers)
-        assert grown("berth_invocations_total", runtime="docker", start=start) == count
-    assert grown("berth_invocations_total", runtime="none", start="none") == 2
-    for code in ("function_error", "not_found", "invalid_json"):
-        assert grown("berth_invocation_errors_total", code=code) == 1
+        assert grown("berth_invocations_total", runtime="docker", start_kind=start) == count
+    assert grown("berth_invocations_total", runtime="none", start_kind="none") == 2
+    for runtime, code in (("docker", "function_error"), ("none", "not_found"), ("none", "invalid_json")):
+        assert grown("berth_invocation_errors_total", runtime=runtime, code=code) == 1
     assert grown("berth_invocation_duration_seconds_count", runtime="docker") == 6
     assert grown("berth_invocation_exec_seconds_bucket", runtime="docker", le="+Inf") == 6
     assert 0 < grown("berth_invocation_exec_seconds_sum", runtime="docker") < 6
@@ -92,27 +93,48 @@ def test_the_pool_is_told_as_it_is(api, deploy, metrics):
 
     def agrees():
         counts, found = api.get("/readyz").json()["pool"]["sandboxes"], metrics()
-        return all(value(found, "berth_sandboxes", state=state) == counts[state] for state in ("spare", "idle"))
+        return all(sum(value(found, "berth_sandboxes", runtime=runtime, state=state) for runtime in ("docker", "gvisor")) == counts[state]
+                   for state in ("spare", "idle"))  # fmt: skip
 
     wait_for("the numbers to agree", agrees)
     found = metrics()
     assert value(found, "berth_poolmgr_up") == 1
-    assert value(found, "berth_records_stored_up") == 1
+    assert value(found, "berth_records_stored_up") == value(found, "berth_database_up") == 1
+    assert value(found, "berth_lanes_longest") <= value(found, "berth_lanes_waiting")
     assert value(found, "berth_spool_quota_bytes") > value(found, "berth_spool_bytes") >= 0
     assert value(found, "berth_sandbox_starts_total", result="begun") > 0
     assert value(found, "berth_processes", role="collector", state="idle") + value(
         found, "berth_processes", role="collector", state="busy") == 1
 
 
+def pool_numbers(found):
+    return {key[0] for key in found if key[0].startswith(("berth_sandbox", "berth_lanes", "berth_spares", "berth_database"))}
+
+
 def test_metrics_are_told_without_poolmgr_and_say_so(api, metrics, stack):
     (poolmgr,) = stack.children("poolmgr")
+    failures = value(metrics(), "berth_process_failures_total", role="poolmgr")
+    assert pool_numbers(metrics()) != set()
     poolmgr.kill(signal.SIGSTOP)
     try:
         assert value(metrics(), "berth_poolmgr_up") == 1  # it is there, and says nothing
     finally:
         poolmgr.kill()
-    wait_for("its end to be told", lambda: value(metrics(), "berth_poolmgr_up") == 0)
+    found = wait_for("its end to be told", lambda: (found := metrics()) and value(found, "berth_poolmgr_up") == 0 and found)
+    assert pool_numbers(found) == set()
+    assert value(found, "berth_process_failures_total", role="poolmgr") == failures + 1
     wait_for("the next one to be ready", lambda: value(metrics(), "berth_poolmgr_up") == 1, 30)
+
+
+def test_metrics_are_told_without_postgresql_and_say_so(metrics, stack):
+    pid = int((stack.dir / "pids" / "postgres").read_text().split()[0])
+    os.kill(pid, signal.SIGINT)
+    try:
+        wait_for("its end to be told", lambda: value(metrics(), "berth_database_up") == 0, 30)
+        assert value(metrics(), "berth_poolmgr_up") == 1
+    finally:
+        stack.run("up")
+    wait_for("it to be back", lambda: value(metrics(), "berth_database_up") == 1, 30)
 
 
 # What scripts/monitoring has

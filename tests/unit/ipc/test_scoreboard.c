@@ -1,6 +1,7 @@
 #include "ipc/scoreboard.h"
 
 #include <fcntl.h>
+#include <pthread.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
 
@@ -149,6 +150,45 @@ static void processes_are_summed_by_role_and_what_those_that_are_gone_did_still_
 	assert_int_equal(scoreboard_sum(board, CHILD_WARDEN).requests, 0);
 }
 
+struct retiring {
+	struct scoreboard *board;
+	_Atomic bool done;
+};
+
+static void *retire_again_and_again(void *arg)
+{
+	struct retiring *r = arg;
+
+	for (int i = 0; i < 100000; i++) {
+		take_slot(r->board, 0, CHILD_INVOKE, SLOT_BUSY, 10);
+		scoreboard_retire(r->board, 0);
+	}
+	r->done = true;
+	return NULL;
+}
+
+static void a_count_never_goes_back_while_slots_are_retired(void **state)
+{
+	AUTO(scoreboard_close) struct scoreboard *board = NULL;
+	AUTO(fd_close) int fd = -1;
+	uint64_t before = 0;
+	struct err err;
+	pthread_t thread;
+
+	(void)state;
+	assert_ok(scoreboard_create(1, &board, &fd, &err));
+	scoreboard_set_used(board, 1);
+	struct retiring r = {.board = board};
+	assert_int_equal(pthread_create(&thread, NULL, retire_again_and_again, &r), 0);
+	while (!r.done) {
+		uint64_t now = scoreboard_sum(board, CHILD_INVOKE).requests;
+		assert_true(now >= before);
+		before = now;
+	}
+	pthread_join(thread, NULL);
+	assert_int_equal(scoreboard_sum(board, CHILD_INVOKE).requests, 1000000);
+}
+
 /* Any child may write anywhere. */
 static void nonsense_in_a_slot_is_not_counted(void **state)
 {
@@ -177,6 +217,7 @@ int main(void)
 		cmocka_unit_test(a_child_cannot_cut_it_off_or_make_it_lie_about_its_size),
 		cmocka_unit_test(what_is_no_scoreboard_is_refused),
 		cmocka_unit_test(processes_are_summed_by_role_and_what_those_that_are_gone_did_still_counts),
+		cmocka_unit_test(a_count_never_goes_back_while_slots_are_retired),
 		cmocka_unit_test(nonsense_in_a_slot_is_not_counted),
 		cmocka_unit_test(what_is_in_use_never_reaches_beyond_the_slots),
 	};

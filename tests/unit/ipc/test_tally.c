@@ -13,6 +13,9 @@ static const struct tally_invocation warm = {
 	.us = {[TALLY_RESPONSE] = 700, [TALLY_QUEUE] = 0, [TALLY_INIT] = 0, [TALLY_EXEC] = 500},
 };
 
+/* The most that conf.def allows: limits.timeout_max_ms. */
+#define LONGEST_US (900 * UINT64_C(1000000))
+
 static uint64_t total(const struct tally_histogram *h)
 {
 	uint64_t count = 0;
@@ -38,8 +41,9 @@ static void an_invocation_counts_by_runtime_start_and_times(void **state)
 	assert_int_equal(t.times[0][TALLY_EXEC].buckets[0], 2); /* a bound belongs to its bucket */
 	assert_int_equal(t.times[0][TALLY_QUEUE].buckets[0], 2);
 	assert_int_equal(total(&t.times[0][TALLY_INIT]), 0); /* nothing was loaded */
-	for (int i = 0; i < TALLY_ERRORS; i++)
-		assert_int_equal(t.errors[i], 0);
+	for (int r = 0; r < TALLY_RUNTIMES; r++)
+		for (int i = 0; i < TALLY_ERRORS; i++)
+			assert_int_equal(t.errors[r][i], 0);
 }
 
 static void what_has_no_place_of_its_own_counts_as_none(void **state)
@@ -54,27 +58,23 @@ static void what_has_no_place_of_its_own_counts_as_none(void **state)
 	odd.us[TALLY_RESPONSE] = INT64_MAX;
 	tally_count(&t, &odd);
 	assert_int_equal(t.invocations[TALLY_RUNTIMES - 1][TALLY_STARTS - 1], 2);
-	assert_int_equal(t.errors[11], 1);
+	assert_int_equal(t.errors[TALLY_RUNTIMES - 1][11], 1);
 	assert_int_equal(t.times[TALLY_RUNTIMES - 1][TALLY_RESPONSE].buckets[0], 1);
 	assert_int_equal(t.times[TALLY_RUNTIMES - 1][TALLY_RESPONSE].buckets[TALLY_BUCKETS - 1], 1);
 }
 
-static void every_runtime_has_a_place(void **state)
+static void every_runtime_has_its_place(void **state)
 {
 	(void)state;
 	assert_int_equal(driver_count, TALLY_RUNTIMES - 1);
-	for (size_t i = 0; i < driver_count; i++) {
-		bool found = false;
-		for (int r = 0; r < TALLY_RUNTIMES - 1; r++)
-			found |= strcmp(tally_runtimes[r], drivers[i]->name) == 0;
-		assert_true(found);
-	}
+	for (size_t i = 0; i < driver_count; i++)
+		assert_string_equal(tally_runtimes[i], drivers[i]->name);
 }
 
 static void the_longest_function_fits(void **state)
 {
 	(void)state;
-	assert_true(tally_bound_us(TALLY_BUCKETS - 2) > 500000000);
+	assert_true(tally_bound_us(TALLY_BUCKETS - 2) >= LONGEST_US);
 }
 
 static void what_a_child_has_counted_outlives_it(void **state)
@@ -97,7 +97,6 @@ static void what_a_child_has_counted_outlives_it(void **state)
 	scoreboard_tally_sum(board, &sum);
 	assert_int_equal(sum.invocations[0][2], 3);
 	assert_int_equal(sum.times[0][TALLY_RESPONSE].sum_us, 2100);
-	assert_int_equal(scoreboard_tally(board, 1)->invocations[0][2], 0);
 	tally_count(scoreboard_tally(board, 1), &warm);
 	scoreboard_tally_sum(board, &sum);
 	assert_int_equal(sum.invocations[0][2], 4);
@@ -108,7 +107,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(an_invocation_counts_by_runtime_start_and_times),
 		cmocka_unit_test(what_has_no_place_of_its_own_counts_as_none),
-		cmocka_unit_test(every_runtime_has_a_place),
+		cmocka_unit_test(every_runtime_has_its_place),
 		cmocka_unit_test(the_longest_function_fits),
 		cmocka_unit_test(what_a_child_has_counted_outlives_it),
 	};

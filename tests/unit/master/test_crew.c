@@ -136,6 +136,20 @@ static void a_death_says_who_it_was_and_whether_it_was_asked_for(void **state)
 	assert_false(crew_has(f.crew, CHILD_POOLMGR));
 }
 
+static void only_a_death_that_should_not_be_counts_as_a_failure(void **state)
+{
+	(void)state;
+	crew_stop(f.crew, start(CHILD_INVOKE, 0, SLOT_IDLE), INT64_MAX);
+	bury();
+	assert_int_equal(scoreboard_sum(f.crew->board, CHILD_INVOKE).failures, 0);
+	for (int i = 1; i <= 2; i++) {
+		kill(f.crew->members[start(CHILD_INVOKE, 0, SLOT_IDLE)].pid, SIGKILL);
+		bury();
+		assert_int_equal(scoreboard_sum(f.crew->board, CHILD_INVOKE).failures, i);
+	}
+	assert_int_equal(scoreboard_sum(f.crew->board, CHILD_CONTROL).failures, 0);
+}
+
 static void a_process_that_is_not_in_the_table_is_collected_too(void **state)
 {
 	struct crew_death death = {0};
@@ -219,6 +233,7 @@ int main(void)
 		CREW_TEST(only_the_role_and_generation_asked_for_is_counted),
 		CREW_TEST(a_state_nobody_knows_counts_as_busy),
 		CREW_TEST(a_death_says_who_it_was_and_whether_it_was_asked_for),
+		CREW_TEST(only_a_death_that_should_not_be_counts_as_a_failure),
 		CREW_TEST(a_process_that_is_not_in_the_table_is_collected_too),
 		CREW_TEST(only_an_idle_one_is_chosen_when_a_pool_shrinks),
 		CREW_TEST(older_generations_are_stopped_and_the_new_one_goes_on),

@@ -142,6 +142,39 @@ static void a_shape_says_what_it_wants_and_what_its_sandboxes_do(void **state)
 	json_decref(json);
 }
 
+static uint64_t published(const char *runtime, enum runtime_gauge gauge)
+{
+	for (int r = 0; r < TALLY_RUNTIMES; r++)
+		if (strcmp(tally_runtimes[r], runtime) == 0)
+			return *scoreboard_runtime_gauge(pool_rig_board, r, gauge);
+	fail_msg("no place for %s", runtime);
+	return 0;
+}
+
+static void sandboxes_are_published_by_runtime(void **state)
+{
+	AUTO(worker_close) struct worker w = worker_connect();
+	AUTO(function_free) struct function f = function_new("docker");
+	AUTO(function_free) struct function g = function_new("gvisor");
+
+	(void)state;
+	g.runtime = "gvisor";
+	worker_release(&w, check_function(&w, &f).lease_id, false);
+	WAIT_FOR(sandbox_counts[SANDBOX_IDLE] == 1);
+	check_function(&w, &g);
+	stats_publish();
+	assert_int_equal(published("docker", RUNTIME_GAUGE_idle), 1);
+	assert_int_equal(published("docker", RUNTIME_GAUGE_busy), 0);
+	assert_int_equal(published("gvisor", RUNTIME_GAUGE_idle), 0);
+	assert_int_equal(published("gvisor", RUNTIME_GAUGE_busy), 1);
+	assert_int_equal(*scoreboard_gauge(pool_rig_board, GAUGE_sandboxes_idle), 1);
+	assert_int_equal(*scoreboard_gauge(pool_rig_board, GAUGE_sandboxes_busy), 1);
+	assert_int_equal(*scoreboard_gauge(pool_rig_board, GAUGE_spares_wanted),
+			 published("docker", RUNTIME_GAUGE_spares_wanted) + published("gvisor", RUNTIME_GAUGE_spares_wanted));
+	assert_int_equal(*scoreboard_gauge(pool_rig_board, GAUGE_database_up), 0);
+	assert_int_equal(*scoreboard_counter(pool_rig_board, SCOREBOARD_COUNT_START), counters[COUNT_START]);
+}
+
 static void functions_with_a_sandbox_or_waiting_for_one_are_told(void **state)
 {
 	AUTO(worker_close) struct worker w = worker_connect();
@@ -367,6 +400,7 @@ int main(void)
 		TEST(an_engine_that_is_down_is_told_with_the_reason),
 		TEST(sandboxes_are_counted_by_state_and_shape),
 		TEST(a_shape_says_what_it_wants_and_what_its_sandboxes_do),
+		TEST(sandboxes_are_published_by_runtime),
 		TEST(functions_with_a_sandbox_or_waiting_for_one_are_told),
 		TEST(functions_without_a_sandbox_are_not_told),
 		TEST(more_functions_than_fit_are_counted_instead),

@@ -1,4 +1,5 @@
 unit_tests += \
+	%D%/test_exposition \
 	%D%/test_function_input \
 	%D%/test_functions \
 	%D%/test_invocation \
@@ -15,6 +16,7 @@ unit_tests += \
 	%D%/test_patience \
 	%D%/test_period \
 	%D%/test_problem \
+	%D%/test_prometheus \
 	%D%/test_request \
 	%D%/test_route \
 	%D%/test_spool \
