@@ -175,23 +175,28 @@ int db_invocation_log(struct db *db, const struct uuid *id, PGresult **result, s
 	return find(db, &log_get, id, result, err);
 }
 
+void db_log_place(const PGresult *r, int row, struct log_place *place)
+{
+	struct uuid id;
+
+	place->stored_in = (int64_t)buf_get_u64(PQgetvalue(r, row, LOG_STORED_IN));
+	snprintf(place->at_us, sizeof(place->at_us), "%.*s", PQgetlength(r, row, LOG_AT_TEXT), PQgetvalue(r, row, LOG_AT_TEXT));
+	memcpy(id.bytes, PQgetvalue(r, row, LOG_INVOCATION_ID), sizeof(id.bytes));
+	uuid_format(&id, place->id);
+}
+
 /* Behind the last row of a full page; behind all that was there to see, when there was no more. */
 static void move_place(struct log_place *place, PGresult *r, int limit)
 {
-	int rows = PQntuples(r), last = rows - 1;
+	int rows = PQntuples(r);
 	bool any = rows > 0 && !PQgetisnull(r, 0, LOG_INVOCATION_ID);
-	struct uuid id;
 
-	place->at_us[0] = place->id[0] = '\0';
-	if (!any || rows < limit) {
-		place->stored_in = (int64_t)buf_get_u64(PQgetvalue(r, 0, LOG_HORIZON));
+	if (any && rows >= limit) {
+		db_log_place(r, rows - 1, place);
 		return;
 	}
-	place->stored_in = (int64_t)buf_get_u64(PQgetvalue(r, last, LOG_STORED_IN));
-	snprintf(place->at_us, sizeof(place->at_us), "%.*s", PQgetlength(r, last, LOG_AT_TEXT),
-		 PQgetvalue(r, last, LOG_AT_TEXT));
-	memcpy(id.bytes, PQgetvalue(r, last, LOG_INVOCATION_ID), sizeof(id.bytes));
-	uuid_format(&id, place->id);
+	place->at_us[0] = place->id[0] = '\0';
+	place->stored_in = (int64_t)buf_get_u64(PQgetvalue(r, 0, LOG_HORIZON));
 }
 
 int db_logs_after(struct db *db, const char *function_id, int limit, struct log_place *place, PGresult **result,

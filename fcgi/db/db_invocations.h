@@ -58,6 +58,9 @@ struct log_place {
 int db_logs_after(struct db *db, const char *function_id, int limit, struct log_place *place, PGresult **result,
 		  struct err *err);
 
+/* Behind a row of logs, for who tells no more than that. */
+void db_log_place(const PGresult *logs, int row, struct log_place *place);
+
 /* Whether any log was stored by that transaction or a later one: then db_logs_after is worth asking. */
 int db_logs_since(struct db *db, int64_t stored_in, bool *any, struct err *err);
 

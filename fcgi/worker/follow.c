@@ -38,6 +38,7 @@
 #define WAIT_MAX_S      60
 #define LIMIT_DEFAULT   20
 #define LIMIT_MAX       100
+#define PAGE_BYTES      (4u << 20) /* a page ends with the log that is beyond */
 
 /* One request. */
 struct waiter {
@@ -128,6 +129,11 @@ static void respond(struct waiter *w, const PGresult *logs)
 	for (int row = 0; logs != NULL && row < PQntuples(logs); row++) {
 		if (PQgetisnull(logs, row, LOG_INVOCATION_ID))
 			continue;
+		/* The rest is for the next request. */
+		if (json.len > PAGE_BYTES) {
+			db_log_place(logs, row - 1, &w->place);
+			break;
+		}
 		buf_add_str(&json, any ? "," : "");
 		invocations_log_write(logs, row, &json);
 		any = true;

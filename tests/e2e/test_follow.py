@@ -141,6 +141,17 @@ def test_a_follower_that_is_replaced_sends_everybody_on(api, talker, reload):
     wait_for("it to be told", lambda: texts(follow(api, talker, after=place, wait_s=5)) == ["afterwards"], 20)
 
 
+def test_a_page_does_not_grow_without_bound(api, database, deploy):
+    function = deploy("def handler(event, context):\n    print('\\n' * 200000 + event)\n")
+    for text in ("one", "two", "three"):
+        database.metric(api.execute(function, text).headers["Berth-Invocation-Id"])
+    pages, page = [], follow(api, function, limit=3)
+    while page["items"]:
+        pages.append([item["lines"][-1]["text"] for item in page["items"]])
+        page = follow(api, function, after=page["next"], wait_s=0)
+    assert pages == [["one"], ["two"], ["three"]]
+
+
 @pytest.mark.parametrize("params", [{"after": "x"}, {"after": "1."}, {"after": "1.2.3"}, {"wait_s": 61}, {"limit": 0}, {"page": 1}])
 def test_what_makes_no_sense_is_refused(api, talker, params):
     check_problem(api.get(f"/functions/{talker['id']}/logs", params=params), 400, "invalid_request")
