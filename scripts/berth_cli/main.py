@@ -6,7 +6,7 @@ import signal
 import sys
 
 import berth_cli
-from berth_cli import Failure, bench
+from berth_cli import Failure, bench, table
 
 COMMANDS = {
     # name → module, what it does
@@ -39,7 +39,7 @@ def main(arguments=None):
     try:
         COMMANDS[options.command][0].run(options)
     except Failure as failure:
-        print(f"berth: {failure}", file=sys.stderr)
+        print(f"berth: {table.printable(str(failure))}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print("berth: interrupted", file=sys.stderr)

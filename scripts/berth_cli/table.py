@@ -64,7 +64,7 @@ def text(subject):
     widths = [max(len(line[i]) for line in [head, *body]) for i in range(len(head))]
     align = [str.ljust, str.ljust] + [str.rjust] * (len(head) - 2)
     lines = ["  ".join(a(cell, w) for a, cell, w in zip(align, line, widths)).rstrip() for line in [head, *body]]
-    return "\n".join([f"{printable(subject['name'])} ({subject['language']})", *lines, *(f"! {f}" for f in failures(subject))])
+    return "\n".join([f"{printable(subject['name'])} ({printable(subject['language'])})", *lines, *(f"! {f}" for f in failures(subject))])
 
 
 def printable(name):
