@@ -158,6 +158,8 @@ def run(options):
         result = measure(api, options, say)
     finally:
         say.done()
+    if overview := table.overview(result):
+        print(overview)
     client = next(iter(result["client"].values()))
     print(f"GET /healthz over the same connections: {client['latency_ms']['p50']:.2f} ms, of which the client's processor time is "
           f"{client['cpu_us'] / 1000:.2f} ms")

@@ -33,15 +33,6 @@ dl { display: grid; grid-template-columns: max-content 1fr; gap: 2px 18px; margi
 """ + "".join(f".r{i} {{ fill: var(--r{i}); }} .curve.r{i} {{ fill: none; }} .curve.r{i}, .median.r{i} {{ stroke: var(--r{i}); }} "
               f".key.r{i} {{ background: var(--r{i}); }}\n" for i in range(4))
 
-# Of the overview: title, path of the figure, what it tells
-OVERVIEW = (
-    ("Warm call, median", ("warm", "FIRST", "latency_ms", "p50"), "one call at a time, seen from the client"),
-    ("Processor time per call", ("server", "cpu_ms", "mean"), "all that the sandbox uses, gVisor's own kernel included"),
-    ("Cold start, median", ("cold", "latency_ms", "p50"), "a call that has a container started"),
-    ("Memory of a sandbox", ("server", "memory_bytes", "max"), "the most that a warm sandbox used"),
-)
-
-
 def css(i):
     return f"r{i % 4}"
 
@@ -65,28 +56,14 @@ def definitions(pairs):
     return "<dl>" + "".join(f"<dt>{escape(str(k))}</dt><dd>{escape(str(v))}</dd>" for k, v in pairs) + "</dl>"
 
 
-def first_level(result):
-    return str(result["options"]["concurrency"][0])
-
-
-def ratios(result, path):
-    """[(subject's name, ratio of the last runtime to the first)]"""
-    path = [first_level(result) if part == "FIRST" else part for part in path]
-    told = []
-    for subject in result["subjects"]:
-        values = [dig(figures, *path) for figures in subject["runtimes"].values()]
-        told.append((subject["name"], ratio(values[-1], values[0])))
-    return told
-
-
 def overview(result):
     runtimes = result["options"]["runtimes"]
     if len(result["subjects"]) < 2 or len(runtimes) < 2:
         return ""
     what = f"{runtime_name(runtimes[-1])} ÷ {runtime_name(runtimes[0])}"
     parts, head, columns = [], ["workload"], []
-    for title, path, words in OVERVIEW:
-        values = ratios(result, path)
+    for title, path, words in table.OVERVIEW:
+        values = table.ratios(result, path)
         parts.append(figure(title, words, charts.ratio_bars([(n, r, f"{number(r)}×") for n, r in values], f"{title}, {what}")))
         head.append(title)
         columns.append([r for _, r in values])

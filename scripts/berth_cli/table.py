@@ -1,6 +1,6 @@
 """The figures as rows, for a terminal and for the page."""
 
-from berth_cli.figures import number, ratio
+from berth_cli.figures import geometric_mean, number, ratio
 
 RUNTIME_NAMES = {"docker": "Docker", "gvisor": "gVisor"}
 
@@ -70,3 +70,38 @@ def text(subject):
 def printable(name):
     """A name without what a terminal would obey."""
     return "".join(c if c.isprintable() else "?" for c in name)
+
+
+# Of the overview: title, path of the figure, what it tells
+OVERVIEW = (
+    ("Warm call, median", ("warm", "FIRST", "latency_ms", "p50"), "one call at a time, seen from the client"),
+    ("Processor time per call", ("server", "cpu_ms", "mean"), "all that the sandbox uses, gVisor's own kernel included"),
+    ("Cold start, median", ("cold", "latency_ms", "p50"), "a call that has a container started"),
+    ("Memory of a sandbox", ("server", "memory_bytes", "max"), "the most that a warm sandbox used"),
+)
+
+
+def first_level(result):
+    return str(result["options"]["concurrency"][0])
+
+
+def ratios(result, path):
+    """[(subject's name, ratio of the last runtime to the first)]"""
+    path = [first_level(result) if part == "FIRST" else part for part in path]
+    told = []
+    for subject in result["subjects"]:
+        values = [dig(figures, *path) for figures in subject["runtimes"].values()]
+        told.append((subject["name"], ratio(values[-1], values[0])))
+    return told
+
+
+def overview(result):
+    """A Markdown table of the last runtime ÷ the first, "" where there is nothing to look over."""
+    names = [runtime_name(r) for r in result["options"]["runtimes"]]
+    if len(result["subjects"]) < 2 or len(names) < 2:
+        return ""
+    columns = [[r for _, r in ratios(result, path)] for _, path, _ in OVERVIEW]
+    lines = [[f"{names[-1]} ÷ {names[0]}", *(title.lower() for title, _, _ in OVERVIEW)], ["---"] + ["--:"] * len(columns)]
+    lines += [[printable(s["name"]), *(number(c[i]) for c in columns)] for i, s in enumerate(result["subjects"])]
+    lines.append(["geometric mean", *(number(geometric_mean(c)) for c in columns)])
+    return "".join(f"| {' | '.join(line)} |\n" for line in lines)

@@ -211,3 +211,11 @@ def test_failed_calls_are_told():
     broken["runtimes"]["gvisor"]["warm"]["8"]["failed"] = {"429": 3, "0": 1}
     told = table.text(broken)
     assert "gVisor, 8 at a time: 3 calls were answered 429" in told and "1 calls were answered not at all" in told
+
+
+def test_the_overview_is_a_table_of_ratios_with_their_mean():
+    lines = table.overview(result()).splitlines()
+    assert lines[0].startswith("| gVisor ÷ Docker | warm call, median |")
+    assert lines[2] == lines[3] and "| geometric mean |" in lines[4]
+    assert {line.count("|") for line in lines} == {6}
+    assert table.overview(result(runtimes=("docker",))) == ""
