@@ -70,6 +70,7 @@ struct deployment {
 	const struct request *request;
 	json_t *body, *warnings;
 	struct function_input input;
+	struct db_function *source; /* what is copied, if anything is */
 	struct package package;
 	struct trial trial;
 	struct db_function *stored;
@@ -79,27 +80,61 @@ static void deployment_clear(struct deployment *d)
 {
 	deploy_abandon(&d->trial);
 	db_function_free(&d->stored);
+	db_function_free(&d->source);
 	package_free(&d->package);
 	function_input_clear(&d->input); /* before the body, which its code points into */
 	json_decref(d->body);
 	json_decref(d->warnings);
 }
 
-static int read_input(struct deployment *d, const struct spec *current, struct problem *problem)
+static int refuse_input(json_t *errors, struct problem *problem)
 {
-	struct function_rules rules = {d->worker->conf, d->worker->languages};
-	AUTO(json_decrefp) json_t *errors = json_array();
-
-	if (json_body_parse(d->request, &d->body, problem) < 0)
-		return -1;
-	if (function_input_parse(&rules, d->body, current, &d->input, errors) == 0)
-		return 0;
 	problem_set(problem, PROBLEM_INVALID_FUNCTION, json_pack("{s:O}", "errors", errors),
 		    "%zu field(s) are not valid; errors names each. Nothing was stored", json_array_size(errors));
 	return -1;
 }
 
-/* The package from the code given, or for an update without code the one that is stored. */
+/* current: what holds where the body is silent, or NULL. */
+static int check_input(struct deployment *d, const struct spec *current, struct problem *problem)
+{
+	struct function_rules rules = {d->worker->conf, d->worker->languages};
+	AUTO(json_decrefp) json_t *errors = json_array();
+
+	if (d->source != NULL && json_object_get(d->body, "name") == NULL)
+		function_input_error(errors, "name", "required", "name is missing: a copy needs one of its own");
+	if (function_input_parse(&rules, d->body, current, &d->input, errors) < 0 || json_array_size(errors) > 0)
+		return refuse_input(errors, problem);
+	return 0;
+}
+
+static int refuse_source(const char *code, const char *message, struct problem *problem)
+{
+	AUTO(json_decrefp) json_t *errors = json_array();
+
+	function_input_error(errors, "from", code, "%s", message);
+	return refuse_input(errors, problem);
+}
+
+/* The function a new one is a copy of, where "from" names one: its code and settings hold where the body is silent. */
+static int read_source(struct deployment *d, struct problem *problem)
+{
+	AUTO(json_decrefp) json_t *from = json_incref(json_object_get(d->body, "from"));
+	struct err err = {0};
+
+	if (from == NULL)
+		return 0;
+	json_object_del(d->body, "from"); /* no field of a function */
+	if (!json_is_string(from))
+		return refuse_source("wrong_type", "from is the name or id of a function", problem);
+	if (db_function_get(d->worker->db, json_string_value(from), &d->source, &err) == 0)
+		return 0;
+	if (err.code == ENOENT)
+		return refuse_source("not_found", "There is no such function", problem);
+	db_problem(problem, &err, json_string_value(from));
+	return -1;
+}
+
+/* The package from the code given, or for an update or a copy without code the one that is stored. */
 static int get_package(struct deployment *d, struct problem *problem)
 {
 	struct spec *spec = d->input.spec;
@@ -183,7 +218,8 @@ void functions_create(struct worker *w, const struct request *request, struct re
 	char text[UUID_TEXT_SIZE];
 
 	uuid_format(&id, text);
-	if (read_input(&d, NULL, &problem) < 0) {
+	if (json_body_parse(request, &d.body, &problem) < 0 || read_source(&d, &problem) < 0 ||
+	    check_input(&d, d.source != NULL ? d.source->spec : NULL, &problem) < 0) {
 		problem_send(&problem, response);
 		return;
 	}
@@ -238,7 +274,8 @@ static int update(struct deployment *d, const char *ref, struct problem *problem
 		db_problem(problem, &err, ref);
 		return -1;
 	}
-	if (check_version(current->spec, wanted, problem) < 0 || read_input(d, current->spec, problem) < 0)
+	if (check_version(current->spec, wanted, problem) < 0 || json_body_parse(d->request, &d->body, problem) < 0 ||
+	    check_input(d, current->spec, problem) < 0)
 		return -1;
 	d->input.spec->version = current->spec->version + 1;
 	return deploy(d, problem);

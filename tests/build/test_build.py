@@ -94,6 +94,7 @@ def installed(build, tmp_path_factory):
 @pytest.mark.parametrize(
     "path",
     [
+        "bin/berth",
         "sbin/berthd",
         "libexec/berth/runtimes/python/runtime.json",
         "libexec/berth/runtimes/javascript/runtime.json",
@@ -103,17 +104,20 @@ def installed(build, tmp_path_factory):
         "share/berth/migrations/0001_create_functions.sql",
         "share/berth/nginx/berth.conf.in",
         "share/berth/static/index.html",
+        "share/berth/berth_cli/main.py",
+        "share/berth/workloads/cpu/python/main.py",
         "share/doc/berth/berth.conf.example",
     ],
 )
 def test_make_install_puts_files_into_the_usual_directories(installed, path):
     file = installed / path
     assert file.is_file()
-    assert os.access(file, os.X_OK) == (path.startswith("sbin/") or (path.endswith(("stack", "migrate"))))
+    assert os.access(file, os.X_OK) == (path.startswith(("bin/", "sbin/")) or (path.endswith(("stack", "migrate"))))
 
 
 def test_make_install_puts_nothing_anywhere_else(installed):
-    assert {path.name for path in installed.iterdir()} == {"sbin", "libexec", "share"}
+    assert {path.name for path in installed.iterdir()} == {"bin", "sbin", "libexec", "share"}
+    assert {path.name for path in (installed / "bin").iterdir()} == {"berth"}
     assert {path.name for path in (installed / "sbin").iterdir()} == {"berthd", "berthd-invoke"}
     assert {path.name for path in (installed / "share").iterdir()} == {"berth", "doc"}
     assert {path.name for path in (installed / "share" / "doc").iterdir()} == {"berth"}
@@ -132,6 +136,16 @@ def test_an_installed_berthd_says_its_version_and_checks_a_configuration(install
     assert re.fullmatch(r"berthd \d+\.\d+\.\d+\n", version.stdout)
     checked = run(berthd, "--config", example, "--check-config")
     assert (checked.returncode, checked.stdout, checked.stderr) == (0, f"berthd: '{example}' is valid\n", "")
+
+
+def test_an_installed_berth_says_its_version_and_has_all_its_modules_and_workloads(installed):
+    version = run(installed / "bin" / "berth", "--version")
+    assert (version.returncode, version.stderr) == (0, "")
+    assert re.fullmatch(r"berth \d+\.\d+\.\d+\n", version.stdout)
+    for folder, pattern in (("berth_cli", "*.py"), ("workloads", "*/*/*")):
+        there = {path.relative_to(ROOT / "scripts" / folder) for path in (ROOT / "scripts" / folder).glob(pattern)}
+        into = installed / "share" / "berth" / folder
+        assert {path.relative_to(into) for path in into.glob(pattern)} == there
 
 
 @pytest.mark.parametrize("script", ["images", "migrate", "render-nginx", "stack"])

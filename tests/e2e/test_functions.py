@@ -33,6 +33,43 @@ def valid(**fields):
 # What is right
 
 
+def test_a_copy_has_the_code_and_settings_of_its_source_but_for_what_is_given(api, deploy):
+    source = deploy("def handler(event, context):\n    return [event, context.function_name]\n", timeout_ms=1234, environment={"A": "b"})
+    name = unique("copy")
+    answer = api.post("/functions", json={"name": name, "from": source["name"], "memory_limit_mb": 192})
+    assert answer.status_code == 201, answer.text
+    copy = answer.json()
+    try:
+        own = ("id", "name", "memory_limit_mb", "created_at", "updated_at", "limits")
+        assert {k: v for k, v in copy.items() if k not in own} == {k: v for k, v in source.items() if k not in own}
+        assert (copy["name"], copy["memory_limit_mb"]) == (name, 192) and copy["id"] != source["id"]
+        assert api.delete(f"/functions/{source['id']}").status_code == 204
+        assert api.output(copy, 1) == [1, name]
+    finally:
+        api.delete_for_sure(f"/functions/{copy['id']}")
+
+
+@pytest.mark.parametrize(
+    "fields, field, code",
+    [
+        ({"from": "nobody-has-this-name"}, "from", "not_found"),
+        ({"from": 7}, "from", "wrong_type"),
+        ({"from": None, "name": None}, "name", "required"),
+        ({"from": None, "language": "javascript"}, "code", "required"),
+    ],
+)
+def test_a_copy_of_nothing_or_without_a_name_or_in_another_language_is_refused(api, function, unchanged, fields, field, code):
+    body = {"name": unique("copy"), "from": function["id"]} | {k: v for k, v in fields.items() if v is not None}
+    if "name" in fields:
+        del body["name"]
+    problem = check_problem(api.post("/functions", json=body), 422, "invalid_function")
+    assert [(e["field"], e["code"]) for e in problem["errors"]] == [(field, code)]
+
+
+def test_a_copy_under_a_name_that_is_taken_is_refused(api, function, unchanged):
+    check_problem(api.post("/functions", json={"name": function["name"], "from": function["id"]}), 409, "name_taken")
+
+
 def test_a_deployed_function_is_answered_with_all_its_settings(api, deploy):
     name = unique("settings")
     answer = api.post(
