@@ -287,7 +287,7 @@ int lease_check(struct lease_client *c, const char *spec, const void *archive, s
 	AUTO(fd_close) int fd = sealed_memfd(archive, archive_len, &err);
 	struct ipc_msg msg = {.type = IPC_CHECK,
 			      .check = {.spec = STR(spec), .deadline_us = (uint64_t)deadline_us, .request_id = STR(request_id)},
-			      .fds = {fd, -1, -1, -1, -1}};
+			      .fds = {fd, -1, -1, -1, -1, -1}};
 
 	if (fd < 0) {
 		log_error("%s", err.msg);
