@@ -14,7 +14,7 @@
 #define IPC_MAX_FDS  6
 #define IPC_NO_FDS                                                                                                             \
 	{                                                                                                                      \
-		-1, -1, -1, -1, -1, -1                                                                                             \
+		-1, -1, -1, -1, -1, -1                                                                                         \
 	}
 
 /* poolmgr's socket in the run directory. */

@@ -41,10 +41,9 @@ static int file_of(const struct sandbox *s, enum cgroup_fd file)
 static void grant(struct version *v, struct sandbox *s)
 {
 	struct waiter *w = v->waiters;
-	struct ipc_msg m = {
-		.type = IPC_GRANT,
-		.fds = {s->control_fd, s->log_fd, s->error_log_fd, file_of(s, CGROUP_CPU), file_of(s, CGROUP_MEMORY),
-			file_of(s, CGROUP_OOM)}};
+	struct ipc_msg m = {.type = IPC_GRANT,
+			    .fds = {s->control_fd, s->log_fd, s->error_log_fd, file_of(s, CGROUP_CPU),
+				    file_of(s, CGROUP_MEMORY), file_of(s, CGROUP_OOM)}};
 
 	s->holder = w->client;
 	s->lease_id = next_lease_id++;

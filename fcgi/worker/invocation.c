@@ -35,15 +35,15 @@ struct invocation {
 	struct lease *lease;
 	struct outcome *outcome;
 	int log_fds[PRINTED_STREAMS]; /* -1 once it ended */
-	struct buf in;             /* from the control socket; the frame last returned is still at its front */
-	size_t taken;              /* length of that frame */
-	struct buf out;            /* for the control socket */
-	size_t sent;               /* of out */
+	struct buf in;                /* from the control socket; the frame last returned is still at its front */
+	size_t taken;                 /* length of that frame */
+	struct buf out;               /* for the control socket */
+	size_t sent;                  /* of out */
 	struct printed printed;
 	struct printed_log log;
-	int64_t begun_us;          /* monotonic; of the request */
-	bool log_is_read;          /* all that was printed before the last bytes came */
-	struct err broken;         /* why EVENT_BROKEN */
+	int64_t begun_us;  /* monotonic; of the request */
+	bool log_is_read;  /* all that was printed before the last bytes came */
+	struct err broken; /* why EVENT_BROKEN */
 };
 
 enum event {

@@ -65,12 +65,12 @@ static const char *const levels[STREAMS] = {"info", "error"};
 struct reel {
 	const struct log_source *source;
 	int stream;
-	size_t taken;        /* of source->streams */
-	int run_stream;      /* of the run at hand */
-	size_t from, to;     /* what is left of it; of the log */
-	size_t begun;        /* where next begins */
+	size_t taken;    /* of source->streams */
+	int run_stream;  /* of the run at hand */
+	size_t from, to; /* what is left of it; of the log */
+	size_t begun;    /* where next begins */
 	struct clockwork clock;
-	struct buf line;     /* the one at hand, when it is made of several runs */
+	struct buf line; /* the one at hand, when it is made of several runs */
 	struct log_line next;
 	bool has_next;
 };

@@ -221,7 +221,8 @@ void printed_finish(struct printed *p, const struct mask *mask, struct printed_l
 	for (int i = 0; i < PRINTED_STREAMS; i++) {
 		struct printed_text *t = &p->texts[i];
 		if (t->pending > 0) /* it was none */
-			keep(p, t, t->data.data + t->kept, t->pending, note_count(t) > 0 ? note_at(t, note_count(t) - 1)->ms : 0);
+			keep(p, t, t->data.data + t->kept, t->pending,
+			     note_count(t) > 0 ? note_at(t, note_count(t) - 1)->ms : 0);
 		t->pending = 0;
 		if (mask->len > 0 && t->kept > 0)
 			mask_text(t, mask);

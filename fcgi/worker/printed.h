@@ -1,11 +1,11 @@
 /*
- * What an invocation prints to stdout and to stderr, while it is read, and then as one log: in the order it was printed, as far as
- * that is known, with its times and its streams, and without secrets.
+ * What an invocation prints to stdout and to stderr, while it is read, and then as one log: in the order it was printed, as far
+ * as that is known, with its times and its streams, and without secrets.
  *
  * Each stream has a connection of its own, so the kernel keeps the order within a stream, and no order between the two. When an
- * agent goes from one to the other it writes a mark to both (runtimes/protocol.md): what is before the first mark of a stream was
- * printed before whatever is behind the first mark of the other, and so on. What knows nothing of marks, a child say, falls in
- * between, in the order it was read. A mark that a function invents costs it the order of its own log.
+ * agent goes from one to the other it writes a mark to both (runtimes/protocol.md): what is before the first mark of a stream
+ * was printed before whatever is behind the first mark of the other, and so on. What knows nothing of marks, a child say, falls
+ * in between, in the order it was read. A mark that a function invents costs it the order of its own log.
  */
 #ifndef WORKER_PRINTED_H
 #define WORKER_PRINTED_H

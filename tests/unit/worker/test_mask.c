@@ -17,12 +17,9 @@ static void a_secret_is_found_where_it_is_and_the_longest_one_counts(void **stat
 		const char *text;
 		size_t at, taken;
 	} rows[] = {
-		{"correct horse", 0, 13},
-		{"a correct horse battery!", 2, 21},
-		{"a correct horse batter", 2, 13},
-		{"sstaple-1", 1, 8},
-		{"correct hors", 12, 0},
-		{"", 0, 0},
+		{"correct horse", 0, 13},          {"a correct horse battery!", 2, 21},
+		{"a correct horse batter", 2, 13}, {"sstaple-1", 1, 8},
+		{"correct hors", 12, 0},           {"", 0, 0},
 	};
 
 	(void)state;

@@ -11,8 +11,14 @@ struct piece {
 	int64_t ms;
 };
 
-#define OUT(text, ms) {PRINTED_STDOUT, text, sizeof(text) - 1, ms}
-#define ERR(text, ms) {PRINTED_STDERR, text, sizeof(text) - 1, ms}
+#define OUT(text, ms)                                                                                                          \
+	{                                                                                                                      \
+		PRINTED_STDOUT, text, sizeof(text) - 1, ms                                                                     \
+	}
+#define ERR(text, ms)                                                                                                          \
+	{                                                                                                                      \
+		PRINTED_STDERR, text, sizeof(text) - 1, ms                                                                     \
+	}
 
 struct fixture {
 	struct printed printed;
@@ -102,7 +108,11 @@ static void a_mark_may_come_in_two_pieces_and_its_beginning_may_be_none(void **s
 {
 	struct fixture *f = *state;
 
-	PRINT(f, 100, NULL, OUT("a\n\xff\0ber", 1), OUT("th:switch\0\xff" "c\n", 2), ERR(MARK "b\n", 2));
+	PRINT(f, 100, NULL, OUT("a\n\xff\0ber", 1),
+	      OUT("th:switch\0\xff"
+		  "c\n",
+		  2),
+	      ERR(MARK "b\n", 2));
 	ASSERT_LOG(f, "a\nc\nb\n", "\4");
 	PRINT(f, 100, NULL, OUT("a\xff\0ber", 1), OUT("lin\n\xff\xff\0berth", 2));
 	ASSERT_LOG(f, "a\xff\0berlin\n\xff\xff\0berth", "");
@@ -126,7 +136,8 @@ static void secrets_are_masked_across_reads_and_where_the_log_is_cut(void **stat
 {
 	struct fixture *f = *state;
 
-	PRINT(f, 100, "hunter2-hunter2", OUT("my hunter2-", 1), OUT("hunter2!\n", 2), ERR("hunter2-hunter2", 3), OUT("on\n", 4));
+	PRINT(f, 100, "hunter2-hunter2", OUT("my hunter2-", 1), OUT("hunter2!\n", 2), ERR("hunter2-hunter2", 3),
+	      OUT("on\n", 4));
 	ASSERT_LOG(f, "my ***!\n***on\n", "\10\3");
 	assert_int_equal(f->log.bytes, 14);
 	assert_memory_equal(f->log.times.data, "\0\1\6\1\2\1\3\1", 8); /* "my ***" at 1 ms, "!" at 2, … */
