@@ -1,5 +1,7 @@
 #include "poolmgr/secrets.h"
 
+#include <stdbool.h>
+
 #include "tests/unit/unit.h"
 
 static void values_of_variables_that_sound_secret_are_taken_if_they_are_long_enough(void **state)
