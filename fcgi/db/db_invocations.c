@@ -74,8 +74,9 @@ static const struct db_statement invocation_get = {
 
 #define LOG_COLUMNS                                                                                                            \
 	"m.metric_id, m.function_id, (extract(epoch from m.request_timestamp) * 1000000)::bigint as at_us, "                   \
-	"(m.response_time_ms * 1000)::bigint, coalesce(l.log, ''), coalesce(l.times, ''), coalesce(l.log_bytes, 0), "          \
-	"coalesce(l.orphan_bytes, 0), coalesce(m.error_code, ''), coalesce(m.error_message, ''), m.request_id, "               \
+	"(m.response_time_ms * 1000)::bigint, coalesce(l.log, ''), coalesce(l.times, ''), coalesce(l.streams, ''), "           \
+	"coalesce(l.log_bytes, 0), coalesce(l.orphan_bytes, 0), coalesce(m.error_code, ''), coalesce(m.error_message, ''), "   \
+	"m.request_id, "                                                                                                       \
 	"l.stored_in, (extract(epoch from m.request_timestamp) * 1000000)::bigint::text"
 
 #define HORIZON "(select pg_snapshot_xmin(pg_current_snapshot())::text::bigint as horizon) h"

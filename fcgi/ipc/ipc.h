@@ -11,10 +11,10 @@
 
 /* A datagram is never longer than this. The largest content, a function's environment, is bounded well below. */
 #define IPC_MAX_SIZE 131072
-#define IPC_MAX_FDS  5
+#define IPC_MAX_FDS  6
 #define IPC_NO_FDS                                                                                                             \
 	{                                                                                                                      \
-		-1, -1, -1, -1, -1                                                                                             \
+		-1, -1, -1, -1, -1, -1                                                                                         \
 	}
 
 /* poolmgr's socket in the run directory. */

@@ -14,7 +14,7 @@
 #include "base/fields.h"
 #include "base/uuid.h"
 
-#define RECORD_VERSION     4
+#define RECORD_VERSION     5
 #define RECORD_MAGIC       (0x42535000u | RECORD_VERSION) /* "BSP" and the version */
 #define RECORD_HEADER_SIZE 16
 #define RECORD_MAX_SIZE    (32u << 20)

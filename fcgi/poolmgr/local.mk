@@ -18,6 +18,7 @@ libpoolmgr_a_SOURCES = \
 	%D%/resolve.c %D%/resolve.h \
 	%D%/room.c %D%/room.h \
 	%D%/sandbox.c %D%/sandbox.h \
+	%D%/secrets.c %D%/secrets.h \
 	%D%/serve.c %D%/serve.h \
 	%D%/shape.c %D%/shape.h \
 	%D%/shim.c %D%/shim.h \

@@ -174,10 +174,12 @@ static void drop_sockets(struct sandbox *s)
 {
 	watch_free(&s->control_watch);
 	watch_free(&s->log_watch);
+	watch_free(&s->error_log_watch);
 	fd_close(&s->control_listener);
 	fd_close(&s->log_listener);
 	fd_close(&s->control_fd);
 	fd_close(&s->log_fd);
+	fd_close(&s->error_log_fd);
 	buf_free(&s->in);
 }
 
@@ -362,11 +364,12 @@ void sandbox_watch_end(struct sandbox *s)
 {
 	buf_free(&s->in);
 	watch_free(&s->log_watch);
+	watch_free(&s->error_log_watch);
 	watch_free(&s->control_watch);
 	s->control_watch = watch_new(loop, s->control_fd, UV_DISCONNECT, on_disconnect, s);
 }
 
-/* Both sockets are connected and the agent has said hello: no one else can connect any more. */
+/* All is connected and the agent has said hello: no one else can connect any more. */
 static void become_spare(struct sandbox *s)
 {
 	fd_close(&s->control_listener);
@@ -432,8 +435,11 @@ static void on_log_connection(int events, void *arg)
 	struct sandbox *s = arg;
 
 	(void)events;
-	s->log_fd = accept_one(s->log_listener);
+	if (s->log_fd < 0) /* the launcher connects for stdout first */
+		s->log_fd = accept_one(s->log_listener);
 	if (s->log_fd >= 0)
+		s->error_log_fd = accept_one(s->log_listener);
+	if (s->error_log_fd >= 0)
 		watch_free(&s->log_watch);
 }
 
@@ -455,14 +461,14 @@ static void on_hello(int events, void *arg)
 	ptrdiff_t took = frame_decode(s->in.data, s->in.len, MAX_HELLO_BYTES, &frame, &err);
 	if (took == 0)
 		return;
-	if (s->log_fd < 0)
+	if (s->error_log_fd < 0)
 		on_log_connection(0, s); /* its event may come after this one */
 	if (took < 0 || check_hello(&frame, &err) < 0)
 		fail_start(s, err.msg);
 	else if ((size_t)took != s->in.len)
 		fail_start(s, "the agent said more than HELLO");
-	else if (s->log_fd < 0)
-		fail_start(s, "the agent said hello without its log connection");
+	else if (s->error_log_fd < 0)
+		fail_start(s, "the agent said hello without its log connections");
 	else if (s->state != SANDBOX_BOOTING)
 		fail_start(s, "somebody said hello before its container was started");
 	else
@@ -496,7 +502,7 @@ static int make_directory(struct sandbox *s, struct err *err)
 	s->control_listener = fd_listen_unix(s->dir_fd, "control.sock", SOCK_STREAM | SOCK_NONBLOCK, 0666, 1, err);
 	if (s->control_listener < 0)
 		return -1;
-	s->log_listener = fd_listen_unix(s->dir_fd, "log.sock", SOCK_STREAM | SOCK_NONBLOCK, 0666, 1, err);
+	s->log_listener = fd_listen_unix(s->dir_fd, "log.sock", SOCK_STREAM | SOCK_NONBLOCK, 0666, 2, err);
 	if (s->log_listener < 0)
 		return -1;
 	s->control_watch = watch_new(loop, s->control_listener, UV_READABLE, on_control_connection, s);
@@ -541,7 +547,7 @@ static struct sandbox *sandbox_new(struct shape *shape)
 	shape->users++;
 	s->exit_code = -1;
 	s->cgroup = CGROUP_NONE;
-	s->dir_fd = s->control_listener = s->log_listener = s->control_fd = s->log_fd = -1;
+	s->dir_fd = s->control_listener = s->log_listener = s->control_fd = s->log_fd = s->error_log_fd = -1;
 	HASH_ADD_STR(by_id, id, s);
 	enter_state(s, SANDBOX_CREATING);
 	return s;

@@ -71,9 +71,9 @@ struct sandbox {
 	char container_id[65]; /* "" while CREATING */
 	struct cgroup cgroup;  /* opened while BOOTING, if there is a warden */
 	int dir_fd;
-	int control_listener, log_listener; /* CREATING and BOOTING only */
-	int control_fd, log_fd;
-	struct watch *control_watch, *log_watch;
+	int control_listener, log_listener;   /* CREATING and BOOTING only */
+	int control_fd, log_fd, error_log_fd; /* log: stdout, error_log: stderr */
+	struct watch *control_watch, *log_watch, *error_log_watch;
 	struct buf in; /* BOOTING: what has come of HELLO; WARMING: of READY */
 
 	struct sandbox *prev, *next;           /* sandbox_lists[state] */

@@ -41,9 +41,9 @@ static int file_of(const struct sandbox *s, enum cgroup_fd file)
 static void grant(struct version *v, struct sandbox *s)
 {
 	struct waiter *w = v->waiters;
-	struct ipc_msg m = {
-		.type = IPC_GRANT,
-		.fds = {s->control_fd, s->log_fd, file_of(s, CGROUP_CPU), file_of(s, CGROUP_MEMORY), file_of(s, CGROUP_OOM)}};
+	struct ipc_msg m = {.type = IPC_GRANT,
+			    .fds = {s->control_fd, s->log_fd, s->error_log_fd, file_of(s, CGROUP_CPU),
+				    file_of(s, CGROUP_MEMORY), file_of(s, CGROUP_OOM)}};
 
 	s->holder = w->client;
 	s->lease_id = next_lease_id++;
@@ -64,6 +64,7 @@ static void grant(struct version *v, struct sandbox *s)
 		.single_use = version_is_single_use(v),
 		.runtime = STR(v->spec->runtime),
 		.init = s->initialised ? (struct str){"", 0} : STR(v->init),
+		.secrets = {buf_str(&v->secrets), (uint32_t)v->secrets.len},
 	};
 	counters[COUNT_GRANT_WARM + m.grant.start_kind]++;
 	s->initialised = true; /* or it is not given back as reusable */

@@ -8,6 +8,7 @@
 
 #include "base/mem.h"
 #include "ipc/ipc.h"
+#include "poolmgr/secrets.h"
 
 struct version *versions;
 struct version *candidates;
@@ -35,7 +36,9 @@ static int version_new(struct spec *stolen, struct version **version, struct err
 	if (!uuid_parse(spec->function_id, &id) || spec->version < 1 || spec->version > INT32_MAX)
 		return err_set(err, EINVAL, "function version with a bad id");
 	AUTO(mem_free) char *init = init_payload_new(spec);
-	if (strlen(init) > IPC_MAX_SIZE - 4096)
+	AUTO(buf_free) struct buf secrets = {0};
+	secrets_add(&secrets, spec->environment);
+	if (strlen(init) + secrets.len > IPC_MAX_SIZE - 4096)
 		return err_set(err, EMSGSIZE, "the function's environment is too large");
 	if (shape_for(spec, &shape, err) < 0)
 		return -1;
@@ -45,6 +48,8 @@ static int version_new(struct spec *stolen, struct version **version, struct err
 	v->function_id = id;
 	v->shape = shape;
 	v->init = TAKE_PTR(init);
+	v->secrets = secrets;
+	secrets = (struct buf){0};
 	v->spec = TAKE_PTR(spec);
 	v->refs = 1;
 	shape->users++;
@@ -142,5 +147,6 @@ void version_unref(struct version **version)
 	v->shape->users--;
 	spec_free(&v->spec);
 	free(v->init);
+	buf_free(&v->secrets);
 	free(v);
 }

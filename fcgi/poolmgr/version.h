@@ -24,7 +24,8 @@ struct version {
 	struct spec *spec;
 	struct uuid function_id;
 	struct shape *shape;
-	char *init; /* payload of the INIT frame */
+	char *init;         /* payload of the INIT frame */
+	struct buf secrets; /* of its environment, as GRANT has them (poolmgr/secrets.h) */
 	enum version_package package;
 	int refs;
 	bool stale; /* a newer version is current, or the function is gone: its sandboxes are not kept */

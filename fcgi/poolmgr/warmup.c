@@ -23,17 +23,31 @@ static void finish(struct sandbox *s, const char *why)
 }
 
 /* An agent that waits for room in its log does not get ready. */
-static void on_log(int events, void *arg)
+static void drain(int fd, struct watch **watch)
 {
-	struct sandbox *s = arg;
 	char waste[4096];
 	ssize_t n = sizeof(waste);
 
-	(void)events;
 	for (int i = 0; i < LOG_READS && n == sizeof(waste); i++)
-		n = recv(s->log_fd, waste, sizeof(waste), MSG_DONTWAIT);
+		n = recv(fd, waste, sizeof(waste), MSG_DONTWAIT);
 	if (n == 0)
-		watch_free(&s->log_watch);
+		watch_free(watch);
+}
+
+static void on_log(int events, void *arg)
+{
+	struct sandbox *s = arg;
+
+	(void)events;
+	drain(s->log_fd, &s->log_watch);
+}
+
+static void on_error_log(int events, void *arg)
+{
+	struct sandbox *s = arg;
+
+	(void)events;
+	drain(s->error_log_fd, &s->error_log_watch);
 }
 
 /* "ImportError: no module named 'x'" */
@@ -97,6 +111,7 @@ void warmup_start(struct sandbox *s)
 	watch_free(&s->control_watch);
 	s->control_watch = watch_new(loop, s->control_fd, UV_READABLE | UV_DISCONNECT, on_control, s);
 	s->log_watch = watch_new(loop, s->log_fd, UV_READABLE, on_log, s);
+	s->error_log_watch = watch_new(loop, s->error_log_fd, UV_READABLE, on_error_log, s);
 }
 
 void warmup_tick(int64_t now_us)

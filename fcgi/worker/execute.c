@@ -175,6 +175,7 @@ static void record(struct worker *w, const struct request *request, const char *
 		.response_bytes = response->body_len,
 		.log = o->log,
 		.log_times = o->log_times,
+		.log_streams = o->log_streams,
 		.log_bytes = o->log_bytes,
 		.orphan_bytes = o->orphan_bytes,
 	};

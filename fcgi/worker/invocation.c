@@ -10,7 +10,6 @@
 #include <sys/socket.h>
 
 #include "base/clock.h"
-#include "base/leb128.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "ipc/frame.h"
@@ -19,12 +18,12 @@
 #include "worker/json_body.h"
 #include "worker/json_scan.h"
 #include "worker/meter.h"
+#include "worker/printed.h"
 #include "worker/trim.h"
 
 #define READ_SIZE       65536
 #define META_MAX        128   /* the line of a RESULT */
 #define FRAME_EXTRA     65536 /* a frame may be this much longer than response_bytes */
-#define LOG_TIMES_MAX   8192  /* bytes; what is printed later has the time of the last note */
 #define LOG_DRAIN_READS 16    /* a log without end must not hold up an answer */
 
 struct invocation {
@@ -35,17 +34,16 @@ struct invocation {
 	/* Of the invocation in hand. */
 	struct lease *lease;
 	struct outcome *outcome;
-	int log_fd;                /* -1 once it ended */
-	struct buf in;             /* from the control socket; the frame last returned is still at its front */
-	size_t taken;              /* length of that frame */
-	struct buf out;            /* for the control socket */
-	size_t sent;               /* of out */
-	struct buf log, log_times; /* what was printed, and when */
-	size_t timed;              /* bytes of log that log_times covers */
-	int64_t timed_ms;          /* until when, since begun_us */
-	int64_t begun_us;          /* monotonic; of the request, as log_times has it */
-	bool log_is_read;          /* all that was printed before the last bytes came */
-	struct err broken;         /* why EVENT_BROKEN */
+	int log_fds[PRINTED_STREAMS]; /* -1 once it ended */
+	struct buf in;                /* from the control socket; the frame last returned is still at its front */
+	size_t taken;                 /* length of that frame */
+	struct buf out;               /* for the control socket */
+	size_t sent;                  /* of out */
+	struct printed printed;
+	struct printed_log log;
+	int64_t begun_us;  /* monotonic; of the request */
+	bool log_is_read;  /* all that was printed before the last bytes came */
+	struct err broken; /* why EVENT_BROKEN */
 };
 
 enum event {
@@ -72,8 +70,8 @@ void invocation_free(struct invocation **invocation)
 		return;
 	buf_free(&(*invocation)->in);
 	buf_free(&(*invocation)->out);
-	buf_free(&(*invocation)->log);
-	buf_free(&(*invocation)->log_times);
+	printed_free(&(*invocation)->printed);
+	printed_log_free(&(*invocation)->log);
 	mem_free(invocation);
 }
 
@@ -81,8 +79,7 @@ void invocation_rest(struct invocation *v)
 {
 	trim_buf(&v->in);
 	trim_buf(&v->out);
-	trim_buf(&v->log);
-	trim_buf(&v->log_times);
+	printed_trim(&v->printed, &v->log);
 }
 
 void outcome_clear(struct outcome *outcome)
@@ -91,48 +88,25 @@ void outcome_clear(struct outcome *outcome)
 	*outcome = OUTCOME_NONE;
 }
 
-/* What comes from here on, in the log, was printed now. */
-static void note_time(struct invocation *v)
+/* Reads some of what the function printed. False: nothing more is there now. */
+static bool read_log_once(struct invocation *v, enum printed_stream stream)
 {
-	int64_t now_ms = (clock_mono_us() - v->begun_us) / 1000;
+	char *to = printed_reserve(&v->printed, stream, READ_SIZE);
+	ssize_t n = v->log_fds[stream] >= 0 ? recv(v->log_fds[stream], to, READ_SIZE, MSG_DONTWAIT) : 0;
 
-	if (v->log_times.len >= LOG_TIMES_MAX || (v->log_times.len > 0 && now_ms <= v->timed_ms))
-		return;
-	leb128_add(&v->log_times, v->log.len - v->timed);
-	leb128_add(&v->log_times, (uint64_t)(now_ms - v->timed_ms));
-	v->timed = v->log.len;
-	v->timed_ms = now_ms;
-}
-
-/* Reads what the function printed: keeps what the limit allows, throws the rest away. False: nothing more is there now. */
-static bool read_log_once(struct invocation *v, bool keep)
-{
-	static char waste[READ_SIZE];
-	size_t limit = keep ? (size_t)v->lease->log_bytes : 0;
-	size_t room = limit > v->log.len ? MIN(limit - v->log.len, READ_SIZE) : 0;
-	char *to = room > 0 ? buf_reserve(&v->log, room) : waste;
-	size_t size = room > 0 ? room : sizeof(waste);
-
-	ssize_t n = v->log_fd >= 0 ? recv(v->log_fd, to, size, MSG_DONTWAIT) : 0;
 	if (n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR))
-		v->log_fd = -1; /* poll would report its end for ever */
+		v->log_fds[stream] = -1; /* poll would report its end for ever */
 	if (n <= 0)
 		return false;
-	if (room > 0) {
-		note_time(v);
-		v->log.len += (size_t)n;
-	}
-	if (keep)
-		v->outcome->log_bytes += (uint64_t)n;
-	else
-		v->outcome->orphan_bytes += (uint64_t)n;
-	return (size_t)n == size;
+	printed_take(&v->printed, stream, (size_t)n, (clock_mono_us() - v->begun_us) / 1000);
+	return n == READ_SIZE;
 }
 
-static void drain_log(struct invocation *v, bool keep)
+static void drain_log(struct invocation *v)
 {
-	for (int i = 0; i < LOG_DRAIN_READS && read_log_once(v, keep); i++)
-		;
+	for (enum printed_stream stream = 0; stream < PRINTED_STREAMS; stream++)
+		for (int i = 0; i < LOG_DRAIN_READS && read_log_once(v, stream); i++)
+			;
 }
 
 /*
@@ -145,28 +119,30 @@ static int begin(struct invocation *v, struct lease *lease, struct outcome *outc
 	struct pollfd p[] = {
 		{.fd = lease->control_fd, .events = POLLIN},
 		{.fd = lease->log_fd, .events = POLLIN},
+		{.fd = lease->error_log_fd, .events = POLLIN},
 		{.fd = was_kept ? lease_watch_fd(v->client) : -1, .events = POLLIN},
 	};
 
 	*outcome = OUTCOME_NONE;
 	v->lease = lease;
 	v->outcome = outcome;
-	v->log_fd = lease->log_fd;
+	v->log_fds[PRINTED_STDOUT] = lease->log_fd;
+	v->log_fds[PRINTED_STDERR] = lease->error_log_fd;
 	v->taken = v->sent = 0;
 	v->log_is_read = false;
 	buf_reset(&v->in);
 	buf_reset(&v->out);
-	buf_reset(&v->log);
-	buf_reset(&v->log_times);
-	v->timed = 0;
-	v->timed_ms = 0;
+	printed_begin(&v->printed, 0);
 
 	meter_begin(&lease->meter, clock_mono_us());
-	if (poll(p, ARRAY_SIZE(p), 0) <= 0)
+	int found = poll(p, ARRAY_SIZE(p), 0);
+	if (found > 0 && (p[1].revents | p[2].revents) != 0)
+		drain_log(v);
+	outcome->orphan_bytes = printed_bytes(&v->printed);
+	printed_begin(&v->printed, lease->log_bytes);
+	if (found <= 0)
 		return 0;
-	if (p[1].revents != 0)
-		drain_log(v, false);
-	if (p[2].revents != 0)
+	if (p[3].revents != 0)
 		lease_hear(v->client);
 	if (p[0].revents == 0 && (!was_kept || lease_is_ours(v->client)))
 		return 0;
@@ -228,7 +204,8 @@ static enum event wait_once(struct invocation *v, int64_t deadline_us)
 	int64_t watch_due_us = v->client != NULL ? lease_watch_due_us(v->client) : INT64_MAX;
 	struct pollfd p[] = {
 		{.fd = v->lease->control_fd, .events = (short)(v->sent < v->out.len ? POLLIN | POLLOUT : POLLIN)},
-		{.fd = v->log_fd, .events = POLLIN},
+		{.fd = v->log_fds[PRINTED_STDOUT], .events = POLLIN},
+		{.fd = v->log_fds[PRINTED_STDERR], .events = POLLIN},
 		{.fd = v->client != NULL ? lease_watch_fd(v->client) : -1, .events = POLLIN},
 	};
 
@@ -236,12 +213,13 @@ static enum event wait_once(struct invocation *v, int64_t deadline_us)
 		return EVENT_TIMEOUT;
 	if (patience_poll(v->patience, p, ARRAY_SIZE(p), MIN(deadline_us, watch_due_us)) < 0)
 		return EVENT_NONE; /* EINTR */
-	if (p[2].revents != 0 || clock_mono_us() >= watch_due_us)
+	if (p[3].revents != 0 || clock_mono_us() >= watch_due_us)
 		lease_watch(v->client);
-	if (p[1].revents != 0)
-		read_log_once(v, true);
+	for (enum printed_stream stream = 0; stream < PRINTED_STREAMS; stream++)
+		if (p[1 + stream].revents != 0)
+			read_log_once(v, stream);
 	/* poll() looks at one descriptor after the other, and the agent prints before it answers. */
-	v->log_is_read = p[1].revents == 0;
+	v->log_is_read = (p[1].revents | p[2].revents) == 0;
 	if (p[0].revents & POLLOUT)
 		flush(v);
 	return p[0].revents & ~POLLOUT ? read_control(v) : EVENT_NONE;
@@ -528,13 +506,21 @@ static void await_result(struct invocation *v, const char *request_id)
 		v->outcome->destroy_reason = "spoke unasked";
 }
 
+static struct str str_of(const struct buf *b)
+{
+	return (struct str){buf_str(b), (uint32_t)b->len};
+}
+
 /* The agent writes what was printed before it answers, so all of it is there. */
 static void finish(struct invocation *v)
 {
 	if (!v->log_is_read)
-		drain_log(v, true);
-	v->outcome->log = (struct str){buf_str(&v->log), (uint32_t)v->log.len};
-	v->outcome->log_times = (struct str){buf_str(&v->log_times), (uint32_t)v->log_times.len};
+		drain_log(v);
+	printed_finish(&v->printed, &(struct mask){v->lease->secrets.data, v->lease->secrets.len}, &v->log);
+	v->outcome->log = str_of(&v->log.text);
+	v->outcome->log_times = str_of(&v->log.times);
+	v->outcome->log_streams = str_of(&v->log.streams);
+	v->outcome->log_bytes = v->log.bytes;
 	read_meter(v);
 }
 

@@ -38,12 +38,12 @@ struct outcome {
 	const char *destroy_reason; /* NULL: the sandbox may serve again */
 	struct str output;          /* JSON, checked */
 	int64_t init_us, exec_us;
-	int64_t cpu_us;        /* processor time, init included; -1: not known */
-	int64_t memory_bytes;  /* the most at one time; 0: not known */
-	struct str log;        /* what was printed, up to the function's log_bytes */
-	struct str log_times;  /* and when: as in ipc/record.def */
-	uint64_t log_bytes;    /* printed in all */
-	uint64_t orphan_bytes; /* printed before this invocation and thrown away */
+	int64_t cpu_us;                    /* processor time, init included; -1: not known */
+	int64_t memory_bytes;              /* the most at one time; 0: not known */
+	struct str log;                    /* what was printed, up to the function's log_bytes */
+	struct str log_times, log_streams; /* and when, and where to: as in ipc/record.def */
+	uint64_t log_bytes;                /* printed in all */
+	uint64_t orphan_bytes;             /* printed before this invocation and thrown away */
 };
 #define OUTCOME_NONE ((struct outcome){.cpu_us = -1})
 void outcome_clear(struct outcome *outcome); /* destructor for AUTO */

@@ -127,6 +127,7 @@ static struct log_source source_of(const PGresult *r, int row)
 		.response_us = big_number(r, row, LOG_RESPONSE_US),
 		.log = column(r, row, LOG_TEXT),
 		.times = column(r, row, LOG_TIMES),
+		.streams = column(r, row, LOG_STREAMS),
 		.log_bytes = (uint64_t)big_number(r, row, LOG_BYTES),
 		.orphan_bytes = (uint64_t)big_number(r, row, LOG_ORPHAN_BYTES),
 		.error_code = PQgetvalue(r, row, LOG_ERROR_CODE),

@@ -27,11 +27,13 @@ struct lease_client {
 
 static void close_lease(struct lease *lease)
 {
-	int *fds[] = {&lease->control_fd, &lease->log_fd, &lease->meter.cpu_fd, &lease->meter.memory_fd, &lease->meter.oom_fd};
+	int *fds[] = {&lease->control_fd,   &lease->log_fd,          &lease->error_log_fd,
+		      &lease->meter.cpu_fd, &lease->meter.memory_fd, &lease->meter.oom_fd};
 
 	for (size_t i = 0; i < ARRAY_SIZE(fds); i++)
 		fd_close(fds[i]);
 	buf_free(&lease->init);
+	buf_free(&lease->secrets);
 	*lease = LEASE_NONE;
 }
 
@@ -201,15 +203,18 @@ static void take_grant(struct lease_client *c, struct ipc_msg *msg, struct lease
 		.usual_us = g->usual_us,
 		.control_fd = TAKE_FD(msg->fds[0]),
 		.log_fd = TAKE_FD(msg->fds[1]),
-		.meter = {.cpu_fd = TAKE_FD(msg->fds[2]),
-			  .memory_fd = TAKE_FD(msg->fds[3]),
-			  .oom_fd = TAKE_FD(msg->fds[4]),
+		.error_log_fd = TAKE_FD(msg->fds[2]),
+		.meter = {.cpu_fd = TAKE_FD(msg->fds[3]),
+			  .memory_fd = TAKE_FD(msg->fds[4]),
+			  .oom_fd = TAKE_FD(msg->fds[5]),
 			  .limit_bytes = (int64_t)g->memory_limit_mb << 20},
 	};
 	copy_text(lease->sandbox_id, sizeof(lease->sandbox_id), g->sandbox_id);
 	copy_text(lease->runtime, sizeof(lease->runtime), g->runtime);
 	if (g->init.len > 0)
 		buf_add(&lease->init, g->init.data, g->init.len);
+	if (g->secrets.len > 0)
+		buf_add(&lease->secrets, g->secrets.data, g->secrets.len);
 	take_in_hand(c, lease);
 }
 
@@ -282,7 +287,7 @@ int lease_check(struct lease_client *c, const char *spec, const void *archive, s
 	AUTO(fd_close) int fd = sealed_memfd(archive, archive_len, &err);
 	struct ipc_msg msg = {.type = IPC_CHECK,
 			      .check = {.spec = STR(spec), .deadline_us = (uint64_t)deadline_us, .request_id = STR(request_id)},
-			      .fds = {fd, -1, -1, -1, -1}};
+			      .fds = {fd, -1, -1, -1, -1, -1}};
 
 	if (fd < 0) {
 		log_error("%s", err.msg);

@@ -46,10 +46,11 @@ struct lease {
 	bool single_use;   /* it goes back after one invocation */
 	uint32_t usual_us; /* how long an invocation takes; 0: not known */
 	char runtime[32];
-	struct buf init; /* payload of the INIT that is still to be sent; empty: the agent is initialised */
-	int control_fd;  /* -1: no lease */
-	int log_fd;
-	struct meter meter; /* owns its descriptors */
+	struct buf secrets;       /* to be masked in its log, each with a NUL behind it */
+	struct buf init;          /* payload of the INIT that is still to be sent; empty: the agent is initialised */
+	int control_fd;           /* -1: no lease */
+	int log_fd, error_log_fd; /* of stdout, of stderr */
+	struct meter meter;       /* owns its descriptors */
 
 	/* For keeping it. */
 	char function[LEASE_FUNCTION_MAX + 1]; /* as it was asked for; "" not to be kept */
@@ -60,7 +61,7 @@ struct lease {
 	uint32_t runs;
 	int64_t busy_us;
 };
-#define LEASE_NONE ((struct lease){.control_fd = -1, .log_fd = -1, .meter = METER_NONE})
+#define LEASE_NONE ((struct lease){.control_fd = -1, .log_fd = -1, .error_log_fd = -1, .meter = METER_NONE})
 
 /* Why there is no sandbox. */
 struct denial {

@@ -24,11 +24,13 @@ libworker_a_SOURCES = \
 	%D%/load.c %D%/load.h \
 	%D%/log_format.c %D%/log_format.h \
 	%D%/log_lines.c %D%/log_lines.h \
+	%D%/mask.c %D%/mask.h \
 	%D%/meter.c %D%/meter.h \
 	%D%/metrics.c %D%/metrics.h \
 	%D%/package.c %D%/package.h \
 	%D%/patience.c %D%/patience.h \
 	%D%/period.c %D%/period.h \
+	%D%/printed.c %D%/printed.h \
 	%D%/problem.c %D%/problem.def %D%/problem.h \
 	%D%/prometheus.c %D%/prometheus.def %D%/prometheus.h \
 	%D%/request.c %D%/request.h \

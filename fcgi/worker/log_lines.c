@@ -1,12 +1,13 @@
 #include "worker/log_lines.h"
 
 #include <inttypes.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
+#include "base/buf.h"
 #include "base/leb128.h"
 
-#define LEVEL_PRINTED  "info"
 #define LEVEL_PLATFORM "platform"
 
 /* Goes through the notes of when bytes were printed. */
@@ -54,23 +55,89 @@ static void tell_platform(int64_t at_us, void (*take)(const struct log_line *lin
 	take(&line, arg);
 }
 
+/* ---- Streams ---- */
+
+enum { STREAMS = 2 };
+
+static const char *const levels[STREAMS] = {"info", "error"};
+
+/* Goes through the bytes of one stream. */
+struct reel {
+	const struct log_source *source;
+	int stream;
+	size_t taken;    /* of source->streams */
+	int run_stream;  /* of the run at hand */
+	size_t from, to; /* what is left of it; of the log */
+	size_t begun;    /* where next begins */
+	struct clockwork clock;
+	struct buf line; /* the one at hand, when it is made of several runs */
+	struct log_line next;
+	bool has_next;
+};
+
+static void next_run(struct reel *r)
+{
+	struct str streams = r->source->streams;
+	uint64_t bytes;
+	size_t n = leb128_get(streams.data + r->taken, streams.len - r->taken, &bytes);
+	size_t left = r->source->log.len - r->to;
+
+	r->run_stream = 1 - r->run_stream;
+	r->taken += n;
+	r->from = r->to;
+	r->to += n > 0 ? MIN(bytes, left) : left;
+}
+
+/* Goes on to where the stream has bytes. False: it has no more. */
+static bool seek(struct reel *r)
+{
+	while (r->from == r->to || r->run_stream != r->stream) {
+		if (r->to == r->source->log.len)
+			return false;
+		next_run(r);
+	}
+	return true;
+}
+
+/* Makes r->next the next line, if there is one. */
+static void next_line(struct reel *r)
+{
+	r->has_next = seek(r);
+	if (!r->has_next)
+		return;
+	r->next.at_us = r->source->requested_at_us + (int64_t)time_of(&r->clock, r->from) * 1000;
+	r->next.level = levels[r->stream];
+	r->begun = r->from;
+	buf_reset(&r->line);
+	do {
+		const char *text = r->source->log.data + r->from, *end = memchr(text, '\n', r->to - r->from);
+		size_t len = end != NULL ? (size_t)(end - text) : r->to - r->from;
+		bool whole = r->line.len == 0 && end != NULL;
+		if (!whole)
+			buf_add(&r->line, text, len);
+		r->next.text = whole ? (struct str){text, (uint32_t)len} : (struct str){r->line.data, (uint32_t)r->line.len};
+		r->from += len + (end != NULL);
+		if (end != NULL)
+			return;
+	} while (seek(r));
+}
+
 static void tell_printed(const struct log_source *s, void (*take)(const struct log_line *line, void *arg), void *arg)
 {
-	struct clockwork c = {.times = s->times};
-	size_t at = 0;
+	struct reel reels[STREAMS];
 
-	read_note(&c);
-	while (at < s->log.len) {
-		const char *end = memchr(s->log.data + at, '\n', s->log.len - at);
-		size_t len = end != NULL ? (size_t)(end - s->log.data) - at : s->log.len - at;
-		struct log_line line = {
-			.at_us = s->requested_at_us + (int64_t)time_of(&c, at) * 1000,
-			.level = LEVEL_PRINTED,
-			.text = {s->log.data + at, (uint32_t)len},
-		};
-		take(&line, arg);
-		at += len + 1;
+	for (int i = 0; i < STREAMS; i++) {
+		reels[i] = (struct reel){.source = s, .stream = i, .run_stream = 1, .clock = {.times = s->times}};
+		read_note(&reels[i].clock);
+		next_line(&reels[i]);
 	}
+	while (reels[0].has_next || reels[1].has_next) {
+		bool second = !reels[0].has_next || (reels[1].has_next && reels[1].begun < reels[0].begun);
+		take(&reels[second].next, arg);
+		next_line(&reels[second]);
+	}
+	for (int i = 0; i < STREAMS; i++)
+		buf_free(&reels[i].line);
 }
 
 void log_lines(const struct log_source *s, void (*take)(const struct log_line *line, void *arg), void *arg)

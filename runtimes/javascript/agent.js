@@ -23,8 +23,12 @@ const STACK_LINES_MAX = 64;
 const STACK_LINE_BYTES_MAX = 512;
 const ERROR_BYTES_MAX = 64 << 10;
 
+const SWITCH = Buffer.from('\xff\0berth:switch\0\xff', 'latin1'); // what stands between what was printed to two streams
+
 const { parse, stringify } = JSON;
-const { writeSync } = fs;
+const { fstatSync, writeSync } = fs;
+const { apply } = Reflect;
+const isSocket = (fd) => fstatSync(fd).isSocket();
 const { allocUnsafe, byteLength, concat, from: bufferFrom } = Buffer;
 const now = performance.now.bind(performance);
 const exit = process.exit.bind(process);
@@ -309,8 +313,29 @@ process.on('uncaughtException', (error) => {
     exit(1);
 });
 
-// A write is done when it returns: no output is lost to an exit, a timeout or an out-of-memory kill.
-for (const stream of [stdout, stderr]) stream._handle?.setBlocking?.(true);
+// The host reads each stream for itself; a mark in both, when the function turns from one to the other, tells what came first.
+let latest;
+
+function mark() {
+    for (const fd of [1, 2]) {
+        try {
+            if (isSocket(fd)) writeSync(fd, SWITCH); // else the function has made a file of it
+        } catch {} // the function has closed it, or the host
+    }
+}
+
+for (const stream of [stdout, stderr]) {
+    // A write is done when it returns: no output is lost to an exit, a timeout or an out-of-memory kill.
+    stream._handle?.setBlocking?.(true);
+    const write = stream.write;
+    stream.write = function (...args) {
+        if (latest !== stream) {
+            if (latest) mark();
+            latest = stream;
+        }
+        return apply(write, stream, args);
+    };
+}
 
 control.on('end', () => exit(0));
 control.on('error', () => exit(0));

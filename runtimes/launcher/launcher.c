@@ -1,13 +1,14 @@
 /*
  * The first program of every sandbox: launcher <agent> [argument...]
  *
- * Connects the two sockets the host left in /berth, hands them over as the
+ * Connects to the two sockets the host left in /berth, hands them over as the
  * descriptors every agent expects, refuses some system calls that the engine's
  * own filter lets through, leaves the processor to who is at work when it wakes
  * up (SCHED_BATCH), and becomes the agent:
  *
  *   0     /dev/null
- *   1, 2  log.sock      whatever is printed here is the function's log
+ *   1     log.sock      what is printed here is the function's log
+ *   2     log.sock      a connection of its own, the second one
  *   3     control.sock  the agent protocol, see ../protocol.md
  *
  * Once descriptor 2 is the log socket, errors go there too. The exit code tells
@@ -132,7 +133,7 @@ static int refuse_system_calls(void)
 
 int main(int argc, char **argv)
 {
-	int control, log, null;
+	int control, log, error_log, null;
 
 	if (argc < 2) {
 		dprintf(STDERR_FILENO, "usage: launcher <agent> [argument...]\n");
@@ -141,7 +142,7 @@ int main(int argc, char **argv)
 
 	if ((control = connect_to(BERTH_DIR "/control.sock")) == -1)
 		return EXIT_CONTROL;
-	if ((log = connect_to(BERTH_DIR "/log.sock")) == -1)
+	if ((log = connect_to(BERTH_DIR "/log.sock")) == -1 || (error_log = connect_to(BERTH_DIR "/log.sock")) == -1)
 		return EXIT_LOG;
 	if ((null = open("/dev/null", O_RDWR | O_CLOEXEC)) == -1 || (null = move_up(null)) == -1) {
 		complain("/dev/null");
@@ -149,7 +150,7 @@ int main(int argc, char **argv)
 	}
 
 	if (dup2(null, STDIN_FILENO) == -1 || dup2(log, STDOUT_FILENO) == -1 || dup2(control, CONTROL_FD) == -1 ||
-	    dup2(log, STDERR_FILENO) == -1) {
+	    dup2(error_log, STDERR_FILENO) == -1) {
 		complain("dup2");
 		return EXIT_DESCRIPTORS;
 	}

@@ -4,6 +4,7 @@ The function shares this interpreter. So the agent imports little (a module impo
 function's of the same name), and takes what it needs before the function's code can replace it.
 """
 
+import io
 import json
 import os
 import sys
@@ -22,13 +23,14 @@ STACK_LINES_MAX = 64
 STACK_LINE_BYTES_MAX = 512
 ERROR_BYTES_MAX = 64 << 10
 
+SWITCH = b"\xff\0berth:switch\0\xff"  # goes to both streams when the function turns from one to the other
+
 CO_COROUTINE = 0x80  # inspect.CO_COROUTINE, without importing inspect
 
 readv, write, leave = os.readv, os.write, os._exit
 monotonic = time.monotonic
 decode = json.JSONDecoder().decode
 encode = json.JSONEncoder(allow_nan=False, separators=(",", ":")).encode
-STDOUT, STDERR = sys.stdout, sys.stderr
 
 # readv, not read: in gVisor's kernel a system call whose number is loaded with a plain mov costs half as much as one of number 0,
 # which compilers load with xor.
@@ -63,6 +65,46 @@ class Context:
 
     def get_remaining_time_in_millis(self):
         return max(0, int((self._deadline - monotonic()) * 1000))
+
+
+# Logs
+
+
+class Stream(io.FileIO):
+    """What is printed to stdout or stderr. The host reads each for itself; the mark tells it what came first."""
+
+    latest = None  # the one printed to last
+    sockets = []  # of both, whatever becomes of descriptors 1 and 2
+
+    def write(self, data):
+        if Stream.latest is not self:
+            if Stream.latest:
+                switch()
+            Stream.latest = self
+        return write_file(self, data)
+
+
+write_file = io.FileIO.write
+
+
+def switch():
+    for socket in Stream.sockets:
+        try:
+            write(socket, SWITCH)
+        except OSError:  # the host has closed, or the function
+            pass
+
+
+def open_stream(old):
+    """Line by line, so that what was printed before a timeout or an out-of-memory kill is in the log."""
+    raw = Stream(old.fileno(), "w", closefd=False)
+    raw.name = old.name
+    Stream.sockets.append(os.dup(old.fileno()))
+    return io.TextIOWrapper(io.BufferedWriter(raw), old.encoding, "backslashreplace", line_buffering=True)
+
+
+STDOUT = sys.stdout = sys.__stdout__ = open_stream(sys.stdout)
+STDERR = sys.stderr = sys.__stderr__ = open_stream(sys.stderr)
 
 
 # Frames
@@ -282,9 +324,6 @@ def main():
     directory = os.environ.get("BERTH_FUNCTION_DIR", "/berth/function")
     os.set_inheritable(CONTROL_FD, False)
     os.register_at_fork(after_in_child=disown)
-    for stream in (STDOUT, STDERR):
-        # Line by line, so that what was printed before a timeout or an out-of-memory kill is in the log.
-        stream.reconfigure(line_buffering=True, errors="backslashreplace")
 
     version = "%d.%d.%d" % sys.version_info[:3]
     send(HELLO, encode({"protocol": 1, "language": "python", "version": version}).encode())

@@ -1,5 +1,6 @@
-"""Plays the host for one agent: a control socket as its descriptor 3, a log socket as 1 and 2."""
+"""Plays the host for one agent: a control socket as its descriptor 3, log sockets as 1 and 2."""
 
+import itertools
 import json
 import os
 import select
@@ -41,6 +42,9 @@ def invoke_frame(body=b"", request_id=REQUEST_ID, **meta):
     return frame(INVOKE, json.dumps(meta).encode() + b"\n" + body)
 
 
+SWITCH = b"\xff\0berth:switch\0\xff"
+
+
 class Agent:
     def __init__(self, language, directory):
         runtime = json.loads((RUNTIMES / language / "runtime.json").read_text())
@@ -49,9 +53,11 @@ class Agent:
             command[0] = sys.executable  # the Python the tests were started with, whatever else is in PATH
         self.control, control = socket.socketpair()
         self.log_socket, log = socket.socketpair()
+        self.error_socket, error_log = socket.socketpair()
         self.control.settimeout(FRAME_TIMEOUT_S)
         self.received = b""
-        self.log = b""
+        self.log_before = b""  # the frame that came last
+        self.streams = {self.log_socket: b"", self.error_socket: b""}
 
         def descriptors():  # dup2 alone would keep close-on-exec where the number is 3 already
             os.dup2(control.fileno(), 100)
@@ -61,13 +67,14 @@ class Agent:
             command,
             stdin=subprocess.DEVNULL,
             stdout=log,
-            stderr=log,
+            stderr=error_log,
             env={"PATH": os.environ["PATH"], "BERTH_FUNCTION_DIR": str(directory)},
             preexec_fn=descriptors,
             pass_fds=[3],
         )
         control.close()
         log.close()
+        error_log.close()
 
     def send(self, data):
         self.control.sendall(data)
@@ -76,10 +83,10 @@ class Agent:
         """The next frame; the log is read meanwhile, and is complete when a frame has come."""
         deadline = time.monotonic() + FRAME_TIMEOUT_S
         while len(self.received) < 5 or len(self.received) < 5 + int.from_bytes(self.received[:4], "big"):
-            open_sockets = [self.control, self.log_socket]
+            open_sockets = [self.control, self.log_socket, self.error_socket]
             ready, _, _ = select.select(open_sockets, [], [], max(0, deadline - time.monotonic()))
             assert ready, f"no frame within {FRAME_TIMEOUT_S} s; log: {self.log!r}"
-            if self.log_socket in ready:
+            if self.log_socket in ready or self.error_socket in ready:
                 self.drain_log()
             if self.control in ready:
                 data = self.control.recv(1 << 20)
@@ -87,16 +94,25 @@ class Agent:
                     raise Closed
                 self.received += data
         self.drain_log()
+        self.log_before = self.log
+        self.streams = dict.fromkeys(self.streams, b"")
         end = 5 + int.from_bytes(self.received[:4], "big")
         kind, payload, self.received = self.received[4], self.received[5:end], self.received[end:]
         return kind, payload
 
     def drain_log(self):
-        try:
-            while data := self.log_socket.recv(1 << 20, socket.MSG_DONTWAIT):
-                self.log += data
-        except (BlockingIOError, ConnectionResetError):
-            pass
+        for log in self.streams:
+            try:
+                while data := log.recv(1 << 20, socket.MSG_DONTWAIT):
+                    self.streams[log] += data
+            except (BlockingIOError, ConnectionResetError):
+                pass
+
+    @property
+    def log(self):
+        """All of it: in the order of the marks, and between two of them, or two frames, stdout first."""
+        parts = [text.split(SWITCH) for text in self.streams.values()]
+        return self.log_before + b"".join(out + error for out, error in itertools.zip_longest(*parts, fillvalue=b""))
 
     def expect(self, kind):
         got, payload = self.receive()
@@ -132,6 +148,7 @@ class Agent:
             self.process.kill()
             self.process.wait()
             self.log_socket.close()
+            self.error_socket.close()
 
 
 @pytest.fixture(params=["python", "javascript"])

@@ -65,10 +65,11 @@ def test_agent_gets_its_four_descriptors_and_no_other(launch):
     script = "readlink /proc/$$/fd/0; ls /proc/$$/fd | tr '\\n' ' ' >&2; printf control >&3"
     process, (control, log) = launch("sh", "-c", script, pass_fds=[inherited])
     os.close(inherited)
-    control, log = control.accept()[0], log.accept()[0]
+    control, out, error = control.accept()[0], log.accept()[0], log.accept()[0]
     assert read_all(control) == b"control"
-    text = read_all(log).decode()
-    assert text.startswith("/dev/null\n0 1 2 3 ") and str(inherited) not in text.split()[5:]
+    assert read_all(out) == b"/dev/null\n"
+    text = read_all(error).decode()
+    assert text.startswith("0 1 2 3 ") and str(inherited) not in text.split()[4:]
     assert process.wait(5) == 0
 
 
@@ -105,9 +106,10 @@ def test_launcher_gives_up_with_an_exit_code_of_its_own(launch, sockets, code):
 
 def test_missing_agent_is_127_and_said_in_the_log(launch):
     process, (_, log) = launch("no-such-agent")
-    log = log.accept()[0]
+    out, error = log.accept()[0], log.accept()[0]
     assert process.wait(5) == 127
-    assert read_all(log) == b"launcher: no-such-agent: No such file or directory\n"
+    assert read_all(out) == b""
+    assert read_all(error) == b"launcher: no-such-agent: No such file or directory\n"
 
 
 def test_agent_that_is_no_program_is_126(launch):

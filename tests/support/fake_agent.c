@@ -10,6 +10,8 @@
 
 #include "base/fd.h"
 
+int fake_agent_error_log = -1;
+
 static void die(const char *what)
 {
 	fprintf(stderr, "fake agent: %s\n", what);
@@ -23,30 +25,34 @@ static void make_pair(int pair[2])
 }
 
 /* Nothing of the test's may stay open in the child: the end of a connection is part of many tests. */
-static void leave_only(int a, int b)
+static void leave_only(int a, int b, int c)
 {
 	for (int fd = STDERR_FILENO + 1; fd < 256; fd++)
-		if (fd != a && fd != b)
+		if (fd != a && fd != b && fd != c)
 			close(fd);
 }
 
 void fake_agent_start(struct fake_agent *agent, void (*script)(int control, int log))
 {
-	int control[2], log[2];
+	int control[2], log[2], error_log[2];
 
 	make_pair(control);
 	make_pair(log);
+	make_pair(error_log);
 	agent->pid = fork();
 	if (agent->pid == 0) {
 		prctl(PR_SET_PDEATHSIG, 9);
-		leave_only(control[1], log[1]);
+		leave_only(control[1], log[1], error_log[1]);
+		fake_agent_error_log = error_log[1];
 		script(control[1], log[1]);
 		_exit(0);
 	}
 	close(control[1]);
 	close(log[1]);
+	close(error_log[1]);
 	agent->control_fd = control[0];
 	agent->log_fd = log[0];
+	agent->error_log_fd = error_log[0];
 }
 
 int fake_agent_stop(struct fake_agent *agent)
@@ -55,6 +61,7 @@ int fake_agent_stop(struct fake_agent *agent)
 
 	fd_close(&agent->control_fd);
 	fd_close(&agent->log_fd);
+	fd_close(&agent->error_log_fd);
 	if (waitpid(agent->pid, &status, 0) < 0)
 		return -1;
 	return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);

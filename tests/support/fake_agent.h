@@ -1,6 +1,7 @@
 /*
- * The agent's side of a sandbox, as a script in a child process: it gets a control and a log socket, the test keeps the other
- * ends. A script that meets what it does not expect exits with 1 and says why on stderr.
+ * The agent's side of a sandbox, as a script in a child process: it gets a control and a log socket (of stdout; the one of
+ * stderr is fake_agent_error_log), the test keeps the other ends. A script that meets what it does not expect exits with 1 and
+ * says why on stderr.
  */
 #ifndef SUPPORT_FAKE_AGENT_H
 #define SUPPORT_FAKE_AGENT_H
@@ -13,8 +14,10 @@
 
 struct fake_agent {
 	pid_t pid;
-	int control_fd, log_fd; /* the host's ends */
+	int control_fd, log_fd, error_log_fd; /* the host's ends */
 };
+
+extern int fake_agent_error_log; /* for scripts */
 
 void fake_agent_start(struct fake_agent *agent, void (*script)(int control, int log));
 

@@ -144,7 +144,7 @@ static struct fake_container *container_new(struct fake_docker *d, const char *n
 	c->name = mem_strdup(name);
 	c->body = body;
 	c->state = mem_strdup(state);
-	c->control_fd = c->log_fd = -1;
+	c->control_fd = c->log_fd = c->error_log_fd = -1;
 	const char *id = label_of(c, "berth.sandbox");
 	c->sandbox_id = mem_strdup(id ? id : "");
 	DL_APPEND(d->containers, c);
@@ -224,6 +224,7 @@ void fake_container_hang_up(struct fake_container *c)
 {
 	fd_close(&c->control_fd);
 	fd_close(&c->log_fd);
+	fd_close(&c->error_log_fd);
 }
 
 /* As the launcher does it: control first. */
@@ -232,8 +233,10 @@ static void agent_start(enum fake_boot agent, struct fake_container *c)
 	if (agent == FAKE_BOOT_ABSENT)
 		return;
 	c->control_fd = agent_connect(c, "control.sock");
-	if (agent != FAKE_BOOT_NO_LOG)
+	if (agent != FAKE_BOOT_NO_LOG) {
 		c->log_fd = agent_connect(c, "log.sock");
+		c->error_log_fd = agent_connect(c, "log.sock");
+	}
 	if (agent != FAKE_BOOT_SILENT && agent != FAKE_BOOT_HANGS_UP)
 		fake_container_say(c, FAKE_HELLO, FAKE_HELLO_LEN);
 	if (agent == FAKE_BOOT_HANGS_UP || agent == FAKE_BOOT_SHORT_LIVED)

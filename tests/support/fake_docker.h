@@ -48,7 +48,7 @@ struct fake_container {
 	int exit_code;    /* 137; told once it has ended */
 	bool oom_killed;  /* likewise */
 	json_t *body;     /* of its creation */
-	int control_fd, log_fd;
+	int control_fd, log_fd, error_log_fd;
 	struct fake_container *prev, *next;
 };
 

@@ -165,11 +165,13 @@ void fake_poolmgr_grant(int fd, const struct ipc_msg *question, const char *init
 	fake_agent_start(&a, agent);
 	grant.fds[0] = a.control_fd;
 	grant.fds[1] = a.log_fd;
+	grant.fds[2] = a.error_log_fd;
 	for (int i = 0; i < 3; i++)
-		grant.fds[2 + i] = fake_poolmgr_meter_fds[i] >= 0 ? fake_poolmgr_meter_fds[i] : none;
+		grant.fds[3 + i] = fake_poolmgr_meter_fds[i] >= 0 ? fake_poolmgr_meter_fds[i] : none;
 	fake_poolmgr_send(fd, &grant);
 	close(a.control_fd);
 	close(a.log_fd);
+	close(a.error_log_fd);
 }
 
 void fake_poolmgr_find(int fd, const struct ipc_msg *question, int known, int out_of_memory, uint32_t exit_code)

@@ -201,9 +201,10 @@ struct grant worker_granted(struct worker *w, uint64_t seq)
 	copy_str(g.runtime, sizeof(g.runtime), m.grant.runtime);
 	g.control_fd = m.fds[0];
 	g.log_fd = m.fds[1];
-	g.cpu_fd = m.fds[2];
-	g.memory_fd = m.fds[3];
-	g.oom_fd = m.fds[4];
+	g.error_log_fd = m.fds[2];
+	g.cpu_fd = m.fds[3];
+	g.memory_fd = m.fds[4];
+	g.oom_fd = m.fds[5];
 	return g;
 }
 
@@ -211,6 +212,7 @@ void worker_close_fds(struct grant *g)
 {
 	fd_close(&g->control_fd);
 	fd_close(&g->log_fd);
+	fd_close(&g->error_log_fd);
 	fd_close(&g->cpu_fd);
 	fd_close(&g->memory_fd);
 	fd_close(&g->oom_fd);

@@ -47,7 +47,7 @@ struct grant {
 	bool single_use;
 	char runtime[16];
 	char init[1024]; /* "" none */
-	int control_fd, log_fd, cpu_fd, memory_fd, oom_fd;
+	int control_fd, log_fd, error_log_fd, cpu_fd, memory_fd, oom_fd;
 };
 
 struct finding {

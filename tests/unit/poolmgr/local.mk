@@ -19,6 +19,7 @@ unit_tests += \
 	%D%/test_resolve \
 	%D%/test_room \
 	%D%/test_sandbox \
+	%D%/test_secrets \
 	%D%/test_shape \
 	%D%/test_stats \
 	%D%/test_store \

@@ -11,10 +11,12 @@ unit_tests += \
 	%D%/test_load \
 	%D%/test_log_format \
 	%D%/test_log_lines \
+	%D%/test_mask \
 	%D%/test_meter \
 	%D%/test_package \
 	%D%/test_patience \
 	%D%/test_period \
+	%D%/test_printed \
 	%D%/test_problem \
 	%D%/test_prometheus \
 	%D%/test_request \

@@ -80,6 +80,7 @@ static void start(struct fixture *f, void (*script)(int control, int log))
 	fake_agent_start(&f->agent, script);
 	f->lease.control_fd = f->agent.control_fd;
 	f->lease.log_fd = f->agent.log_fd;
+	f->lease.error_log_fd = f->agent.error_log_fd;
 }
 
 static void invoke_with(struct fixture *f, const char *body, size_t len)

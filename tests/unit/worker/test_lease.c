@@ -12,7 +12,7 @@
 
 #define SECOND 1000000
 
-#define FDS_OF_A_LEASE 5
+#define FDS_OF_A_LEASE 6
 
 struct fixture {
 	char *dir;
@@ -24,8 +24,8 @@ struct fixture {
 
 static void fds_of(struct lease *lease, const int *fds[FDS_OF_A_LEASE])
 {
-	const int *all[] = {&lease->control_fd, &lease->log_fd, &lease->meter.cpu_fd, &lease->meter.memory_fd,
-			    &lease->meter.oom_fd};
+	const int *all[] = {&lease->control_fd,   &lease->log_fd,          &lease->error_log_fd,
+			    &lease->meter.cpu_fd, &lease->meter.memory_fd, &lease->meter.oom_fd};
 
 	memcpy(fds, all, sizeof(all));
 }
@@ -63,8 +63,8 @@ static int tear_down(void **state)
 	problem_clear(&f->denial.problem);
 	lease_client_free(&f->client);
 	fake_poolmgr_kill(&f->poolmgr);
-	int *fds[] = {&f->lease.control_fd, &f->lease.log_fd, &f->lease.meter.cpu_fd, &f->lease.meter.memory_fd,
-		      &f->lease.meter.oom_fd};
+	int *fds[] = {&f->lease.control_fd,   &f->lease.log_fd,          &f->lease.error_log_fd,
+		      &f->lease.meter.cpu_fd, &f->lease.meter.memory_fd, &f->lease.meter.oom_fd};
 	for (size_t i = 0; i < ARRAY_SIZE(fds); i++)
 		fd_close(fds[i]);
 	buf_free(&f->lease.init);

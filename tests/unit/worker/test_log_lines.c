@@ -68,6 +68,31 @@ static void a_line_has_the_time_its_first_byte_came(void **state)
 	assert_lines(&s, "5 info one|5 info two|25 info three|325 info four|");
 }
 
+static void lines_of_both_streams_are_in_the_order_they_were_begun(void **state)
+{
+	static const struct {
+		const char *log;
+		struct str streams;
+		const char *lines;
+	} rows[] = {
+		{"one\ntwo\nthree\n", {"\4\4", 2}, "0 info one|0 error two|0 info three|"},
+		{"oops\nfine\n", {"\0\5", 2}, "0 error oops|0 info fine|"},
+		{"oops\n", {"\0", 1}, "0 error oops|"},
+		{"half BAD\nwhole\n", {"\5\4", 2}, "0 info half whole|0 error BAD|"},
+		{"aXbYcZ", {"\1\1\1\1\1", 5}, "0 info abc|0 error XYZ|"},
+		{"one\ntwo\n", {"\377\377\377\377\377\377\377\377\177\1", 10}, "0 info one|0 info two|"},
+		{"one\ntwo\n", {"\4\200", 2}, "0 info one|0 error two|"},
+		{"one\n", {"\0\0\0\0\0\0", 6}, "0 info one|"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		struct log_source s = source(rows[i].log);
+		s.streams = rows[i].streams;
+		assert_lines(&s, rows[i].lines);
+	}
+}
+
 static void notes_that_make_no_sense_are_passed_by(void **state)
 {
 	static const struct str rows[] = {
@@ -104,6 +129,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_log_falls_into_lines_with_or_without_an_end),
 		cmocka_unit_test(a_line_has_the_time_its_first_byte_came),
+		cmocka_unit_test(lines_of_both_streams_are_in_the_order_they_were_begun),
 		cmocka_unit_test(notes_that_make_no_sense_are_passed_by),
 		cmocka_unit_test(what_is_missing_and_what_went_wrong_is_told_by_the_platform),
 	};

@@ -543,11 +543,12 @@ static void one_bad_then_one_good(int fd)
 	struct ipc_msg grant = {
 		.type = IPC_GRANT,
 		.grant = {.seq = m.lease.seq, .sandbox_id = STR("bad"), .timeout_ms = 1000, .runtime = STR("docker")},
-		.fds = {a.control_fd, a.log_fd, none, none, none}};
+		.fds = {a.control_fd, a.log_fd, a.error_log_fd, none, none, none}};
 	fake_poolmgr_send(fd, &grant);
 	close(none);
 	close(a.control_fd);
 	close(a.log_fd);
+	close(a.error_log_fd);
 	fake_poolmgr_expect(fd, IPC_RELEASE, &m);
 	fake_poolmgr_check(m.release.destroy == 1, "the bad one is destroyed");
 	lease_to(fd, echo, 0);

@@ -1,0 +1,23 @@
+/* Secrets in what was printed. */
+#ifndef WORKER_MASK_H
+#define WORKER_MASK_H
+
+#include <stdbool.h>
+
+#include "base/buf.h"
+
+#define MASK "***"
+
+/* One after the other, each with a NUL behind it. */
+struct mask {
+	const char *secrets;
+	size_t len;
+};
+
+/*
+ * Where the next secret begins at or after from; len when there is none. *taken: how many bytes of it are there, which is all
+ * of it but where the text was cut off in the middle of one: cut says that there was more.
+ */
+size_t mask_find(const struct mask *mask, const char *text, size_t len, size_t from, bool cut, size_t *taken);
+
+#endif
