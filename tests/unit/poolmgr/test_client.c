@@ -103,7 +103,7 @@ static void descriptors_where_none_belong_close_the_connection_and_do_not_leak(v
 	int before = unit_open_fds();
 	for (int count = 0; count <= IPC_MAX_FDS; count++) {
 		AUTO(worker_close) struct worker w = worker_connect();
-		int fds[] = {w.fd, w.fd, w.fd, w.fd, w.fd};
+		int fds[IPC_MAX_FDS] = {w.fd, w.fd, w.fd, w.fd, w.fd, w.fd};
 		const struct buf *data = count == 0 ? &check : &stats; /* a CHECK without its archive is no better */
 		assert_ok(fdpass_send(w.fd, data->data, data->len, fds, count, &err));
 		worker_wait_for_close(&w);
