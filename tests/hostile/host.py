@@ -11,6 +11,7 @@ from support import POLL_S
 CONTAINER = re.compile(r"/(?:docker[-/])?([0-9a-f]{64})(?:\.scope)?$", re.MULTILINE)
 # Connections to Docker Engine and PostgreSQL are kept and made as they are needed; a leak grows beyond that.
 SPARE_CONNECTIONS = 6
+SOCKETS_OF_A_SANDBOX = 3  # control, stdout, stderr
 
 
 def container_of(pid):
@@ -132,7 +133,7 @@ class Host:
             except FileNotFoundError:
                 continue  # an idle worker that was not needed any more
             most = {
-                "sandboxes": 2 * len(containers) if process.role == "poolmgr" else 0,
+                "sandboxes": SOCKETS_OF_A_SANDBOX * len(containers) if process.role == "poolmgr" else 0,
                 "others": self.others_at_first[process.role] + SPARE_CONNECTIONS,
                 "file": self.files_at_first[process.role],
             }
