@@ -94,11 +94,12 @@ static void print(const struct uuid *id, const char *log)
 	char text[UUID_TEXT_SIZE];
 
 	uuid_format(id, text);
-	pg_scratch_exec(
-		pg,
-		"insert into invocation_logs (metric_id, function_id, request_timestamp, log, times, log_bytes, orphan_bytes) "
-		"select metric_id, function_id, request_timestamp, %s, '', length(%s), 0 from metrics where metric_id = '%s'",
-		log, log, text);
+	pg_scratch_exec(pg,
+			"insert into invocation_logs (metric_id, function_id, request_timestamp, log, times, streams, "
+			"log_bytes, orphan_bytes) "
+			"select metric_id, function_id, request_timestamp, %s, '', '', length(%s), 0 from metrics where "
+			"metric_id = '%s'",
+			log, log, text);
 }
 
 /* The last digits of the ids that are found, in order: "3 2 1". */

@@ -94,6 +94,20 @@ static int open_fds(void)
 	return unit_open_fds() - 2 * rig.engine->connections - store_is_up();
 }
 
+/* What the driver opens or closes, the engine sees a turn later: the number is right once it stays the same. */
+static int settled_fds(void)
+{
+	int fds = open_fds();
+
+	for (int same = 0; same < 5; same++) {
+		rig_turn();
+		if (open_fds() != fds)
+			same = -1;
+		fds = open_fds();
+	}
+	return fds;
+}
+
 void pool_rig_reset(void)
 {
 	struct shape *s;
@@ -105,9 +119,7 @@ void pool_rig_reset(void)
 	}
 	rig.tick = pool_tick;
 	rig_barrier();
-	for (int i = 0; i < 3; i++) /* what the driver closes now and then, the engine sees a turn later */
-		rig_turn();
-	fds_before = open_fds();
+	fds_before = settled_fds();
 }
 
 void pool_rig_assert_nothing_leaks(void)
