@@ -264,12 +264,20 @@ for top in ("/berth", "/tmp", "/var", "/home", "/opt", "/mnt", "/srv", "/run"):
 def test_there_is_no_secret_of_the_platform_inside(look, stack):
     code = """
 import os
-result = [dict(os.environ), os.listdir("/proc/self/fd"), [os.readlink(f"/proc/self/fd/{n}") for n in ("0", "1", "2", "3")]]
+targets = {}
+for n in os.listdir("/proc/self/fd"):
+    try:
+        targets[n] = os.readlink(f"/proc/self/fd/{n}")
+    except OSError:
+        pass  # the one that listed them
+result = [dict(os.environ), targets]
 """
-    environment, descriptors, targets = look(code)
+    environment, targets = look(code)
     assert set(environment) <= {"PATH", "HOME", "LANG", "HOSTNAME", "LC_CTYPE", "PWD", "USER", "LOGNAME", "SHLVL", "TZ"}
-    assert set(descriptors) <= {"0", "1", "2", "3", "4"}
-    assert targets[0] == "/dev/null" or targets[0].startswith("socket:")
+    # Nothing, what it prints to, and the agent's control socket; the agent has a second descriptor for what it prints to.
+    assert targets["0"] == "/dev/null" or targets["0"].startswith("socket:")
+    assert len(targets) <= 6
+    assert set(targets.values()) == {targets[n] for n in "0123"}
     assert not look("import os\nresult = os.path.exists('/var/run/docker.sock')")
 
 
