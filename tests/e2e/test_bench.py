@@ -74,7 +74,11 @@ def test_a_function_or_a_runtime_that_is_not_there_is_told(command, tmp_path):
 def test_who_is_interrupted_deletes_the_copies(api, command, deploy, number):
     function = deploy("def handler(event, context):\n    return 1\n")
     before = names(api)
-    process = subprocess.Popen([*command, function["name"], "--duration", "60"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    process = subprocess.Popen(
+        [*command, function["name"], "--duration", "60"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        # As from a terminal: what a shell has put into the background ignores it.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )  # fmt: skip
     try:
         wait_for("the copies to be there", lambda: len(names(api) - before) >= 2, 60)
         process.send_signal(number)
