@@ -235,6 +235,16 @@ static void expire(struct collector *c)
 		log_warn("old metrics are not removed yet: %s", err.msg);
 }
 
+/* Nor is a minute that cannot be told. */
+static void sample(struct collector *c)
+{
+	struct err err;
+
+	/* That PostgreSQL is away is said where records are stored. */
+	if (sampler_run(&c->sampler, c->board, c->db, &err) < 0 && err.code != ENOTCONN)
+		log_warn("the state of the machine is not stored for this minute: %s", err.msg);
+}
+
 static int prepare(struct collector *c, struct err *err)
 {
 	if (clock_mono_us() >= c->partitions_at_us) {
@@ -243,8 +253,7 @@ static int prepare(struct collector *c, struct err *err)
 		c->partitions_at_us = clock_mono_us() + PARTITIONS_US;
 		expire(c);
 	}
-	if (sampler_run(&c->sampler, c->board, c->db, err) < 0)
-		return -1;
+	sample(c);
 	if (!c->offsets_known && store_load_offsets(c->db, c->spool, err) < 0)
 		return -1;
 	c->offsets_known = true;

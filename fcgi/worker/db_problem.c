@@ -36,3 +36,11 @@ void db_problem(struct problem *problem, const struct err *err, const char *ref)
 		problem_set(problem, PROBLEM_INTERNAL_ERROR, NULL, "The database refused; Berth's log says why");
 	}
 }
+
+void db_problem_respond(struct response *response, const struct err *err, const char *ref)
+{
+	AUTO(problem_clear) struct problem problem = {0};
+
+	db_problem(&problem, err, ref);
+	problem_send(&problem, response);
+}

@@ -9,4 +9,9 @@
  * it. */
 void db_problem(struct problem *problem, const struct err *err, const char *ref);
 
+struct response;
+
+/* Both at once. */
+void db_problem_respond(struct response *response, const struct err *err, const char *ref);
+
 #endif

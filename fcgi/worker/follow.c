@@ -89,14 +89,6 @@ static void finish(struct follower *f, struct waiter *w)
 	waiter_free(&w);
 }
 
-static void refuse(struct waiter *w, const struct err *err)
-{
-	AUTO(problem_clear) struct problem problem = {0};
-
-	db_problem(&problem, err, w->request.segments[1]);
-	problem_send(&problem, &w->response);
-}
-
 /* "<transaction>", or "<transaction>.<us since 1970>.<uuid>". */
 static int parse_place(const char *text, struct log_place *place, struct err *err)
 {
@@ -152,7 +144,7 @@ static bool look(struct follower *f, struct waiter *w, bool at_once)
 	struct err err;
 
 	if (db_logs_after(f->worker.db, w->function_id, (int)w->limit, &w->place, &logs, &err) < 0) {
-		refuse(w, &err);
+		db_problem_respond(&w->response, &err, w->request.segments[1]);
 		return true;
 	}
 	if (!at_once && PQgetisnull(logs, 0, LOG_INVOCATION_ID))
@@ -176,7 +168,7 @@ static bool take_request(struct follower *f, struct waiter *w)
 		return false;
 	}
 	if (db_function_id(f->worker.db, w->request.segments[1], w->function_id, &err) < 0) {
-		refuse(w, &err);
+		db_problem_respond(&w->response, &err, w->request.segments[1]);
 		return false;
 	}
 	w->deadline_us = clock_mono_us() + wait_s * 1000000;

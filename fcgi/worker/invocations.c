@@ -135,14 +135,6 @@ static struct log_source source_of(const PGresult *r, int row)
 	};
 }
 
-static json_t *time_json(int64_t wall_us)
-{
-	char text[CLOCK_TEXT_SIZE];
-
-	clock_format_utc(wall_us, text);
-	return json_string(text);
-}
-
 static json_t *uuid_json(const PGresult *r, int row, int column)
 {
 	char text[UUID_TEXT_SIZE];
@@ -160,7 +152,7 @@ static json_t *log_json(const PGresult *r, int row, const struct log_source *sou
 
 	return json_pack("{s:o, s:o, s:s, s:o, s:I, s:I, s:b, s:I, s:I}", "invocation_id", uuid_json(r, row, LOG_INVOCATION_ID),
 			 "function_id", uuid_json(r, row, LOG_FUNCTION_ID), "request_id", PQgetvalue(r, row, LOG_REQUEST_ID),
-			 "requested_at", time_json(source->requested_at_us), "log_bytes", (json_int_t)source->log_bytes,
+			 "requested_at", json_time(source->requested_at_us), "log_bytes", (json_int_t)source->log_bytes,
 			 "kept_bytes", (json_int_t)source->log.len, "truncated", lost > 0, "lost_bytes", (json_int_t)lost,
 			 "orphan_bytes", (json_int_t)source->orphan_bytes);
 }

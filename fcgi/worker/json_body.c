@@ -3,6 +3,7 @@
 #include <stdbool.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/mem.h"
 #include "worker/json_scan.h"
 #include "worker/request.h"
@@ -104,6 +105,14 @@ json_t *json_textn(const char *text, size_t len)
 	for (size_t i = 0; i < len; i++)
 		ascii[i] = (unsigned char)text[i] < 0x80 ? text[i] : '?';
 	return json_stringn(ascii, len);
+}
+
+json_t *json_time(int64_t wall_us)
+{
+	char text[CLOCK_TEXT_SIZE];
+
+	clock_format_utc(wall_us, text);
+	return json_string(text);
 }
 
 size_t json_text_cut(const char *text, size_t len, size_t max)

@@ -29,6 +29,9 @@ int json_body_check(const struct request *request, const struct json_member_rule
 json_t *json_text(const char *text);
 json_t *json_textn(const char *text, size_t len);
 
+/* A time as RFC 3339. */
+json_t *json_time(int64_t wall_us);
+
 /* The longest prefix of at most max bytes that does not end inside a UTF-8 character. */
 size_t json_text_cut(const char *text, size_t len, size_t max);
 

@@ -12,6 +12,7 @@
 #include "worker/db_problem.h"
 #include "worker/figures.h"
 #include "worker/health.h"
+#include "worker/json_body.h"
 #include "worker/period.h"
 #include "worker/problem.h"
 #include "worker/response.h"
@@ -62,18 +63,10 @@ static int take_point(const struct rollup_row *row, void *arg, struct err *err)
 	return figures_add(&series->points[at], row, err);
 }
 
-static json_t *time_json(int64_t wall_us)
-{
-	char text[CLOCK_TEXT_SIZE];
-
-	clock_format_utc(wall_us, text);
-	return json_string(text);
-}
-
 static void tell_period(const struct period *period, json_t *json)
 {
-	json_object_set_new(json, "from", time_json(period->from_us));
-	json_object_set_new(json, "to", time_json(period->to_us));
+	json_object_set_new(json, "from", json_time(period->from_us));
+	json_object_set_new(json, "to", json_time(period->to_us));
 }
 
 static json_t *points_json(const struct series *series)
@@ -82,7 +75,7 @@ static json_t *points_json(const struct series *series)
 
 	for (int i = 0; i < period_points(&series->period); i++) {
 		json_t *point = json_object();
-		json_object_set_new(point, "at", time_json(series->period.from_us + i * series->period.step_us));
+		json_object_set_new(point, "at", json_time(series->period.from_us + i * series->period.step_us));
 		figures_tell(&series->points[i], series->period.step_us, point);
 		json_array_append_new(points, point);
 	}
@@ -130,14 +123,6 @@ static int parse_query(struct worker *w, const struct request *request, struct p
 	return 0;
 }
 
-static void respond_db_problem(const struct err *err, const char *ref, struct response *response)
-{
-	AUTO(problem_clear) struct problem problem = {0};
-
-	db_problem(&problem, err, ref);
-	problem_send(&problem, response);
-}
-
 static int read_series(struct worker *w, const struct rollup_query *query, struct series *series, struct err *err)
 {
 	series->points = mem_alloc((size_t)period_points(&series->period) * sizeof(*series->points));
@@ -158,7 +143,7 @@ void metrics_function(struct worker *w, const struct request *request, struct re
 		return;
 	query.function_id = id;
 	if (db_function_id(w->db, ref, id, &err) < 0 || read_series(w, &query, &series, &err) < 0) {
-		respond_db_problem(&err, ref, response);
+		db_problem_respond(response, &err, ref);
 		return;
 	}
 	json_object_set_new(json, "function_id", json_string(id));
@@ -201,7 +186,7 @@ static void tell_history(struct worker *w, const struct request *request, struct
 		return;
 	if (read_series(w, &query, &series, &err) < 0 ||
 	    db_samples(w->db, p->from_us, p->to_us, p->step_us, &samples, &err) < 0) {
-		respond_db_problem(&err, "", response);
+		db_problem_respond(response, &err, "");
 		return;
 	}
 	tell_series(&series, json);
@@ -257,13 +242,13 @@ void metrics_runtimes(struct worker *w, const struct request *request, struct re
 	if (ref != NULL) {
 		query.function_id = id;
 		if (db_function_id(w->db, ref, id, &err) < 0) {
-			respond_db_problem(&err, ref, response);
+			db_problem_respond(response, &err, ref);
 			return;
 		}
 		json_object_set_new(json, "function_id", json_string(id));
 	}
 	if (db_rollups(w->db, &query, take_runtime, &c, &err) < 0) {
-		respond_db_problem(&err, "", response);
+		db_problem_respond(response, &err, "");
 		return;
 	}
 	tell_period(&period, json);
