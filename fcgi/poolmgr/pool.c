@@ -229,6 +229,7 @@ void pool_on_spare(struct sandbox *s)
 	struct shape *shape = s->shape;
 
 	shape_learn_start_time(shape, s->booted_us - s->created_us);
+	room_enforce(); /* there may be less of it than when it was started; s may be dying now */
 	serve_hungry(shape);
 	supply_now();
 }

@@ -82,10 +82,15 @@ static void end_idle(int64_t now_us)
 	}
 }
 
+void room_enforce(void)
+{
+	make(NULL, 0, 0);
+}
+
 void room_tick(int64_t now_us)
 {
 	end_idle(now_us);
-	make(NULL, 0, 0);
+	room_enforce();
 }
 
 void room_set_conf(const struct conf *c)

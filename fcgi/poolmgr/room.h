@@ -22,7 +22,10 @@ bool room_for(const struct shape *shape);
 /* Makes room for count more of this shape, as far as that goes; it is there once what dies is gone. */
 void room_make(const struct shape *shape, int count);
 
-/* Ends what has been idle for its time, and makes room when there is less than there was; called every tick. */
+/* Ends what is more than there is room for, as after a reload. */
+void room_enforce(void);
+
+/* Ends what has been idle for its time, and what is too much; called every tick. */
 void room_tick(int64_t now_us);
 
 #endif

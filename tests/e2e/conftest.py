@@ -1,6 +1,7 @@
 """The end-to-end tests' view of a running stack. scripts/check starts one and says where it is in BERTH_… variables."""
 
 import os
+import re
 
 import pytest
 
@@ -95,6 +96,7 @@ def reload(stack, api):
         stack.run("reload", *arguments)
         # The pools are replaced one after the other, invoke first.
         wait_for("the new workers to take over", lambda: "new control workers have taken over" in stack.log_since(mark), 20)
+        wait_for("poolmgr to follow", lambda: re.search("proc=poolmgr .*settings reloaded", stack.log_since(mark)))
         for name, _, value in (setting.partition("=") for setting in settings):
             changed.add(name) if value != before.get(name, "") else changed.discard(name)
 

@@ -193,6 +193,18 @@ static void a_smaller_budget_takes_what_is_idle(void **state)
 	assert_int_equal(state_of(&b), SANDBOX_LEASED);
 }
 
+static void what_no_longer_fits_once_it_is_ready_never_becomes_a_spare(void **state)
+{
+	(void)state;
+	rig.conf->pool_min_spares = 1;
+	WAIT_FOR(sandbox_counts[SANDBOX_BOOTING] == 2);
+	rig.tick = NULL;
+	set_budget(1);
+	WAIT_FOR(sandbox_counts[SANDBOX_BOOTING] == 0);
+	assert_int_equal(sandbox_counts[SANDBOX_SPARE], 0);
+	rig.tick = pool_tick;
+}
+
 /* ---- Spares ---- */
 
 static void spares_follow_what_was_needed_at_a_time_up_to_their_most_and_back(void **state)
@@ -306,6 +318,7 @@ int main(void)
 		TEST(the_spares_that_go_are_of_the_shape_asked_for_longest_ago),
 		TEST(a_request_that_can_never_fit_is_told_at_once),
 		TEST(a_smaller_budget_takes_what_is_idle),
+		TEST(what_no_longer_fits_once_it_is_ready_never_becomes_a_spare),
 		TEST(spares_follow_what_was_needed_at_a_time_up_to_their_most_and_back),
 		TEST(a_warm_function_needs_no_spares_however_often_it_is_called),
 		TEST(a_function_unknown_so_far_gets_one_container_started_not_one_for_each_that_waits),
