@@ -10,19 +10,22 @@
 #define STACK_LINES_MAX 64
 #define STACK_LINE_MAX  512
 
-static json_t *cut(const json_t *text, size_t max)
+/* Masked first: half a secret would not be recognised. */
+static json_t *text_of(const json_t *text, size_t max, const struct mask *mask)
 {
-	const char *s = json_string_value(text);
+	AUTO(buf_free) struct buf masked = {0};
 
-	return s != NULL ? json_stringn(s, json_text_cut(s, json_string_length(text), max)) : json_string("");
+	if (json_is_string(text))
+		mask_add(mask, json_string_value(text), json_string_length(text), &masked);
+	return json_stringn(buf_str(&masked), json_text_cut(buf_str(&masked), masked.len, max));
 }
 
-static json_t *cut_stack(const json_t *stack)
+static json_t *stack_of(const json_t *stack, const struct mask *mask)
 {
 	json_t *lines = json_array();
 
 	for (size_t i = 0; i < MIN(json_array_size(stack), STACK_LINES_MAX); i++)
-		json_array_append_new(lines, cut(json_array_get(stack, i), STACK_LINE_MAX));
+		json_array_append_new(lines, text_of(json_array_get(stack, i), STACK_LINE_MAX, mask));
 	return lines;
 }
 
@@ -33,7 +36,7 @@ static void copy(char *to, size_t size, const json_t *text)
 	snprintf(to, size, "%s", s != NULL ? s : "");
 }
 
-int agent_error_parse(const char *payload, size_t len, struct agent_error *e, struct err *err)
+int agent_error_parse(const char *payload, size_t len, const struct mask *mask, struct agent_error *e, struct err *err)
 {
 	json_error_t why;
 
@@ -51,9 +54,9 @@ int agent_error_parse(const char *payload, size_t len, struct agent_error *e, st
 	copy(e->kind, sizeof(e->kind), json_object_get(json, "kind"));
 	copy(e->request_id, sizeof(e->request_id), json_object_get(json, "request_id"));
 	e->error = json_object();
-	json_object_set_new(e->error, "type", cut(json_object_get(json, "type"), TYPE_MAX));
-	json_object_set_new(e->error, "message", cut(json_object_get(json, "message"), MESSAGE_MAX));
-	json_object_set_new(e->error, "stack", cut_stack(json_object_get(json, "stack")));
+	json_object_set_new(e->error, "type", text_of(json_object_get(json, "type"), TYPE_MAX, mask));
+	json_object_set_new(e->error, "message", text_of(json_object_get(json, "message"), MESSAGE_MAX, mask));
+	json_object_set_new(e->error, "stack", stack_of(json_object_get(json, "stack"), mask));
 	return 0;
 }
 

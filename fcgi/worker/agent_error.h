@@ -1,6 +1,7 @@
 /*
  * What an agent says when a function fails: the payload of ERROR and INIT_ERROR. Written by whoever controls the sandbox, so
- * every member is checked for its type and cut to a sane length.
+ * every member is checked for its type and cut to a sane length. It goes to whoever called the function and into the record, so
+ * the function's secrets are masked.
  */
 #ifndef WORKER_AGENT_ERROR_H
 #define WORKER_AGENT_ERROR_H
@@ -11,6 +12,7 @@
 #include <stdint.h>
 
 #include "base/err.h"
+#include "worker/mask.h"
 
 #define AGENT_ERROR_MAX 131072 /* a longer payload breaks the protocol */
 
@@ -23,7 +25,7 @@ struct agent_error {
 	bool exiting;        /* the agent ends after this */
 };
 
-int agent_error_parse(const char *payload, size_t len, struct agent_error *e, struct err *err);
+int agent_error_parse(const char *payload, size_t len, const struct mask *mask, struct agent_error *e, struct err *err);
 void agent_error_clear(struct agent_error *e); /* destructor for AUTO */
 
 const char *agent_error_type(const struct agent_error *e);

@@ -371,6 +371,18 @@ static void describe(const struct agent_error *e, char *out, size_t size)
 	snprintf(out, size, "%s: %.*s", type, (int)json_text_cut(message, strlen(message), room), message);
 }
 
+static struct mask mask_of(const struct lease *lease)
+{
+	return (struct mask){lease->secrets.data, lease->secrets.len};
+}
+
+static int parse_error(struct invocation *v, const struct frame *frame, struct agent_error *e)
+{
+	struct mask mask = mask_of(v->lease);
+
+	return agent_error_parse(frame->payload, frame->len, &mask, e, &v->broken);
+}
+
 static enum event take_init_error(struct invocation *v, const struct frame *frame)
 {
 	static const struct {
@@ -380,7 +392,7 @@ static enum event take_init_error(struct invocation *v, const struct frame *fram
 	AUTO(agent_error_clear) struct agent_error e = {0};
 	char detail[900];
 
-	if (agent_error_parse(frame->payload, frame->len, &e, &v->broken) < 0)
+	if (parse_error(v, frame, &e) < 0)
 		return EVENT_BROKEN;
 	v->outcome->init_failure = INIT_EXCEPTION;
 	for (size_t i = 0; i < ARRAY_SIZE(kinds); i++)
@@ -464,7 +476,7 @@ static enum event take_error(struct invocation *v, const struct frame *frame, co
 	AUTO(agent_error_clear) struct agent_error e = {0};
 	char detail[900];
 
-	if (agent_error_parse(frame->payload, frame->len, &e, &v->broken) < 0)
+	if (parse_error(v, frame, &e) < 0)
 		return EVENT_BROKEN;
 	if (strcmp(e.request_id, request_id) != 0)
 		return broken(v, "ERROR of another request");
@@ -514,9 +526,11 @@ static struct str str_of(const struct buf *b)
 /* The agent writes what was printed before it answers, so all of it is there. */
 static void finish(struct invocation *v)
 {
+	struct mask mask = mask_of(v->lease);
+
 	if (!v->log_is_read)
 		drain_log(v);
-	printed_finish(&v->printed, &(struct mask){v->lease->secrets.data, v->lease->secrets.len}, &v->log);
+	printed_finish(&v->printed, &mask, &v->log);
 	v->outcome->log = str_of(&v->log.text);
 	v->outcome->log_times = str_of(&v->log.times);
 	v->outcome->log_streams = str_of(&v->log.streams);

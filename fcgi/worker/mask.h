@@ -1,4 +1,4 @@
-/* Secrets in what was printed. */
+/* Secrets in what a function says: in what it printed, and in its errors. */
 #ifndef WORKER_MASK_H
 #define WORKER_MASK_H
 
@@ -19,5 +19,8 @@ struct mask {
  * of it but where the text was cut off in the middle of one: cut says that there was more.
  */
 size_t mask_find(const struct mask *mask, const char *text, size_t len, size_t from, bool cut, size_t *taken);
+
+/* Appends the text to out, MASK in place of each secret. */
+void mask_add(const struct mask *mask, const char *text, size_t len, struct buf *out);
 
 #endif

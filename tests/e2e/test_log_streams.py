@@ -156,6 +156,21 @@ def test_secrets_are_masked_and_other_variables_are_not(api, database, logged, l
     assert "correct" not in database.log(answer.headers["Berth-Invocation-Id"])["text"]
 
 
+def test_secrets_are_masked_in_errors_too(api, logged, language, runtime):
+    code = {
+        "python": "import os\ndef handler(event, context):\n    raise ValueError('no ' + os.environ['MY_API_KEY'])",
+        "javascript": "exports.handler = async () => { throw new Error('no ' + process.env.MY_API_KEY); }",
+    }
+    environment = {"MY_API_KEY": "correct horse battery"}
+    told, lines, answer = logged(code[language], language, runtime, environment=environment)
+    problem = check_problem(answer, 502, "function_error")
+    assert problem["error"]["message"] == "no ***" and problem["detail"].endswith("no ***")
+    record = api.get(f"/invocations/{answer.headers['Berth-Invocation-Id']}").json()
+    assert record["error"]["message"].endswith("no ***"), record
+    assert lines[-1][0] == "platform" and lines[-1][1].endswith("no ***")
+    assert "correct" not in answer.text + str(record) + str(lines)
+
+
 def test_a_failure_is_told_by_the_platform_behind_what_was_printed(logged, language, runtime):
     _, lines, answer = logged(CODE[language]["fail"], language, runtime)
     check_problem(answer, 502, "function_error")

@@ -2,6 +2,8 @@ fuzz_targets += \
 	%D%/fuzz_frame \
 	%D%/fuzz_ipc \
 	%D%/fuzz_json \
+	%D%/fuzz_log \
+	%D%/fuzz_printed \
 	%D%/fuzz_record \
 	%D%/fuzz_request
 

@@ -1,4 +1,5 @@
 unit_tests += \
+	%D%/test_agent_error \
 	%D%/test_exposition \
 	%D%/test_function_input \
 	%D%/test_functions \

@@ -1,0 +1,88 @@
+/*
+ * A log as it is stored, which nothing vouches for, told line by line. The input: the lengths of its times and of its streams,
+ * a byte each; how many bytes were lost, a byte; then times, streams and log. All of the log is told, as well-formed text in
+ * which nothing controls anything.
+ */
+#include <assert.h>
+#include <jansson.h>
+#include <string.h>
+
+#include "fuzz.h"
+#include "worker/log_format.h"
+
+struct told {
+	size_t lines, bytes;
+};
+
+static void count(const struct log_line *line, void *arg)
+{
+	struct told *told = arg;
+
+	told->lines++;
+	if (strcmp(line->level, "platform") != 0)
+		told->bytes += line->text.len;
+}
+
+static size_t count_byte(const char *text, size_t len, char wanted)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < len; i++)
+		n += text[i] == wanted;
+	return n;
+}
+
+static void check_text(const struct log_source *source, size_t lines)
+{
+	AUTO(buf_free) struct buf out = {0};
+
+	log_format_text(source, &out);
+	assert(count_byte(buf_str(&out), out.len, '\n') == lines);
+	for (size_t i = 0; i < out.len; i++) {
+		unsigned char c = (unsigned char)out.data[i];
+		assert((c >= 0x20 && c != 0x7f) || c == '\n' || c == '\t');
+		assert(c != 0xc2 || (unsigned char)out.data[i + 1] >= 0xa0);
+	}
+	json_t *utf8 = json_stringn(buf_str(&out), out.len); /* refuses what is not UTF-8 */
+	assert(utf8 != NULL);
+	json_decref(utf8);
+}
+
+static void check_json(const struct log_source *source, size_t lines)
+{
+	AUTO(buf_free) struct buf out = {0};
+
+	log_format_json(source, &out);
+	json_t *json = json_loadb(buf_str(&out), out.len, JSON_ALLOW_NUL, NULL);
+	assert(json_array_size(json) == lines);
+	json_decref(json);
+}
+
+static struct str take(const char **data, size_t *size, size_t n)
+{
+	struct str s = {*data, (uint32_t)MIN(n, *size)};
+
+	*data += s.len;
+	*size -= s.len;
+	return s;
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
+{
+	const char *data = (const char *)bytes + 3;
+	struct told told = {0};
+
+	if (size < 3)
+		return 0;
+	size -= 3;
+	struct log_source s = {.requested_at_us = 1700000000000000, .error_code = "", .error_message = ""};
+	s.times = take(&data, &size, bytes[0]);
+	s.streams = take(&data, &size, bytes[1]);
+	s.log = take(&data, &size, size);
+	s.log_bytes = s.log.len + bytes[2];
+	log_lines(&s, count, &told);
+	assert(told.bytes == s.log.len - count_byte(s.log.data, s.log.len, '\n'));
+	check_text(&s, told.lines);
+	check_json(&s, told.lines);
+	return 0;
+}
