@@ -306,7 +306,7 @@ static int copy_table(struct db *db, const char *table, const char *columns, str
 }
 
 /* Copies those of count records that are not refused yet. */
-static int copy_records(struct db *db, struct str node, const struct spool_record *records, size_t count, struct err *err)
+static int copy_records(struct db *db, struct str node, struct spool_record *const *records, size_t count, struct err *err)
 {
 	AUTO(buf_free) struct buf metrics = {0}, logs = {0};
 
@@ -315,10 +315,10 @@ static int copy_records(struct db *db, struct str node, const struct spool_recor
 	size_t none = logs.len;
 	buf_reserve(&metrics, count * METRIC_BYTES);
 	for (size_t i = 0; i < count; i++) {
-		if (records[i].refused)
+		if (records[i]->refused)
 			continue;
-		add_metric(&metrics, node, &records[i].record);
-		add_log(&logs, &records[i].record);
+		add_metric(&metrics, node, &records[i]->record);
+		add_log(&logs, &records[i]->record);
 	}
 	if (metrics.len > none && copy_table(db, "metrics", metric_columns, &metrics, err) < 0)
 		return -1;
@@ -332,7 +332,8 @@ static bool is_refusal(const struct err *err)
 }
 
 /* Copies a range; when it is refused, finds the records to blame by halving. */
-static int copy_range(struct db *db, struct str node, struct spool_batch *batch, size_t first, size_t count, struct err *err)
+static int copy_range(struct db *db, struct str node, struct spool_batch *batch, struct spool_record *const *records,
+		      size_t count, struct err *err)
 {
 	struct err why;
 
@@ -340,19 +341,39 @@ static int copy_range(struct db *db, struct str node, struct spool_batch *batch,
 		return 0;
 	if (db_command(db, "savepoint range", err) < 0)
 		return -1;
-	if (copy_records(db, node, batch->records + first, count, &why) == 0)
+	if (copy_records(db, node, records, count, &why) == 0)
 		return db_command(db, "release savepoint range", err);
 	if (!is_refusal(&why))
 		return db_fail(err, why.code, "%s", why.msg);
 	if (db_command(db, "rollback to savepoint range", err) < 0 || db_command(db, "release savepoint range", err) < 0)
 		return -1;
 	if (count == 1) {
-		refuse(batch, &batch->records[first], why.msg);
+		refuse(batch, records[0], why.msg);
 		return 0;
 	}
-	if (copy_range(db, node, batch, first, count / 2, err) < 0)
+	if (copy_range(db, node, batch, records, count / 2, err) < 0)
 		return -1;
-	return copy_range(db, node, batch, first + count / 2, count - count / 2, err);
+	return copy_range(db, node, batch, records + count / 2, count - count / 2, err);
+}
+
+static int compare_times(const void *a, const void *b)
+{
+	uint64_t at = (*(struct spool_record *const *)a)->record.requested_at_us;
+	uint64_t bt = (*(struct spool_record *const *)b)->record.requested_at_us;
+
+	return (at > bt) - (at < bt);
+}
+
+/* In order of time, which each file has for itself: the indexes grow at their end then, and their pages are found faster. */
+static int copy_batch(struct db *db, struct str node, struct spool_batch *batch, struct err *err)
+{
+	size_t count = batch->record_count;
+	AUTO(mem_free) struct spool_record **records = mem_alloc((count + 1) * sizeof(records[0]));
+
+	for (size_t i = 0; i < count; i++)
+		records[i] = &batch->records[i];
+	qsort(records, count, sizeof(records[0]), compare_times);
+	return copy_range(db, node, batch, records, count, err);
 }
 
 static int set_aside_refused(const struct spool *spool, const struct spool_batch *batch, struct err *err)
@@ -381,7 +402,7 @@ static int store_in_transaction(struct db *db, const struct spool *spool, struct
 	    advance_offsets(db, spool, batch, err) < 0)
 		return -1;
 	refuse_strange_times(batch);
-	if (ensure_partitions(db, batch, err) < 0 || copy_range(db, STR(spool->node), batch, 0, batch->record_count, err) < 0 ||
+	if (ensure_partitions(db, batch, err) < 0 || copy_batch(db, STR(spool->node), batch, err) < 0 ||
 	    rollups_store(db, spool->id, batch, err) < 0)
 		return -1;
 	if (set_aside_damages(spool, batch, err) < 0)

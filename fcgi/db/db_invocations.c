@@ -37,9 +37,9 @@
 #define TEXT_IN_LOG OF_LOG("position(lower($14) in lower(" LOG_AS_TEXT ")) > 0")
 
 /*
- * The order is that of the index of each day's partition, so that reading ends with the page. Logs are looked up one by one for
- * the rows that all else fits: a join might read those of other functions. A cursor's time stands there once more for itself,
- * since a comparison of rows rules out no partition.
+ * The order is that of the index of each day's partition, backwards, so that reading ends with the page. Logs are looked up one
+ * by one for the rows that all else fits: a join might read those of other functions. A cursor's time stands there once more
+ * for itself, since a comparison of rows rules out no partition.
  */
 static const struct db_statement invocations_get = {
 	.name = "invocations_get",
