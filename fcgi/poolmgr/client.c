@@ -14,6 +14,7 @@
 #include "poolmgr/pool.h"
 #include "poolmgr/sandbox.h"
 #include "poolmgr/stats.h"
+#include "poolmgr/stray.h"
 #include "poolmgr/watch.h"
 
 /* For want of descriptors: the connection waits meanwhile, instead of waking the loop again at once. */
@@ -45,7 +46,7 @@ static void let_go_of_held(struct client *c)
 		return;
 	memcpy(id, c->held_sandbox, sizeof(id));
 	c->held_sandbox[0] = '\0';
-	sandbox_remove_stray(id, COUNT_KILL_INHERITED);
+	stray_remove(id, COUNT_KILL_INHERITED);
 }
 
 static void client_close(struct client *c)

@@ -2,10 +2,12 @@ noinst_LIBRARIES += libpoolmgr.a
 libpoolmgr_a_SOURCES = \
 	%D%/autopsy.c %D%/autopsy.h \
 	%D%/backlog.c %D%/backlog.h \
+	%D%/boot.c %D%/boot.h \
 	%D%/cgroup.c %D%/cgroup.h \
 	%D%/client.c %D%/client.h \
 	%D%/counter.c %D%/counter.h \
 	%D%/demand.c %D%/demand.h \
+	%D%/directory.c %D%/directory.h \
 	%D%/fetch.c %D%/fetch.h \
 	%D%/forecast.c %D%/forecast.h \
 	%D%/headroom.c %D%/headroom.h \
@@ -16,6 +18,7 @@ libpoolmgr_a_SOURCES = \
 	%D%/poolmgr_main.c \
 	%D%/reconcile.c %D%/reconcile.h \
 	%D%/resolve.c %D%/resolve.h \
+	%D%/rest.c %D%/rest.h \
 	%D%/room.c %D%/room.h \
 	%D%/sandbox.c %D%/sandbox.h \
 	%D%/secrets.c %D%/secrets.h \
@@ -24,6 +27,7 @@ libpoolmgr_a_SOURCES = \
 	%D%/shim.c %D%/shim.h \
 	%D%/stats.c %D%/stats.h \
 	%D%/store.c %D%/store.h \
+	%D%/stray.c %D%/stray.h \
 	%D%/supply.c %D%/supply.h \
 	%D%/tree.c %D%/tree.h \
 	%D%/uid.c %D%/uid.h \

@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "poolmgr/autopsy.h"
+#include "poolmgr/boot.h"
 #include "poolmgr/counter.h"
 #include "poolmgr/demand.h"
 #include "poolmgr/fetch.h"
@@ -14,6 +15,7 @@
 #include "poolmgr/obstacle.h"
 #include "poolmgr/package.h"
 #include "poolmgr/resolve.h"
+#include "poolmgr/rest.h"
 #include "poolmgr/room.h"
 #include "poolmgr/sandbox.h"
 #include "poolmgr/serve.h"
@@ -309,6 +311,8 @@ void pool_tick(int64_t now_us)
 	warmup_tick(now_us);
 	keep_tick(now_us);
 	room_tick(now_us);
+	boot_tick(now_us);
+	rest_tick(now_us);
 	sandbox_tick(now_us);
 	supply_tick(now_us);
 }

@@ -23,15 +23,19 @@
 #include "ipc/heritage.h"
 #include "ipc/scoreboard.h"
 #include "poolmgr/autopsy.h"
+#include "poolmgr/boot.h"
 #include "poolmgr/client.h"
+#include "poolmgr/directory.h"
 #include "poolmgr/package.h"
 #include "poolmgr/pool.h"
 #include "poolmgr/reconcile.h"
+#include "poolmgr/rest.h"
 #include "poolmgr/sandbox.h"
 #include "poolmgr/shape.h"
 #include "poolmgr/shim.h"
 #include "poolmgr/stats.h"
 #include "poolmgr/store.h"
+#include "poolmgr/stray.h"
 #include "poolmgr/version.h"
 #include "poolmgr/watch.h"
 
@@ -60,7 +64,8 @@ static void set_conf(const struct conf *c)
 	conf = c;
 	shape_set_conf(conf);
 	package_set_conf(conf);
-	sandbox_set_conf(conf);
+	boot_set_conf(conf);
+	rest_set_conf(conf);
 	docker_set_conf(docker, conf);
 	store_set_conf(conf);
 	pool_set_conf(conf);
@@ -206,8 +211,12 @@ static int init(const struct heritage *heritage, struct scoreboard *board, struc
 	conf = heritage->conf;
 	loop = uv_default_loop();
 	if (language_load_all(conf, &languages, err) < 0 || docker_new(loop, conf, &docker_events, &docker, err) < 0 ||
-	    sandbox_init(loop, conf, docker, &sandbox_hooks, err) < 0 || package_init(loop, conf, err) < 0)
+	    directory_init(loop, conf, err) < 0 || sandbox_init(loop, conf, docker, &sandbox_hooks, err) < 0 ||
+	    package_init(loop, conf, err) < 0)
 		return -1;
+	boot_init(loop, conf, docker);
+	rest_init(conf, docker);
+	stray_init(docker);
 	store_init(loop, conf, &store_hooks);
 	shape_init(conf, languages);
 	pool_init(loop, conf, docker);

@@ -10,8 +10,10 @@
 #include "base/log.h"
 #include "poolmgr/client.h"
 #include "poolmgr/counter.h"
+#include "poolmgr/directory.h"
 #include "poolmgr/sandbox.h"
 #include "poolmgr/shim.h"
+#include "poolmgr/stray.h"
 
 #define ADOPTION_US 1500000
 
@@ -46,7 +48,7 @@ static void on_container(const char *id, const char *container_id, bool running,
 	shim_listed(container_id);
 	if (s == NULL) {
 		if (!adopting() && !client_anyone_holds(id))
-			sandbox_remove_stray(id, COUNT_DRIFT_CONTAINER);
+			stray_remove(id, COUNT_DRIFT_CONTAINER);
 		return;
 	}
 	s->listed_us = listed_us;
@@ -65,7 +67,7 @@ static void find_lost(void)
 		DL_FOREACH_SAFE (sandbox_lists[state], s, next) {
 			if (s->booted_us < listed_us && s->listed_us != listed_us)
 				lose(s, COUNT_DRIFT_LOST);
-			else if (sandbox_lacks_directory(s))
+			else if (directory_is_gone(s->dir_fd))
 				lose(s, COUNT_DRIFT_UNLINKED);
 		}
 }
@@ -96,7 +98,7 @@ static void on_listed(const struct err *err, void *arg)
 		find_all_lost();
 	listed_us = 0;
 	if (err == NULL && !adopting())
-		sandbox_sweep_directories(client_anyone_holds);
+		stray_sweep_directories(client_anyone_holds);
 	if (stop == STOP_LISTING)
 		stop = STOP_DONE;
 	else if (stop == STOP_ASKED)
@@ -123,7 +125,7 @@ void reconcile_stop(void)
 
 bool reconcile_is_over(void)
 {
-	return stop == STOP_DONE && sandbox_strays() == 0;
+	return stop == STOP_DONE && stray_count() == 0;
 }
 
 /* As soon as nobody is waited for any more, and then every so often. */
@@ -154,7 +156,7 @@ static void report(void)
 
 void reconcile_tick(int64_t now_us)
 {
-	if (listed_us == 0 && sandbox_strays() == 0)
+	if (listed_us == 0 && stray_count() == 0)
 		report();
 	if (now_us >= due_us())
 		reconcile_now();

@@ -96,7 +96,6 @@ struct sandbox_hooks {
 
 int sandbox_init(uv_loop_t *loop, const struct conf *conf, struct docker *docker, const struct sandbox_hooks *hooks,
 		 struct err *err);
-void sandbox_set_conf(const struct conf *conf);
 
 const char *sandbox_state_name(enum sandbox_state state);
 void sandbox_set_state(struct sandbox *sandbox, enum sandbox_state state);
@@ -106,8 +105,13 @@ int sandbox_total(void);
 int64_t sandbox_total_memory_mb(void);
 struct sandbox *sandbox_find(const char *id); /* NULL when there is none */
 
-/* Starts a new one: CREATING. What can go wrong on the host is told through hooks.start_failed. */
-void sandbox_create(struct shape *shape);
+/* A new one, CREATING, of which nothing is there yet: boot.h does the rest. */
+struct sandbox *sandbox_new(struct shape *shape);
+bool sandbox_is_starting(const struct sandbox *sandbox); /* CREATING or BOOTING */
+
+/* What became of the start: it is SPARE; or it is DYING, and its shape knows why. */
+void sandbox_is_up(struct sandbox *sandbox);
+void sandbox_fail_start(struct sandbox *sandbox, const char *why);
 
 /* Puts it to death: DYING, later GONE and freed, and counts why. A second call does nothing. */
 void sandbox_kill(struct sandbox *sandbox, enum counter why);
@@ -116,9 +120,6 @@ void sandbox_kill(struct sandbox *sandbox, enum counter why);
  */
 void sandbox_hold(struct sandbox *sandbox);
 void sandbox_release_hold(struct sandbox *sandbox);
-
-/* Somebody has removed its directory. */
-bool sandbox_lacks_directory(const struct sandbox *sandbox);
 
 /* From now on only its end is heard of on its control socket: sandbox_died. */
 void sandbox_watch_end(struct sandbox *sandbox);
@@ -129,17 +130,7 @@ void sandbox_died(struct sandbox *sandbox, int exit_code);
 /* Somebody sent it a signal through Docker Engine, wanting it to end. */
 void sandbox_signalled(struct sandbox *sandbox);
 
-/* Freezes what rests, repeats removals that failed and ends boots that take too long; called every tick. */
+/* Repeats removals that failed, and tells shapes of those that have proved good; called every tick. */
 void sandbox_tick(int64_t now_us);
-
-/*
- * Removes a container and a directory that no struct sandbox stands for: what an earlier poolmgr left. What another poolmgr
- * that still runs has is left alone. Counted in what when one of them was there indeed.
- */
-void sandbox_remove_stray(const char *id, enum counter what);
-int sandbox_strays(void); /* removals of such under way */
-
-/* Removes the directories that belong to nobody; keep says which ids to leave alone. */
-void sandbox_sweep_directories(bool (*keep)(const char *id));
 
 #endif

@@ -4,6 +4,7 @@
 #include <utlist.h>
 
 #include "base/clock.h"
+#include "poolmgr/boot.h"
 #include "poolmgr/demand.h"
 #include "poolmgr/headroom.h"
 #include "poolmgr/obstacle.h"
@@ -95,7 +96,7 @@ static void top_up_shape(struct shape *shape, enum purpose purpose, int64_t now_
 		}
 		if (purpose == FOR_SPARES)
 			spare_us = now_us;
-		sandbox_create(shape);
+		boot_start(shape);
 	}
 }
 

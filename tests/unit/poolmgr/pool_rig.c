@@ -18,6 +18,7 @@
 #include "poolmgr/shim.h"
 #include "poolmgr/stats.h"
 #include "poolmgr/store.h"
+#include "poolmgr/stray.h"
 
 static int listen_fd = -1;
 static int fds_before;
@@ -56,7 +57,7 @@ void pool_rig_start(const char *conninfo)
 	free(rig.conf->database_conninfo);
 	rig.conf->database_conninfo = mem_strdup(conninfo ? conninfo : "host=/nonexistent");
 	rig.pass_on = (struct docker_events){.up = on_up, .down = on_down, .died = on_died};
-	assert_ok(sandbox_init(rig.loop, rig.conf, rig.docker, &sandbox_hooks, &err));
+	rig_init_sandboxes(&sandbox_hooks);
 	assert_ok(package_init(rig.loop, rig.conf, &err));
 	store_init(rig.loop, rig.conf, &store_hooks);
 	shape_init(rig.conf, rig.languages);
@@ -135,7 +136,7 @@ void pool_rig_assert_nothing_leaks(void)
 	for (int state = 0; state < SANDBOX_DYING; state++)
 		DL_FOREACH_SAFE (sandbox_lists[state], s, next)
 			sandbox_kill(s, COUNT_KILL_OTHER);
-	WAIT_FOR(sandbox_total() == 0 && sandbox_strays() == 0);
+	WAIT_FOR(sandbox_total() == 0 && stray_count() == 0);
 	WAIT_FOR(fake_docker_count(rig.engine) == 0);
 	assert_int_equal(rig_count_names("sandboxes"), 0);
 	resolve_forget_all();

@@ -5,6 +5,11 @@
 
 #include "base/log.h"
 #include "base/mem.h"
+#include "poolmgr/boot.h"
+#include "poolmgr/directory.h"
+#include "poolmgr/rest.h"
+#include "poolmgr/sandbox.h"
+#include "poolmgr/stray.h"
 
 #define TURN_MS 2
 
@@ -123,6 +128,17 @@ void rig_start(void)
 	uv_timer_start(&timer, on_timer, TURN_MS, TURN_MS);
 	assert_ok(docker_new(rig.loop, rig.conf, &events, &rig.docker, &err));
 	WAIT_FOR(docker_is_up(rig.docker) && fake_docker_streams(rig.engine) == 1);
+}
+
+void rig_init_sandboxes(const struct sandbox_hooks *hooks)
+{
+	struct err err;
+
+	assert_ok(directory_init(rig.loop, rig.conf, &err));
+	assert_ok(sandbox_init(rig.loop, rig.conf, rig.docker, hooks, &err));
+	boot_init(rig.loop, rig.conf, rig.docker);
+	rest_init(rig.conf, rig.docker);
+	stray_init(rig.docker);
 }
 
 /* Back to the defaults field by field: modules keep pointers to the configuration. */

@@ -39,6 +39,11 @@ void rig_stop(void);
 /* Engine and configuration as they were at the start. Waits until the driver finds the engine up. */
 void rig_reset(void);
 
+struct sandbox_hooks;
+
+/* All that makes sandboxes, for the rig's engine and directory. */
+void rig_init_sandboxes(const struct sandbox_hooks *hooks);
+
 /* One turn of the loop, which takes a few milliseconds at most. */
 void rig_turn(void);
 

@@ -1,5 +1,7 @@
 #include "tests/unit/poolmgr/stored.h"
 
+#include <utlist.h>
+
 #include "base/fd.h"
 #include "base/mem.h"
 #include "tests/unit/poolmgr/fake_warden.h"
@@ -109,6 +111,30 @@ enum sandbox_state state_of(const struct grant *g)
 	const struct sandbox *s = sandbox_find(g->sandbox_id);
 
 	return s ? s->state : SANDBOX_GONE;
+}
+
+void assert_recalled(struct worker *w, const struct grant *g)
+{
+	worker_assert_silent(w);
+	assert_int_equal(w->recalls, 1);
+	assert_int_equal(w->recalled[0], g->lease_id);
+	w->recalls = 0;
+}
+
+void assert_not_recalled(struct worker *w)
+{
+	worker_assert_silent(w);
+	assert_int_equal(w->recalls, 0);
+}
+
+const struct shape *shape_of(int64_t memory_mb)
+{
+	const struct shape *s;
+
+	DL_FOREACH (shapes, s)
+		if (s->key.memory_mb == memory_mb)
+			return s;
+	return NULL;
 }
 
 void wait_for_spares(int count)

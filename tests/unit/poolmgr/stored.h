@@ -24,6 +24,12 @@ void assert_code_is(const struct grant *g, const char *code);
 bool is_gone(const struct grant *g);
 enum sandbox_state state_of(const struct grant *g);
 
+/* The worker was asked to give back this lease, and only this one, since it was last looked at; or none. */
+void assert_recalled(struct worker *w, const struct grant *g);
+void assert_not_recalled(struct worker *w);
+
+const struct shape *shape_of(int64_t memory_mb); /* NULL: there is none */
+
 /* Of the default shape. */
 void wait_for_spares(int count);
 

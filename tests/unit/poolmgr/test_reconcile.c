@@ -12,6 +12,7 @@
 #include "poolmgr/reconcile.h"
 #include "poolmgr/sandbox.h"
 #include "poolmgr/shim.h"
+#include "poolmgr/stray.h"
 #include "poolmgr/tree.h"
 #include "tests/support/fake_shim.h"
 #include "tests/unit/poolmgr/fake_warden.h"
@@ -99,7 +100,7 @@ static void what_no_worker_names_goes_soon_after_the_start_and_what_one_holds_st
 	worker_release(&holder, 42, false); /* the lease had another number's meaning in another poolmgr */
 	WAIT_FOR(is_gone(HELD));
 	worker_close(&late);
-	WAIT_FOR(is_gone(LATE) && sandbox_strays() == 0);
+	WAIT_FOR(is_gone(LATE) && stray_count() == 0);
 	assert_int_equal(counters[COUNT_KILL_INHERITED] - given_back, 2);
 	worker_assert_silent(&holder);
 	fake_docker_forget(rig.engine, "eeeeeeeeeeeeeeee");
@@ -115,7 +116,7 @@ static void a_container_nobody_knows_is_removed_whatever_state_it_is_in(void **s
 		assert_int_equal(mkdir(path, 0755), 0);
 		fake_docker_add(rig.engine, "unit", STRAY, states[i]);
 		compare();
-		WAIT_FOR(is_gone(STRAY) && sandbox_strays() == 0);
+		WAIT_FOR(is_gone(STRAY) && stray_count() == 0);
 		assert_drift(COUNT_DRIFT_CONTAINER, i + 1);
 	}
 }
@@ -127,7 +128,7 @@ static void a_directory_nobody_knows_is_removed_and_counted_as_such(void **state
 	(void)state;
 	assert_int_equal(mkdir(path, 0755), 0);
 	compare();
-	WAIT_FOR(is_gone(STRAY) && sandbox_strays() == 0);
+	WAIT_FOR(is_gone(STRAY) && stray_count() == 0);
 	assert_drift(COUNT_DRIFT_DIRECTORY, 1);
 }
 
@@ -144,7 +145,7 @@ static void what_is_gone_when_its_removal_begins_is_no_drift(void **state)
 	rig.engine->manner[FAKE_LIST].hold = false;
 	fake_docker_let_go(rig.engine, FAKE_LIST);
 	rig_barrier();
-	WAIT_FOR(sandbox_strays() == 0);
+	WAIT_FOR(stray_count() == 0);
 	assert_drift(COUNTER_COUNT, 0);
 }
 
@@ -188,7 +189,7 @@ static void what_another_poolmgr_has_is_left_alone_until_it_is_gone(void **state
 	assert_ok(others);
 	fake_docker_add(rig.engine, "unit", STRAY, "running");
 	compare();
-	assert_int_equal(sandbox_strays(), 0);
+	assert_int_equal(stray_count(), 0);
 	assert_true(is_there(STRAY));
 	fd_close(&others); /* it died */
 	compare();

@@ -126,16 +126,6 @@ static void short_memory_takes_spares_nobody_waits_for_and_none_are_started(void
 	WAIT_FOR(sandbox_counts[SANDBOX_SPARE] >= 3);
 }
 
-static const struct shape *shape_of(int64_t memory_mb)
-{
-	const struct shape *s;
-
-	DL_FOREACH (shapes, s)
-		if (s->key.memory_mb == memory_mb)
-			return s;
-	return NULL;
-}
-
 static void the_spares_that_go_are_of_the_shape_asked_for_longest_ago(void **state)
 {
 	AUTO(worker_close) struct worker w = worker_connect();

@@ -1,0 +1,120 @@
+#include "poolmgr/directory.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/fd.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "poolmgr/tree.h"
+
+static uv_loop_t *loop;
+static int all_fd = -1;
+static char *all_path;
+
+char *directory_path(const char *id)
+{
+	return mem_printf("%s/%s", all_path, id);
+}
+
+int directory_make(const char *id, struct err *err)
+{
+	AUTO(fd_close) int fd = tree_make_owned(all_fd, id, err);
+
+	if (fd < 0)
+		return err_prefix(err, "%s", all_path);
+	if (fchmod(fd, 0755) < 0 || mkdirat(fd, "function", 0755) < 0 || fchmodat(fd, "function", 0755, 0) < 0)
+		return err_set(err, errno, "make directory '%s/%s/function'", all_path, id);
+	return TAKE_FD(fd);
+}
+
+bool directory_exists(const char *id)
+{
+	return faccessat(all_fd, id, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
+}
+
+bool directory_is_owned(const char *id)
+{
+	return tree_is_owned(all_fd, id);
+}
+
+/* What is removed is of no file system any more, whoever has it open. */
+bool directory_is_gone(int fd)
+{
+	struct stat st;
+
+	return fstat(fd, &st) == 0 && st.st_nlink == 0;
+}
+
+/* ---- Removing ---- */
+
+struct removal {
+	uv_work_t work;
+	char *id;
+	void (*after)(bool removed, void *arg);
+	void *arg;
+	struct err err;
+	int rc;
+};
+
+static void remove_run(uv_work_t *work)
+{
+	struct removal *r = work->data;
+
+	r->rc = tree_remove(all_fd, r->id, &r->err);
+}
+
+static void remove_after(uv_work_t *work, int status)
+{
+	struct removal *r = work->data;
+
+	(void)status;
+	if (r->rc < 0)
+		log_sandbox(LOG_ERROR, r->id, "its directory stays: %s", r->err.msg);
+	r->after(r->rc == 0, r->arg);
+	mem_free(&r->id);
+	mem_free(&r);
+}
+
+void directory_remove(const char *id, void (*after)(bool removed, void *arg), void *arg)
+{
+	struct removal *r = mem_alloc(sizeof(*r));
+
+	r->id = mem_strdup(id);
+	r->after = after;
+	r->arg = arg;
+	r->work.data = r;
+	uv_queue_work(loop, &r->work, remove_run, remove_after);
+}
+
+/* ---- All of them ---- */
+
+struct visit {
+	void (*one)(const char *id, void *arg);
+	void *arg;
+};
+
+static void visit_one(int dir_fd, const char *name, void *arg)
+{
+	const struct visit *v = arg;
+
+	(void)dir_fd;
+	v->one(name, v->arg);
+}
+
+int directory_each(void (*one)(const char *id, void *arg), void *arg, struct err *err)
+{
+	struct visit v = {one, arg};
+
+	return tree_each(all_fd, visit_one, &v, err);
+}
+
+int directory_init(uv_loop_t *l, const struct conf *conf, struct err *err)
+{
+	loop = l;
+	all_path = mem_printf("%s/sandboxes", conf->master_state_dir);
+	all_fd = open(all_path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	return all_fd < 0 ? err_set(err, errno, "open '%s'", all_path) : 0;
+}

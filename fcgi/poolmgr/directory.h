@@ -1,0 +1,32 @@
+/*
+ * The directories of sandboxes on the host, <state_dir>/sandboxes/<id>; each is /berth in its sandbox. Only this user can reach
+ * one on the host (its parent is 0700); the sandbox's own user must be able to connect and read.
+ */
+#ifndef POOLMGR_DIRECTORY_H
+#define POOLMGR_DIRECTORY_H
+
+#include <stdbool.h>
+#include <uv.h>
+
+#include "base/err.h"
+#include "conf/conf.h"
+
+int directory_init(uv_loop_t *loop, const struct conf *conf, struct err *err);
+
+char *directory_path(const char *id); /* in new memory */
+
+/* With 'function' in it, which is empty. It is ours until the descriptor returned is closed: another poolmgr leaves it alone.
+ */
+int directory_make(const char *id, struct err *err);
+
+bool directory_exists(const char *id);
+bool directory_is_owned(const char *id); /* by whoever has made it, or it is too early to say */
+bool directory_is_gone(int fd);          /* somebody has removed it */
+
+/* Removes it in a thread, and then calls after. */
+void directory_remove(const char *id, void (*after)(bool removed, void *arg), void *arg);
+
+/* Calls one for each there is. */
+int directory_each(void (*one)(const char *id, void *arg), void *arg, struct err *err);
+
+#endif

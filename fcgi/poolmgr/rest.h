@@ -1,0 +1,14 @@
+/* Sandboxes that wait for work are frozen after a while: they cost no processor time then, but for a breath now and then. */
+#ifndef POOLMGR_REST_H
+#define POOLMGR_REST_H
+
+#include <stdint.h>
+
+#include "conf/conf.h"
+#include "engine/docker.h"
+
+void rest_init(const struct conf *conf, struct docker *docker);
+void rest_set_conf(const struct conf *conf);
+void rest_tick(int64_t now_us);
+
+#endif
