@@ -20,8 +20,9 @@ from berth_cli.copies import Copies
 from berth_cli.measure import measure_client, measure_subject
 
 EPILOG = """
-A round measures each runtime once, in turns. The copies are deleted at the end, also after Ctrl-C. One copy on each runtime keeps its
-sandbox (warm calls); another has a fresh one for each call (prewarmed as long as there are spares, then cold). Answers say which it was.
+A round measures each runtime once, in turns. One copy on each runtime keeps its sandbox (warm calls); another has a fresh one for each
+call (prewarmed as long as there are spares, then cold). Answers say which it was. The copies are deleted at the end, also after Ctrl-C;
+what was measured by then is told.
 
   berth bench hello
   berth bench ./resize --concurrency 1,16 --input '{"width": 200}' --report resize.html
@@ -128,11 +129,9 @@ class Progress:
             print("\r\033[K", end="", file=sys.stderr, flush=True)
 
 
-def measure(api, options, say):
-    """Everything that is in the JSON file."""
-    found = subjects(api, options)
-    check_runtimes(api, options.runtimes)
-    result = {
+def begin(api, options, found):
+    """Everything that is in the JSON file, but for the figures of the subjects."""
+    return {
         "berth": berth_cli.VERSION,
         "command": shlex.join(["berth", *sys.argv[1:]]),
         "date": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),
@@ -140,24 +139,20 @@ def measure(api, options, say):
         "options": {name: getattr(options, name) for name in ("runtimes", "concurrency", "duration", "rounds", "cold")},
         "client": measure_client(api, options),
         "subjects": [],
+        "missing": [subject.name for subject in found],
     }
+
+
+def measure(api, options, found, result, say):
     for subject in found:
         with Copies(api) as copies:
             result["subjects"].append(measure_subject(api, copies, subject, options, say))
+        result["missing"].remove(subject.name)
         say.done()
         print(table.text(result["subjects"][-1]) + "\n", flush=True)
-    return result
 
 
-def run(options):
-    options.concurrency.sort()
-    api = Api(options.url, options.ca)
-    check_writable(options.report, options.json)
-    say = Progress()
-    try:
-        result = measure(api, options, say)
-    finally:
-        say.done()
+def tell(result, options):
     if overview := table.overview(result):
         print(overview)
     client = next(iter(result["client"].values()))
@@ -168,3 +163,19 @@ def run(options):
     if options.report:
         pathlib.Path(options.report).write_text(report.page(result))
         print(f"The report is in {options.report}")
+
+
+def run(options):
+    options.concurrency.sort()
+    api = Api(options.url, options.ca)
+    check_writable(options.report, options.json)
+    found = subjects(api, options)
+    check_runtimes(api, options.runtimes)
+    result = begin(api, options, found)
+    say = Progress()
+    try:
+        measure(api, options, found, result, say)
+    finally:
+        say.done()
+        if result["subjects"]:  # also when it was interrupted: what is measured took its time
+            tell(result, options)

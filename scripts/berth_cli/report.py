@@ -123,6 +123,11 @@ def client_words(result):
                         number(f["cpu_us"] / 1000)] for c, f in result["client"].items()])
 
 
+def missing(result):
+    names = ", ".join(result["missing"])
+    return f"<p class=warning>It ended before all was measured. Missing: {escape(names)}.</p>" if names else ""
+
+
 def page(result):
     names = [runtime_name(r) for r in result["options"]["runtimes"]]
     options = result["options"]
@@ -138,6 +143,7 @@ def page(result):
 <p class=lead>The same functions, called over HTTPS, in sandboxes of {escape(" and of ".join(names))}. Latency is what the client saw, TLS
 and nginx included; how a call began (cold, prewarmed, warm) is what its answer said; processor time and memory are the platform's own
 figures of each sandbox.</p>
+{missing(result)}
 {overview(result)}
 {"".join(section(s, options["concurrency"]) for s in result["subjects"])}
 <section><h2>Conditions</h2>{definitions(conditions)}<p><code>{escape(result["command"])}</code></p>

@@ -152,7 +152,7 @@ def result(name="f", runtimes=("docker", "gvisor")):
     client = {"latency_ms": figures.summary([1]), "per_second": 1, "cpu_us": 50}
     return {"berth": name, "command": f"berth bench {name}", "date": "d", "machine": [[name, name]],
             "options": {"runtimes": list(runtimes), "concurrency": [1, 8], "duration": 1, "rounds": 1, "cold": 2},
-            "client": {"1": client, "8": client}, "subjects": [subject, subject]}
+            "client": {"1": client, "8": client}, "subjects": [subject, subject], "missing": []}
 
 
 class Page(html.parser.HTMLParser):
@@ -200,6 +200,13 @@ def test_a_runtime_alone_or_without_starts_makes_a_page_as_well():
             subject["runtimes"]["docker"][kind] = {"latency_ms": figures.summary([]), "samples_ms": []}
     assert Page(report.page(alone)).open == []
     assert "÷" not in table.text(alone["subjects"][0])
+
+
+def test_the_page_of_a_run_that_ended_early_names_what_is_missing():
+    assert "Missing" not in report.page(result())
+    page = Page(report.page(result() | {"missing": ["cpu", HOSTILE]}))
+    assert page.open == []
+    assert f"It ended before all was measured. Missing: cpu, {HOSTILE}." in page.words
 
 
 def test_a_terminal_is_not_told_what_it_would_obey():

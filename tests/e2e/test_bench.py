@@ -62,6 +62,19 @@ def test_a_folder_is_compared_and_a_function_that_fails_is_not(command, tmp_path
     assert done.returncode == 1 and "function_error" in done.stderr and "not today" in done.stderr
 
 
+def test_what_was_measured_before_a_failure_is_told(command, tmp_path):
+    page, figures = tmp_path / "page.html", tmp_path / "figures.json"
+    for name, code in (("a/main.py", "def handler(event, context):\n    return 1\n"), ("b/main.js", "throw new Error('not today');\n")):
+        (tmp_path / name).parent.mkdir()
+        (tmp_path / name).write_text(code)
+    done = run(*command, f"{tmp_path}/", "--runtimes", "docker", "--cold", "0", "--report", page, "--json", figures)
+    assert done.returncode == 1 and "not today" in done.stderr
+    result = json.loads(figures.read_text())
+    (measured,), (missing,) = result["subjects"], result["missing"]
+    assert measured["name"].endswith("/python") and missing.endswith("/javascript")
+    assert f"Missing: {missing}." in page.read_text()
+
+
 def test_a_function_or_a_runtime_that_is_not_there_is_told(command, tmp_path):
     done = run(*command, "nobody-has-this-name")
     assert done.returncode == 1 and "404 not_found" in done.stderr
