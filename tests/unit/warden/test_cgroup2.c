@@ -125,7 +125,7 @@ static void open_it(void)
 static void what_is_frozen_uses_no_processor_time_and_goes_on_when_it_is_thawed(void **state)
 {
 	if (*state == NULL)
-		skip();
+		UNIT_SKIP("no cgroup v2");
 	open_it();
 	start_in_cgroup();
 	assert_true(cpu_us_in_a_while() > 0);
@@ -141,7 +141,7 @@ static void what_is_frozen_uses_no_processor_time_and_goes_on_when_it_is_thawed(
 static void everybody_is_killed_though_they_were_forking_all_the_time(void **state)
 {
 	if (*state == NULL)
-		skip();
+		UNIT_SKIP("no cgroup v2");
 	open_it();
 	for (int i = 0; i < 4; i++)
 		start_in_cgroup();
@@ -154,7 +154,7 @@ static void everybody_is_killed_though_they_were_forking_all_the_time(void **sta
 static void everybody_is_killed_who_was_frozen(void **state)
 {
 	if (*state == NULL)
-		skip();
+		UNIT_SKIP("no cgroup v2");
 	open_it();
 	start_in_cgroup();
 	as_nobody(cgroup_freeze);
@@ -169,7 +169,7 @@ static void when_the_cgroup_is_gone_nothing_is_known_and_nothing_is_done(void **
 	struct meter m = METER_NONE;
 
 	if (*state == NULL)
-		skip();
+		UNIT_SKIP("no cgroup v2");
 	open_it();
 	m.cpu_fd = cgroup.fds[CGROUP_CPU];
 	meter_begin(&m, 1);

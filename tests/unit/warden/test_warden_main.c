@@ -272,7 +272,7 @@ static void the_files_of_a_containers_cgroup_freeze_it_and_end_it(void **state)
 
 	(void)state;
 	if (!make_cgroup())
-		skip();
+		UNIT_SKIP("no cgroup can be made");
 	start();
 	pid_t pid = start_in_cgroup();
 	ask(3, ID, pid);
@@ -303,12 +303,11 @@ static struct shim_fixture {
 } shim;
 
 /* Linux has the call since 5.3; valgrind 3.19 does not know it. */
-static void skip_without_pidfds(void)
+static bool has_pidfds(void)
 {
 	AUTO(fd_close) int fd = (int)syscall(SYS_pidfd_open, getpid(), 0);
 
-	if (fd < 0 && errno == ENOSYS)
-		skip();
+	return fd >= 0 || errno != ENOSYS;
 }
 
 static void start_shim(void)
@@ -358,7 +357,8 @@ static void assert_it_is_ended(void)
 static void the_shim_of_a_sandbox_is_ended(void **state)
 {
 	(void)state;
-	skip_without_pidfds();
+	if (!has_pidfds())
+		UNIT_SKIP("no pidfd_open");
 	start_shim();
 	make_bundle(shim.state, shim.sandboxes, "/berth");
 	assert_it_is_ended();
@@ -368,7 +368,8 @@ static void the_shim_of_a_sandbox_is_ended(void **state)
 static void the_shim_of_a_sandbox_is_ended_where_docker_engine_runs_containerd(void **state)
 {
 	(void)state;
-	skip_without_pidfds();
+	if (!has_pidfds())
+		UNIT_SKIP("no pidfd_open");
 	start_shim();
 	AUTO(mem_free) char *below = mem_printf("%s/daemon", shim.state);
 	make_bundle(below, shim.sandboxes, "/berth");
@@ -381,9 +382,10 @@ static void what_runs_in_its_container_ends_with_it(void **state)
 	int status;
 
 	(void)state;
-	skip_without_pidfds();
+	if (!has_pidfds())
+		UNIT_SKIP("no pidfd_open");
 	if (!make_cgroup())
-		skip();
+		UNIT_SKIP("no cgroup can be made");
 	start_shim();
 	make_bundle(shim.state, shim.sandboxes, "/berth");
 	pid_t pid = start_in_cgroup();
