@@ -27,7 +27,7 @@ def from_folder(folder, group=None):
         if (folder / file).is_file():
             more = read_more(folder / "function.json")
             body = more.get("settings", {}) | {"language": language, "code": (folder / file).read_text()}
-            name = f"{group}/{language}" if group else str(folder)
+            name = f"{group}/{folder.name}" if group else str(folder)
             return Subject(name, language, body, more.get("input"), group)
     return None
 

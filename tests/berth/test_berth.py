@@ -87,6 +87,13 @@ def test_all_workloads_are_there_in_both_languages():
     }
 
 
+def test_folders_in_a_folder_have_names_of_their_own(tmp_path):
+    for name in ("fast", "slow"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "main.py").write_text("x")
+    assert [s.name for s in workloads.from_path(tmp_path)] == [f"{tmp_path.name}/fast", f"{tmp_path.name}/slow"]
+
+
 def test_settings_and_input_of_a_folder_are_taken_and_nonsense_is_refused(tmp_path):
     (tmp_path / "main.py").write_text("x")
     (tmp_path / "function.json").write_text('{"settings": {"memory_limit_mb": 256}, "input": [1]}')
