@@ -113,6 +113,26 @@ static long stored(void)
 	return pg_scratch_number(pg, "select count(*) from metrics");
 }
 
+static void rows_lie_in_the_order_of_time(void **state)
+{
+	struct fixture *f = *state;
+	const uint64_t ms_ago[] = {5, 1, 4, 2, 3};
+	struct record r = sample_record();
+	uint64_t now_us = (uint64_t)clock_wall_us() / 1000000 * 1000000 + 500000; /* all of one day */
+
+	for (size_t i = 0; i < ARRAY_SIZE(ms_ago); i++) {
+		r.invocation_id = uuid_new();
+		r.requested_at_us = now_us - ms_ago[i] * 1000;
+		append(f, &r);
+	}
+	assert_int_equal(load_and_store(f), 0);
+	assert_int_equal(stored(), ARRAY_SIZE(ms_ago));
+	assert_int_equal(
+		pg_scratch_number(pg, "select count(*) from (select ctid, lag(ctid) over (order by request_timestamp) as before"
+				      " from metrics) m where ctid < before"),
+		0);
+}
+
 static void every_column_is_filled_from_its_field(void **state)
 {
 	struct fixture *f = *state;
@@ -470,6 +490,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(every_column_is_filled_from_its_field),
+		TEST(rows_lie_in_the_order_of_time),
 		TEST(what_was_not_measured_is_null),
 		TEST(an_invocation_that_printed_nothing_has_no_log),
 		TEST(a_file_is_stored_once_however_often_it_is_replayed),
