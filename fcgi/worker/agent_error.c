@@ -10,13 +10,16 @@
 #define STACK_LINES_MAX 64
 #define STACK_LINE_MAX  512
 
-/* Masked first: half a secret would not be recognised. */
+#define CHARACTER_MAX 4 /* bytes: a text that was cut between two may be so much shorter */
+
+/* Masked before it is cut: half a secret would not be recognised. The agent may have cut it already, to the same length. */
 static json_t *text_of(const json_t *text, size_t max, const struct mask *mask)
 {
 	AUTO(buf_free) struct buf masked = {0};
+	size_t len = json_string_length(text);
 
 	if (json_is_string(text))
-		mask_add(mask, json_string_value(text), json_string_length(text), &masked);
+		mask_add(mask, json_string_value(text), len, len + CHARACTER_MAX > max, &masked);
 	return json_stringn(buf_str(&masked), json_text_cut(buf_str(&masked), masked.len, max));
 }
 

@@ -39,11 +39,11 @@ size_t mask_find(const struct mask *mask, const char *text, size_t len, size_t f
 	return len;
 }
 
-void mask_add(const struct mask *mask, const char *text, size_t len, struct buf *out)
+void mask_add(const struct mask *mask, const char *text, size_t len, bool cut, struct buf *out)
 {
 	size_t at = 0, found, taken;
 
-	while ((found = mask_find(mask, text, len, at, false, &taken)) < len) {
+	while ((found = mask_find(mask, text, len, at, cut, &taken)) < len) {
 		buf_add(out, text + at, found - at);
 		buf_add_str(out, MASK);
 		at = found + taken;

@@ -20,7 +20,7 @@ struct mask {
  */
 size_t mask_find(const struct mask *mask, const char *text, size_t len, size_t from, bool cut, size_t *taken);
 
-/* Appends the text to out, MASK in place of each secret. */
-void mask_add(const struct mask *mask, const char *text, size_t len, struct buf *out);
+/* Appends the text to out, MASK in place of each secret; cut: as above. */
+void mask_add(const struct mask *mask, const char *text, size_t len, bool cut, struct buf *out);
 
 #endif

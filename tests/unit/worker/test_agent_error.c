@@ -68,7 +68,7 @@ static void secrets_are_masked_wherever_they_are_even_where_the_text_is_cut(void
 {
 	static const char secrets[] = "staple-1\0a\"quoted\" one\0";
 	const struct mask mask = {secrets, sizeof(secrets) - 1};
-	AUTO(agent_error_clear) struct agent_error e = {0}, cut = {0};
+	AUTO(agent_error_clear) struct agent_error e = {0}, cut = {0}, cut_by_agent = {0};
 	AUTO(buf_free) struct buf payload = {0};
 
 	(void)state;
@@ -82,6 +82,11 @@ static void secrets_are_masked_wherever_they_are_even_where_the_text_is_cut(void
 	buf_printf(&payload, "{\"stack\": [\"%*s\"]}", 515, "staple-1"); /* 512 are kept */
 	parse(payload.data, &mask, &cut);
 	assert_null(strstr(stack_line(&cut, 0), "stap"));
+
+	buf_reset(&payload);
+	buf_printf(&payload, "{\"stack\": [\"%*s\"]}", 510, "stapl");
+	parse(payload.data, &mask, &cut_by_agent);
+	assert_null(strstr(stack_line(&cut_by_agent, 0), "stap"));
 }
 
 int main(void)
