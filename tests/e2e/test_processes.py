@@ -1,5 +1,6 @@
 """The process tree: who runs as whom, how many there are, and what signals and the command line do."""
 
+import contextlib
 import grp
 import os
 import pwd
@@ -402,3 +403,25 @@ def test_up_again_changes_nothing_that_is_right(stack, api):
     stack.run("up")
     assert before <= {p.pid for p in [stack.master(), *stack.children(), *stack.nginx_workers()]}
     assert containers <= set(stack.containers()) or api.get("/readyz").status_code == 200
+
+
+def test_up_waits_for_a_postgresql_that_is_stopping(stack, api):
+    """Asked like that it refuses whoever comes, and stays as long as somebody is there."""
+    pid = int((stack.dir / "pids" / "postgres").read_text().split()[0])
+    api.get("/functions")
+    os.kill(pid, signal.SIGTERM)
+
+    def end():
+        time.sleep(2)
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGINT)
+
+    ended = in_background(end)
+    try:
+        time.sleep(0.3)
+        assert stack.run("up", check=False).returncode == 0
+    finally:
+        ended()
+        stack.run("up")
+    wait_for("PostgreSQL to be used", lambda: api.get("/readyz").status_code == 200)
+    assert api.get("/functions").status_code == 200
