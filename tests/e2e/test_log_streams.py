@@ -162,7 +162,7 @@ def test_secrets_are_masked_in_errors_too(api, logged, language, runtime):
         "javascript": "exports.handler = async () => { throw new Error('no ' + process.env.MY_API_KEY); }",
     }
     environment = {"MY_API_KEY": "correct horse battery"}
-    told, lines, answer = logged(code[language], language, runtime, environment=environment)
+    _, lines, answer = logged(code[language], language, runtime, environment=environment)
     problem = check_problem(answer, 502, "function_error")
     assert problem["error"]["message"] == "no ***" and problem["detail"].endswith("no ***")
     record = api.get(f"/invocations/{answer.headers['Berth-Invocation-Id']}").json()
