@@ -6,6 +6,7 @@ import secrets
 import shutil
 import signal
 import subprocess
+from pathlib import Path
 
 import pytest
 from support import check_problem, in_background, wait_for
@@ -156,7 +157,7 @@ def make_directory(stack, sandbox):
     path = stack.dir / "state" / "sandboxes" / sandbox
     (path / "function").mkdir(parents=True)
     for each in (path, path / "function"):
-        shutil.chown(each, "berth", "berth")
+        shutil.chown(each, "berth-pool", "berth-pool")
 
 
 def stranger(stack, state):
