@@ -66,12 +66,24 @@ pid_of() {
 running() { pid_of "$1" >/dev/null; }
 _gone() { ! running "$1"; }
 
+# What is logged is for root and the administrators alone: Debian's group for that.
+log_group=adm
+
+# log_file FILE: makes it, unless it is there, so that only they can read it.
+log_file() {
+    (umask 077 && : >>"$1")
+    chgrp "$log_group" "$1"
+    chmod 640 "$1"
+}
+
 # daemon_start PIDFILE LOG COMMAND…: in a session of its own, with a clean environment and none of our locks (8, 9).
 daemon_start() {
     local pidfile=$1 log=$2
     shift 2
+    log_file "$log"
     (
         cd /
+        umask 027
         exec 8>&- 9>&- setsid env -i PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin LANG=C.UTF-8 "$@" \
             </dev/null >>"$log" 2>&1
     ) &

@@ -15,7 +15,6 @@
 #include "base/fd.h"
 #include "base/mem.h"
 
-#define ID_FILE      "id"
 #define ABANDONED_S  60      /* from its creation to its final name a file takes a moment */
 #define END_CHECK_US 1000000 /* how often a file that does not grow is asked whether it still has a writer */
 
@@ -24,8 +23,10 @@ static int write_durably(int dir_fd, const char *name, const void *data, size_t 
 {
 	char temporary[256];
 
+	/* A new one: workers can make files in the spool, and links. */
 	snprintf(temporary, sizeof(temporary), "%s.new", name);
-	AUTO(fd_close) int fd = openat(dir_fd, temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+	unlinkat(dir_fd, temporary, 0);
+	AUTO(fd_close) int fd = openat(dir_fd, temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
 	if (fd < 0)
 		return err_set(err, errno, "create '%s'", temporary);
 	if (fd_write_all(fd, data, len, err) < 0)
@@ -38,7 +39,7 @@ static int write_durably(int dir_fd, const char *name, const void *data, size_t 
 /* The directory's id; made up when it has none yet. */
 static int read_id(struct spool *spool, struct err *err)
 {
-	AUTO(mem_free) char *path = mem_printf("%s/%s", spool->path, ID_FILE);
+	AUTO(mem_free) char *path = mem_printf("%s/%s", spool->path, RECORD_ID_FILE);
 	AUTO(mem_free) char *text = NULL;
 	struct uuid id;
 	struct err why;
@@ -53,7 +54,7 @@ static int read_id(struct spool *spool, struct err *err)
 		return err_set(err, 0, "%s", why.msg);
 	id = uuid_new();
 	uuid_format(&id, spool->id);
-	return write_durably(spool->dir_fd, ID_FILE, spool->id, strlen(spool->id), err);
+	return write_durably(spool->dir_fd, RECORD_ID_FILE, spool->id, strlen(spool->id), err);
 }
 
 int spool_open(const char *path, const char *node, struct spool **spool, struct err *err)
@@ -214,7 +215,7 @@ int spool_set_aside(const struct spool *spool, const char *name, uint64_t offset
 
 	if (mkdirat(spool->dir_fd, SPOOL_REJECTED_DIR, 0700) < 0 && errno != EEXIST)
 		return err_set(err, errno, "create '%s/%s'", spool->path, SPOOL_REJECTED_DIR);
-	AUTO(fd_close) int dir_fd = openat(spool->dir_fd, SPOOL_REJECTED_DIR, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	AUTO(fd_close) int dir_fd = openat(spool->dir_fd, SPOOL_REJECTED_DIR, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (dir_fd < 0)
 		return err_set(err, errno, "open '%s/%s'", spool->path, SPOOL_REJECTED_DIR);
 	snprintf(aside, sizeof(aside), "%.*s-%" PRIu64 "%s", UUID_TEXT_SIZE - 1, name, offset, RECORD_FILE_SUFFIX);

@@ -17,7 +17,7 @@
  * Records that are whole but cannot be stored, and bytes that are damaged, are put here as they were, one file each: the key is
  * that of their spool file.
  */
-#define SPOOL_REJECTED_DIR "rejected"
+#define SPOOL_REJECTED_DIR RECORD_REJECTED_DIR
 
 struct spool_file {
 	char name[SPOOL_NAME_SIZE]; /* <uuid>.spool */

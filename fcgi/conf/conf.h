@@ -39,7 +39,7 @@ int64_t conf_memory_budget_mb(const struct conf *conf);
 
 /*
  * Gives the settings marked RESTART in *next the values they have in *now, since a reload cannot change them, and appends the
- * names of those that differed to ignored: "master.user, docker.socket". -1 when the rest of next does not go with the old
+ * names of those that differed to ignored: "pool.user, docker.socket". -1 when the rest of next does not go with the old
  * values.
  */
 int conf_keep_restart(const struct conf *now, struct conf *next, struct buf *ignored, struct err *err);

@@ -8,14 +8,16 @@
 #include "base/log.h"
 #include "conf/conf.h"
 
-#define CHILD_OPTION "--child="
-#define SLOT_OPTION  "--slot="
+#define CHILD_OPTION   "--child="
+#define SLOT_OPTION    "--slot="
+#define CLIENTS_OPTION "--clients="
 
 enum { USAGE = 2 };
 
 /*
- * All children run as one user, who could otherwise attach to any of them with ptrace(2): a worker to the process that has
- * Docker. The leak checker of a sanitized build attaches to its own process in just that way.
+ * The children of one role run as one user, who could otherwise attach to any of them with ptrace(2). Once more: it is so from
+ * the beginning where the program cannot be read (Makefile.am installs it so). The leak checker of a sanitized build attaches
+ * to its own process in just that way.
  */
 static void shut_out_siblings(void)
 {
@@ -26,8 +28,9 @@ static void shut_out_siblings(void)
 
 bool entry_is_child(int argc, char **argv)
 {
-	return argc == 3 && strncmp(argv[1], CHILD_OPTION, strlen(CHILD_OPTION)) == 0 &&
-	       strncmp(argv[2], SLOT_OPTION, strlen(SLOT_OPTION)) == 0;
+	return argc == 4 && strncmp(argv[1], CHILD_OPTION, strlen(CHILD_OPTION)) == 0 &&
+	       strncmp(argv[2], SLOT_OPTION, strlen(SLOT_OPTION)) == 0 &&
+	       strncmp(argv[3], CLIENTS_OPTION, strlen(CLIENTS_OPTION)) == 0;
 }
 
 static bool read_arguments(char **argv, struct heritage *heritage)
@@ -36,7 +39,9 @@ static bool read_arguments(char **argv, struct heritage *heritage)
 
 	heritage->role = child_role_parse(argv[1] + strlen(CHILD_OPTION));
 	return heritage->role != CHILD_ROLE_COUNT &&
-	       sscanf(argv[2] + strlen(SLOT_OPTION), "%d%c", &heritage->slot, &end) == 1 && heritage->slot >= 0;
+	       sscanf(argv[2] + strlen(SLOT_OPTION), "%d%c", &heritage->slot, &end) == 1 && heritage->slot >= 0 &&
+	       sscanf(argv[3] + strlen(CLIENTS_OPTION), "%u,%u%c", &heritage->clients[0], &heritage->clients[1], &end) ==
+		       HERITAGE_CLIENTS;
 }
 
 int entry_child(int argc, char **argv, const entry_main_fn mains[CHILD_ROLE_COUNT])
@@ -46,13 +51,13 @@ int entry_child(int argc, char **argv, const entry_main_fn mains[CHILD_ROLE_COUN
 	char title[32];
 	struct err err;
 
+	shut_out_siblings();
 	if (!entry_is_child(argc, argv) || !read_arguments(argv, &heritage) || mains[heritage.role] == NULL ||
 	    fcntl(HERITAGE_LIFE_FD, F_GETFD) < 0) {
 		fprintf(stderr, "berthd: only the master starts children\n");
 		return USAGE;
 	}
 	prctl(PR_SET_NAME, "berthd"); /* execution through a descriptor has left its number there */
-	shut_out_siblings();
 	snprintf(title, sizeof(title), "%s/%d", child_role_name(heritage.role), heritage.slot);
 	log_init(title, LOG_INFO);
 	if (conf_load_fd(HERITAGE_CONF_FD, &conf, &err) < 0) {

@@ -1,24 +1,28 @@
 /*
- * What the master hands to every child across fork and exec: fixed descriptor numbers and two command line options. Nothing
+ * What the master hands to every child across fork and exec: fixed descriptor numbers and three command line options. Nothing
  * else is inherited: descriptors above HERITAGE_FD_LAST are closed.
  *
- *   berthd --child=<role> --slot=<n>, or berthd-invoke for invoke workers
+ *   berthd --child=<role> --slot=<n> --clients=<uid>,<uid>, or berthd-invoke for invoke workers
  *
- * A child starts as master.user without a way back to root (the warden: as root with CAP_KILL alone), with no_new_privs, umask
- * 077, in "/", stdin from /dev/null, every signal at its default but SIGINT, which is ignored: ^C is for the master.
- * SIGTERM and SIGHUP are blocked, so that one sent before there is a handler waits for it; all others are not. Its title and
- * log level are set. It is not dumpable, so that its siblings, which are the same user, cannot look into it. Its slot says
- * SLOT_STARTING; the child sets it to SLOT_IDLE when it is ready for work, whatever its role.
+ * A child starts as the user of its role (invoke.user, control.user, …) without a way back to root, with no_new_privs and
+ * without capabilities (the warden: with CAP_KILL and CAP_DAC_OVERRIDE alone), umask 077, in "/", stdin from /dev/null, every
+ * signal at its default but SIGINT, which is ignored: ^C is for the master. SIGTERM and SIGHUP are blocked, so that one sent
+ * before there is a handler waits for it; all others are not. Its title and log level are set. It is not dumpable, so that
+ * others of its role, which are the same user, cannot look into it: from exec(2) on, since its program may be executed but not
+ * read. Its slot says SLOT_STARTING; the child sets it to SLOT_IDLE when it is ready for work, whatever its role.
  *
  * The workers of a berthd that is to take over from another one find the gate closed: it opens once all are ready.
  */
 #ifndef IPC_HERITAGE_H
 #define IPC_HERITAGE_H
 
+#include <sys/types.h>
+
 #define HERITAGE_LISTENERS_MAX 64 /* the largest invoke.lanes */
 
 enum heritage_fd {
-	HERITAGE_CONF_FD = 3,       /* memfd, read-only: the configuration as text, for conf_load_fd */
+	HERITAGE_CONF_FD = 3,       /* memfd, read-only: the configuration as text, for conf_load_fd; invoke, warden: without
+				       database.conninfo */
 	HERITAGE_SCOREBOARD_FD = 4, /* memfd: shared scoreboard */
 	HERITAGE_LIFE_FD = 5,       /* pipe; end of file when the master is gone: finish and exit */
 	HERITAGE_TURN_FD = 6,       /* invoke: eventfd, shared by the pool (worker/turn.h); others: none */
@@ -50,11 +54,14 @@ enum child_role child_role_parse(const char *name);
 
 struct conf;
 
+#define HERITAGE_CLIENTS 2
+
 /* What a child's main gets. Each returns the process's exit status. */
 struct heritage {
 	enum child_role role;
-	int slot;                /* its scoreboard slot */
-	const struct conf *conf; /* outlives the process's main */
+	int slot;                        /* its scoreboard slot */
+	uid_t clients[HERITAGE_CLIENTS]; /* who may connect to poolmgr besides root: invoke workers, control workers */
+	const struct conf *conf;         /* outlives the process's main */
 };
 
 int invoke_main(const struct heritage *heritage);

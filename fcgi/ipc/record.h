@@ -21,9 +21,12 @@
 #define RECORD_UNKNOWN     UINT64_MAX /* of a number that was not measured */
 
 /* Spool files are <state_dir>/spool/<uuid>.spool; whoever writes one holds an exclusive flock(2) on it. */
-#define RECORD_SPOOL_DIR   "spool"
-#define RECORD_FILE_SUFFIX ".spool"
-#define RECORD_NEW_SUFFIX  ".new" /* in its place until the file is locked */
+#define RECORD_SPOOL_DIR    "spool"
+#define RECORD_FILE_SUFFIX  ".spool"
+#define RECORD_ID_FILE      "id" /* of the spool: the collector's, as is what it could not store */
+#define RECORD_REJECTED_DIR "rejected"
+#define RECORD_NEW_SUFFIX   ".new" /* in its place until the file is locked */
+#define RECORD_FILE_MODE    0440   /* its writer has it open; the collector is in its group, and nobody writes to it again */
 
 struct record {
 #define RECORD_FIELD(field, type) FIELD_C_##type field;

@@ -108,7 +108,7 @@ static int show_status(const struct settings *settings)
 	int rc = status_ask(settings->conf, &stats, &err);
 	pid_t master = pidfile_owner(run_dir);
 	if (rc < 0 && (err.code == EACCES || err.code == EPERM)) {
-		printf("berthd: only root and the user %s may ask: %s\n", settings->conf->master_user, err.msg);
+		printf("berthd: only root may ask: %s\n", err.msg);
 		return STATUS_UNKNOWN;
 	}
 	if (master == 0) {
@@ -154,12 +154,15 @@ static int with_settings(const struct command_line *line)
 	struct settings settings = {
 		.path = line->config ? line->config : BERTH_CONF_FILE,
 		.may_be_missing = line->config == NULL,
-		.write_fd = -1,
-		.read_fd = -1,
+		SETTINGS_NO_FDS,
 	};
 	struct err err;
 
 	if (settings_read(&settings, &err) < 0) {
+		if (line->action == SHOW_STATUS && err.code == EACCES) {
+			printf("berthd: only root may ask: %s\n", err.msg);
+			return STATUS_UNKNOWN;
+		}
 		fprintf(stderr, "berthd: %s\n", err.msg);
 		return STATUS_USAGE;
 	}

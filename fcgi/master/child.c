@@ -3,7 +3,6 @@
 #include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/capability.h>
 #include <linux/close_range.h>
 #include <sched.h>
 #include <signal.h>
@@ -120,9 +119,7 @@ static int drop_privileges(const struct child_plan *plan, struct err *err)
 		return err_set(err, errno, "no_new_privs");
 	if (!plan->identity->can_switch)
 		return 0;
-	if (roles[plan->role].privilege == PRIVILEGE_CGROUPS)
-		return identity_keep_root(CAP_KILL, err);
-	return identity_assume(plan->identity, roles[plan->role].privilege == PRIVILEGE_DOCKER, err);
+	return identity_assume(plan->identity, plan->role, roles[plan->role].privilege, err);
 }
 
 static int become(const struct child_plan *plan, struct err *err)
@@ -131,7 +128,11 @@ static int become(const struct child_plan *plan, struct err *err)
 	AUTO(mem_free) char *title = mem_printf("berthd: %s/%d", name, plan->slot);
 	AUTO(mem_free) char *role = mem_printf("--child=%s", name);
 	AUTO(mem_free) char *slot = mem_printf("--slot=%d", plan->slot);
-	char *argv[] = {title, role, slot, NULL};
+	const struct identity *id = plan->identity;
+	AUTO(mem_free)
+	char *clients = mem_printf("--clients=%u,%u", id->can_switch ? id->accounts[CHILD_INVOKE].uid : geteuid(),
+				   id->can_switch ? id->accounts[CHILD_CONTROL].uid : geteuid());
+	char *argv[] = {title, role, slot, clients, NULL};
 
 	fexecve(plan->program_fd, argv, environ);
 	return err_set(err, errno, "execute the program");

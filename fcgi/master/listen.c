@@ -6,13 +6,11 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/fd.h"
 #include "base/mem.h"
 #include "ipc/ipc.h"
-#include "ipc/record.h"
 
 #define BACKLOG        4096
 #define NAME_SIZE      32
@@ -23,91 +21,13 @@ static const struct {
 	bool several; /* their names are numbered: "invoke-0.sock" */
 	int type;
 	mode_t mode;
-	bool for_nginx; /* root and nginx's group, and inherited by the next berthd; else the children's user */
+	bool for_nginx; /* root and nginx's group, and inherited by the next berthd; else who asks poolmgr */
 } sockets[LISTEN_KINDS] = {
 	[LISTEN_INVOKE] = {"invoke", true, SOCK_STREAM, 0660, true},
 	[LISTEN_CONTROL] = {"control.sock", false, SOCK_STREAM, 0660, true},
 	[LISTEN_FOLLOW] = {"follow.sock", false, SOCK_STREAM, 0660, true},
-	[LISTEN_POOLMGR] = {IPC_SOCKET_NAME, false, SOCK_SEQPACKET, 0600, false},
+	[LISTEN_POOLMGR] = {IPC_SOCKET_NAME, false, SOCK_SEQPACKET, 0660, false},
 };
-
-static const char *const state_dirs[] = {"sandboxes", "packages", RECORD_SPOOL_DIR};
-
-/* One directory with exactly mode. One that is there stays as it is. */
-static int make_dir(const char *path, mode_t mode, struct err *err)
-{
-	if (mkdir(path, mode) == 0)
-		return chmod(path, mode) < 0 ? err_set(err, errno, "chmod '%s'", path) : 0;
-	return errno == EEXIST ? 0 : err_set(err, errno, "create directory '%s'", path);
-}
-
-/* With its parents; all readable by everyone. */
-static int make_path(const char *path, struct err *err)
-{
-	AUTO(mem_free) char *copy = mem_strdup(path);
-
-	for (char *slash = strchr(copy + 1, '/'); slash != NULL; slash = strchr(slash + 1, '/')) {
-		*slash = '\0';
-		if (make_dir(copy, 0755, err) < 0)
-			return -1;
-		*slash = '/';
-	}
-	return make_dir(path, 0755, err);
-}
-
-static int open_dir(const char *path, struct err *err)
-{
-	if (make_path(path, err) < 0)
-		return -1;
-	int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	return fd < 0 ? err_set(err, errno, "open directory '%s'", path) : fd;
-}
-
-int listen_run_dir(const struct conf *conf, struct err *err)
-{
-	return open_dir(conf->master_run_dir, err);
-}
-
-/* Through a descriptor that follows no link: what is changed is the directory that was looked at. */
-static int make_private_dir(int dir_fd, const char *name, const struct identity *id, struct err *err)
-{
-	if (mkdirat(dir_fd, name, 0700) < 0 && errno != EEXIST)
-		return err_set(err, errno, "create directory '%s'", name);
-	AUTO(fd_close) int fd = openat(dir_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	if (fd < 0)
-		return err_set(err, errno, "open directory '%s'", name);
-	if (id->can_switch && fchown(fd, id->uid, id->gid) < 0)
-		return err_set(err, errno, "chown '%s'", name);
-	if (fchmod(fd, 0700) < 0)
-		return err_set(err, errno, "chmod '%s'", name);
-	return 0;
-}
-
-/* <state_dir>/uids: poolmgr locks parts of it, and may not make it. */
-static int make_private_file(int dir_fd, const char *name, const struct identity *id, struct err *err)
-{
-	AUTO(fd_close) int fd = openat(dir_fd, name, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
-
-	if (fd < 0)
-		return err_set(err, errno, "create '%s'", name);
-	if (id->can_switch && fchown(fd, id->uid, id->gid) < 0)
-		return err_set(err, errno, "chown '%s'", name);
-	return 0;
-}
-
-int listen_state_dirs(const struct conf *conf, const struct identity *id, struct err *err)
-{
-	AUTO(fd_close) int dir_fd = open_dir(conf->master_state_dir, err);
-
-	if (dir_fd < 0)
-		return -1;
-	for (size_t i = 0; i < ARRAY_SIZE(state_dirs); i++)
-		if (make_private_dir(dir_fd, state_dirs[i], id, err) < 0)
-			return err_prefix(err, "%s", conf->master_state_dir);
-	if (make_private_file(dir_fd, "uids", id, err) < 0)
-		return err_prefix(err, "%s", conf->master_state_dir);
-	return TAKE_FD(dir_fd);
-}
 
 /* What all sockets are opened with. */
 struct opening {
@@ -140,8 +60,9 @@ static int open_one(const struct opening *o, enum listen_kind kind, int index, s
 	if (fd < 0)
 		return -1;
 	if (id->can_switch) {
-		uid_t uid = sockets[kind].for_nginx ? 0 : id->uid;
-		gid_t gid = sockets[kind].for_nginx ? id->socket_gid : id->gid;
+		/* Of poolmgr's clients one is the owner and the other the group: poolmgr looks at who it is as well. */
+		uid_t uid = sockets[kind].for_nginx ? 0 : id->accounts[CHILD_CONTROL].uid;
+		gid_t gid = sockets[kind].for_nginx ? id->socket_gid : id->accounts[CHILD_INVOKE].gid;
 		if (fchownat(o->run_dir_fd, name, uid, gid, AT_SYMLINK_NOFOLLOW) < 0)
 			return err_set(err, errno, "chown '%s'", name);
 	}

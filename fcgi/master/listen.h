@@ -1,6 +1,6 @@
 /*
- * What berthd needs on disk before any child runs: directories and listening sockets. The master opens the sockets and keeps
- * them, so that a crash of the process behind one only makes its clients wait.
+ * The listening sockets, in run_dir. The master opens them and keeps them, so that a crash of the process behind one only makes
+ * its clients wait.
  */
 #ifndef MASTER_LISTEN_H
 #define MASTER_LISTEN_H
@@ -18,12 +18,6 @@ struct listeners {
 	int count; /* 0: not open */
 	int fds[HERITAGE_LISTENERS_MAX];
 };
-
-/* Makes run_dir (mode 0755, parents too) unless it is there, and returns a descriptor of it. */
-int listen_run_dir(const struct conf *conf, struct err *err);
-
-/* Makes what is in state_dir and belongs to the children's user alone. Returns a descriptor of state_dir. */
-int listen_state_dirs(const struct conf *conf, const struct identity *id, struct err *err);
 
 /*
  * Opens every socket; those of nginx are taken out of what was inherited as far as they are in there. inherited NULL: nothing

@@ -35,6 +35,7 @@
 #include "master/bequest.h"
 #include "master/child.h"
 #include "master/crew.h"
+#include "master/estate.h"
 #include "master/heir.h"
 #include "master/notify.h"
 #include "master/pidfile.h"
@@ -171,7 +172,8 @@ static int init_identity(struct master *m, struct err *err)
 	if (identity_resolve(m->settings->conf, &m->identity, err) < 0)
 		return -1;
 	if (!m->identity.can_switch)
-		log_warn("not started as root: every process runs as user id %d, and master.user is not used", (int)geteuid());
+		log_warn("not started as root: every process runs as user id %d, and can do what each other one can",
+			 (int)geteuid());
 	return 0;
 }
 
@@ -179,7 +181,7 @@ static int init_run_dir(struct master *m, struct err *err)
 {
 	const struct conf *conf = m->settings->conf;
 
-	m->run_dir_fd = listen_run_dir(conf, err);
+	m->run_dir_fd = estate_run_dir(conf, err);
 	if (m->run_dir_fd < 0)
 		return -1;
 	m->pid_fd = m->standing == HEIR ? bequest_take(&m->inherited, "pid") : pidfile_lock(m->run_dir_fd, err);
@@ -196,7 +198,7 @@ static int init_state_dir(struct master *m, struct err *err)
 	AUTO(fd_close) int before_fd = bequest_take(&m->inherited, "state");
 	struct stat ours, before;
 
-	m->state_dir_fd = listen_state_dirs(m->settings->conf, &m->identity, err);
+	m->state_dir_fd = estate_state_dir(m->settings->conf, &m->identity, before_fd >= 0, err);
 	if (m->state_dir_fd < 0)
 		return -1;
 	if (before_fd < 0)
@@ -274,7 +276,7 @@ static int start_child(struct master *m, enum child_role role, struct err *err)
 		.role = role,
 		.slot = slot,
 		.program_fd = m->program_fds[role],
-		.conf_fd = m->settings->read_fd,
+		.conf_fd = roles[role].stores ? m->settings->read_fd : m->settings->bare_fd,
 		.board_fd = m->board_fd,
 		.life_fd = m->life_read_fd,
 		.listeners = listens == LISTEN_NONE ? NULL : &m->listeners[listens],
@@ -554,6 +556,25 @@ static void start_upgrade(struct master *m)
 	log_info("SIGUSR2: '%s' starts as pid %d and is to take over", m->start->program, (int)m->heir.pid);
 }
 
+/*
+ * The berthd before is gone, and all its children, which may have been other users. Removing what they had may take a while: in
+ * a process of its own, whose end nobody waits for.
+ */
+static void settle(struct master *m)
+{
+	struct err err;
+
+	pid_t pid = fork();
+	if (pid > 0)
+		return;
+	if (pid < 0)
+		err_set(&err, errno, "fork");
+	if (pid < 0 || estate_settle(m->state_dir_fd, m->settings->conf, &m->identity, &err) < 0)
+		log_error("what the berthd before has left is not ours yet: %s", err.msg);
+	if (pid == 0)
+		_exit(0);
+}
+
 /* The heir has taken over, and what is in the run directory is its. */
 static void hand_over(struct master *m)
 {
@@ -636,7 +657,8 @@ static void wait_for_events(struct master *m)
 		return;
 	handle_signals(m);
 	on_heir(m);
-	heir_hear(&m->testator_fd);
+	if (heir_hear(&m->testator_fd) == HEIR_GONE)
+		settle(m);
 }
 
 static void loop(struct master *m)

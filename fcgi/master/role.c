@@ -2,14 +2,19 @@
 
 const struct role roles[CHILD_ROLE_COUNT] = {
 	[CHILD_INVOKE] = {.program = "berthd-invoke", .listens = LISTEN_INVOKE, .at_reload = RELOAD_REPLACE, .batch = true},
-	[CHILD_CONTROL] = {.listens = LISTEN_CONTROL, .at_reload = RELOAD_REPLACE, .niceness = -10},
-	[CHILD_FOLLOW] = {.listens = LISTEN_FOLLOW, .at_reload = RELOAD_REPLACE},
+	[CHILD_CONTROL] = {.listens = LISTEN_CONTROL, .stores = true, .at_reload = RELOAD_REPLACE, .niceness = -10},
+	[CHILD_FOLLOW] = {.listens = LISTEN_FOLLOW, .stores = true, .at_reload = RELOAD_REPLACE},
 	[CHILD_POOLMGR] = {.listens = LISTEN_POOLMGR,
 			   .privilege = PRIVILEGE_DOCKER,
+			   .stores = true,
 			   .at_reload = RELOAD_SIGNAL,
 			   .niceness = -10,
 			   .oom_score_adj = -500},
-	[CHILD_COLLECTOR] = {.listens = LISTEN_NONE, .at_reload = RELOAD_SIGNAL, .batch = true},
+	[CHILD_COLLECTOR] = {.listens = LISTEN_NONE,
+			     .privilege = PRIVILEGE_SPOOL,
+			     .stores = true,
+			     .at_reload = RELOAD_SIGNAL,
+			     .batch = true},
 	[CHILD_WARDEN] = {.listens = LISTEN_NONE, .privilege = PRIVILEGE_CGROUPS, .at_reload = RELOAD_NOTHING},
 };
 

@@ -6,6 +6,7 @@
 
 #include "conf/conf.h"
 #include "ipc/heritage.h"
+#include "master/identity.h"
 #include "master/listen.h"
 #include "master/sizing.h"
 
@@ -15,16 +16,11 @@ enum role_reload {
 	RELOAD_NOTHING, /* it has no settings */
 };
 
-enum role_privilege {
-	PRIVILEGE_NONE,
-	PRIVILEGE_DOCKER,  /* may open Docker's socket */
-	PRIVILEGE_CGROUPS, /* stays root, for files of root's, and may kill any process; no other capability */
-};
-
 struct role {
 	const char *program;      /* beside berthd; NULL: berthd itself */
 	enum listen_kind listens; /* LISTEN_NONE: on no socket */
-	enum role_privilege privilege;
+	enum privilege privilege;
+	bool stores; /* is told how to connect to PostgreSQL */
 	enum role_reload at_reload;
 	int niceness;      /* nice(2), from the master's on: who answers at once, and uses little, goes first on a busy node */
 	bool batch;        /* SCHED_BATCH: when one wakes up, it does not take the processor from who is at work */

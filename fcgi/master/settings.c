@@ -18,6 +18,8 @@ void settings_free(struct settings *s)
 	conf_free(&s->conf);
 	fd_close(&s->write_fd);
 	fd_close(&s->read_fd);
+	fd_close(&s->bare_write_fd);
+	fd_close(&s->bare_fd);
 }
 
 /* What only a layer above conf can tell. */
@@ -73,22 +75,39 @@ static int write_text(int fd, const struct conf *conf, struct err *err)
 	return 0;
 }
 
-int settings_share(struct settings *s, struct err *err)
+/* Without what opens PostgreSQL: a connection string may have a password in it. */
+static int write_bare(int fd, struct conf *conf, struct err *err)
+{
+	char *conninfo = conf->database_conninfo;
+	char nothing[] = "";
+
+	conf->database_conninfo = nothing;
+	int rc = write_text(fd, conf, err);
+	conf->database_conninfo = conninfo;
+	return rc;
+}
+
+static int make_file(int *write_fd, int *read_fd, struct err *err)
 {
 	char path[32];
-	AUTO(fd_close) int write_fd = memfd_create("berth-conf", MFD_CLOEXEC);
+	AUTO(fd_close) int fd = memfd_create("berth-conf", MFD_CLOEXEC);
 
 	/* Whoever runs as another user can open it again for reading only. */
-	if (write_fd < 0 || fchmod(write_fd, 0444) < 0)
+	if (fd < 0 || fchmod(fd, 0444) < 0)
 		return err_set(err, errno, "share the configuration");
-	if (write_text(write_fd, s->conf, err) < 0)
-		return -1;
-	snprintf(path, sizeof(path), "/proc/self/fd/%d", write_fd);
-	s->read_fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (s->read_fd < 0)
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	*read_fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (*read_fd < 0)
 		return err_set(err, errno, "open '%s'", path);
-	s->write_fd = TAKE_FD(write_fd);
+	*write_fd = TAKE_FD(fd);
 	return 0;
+}
+
+int settings_share(struct settings *s, struct err *err)
+{
+	if (make_file(&s->write_fd, &s->read_fd, err) < 0 || make_file(&s->bare_write_fd, &s->bare_fd, err) < 0)
+		return -1;
+	return write_text(s->write_fd, s->conf, err) < 0 ? -1 : write_bare(s->bare_write_fd, s->conf, err);
 }
 
 int settings_reload(struct settings *s, struct buf *ignored, struct err *err)
@@ -97,7 +116,7 @@ int settings_reload(struct settings *s, struct buf *ignored, struct err *err)
 
 	if (load(s, &next, err) < 0 || conf_keep_restart(s->conf, next, ignored, err) < 0)
 		return -1;
-	if (write_text(s->write_fd, next, err) < 0)
+	if (write_text(s->write_fd, next, err) < 0 || write_bare(s->bare_write_fd, next, err) < 0)
 		return -1;
 	conf_free(&s->conf);
 	s->conf = TAKE_PTR(next);

@@ -11,12 +11,18 @@
 #include "conf/conf.h"
 
 struct settings {
-	const char *path;      /* borrowed */
-	bool may_be_missing;   /* nobody asked for this path: without the file, the defaults hold */
-	bool was_missing;      /* set by settings_read */
-	struct conf *conf;     /* owned; NULL until settings_read */
-	int write_fd, read_fd; /* owned, -1 until settings_share; children get read_fd and cannot make it writable */
+	const char *path;    /* borrowed */
+	bool may_be_missing; /* nobody asked for this path: without the file, the defaults hold */
+	bool was_missing;    /* set by settings_read */
+	struct conf *conf;   /* owned; NULL until settings_read */
+	/*
+	 * All owned, -1 until settings_share. Children get read_fd, or bare_fd, which does not say how to connect to
+	 * PostgreSQL, and cannot make either writable.
+	 */
+	int write_fd, read_fd, bare_write_fd, bare_fd;
 };
+
+#define SETTINGS_NO_FDS .write_fd = -1, .read_fd = -1, .bare_write_fd = -1, .bare_fd = -1
 
 void settings_free(struct settings *s); /* destructor for AUTO */
 

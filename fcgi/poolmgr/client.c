@@ -24,6 +24,7 @@ struct client {
 	int fd;
 	struct watch *watch;
 	uint32_t pid;
+	bool invokes, controls;             /* what it is, going by its user: root is both */
 	bool broken;                        /* a send failed: to be closed */
 	char held_sandbox[SANDBOX_ID_SIZE]; /* of an earlier poolmgr; "" none */
 	struct client *prev, *next;
@@ -31,6 +32,7 @@ struct client {
 
 static uv_loop_t *loop;
 static int listen_fd;
+static const uid_t *welcome;       /* HERITAGE_CLIENTS of them */
 static struct watch *listen_watch; /* NULL: accepting pauses */
 static uv_timer_t accept_timer;    /* the end of the pause */
 static bool out_of_fds;            /* since the last accept that succeeded, and it was said */
@@ -113,6 +115,15 @@ static void (*const handlers[IPC_TYPE_COUNT])(struct client *c, struct ipc_msg *
 	[IPC_INVALIDATE] = on_invalidate, [IPC_STATS] = on_stats, [IPC_AUTOPSY] = on_autopsy,
 };
 
+/* What only one kind of worker has to say. */
+static const bool of_invoke[IPC_TYPE_COUNT] = {[IPC_LEASE] = true};
+static const bool of_control[IPC_TYPE_COUNT] = {[IPC_CHECK] = true, [IPC_INVALIDATE] = true, [IPC_STATS] = true};
+
+static bool may_say(const struct client *c, enum ipc_type type)
+{
+	return (!of_invoke[type] || c->invokes) && (!of_control[type] || c->controls);
+}
+
 /* Takes one message; false when the client is to be closed. */
 static bool serve_one(struct client *c)
 {
@@ -129,10 +140,13 @@ static bool serve_one(struct client *c)
 		log_error("worker %u: %s", c->pid, err.msg);
 		return false;
 	}
-	if (handlers[m.type] != NULL)
+	bool allowed = may_say(c, m.type);
+	if (!allowed)
+		log_error("worker %u: %s is not for it to say", c->pid, ipc_name(m.type));
+	else if (handlers[m.type] != NULL)
 		handlers[m.type](c, &m);
 	ipc_close_fds(&m);
-	return true;
+	return allowed;
 }
 
 static void on_readable(int events, void *arg)
@@ -174,6 +188,21 @@ static void pause_accepting(int why)
 	uv_timer_start(&accept_timer, on_pause_over, ACCEPT_PAUSE_MS, 0);
 }
 
+/* Who connected: the kernel says so, whatever may have happened to the socket's name. */
+static bool is_welcome(struct client *c)
+{
+	struct ucred peer;
+	socklen_t len = sizeof(peer);
+
+	if (getsockopt(c->fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) < 0)
+		return false;
+	c->invokes = peer.uid == 0 || peer.uid == welcome[0];
+	c->controls = peer.uid == 0 || peer.uid == welcome[1];
+	if (!c->invokes && !c->controls)
+		log_error("process %d of user %u is no worker, and is not served", (int)peer.pid, peer.uid);
+	return c->invokes || c->controls;
+}
+
 static void on_connection(int events, void *arg)
 {
 	(void)events;
@@ -188,7 +217,12 @@ static void on_connection(int events, void *arg)
 
 	struct client *c = mem_alloc(sizeof(*c));
 	c->fd = fd;
-	c->watch = watch_new(loop, fd, UV_READABLE, on_readable, c);
+	if (!is_welcome(c)) {
+		fd_close(&c->fd);
+		free(c);
+		return;
+	}
+	c->watch = watch_new(loop, c->fd, UV_READABLE, on_readable, c);
 	DL_APPEND(clients, c);
 }
 
@@ -211,10 +245,11 @@ int client_count(void)
 	return n;
 }
 
-void client_init(uv_loop_t *l, int fd)
+void client_init(uv_loop_t *l, int fd, const uid_t uids[HERITAGE_CLIENTS])
 {
 	loop = l;
 	listen_fd = fd;
+	welcome = uids;
 	uv_timer_init(loop, &accept_timer);
 	listen_watch = watch_new(loop, listen_fd, UV_READABLE, on_connection, NULL);
 }

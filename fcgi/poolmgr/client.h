@@ -10,12 +10,13 @@
 #include <uv.h>
 
 #include "base/err.h"
+#include "ipc/heritage.h"
 #include "ipc/ipc.h"
 
 struct client;
 
-/* Serves the listening socket, which stays the caller's. */
-void client_init(uv_loop_t *loop, int listen_fd);
+/* Serves the listening socket, which stays the caller's, for those users and root; clients stays valid. */
+void client_init(uv_loop_t *loop, int listen_fd, const uid_t clients[HERITAGE_CLIENTS]);
 
 /* Serves it no more, and closes all connections. */
 void client_deinit(void);

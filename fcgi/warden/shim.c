@@ -110,7 +110,7 @@ int shim_end(const struct warden_mounts *mounts, const char *container, pid_t pi
 
 	if (process < 0)
 		return err_set(err, errno, "process %d", (int)pid);
-	if (stat(proc, &st) < 0 || st.st_uid != geteuid() || !is_name(container))
+	if (stat(proc, &st) < 0 || (st.st_uid != 0 && st.st_uid != geteuid()) || !is_name(container))
 		return err_set(err, EPERM, "process %d is no shim", (int)pid);
 	if (fd_read_file(path, MAX_COMMAND_LINE, &line, &len, err) < 0)
 		return -1;

@@ -2,12 +2,12 @@
  * The warden: opens the cgroups of sandboxes for poolmgr, so that it can measure, freeze and end them without being root
  * itself.
  *
- * Started by  the master, as root, with the one capability it needs: to kill processes of other users.
- * Does        answers CGROUP_OPEN with the files of one cgroup, ends what is in one at CGROUP_KILL, and the process that
- *             containerd keeps for a sandbox's container at SHIM_END. It decides nothing, reads no network, and touches nothing
- *             but cgroups that carry a container's id, and such processes.
- * Ended by    SIGTERM after poolmgr, or the master's end.
- * Its crash   costs nothing: what was asked waits in the socket for the next one.
+ * Started by  the master, as a user with two capabilities: to open the files of cgroups, which are root's, and to kill
+ * processes of other users. What else those would allow it gives up itself (confine.h). Does        answers CGROUP_OPEN with
+ * the files of one cgroup, ends what is in one at CGROUP_KILL, and the process that containerd keeps for a sandbox's container
+ * at SHIM_END. It decides nothing, reads no network, and touches nothing but cgroups that carry a container's id, and such
+ * processes. Ended by    SIGTERM after poolmgr, or the master's end. Its crash   costs nothing: what was asked waits in the
+ * socket for the next one.
  */
 #include <errno.h>
 #include <poll.h>
@@ -22,9 +22,11 @@
 #include "base/fd.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "conf/conf.h"
 #include "ipc/heritage.h"
 #include "ipc/ipc.h"
 #include "ipc/scoreboard.h"
+#include "warden/confine.h"
 #include "warden/shim.h"
 #include "warden/warden.h"
 
@@ -129,7 +131,9 @@ static int init(struct warden *w, const struct heritage *heritage, struct err *e
 	if (scoreboard_attach(HERITAGE_SCOREBOARD_FD, &w->board, err) < 0)
 		return -1;
 	w->slot = scoreboard_slot(w->board, heritage->slot);
-	return warden_mounts_read("/proc/self/mountinfo", &w->mounts, err);
+	if (warden_mounts_read("/proc/self/mountinfo", &w->mounts, err) < 0)
+		return -1;
+	return confine(&w->mounts, heritage->conf->docker_containerd_dirs, err);
 }
 
 int warden_main(const struct heritage *heritage)

@@ -63,10 +63,10 @@ static int open_file(struct spool *s, struct err *err)
 
 	if (mkdir(dir, 0750) < 0 && errno != EEXIST)
 		return err_set(err, errno, "make '%s'", dir);
-	AUTO(fd_close) int fd = open(unlocked, O_WRONLY | O_APPEND | O_CREAT | O_EXCL | O_CLOEXEC, 0640);
+	AUTO(fd_close) int fd = open(unlocked, O_WRONLY | O_APPEND | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
 	if (fd < 0)
 		return err_set(err, errno, "create '%s'", unlocked);
-	if (flock(fd, LOCK_EX | LOCK_NB) < 0 || rename(unlocked, path) < 0) {
+	if (fchmod(fd, RECORD_FILE_MODE) < 0 || flock(fd, LOCK_EX | LOCK_NB) < 0 || rename(unlocked, path) < 0) {
 		err_set(err, errno, "begin '%s'", path);
 		unlink(unlocked);
 		return -1;

@@ -369,7 +369,7 @@ def test_what_an_earlier_poolmgr_left_is_gone_within_seconds(api, stack):
         directory = stack.dir / "state" / "sandboxes" / ours / "function"
         directory.mkdir(parents=True)
         for path in (directory, directory.parent):
-            shutil.chown(path, "berth", "berth")
+            shutil.chown(path, "berth-pool", "berth-pool")
         process.kill()
         wait_for("the container to go", lambda: left not in stack.containers(), RECOVERY_S)
         wait_for("the directory to go", lambda: ours not in stack.sandbox_directories(), RECOVERY_S)

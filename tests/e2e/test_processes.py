@@ -50,22 +50,25 @@ def test_titles_say_what_each_process_is(stack):
     assert stack.master().title.endswith("/sbin/berthd")
 
 
-CAP_KILL = 5
+CAP_DAC_OVERRIDE, CAP_KILL = 1, 5
+USERS = {
+    "invoke": "berth", "control": "berth-control", "follow": "berth-follow", "poolmgr": "berth-pool", "collector": "berth-collector",
+    "warden": "berth-warden",
+}  # fmt: skip
 
 
-def test_the_master_is_root_the_warden_may_only_kill_and_nobody_else_has_privileges(stack):
-    berth = pwd.getpwnam("berth").pw_uid
+def user(role):
+    return pwd.getpwnam(USERS[role])
+
+
+def test_the_master_is_root_and_each_kind_of_process_a_user_of_its_own_without_privileges(stack):
     assert stack.master().uids == {0}
-    (warden,) = stack.children("warden")
-    assert warden.uids == {0}
-    assert int(warden.status["CapEff"], 16) == int(warden.status["CapBnd"], 16) == 1 << CAP_KILL
-    assert warden.status["NoNewPrivs"] == "1"
     for process in stack.children():
-        if process.role == "warden":
-            continue
-        assert process.uids == {berth}, process.title
-        assert process.status["CapEff"] == process.status["CapPrm"] == "0000000000000000"
+        assert process.uids == {user(process.role).pw_uid}, process.title
+        wanted = 1 << CAP_DAC_OVERRIDE | 1 << CAP_KILL if process.role == "warden" else 0
+        assert [int(process.status[f"Cap{which}"], 16) for which in ("Eff", "Prm", "Bnd", "Amb")] == [wanted] * 4, process.title
         assert process.status["NoNewPrivs"] == "1"
+        assert process.status["Seccomp"] == ("2" if process.role == "warden" else "0")
     www_data = pwd.getpwnam("www-data").pw_uid
     assert stack.nginx_workers()
     for process in stack.nginx_workers():
@@ -78,7 +81,9 @@ def test_only_poolmgr_may_open_the_docker_socket(stack):
     held = os.stat(path)
     assert (held.st_uid, held.st_gid, held.st_mode & 0o777) == (0, docker, 0o660)
     assert {p.role for p in stack.children() if docker in p.groups} == {"poolmgr"}
-    assert all(p.groups <= {pwd.getpwnam("berth").pw_gid, docker} for p in stack.children() if p.role != "warden")
+    for process in stack.children():
+        others = {"poolmgr": {docker}, "collector": {user("invoke").pw_gid}}.get(process.role, set())
+        assert process.groups <= {user(process.role).pw_gid} | others, process.title
     tried = subprocess.run(
         ["setpriv", "--reuid=berth", "--regid=berth", "--clear-groups", "curl", "-s", "--unix-socket", path, "http://d/_ping"]
     )
@@ -87,15 +92,18 @@ def test_only_poolmgr_may_open_the_docker_socket(stack):
 
 def test_the_sockets_are_open_to_those_who_need_them_only(stack):
     run = stack.dir / "run"
-    www_data, berth = grp.getgrnam("www-data").gr_gid, pwd.getpwnam("berth").pw_uid
+    www_data = grp.getgrnam("www-data").gr_gid
+
+    def held(path):
+        found = path.stat()
+        return found.st_uid, found.st_gid, found.st_mode & 0o7777
+
     for name in ("invoke-0.sock", "invoke-31.sock", "control.sock"):
-        held = (run / name).stat()
-        assert (held.st_uid, held.st_gid, held.st_mode & 0o777) == (0, www_data, 0o660)
-    held = (run / "poolmgr.sock").stat()
-    assert (held.st_uid, held.st_mode & 0o777) == (berth, 0o600)
-    for name in ("spool", "sandboxes", "packages"):
-        held = (stack.dir / "state" / name).stat()
-        assert (held.st_uid, held.st_mode & 0o777) == (berth, 0o700)
+        assert held(run / name) == (0, www_data, 0o660)
+    assert held(run / "poolmgr.sock") == (user("control").pw_uid, user("invoke").pw_gid, 0o660)
+    for name in ("sandboxes", "packages"):
+        assert held(stack.dir / "state" / name) == (user("poolmgr").pw_uid, user("poolmgr").pw_gid, 0o700)
+    assert held(stack.dir / "state" / "spool") == (user("collector").pw_uid, user("invoke").pw_gid, 0o1730)
 
 
 def test_what_children_inherit_is_what_they_need(stack):
@@ -326,7 +334,7 @@ def test_version_and_help_are_printed(stack):
     assert "USR2" in shown.stdout
 
 
-@pytest.mark.parametrize("args", [["--nonsense"], ["file"], ["--config"], ["--child=invoke", "--slot=0"], ["--child=x"]])
+@pytest.mark.parametrize("args", [["--nonsense"], ["file"], ["--config"], ["--child=invoke", "--slot=0", "--clients=1,1"], ["--child=x"]])
 def test_a_wrong_command_line_is_status_2(stack, args):
     done = stack.berthd(*args)
     assert done.returncode == 2

@@ -6,6 +6,7 @@ import secrets
 import shutil
 import signal
 import subprocess
+from pathlib import Path
 
 import pytest
 from support import check_problem, in_background, wait_for
@@ -156,7 +157,7 @@ def make_directory(stack, sandbox):
     path = stack.dir / "state" / "sandboxes" / sandbox
     (path / "function").mkdir(parents=True)
     for each in (path, path / "function"):
-        shutil.chown(each, "berth", "berth")
+        shutil.chown(each, "berth-pool", "berth-pool")
 
 
 def stranger(stack, state):
@@ -266,12 +267,24 @@ def test_status_of_what_does_not_run_is_3(stack, tmp_path):
     assert f"berthd does not run: no process holds {tmp_path}/berthd.pid" in done.stdout
 
 
-def test_who_may_not_ask_is_told_so(stack):
-    berthd = f"{stack.option('prefix')}/sbin/berthd"
-    command = ["setpriv", "--reuid=nobody", "--regid=nogroup", "--clear-groups", berthd, "--status"]
-    done = subprocess.run([*command, "--config", stack.dir / "berth.conf"], capture_output=True, text=True)
-    assert done.returncode == 4
-    assert "only root and the user berth may ask" in done.stdout
+@pytest.mark.parametrize("user", ["nobody", "berth-collector"])
+@pytest.mark.parametrize("can_read", [False, True])
+def test_who_may_not_ask_is_told_so(stack, can_read, user):
+    """Whoever cannot read the configuration, and who can read it, or one like it."""
+    berthd, config = f"{stack.option('prefix')}/sbin/berthd", stack.dir / "berth.conf"
+    command = ["setpriv", f"--reuid={user}", "--regid=nogroup", "--clear-groups", berthd, "--status"]
+    if can_read:
+        run_dir = f"[master]\nrun_dir = {stack.dir}/run\n"
+        config = f"/proc/self/fd/{os.memfd_create('berth.conf', 0)}"
+        Path(config).write_text(run_dir)
+        os.chmod(config, 0o444)
+        descriptor = int(config.rpartition("/")[2])
+        done = subprocess.run([*command, "--config", config], capture_output=True, text=True, pass_fds=[descriptor])
+        os.close(descriptor)
+    else:
+        done = subprocess.run([*command, "--config", config], capture_output=True, text=True)
+    assert done.returncode == 4, done.stderr
+    assert "only root may ask" in done.stdout
 
 
 def test_without_the_pool_manager_there_are_no_numbers(api, stack):

@@ -53,7 +53,7 @@ static void the_defaults_are_valid(void **state)
 
 	(void)state;
 	assert_ok(conf_load_file(NULL, &conf, &err));
-	assert_string_equal(conf->master_user, "berth");
+	assert_string_equal(conf->invoke_user, "berth");
 	assert_int_equal(conf->limits_timeout_default_ms, 3000);
 	conf_free(&conf);
 	assert_ok(load("", &conf, &err));
@@ -268,10 +268,10 @@ static void a_reload_keeps_what_only_a_restart_can_change(void **state)
 
 	(void)state;
 	assert_ok(conf_load_file(NULL, &now, &err));
-	assert_ok(load("[master]\nuser = other\nstop_timeout_ms = 500\n[limits]\nrequest_bytes = 2048\n", &next, &err));
+	assert_ok(load("[master]\nnode = other\nstop_timeout_ms = 500\n[limits]\nrequest_bytes = 2048\n", &next, &err));
 	assert_ok(conf_keep_restart(now, next, &ignored, &err));
-	assert_string_equal(buf_str(&ignored), "master.user, limits.request_bytes");
-	assert_string_equal(next->master_user, "berth");
+	assert_string_equal(buf_str(&ignored), "master.node, limits.request_bytes");
+	assert_string_equal(next->master_node, "");
 	assert_int_equal(next->limits_request_bytes, now->limits_request_bytes);
 	assert_int_equal(next->master_stop_timeout_ms, 500);
 }

@@ -6,6 +6,7 @@
 
 #include "base/fd.h"
 #include "base/mem.h"
+#include "master/estate.h"
 #include "tests/unit/unit.h"
 
 /* Directories below a temporary one, and a configuration that names them. */
@@ -37,14 +38,6 @@ static struct place place_make(void)
 	return p;
 }
 
-static void make_state_dirs(const struct place *p)
-{
-	struct err err;
-	AUTO(fd_close) int fd = listen_state_dirs(p->conf, &p->id, &err);
-
-	assert_ok(fd);
-}
-
 static mode_t mode_of(const char *dir, const char *name)
 {
 	AUTO(mem_free) char *path = mem_printf("%s/%s", dir, name);
@@ -52,72 +45,6 @@ static mode_t mode_of(const char *dir, const char *name)
 
 	assert_int_equal(lstat(path, &st), 0);
 	return st.st_mode & 07777;
-}
-
-static void directories_are_made_with_their_parents_whatever_the_umask(void **state)
-{
-	AUTO(place_free) struct place p = place_make();
-	struct err err;
-
-	(void)state;
-	mode_t old = umask(0177);
-	AUTO(fd_close) int run_dir_fd = listen_run_dir(p.conf, &err);
-	AUTO(fd_close) int state_dir_fd = listen_state_dirs(p.conf, &p.id, &err);
-	umask(old);
-	assert_ok(run_dir_fd);
-	assert_ok(state_dir_fd);
-	assert_int_equal(mode_of(p.dir, "a"), 0755);
-	assert_int_equal(mode_of(p.run_dir, "."), 0755);
-	assert_int_equal(mode_of(p.state_dir, "."), 0755);
-	assert_int_equal(mode_of(p.state_dir, "sandboxes"), 0700);
-	assert_int_equal(mode_of(p.state_dir, "packages"), 0700);
-	assert_int_equal(mode_of(p.state_dir, "spool"), 0700);
-	assert_int_equal(mode_of(p.state_dir, "uids"), 0600);
-	assert_int_equal(fchdir(state_dir_fd), 0);
-	assert_int_equal(access("sandboxes", F_OK), 0);
-	assert_int_equal(chdir("/"), 0);
-}
-
-static void directories_that_are_there_are_kept_but_private_ones_are_closed(void **state)
-{
-	AUTO(place_free) struct place p = place_make();
-	AUTO(mem_free) char *spool = mem_printf("%s/spool", p.state_dir);
-	AUTO(mem_free) char *file = mem_printf("%s/kept", spool);
-
-	(void)state;
-	make_state_dirs(&p);
-	unit_write_file(file, "x");
-	assert_int_equal(chmod(spool, 0777), 0);
-	assert_int_equal(chmod(p.state_dir, 0711), 0);
-	make_state_dirs(&p);
-	assert_int_equal(mode_of(p.state_dir, "spool"), 0700);
-	assert_int_equal(mode_of(p.state_dir, "."), 0711);
-	assert_int_equal(access(file, F_OK), 0);
-}
-
-static void a_link_in_place_of_a_private_directory_is_refused(void **state)
-{
-	AUTO(place_free) struct place p = place_make();
-	AUTO(mem_free) char *spool = mem_printf("%s/spool", p.state_dir);
-	struct err err;
-
-	(void)state;
-	make_state_dirs(&p);
-	assert_int_equal(rmdir(spool), 0);
-	assert_int_equal(symlink(p.dir, spool), 0);
-	assert_fails(listen_state_dirs(p.conf, &p.id, &err), "open directory 'spool'");
-	assert_int_equal(mode_of(p.dir, "."), 0700);
-}
-
-static void a_file_in_place_of_a_directory_is_refused(void **state)
-{
-	AUTO(place_free) struct place p = place_make();
-	AUTO(mem_free) char *path = mem_printf("%s/a", p.dir);
-	struct err err;
-
-	(void)state;
-	unit_write_file(path, "");
-	assert_fails(listen_run_dir(p.conf, &err), "Not a directory");
 }
 
 static void close_all(struct listeners listeners[LISTEN_KINDS])
@@ -140,7 +67,7 @@ static void sockets_have_their_types_and_modes(void **state)
 		{"invoke-2.sock", SOCK_STREAM, 0660, LISTEN_INVOKE, 2},
 		{"control.sock", SOCK_STREAM, 0660, LISTEN_CONTROL, 0},
 		{"follow.sock", SOCK_STREAM, 0660, LISTEN_FOLLOW, 0},
-		{"poolmgr.sock", SOCK_SEQPACKET, 0600, LISTEN_POOLMGR, 0},
+		{"poolmgr.sock", SOCK_SEQPACKET, 0660, LISTEN_POOLMGR, 0},
 	};
 	AUTO(place_free) struct place p = place_make();
 	struct listeners listeners[LISTEN_KINDS];
@@ -148,7 +75,7 @@ static void sockets_have_their_types_and_modes(void **state)
 
 	(void)state;
 	p.conf->invoke_lanes = 3;
-	AUTO(fd_close) int run_dir_fd = listen_run_dir(p.conf, &err);
+	AUTO(fd_close) int run_dir_fd = estate_run_dir(p.conf, &err);
 	assert_ok(listen_open(run_dir_fd, p.conf, &p.id, NULL, listeners, &err));
 	assert_int_equal(listeners[LISTEN_INVOKE].count, 3);
 	for (size_t i = 0; i < ARRAY_SIZE(wanted); i++) {
@@ -171,7 +98,7 @@ static void when_one_socket_fails_none_stays_open(void **state)
 	struct err err;
 
 	(void)state;
-	AUTO(fd_close) int run_dir_fd = listen_run_dir(p.conf, &err);
+	AUTO(fd_close) int run_dir_fd = estate_run_dir(p.conf, &err);
 	assert_int_equal(mkdir(in_the_way, 0700), 0);
 	int before = unit_open_fds();
 	assert_fails(listen_open(run_dir_fd, p.conf, &p.id, NULL, listeners, &err), "poolmgr.sock");
@@ -190,7 +117,7 @@ static void refusing_sockets_end_waiting_and_new_connections_at_once(void **stat
 
 	(void)state;
 	p.conf->invoke_lanes = 2;
-	AUTO(fd_close) int run_dir_fd = listen_run_dir(p.conf, &err);
+	AUTO(fd_close) int run_dir_fd = estate_run_dir(p.conf, &err);
 	assert_ok(listen_open(run_dir_fd, p.conf, &p.id, NULL, listeners, &err));
 	assert_int_equal(link(path, hidden), 0);
 	AUTO(fd_close) int shared = dup(listeners[LISTEN_INVOKE].fds[1]); /* as a worker has it */
@@ -223,7 +150,7 @@ static void the_next_berthd_goes_on_with_the_sockets_of_nginx_and_has_a_poolmgr_
 
 	(void)state;
 	p.conf->invoke_lanes = 2;
-	AUTO(fd_close) int run_dir_fd = listen_run_dir(p.conf, &err);
+	AUTO(fd_close) int run_dir_fd = estate_run_dir(p.conf, &err);
 	assert_ok(listen_open(run_dir_fd, p.conf, &p.id, NULL, before, &err));
 	assert_ok(listen_bequeath(before, &bequest, &err));
 	AUTO(fd_close) int waiting = try_to_connect(&p, "invoke-1.sock", SOCK_STREAM);
@@ -242,7 +169,7 @@ static void the_next_berthd_goes_on_with_the_sockets_of_nginx_and_has_a_poolmgr_
 	AUTO(fd_close) int second = try_to_connect(&p, "poolmgr.sock", SOCK_SEQPACKET);
 	AUTO(fd_close) int at_the_new = accept(new_poolmgr, NULL, NULL);
 	assert_true(second >= 0 && at_the_new >= 0);
-	assert_int_equal(mode_of(p.run_dir, "poolmgr.sock"), 0600);
+	assert_int_equal(mode_of(p.run_dir, "poolmgr.sock"), 0660);
 	assert_int_equal(accept(old_poolmgr, NULL, NULL), -1);
 	close_all(before);
 	close_all(after);
@@ -256,7 +183,7 @@ static void one_that_steps_back_leaves_the_names_as_they_were(void **state)
 	struct err err;
 
 	(void)state;
-	AUTO(fd_close) int run_dir_fd = listen_run_dir(p.conf, &err);
+	AUTO(fd_close) int run_dir_fd = estate_run_dir(p.conf, &err);
 	assert_ok(listen_open(run_dir_fd, p.conf, &p.id, NULL, before, &err));
 	assert_ok(listen_bequeath(before, &bequest, &err));
 	assert_ok(listen_open(run_dir_fd, p.conf, &p.id, &bequest, after, &err));
@@ -276,7 +203,7 @@ static void a_socket_that_was_not_inherited_is_opened_and_one_that_is_not_wanted
 
 	(void)state;
 	p.conf->invoke_lanes = 2;
-	AUTO(fd_close) int run_dir_fd = listen_run_dir(p.conf, &err);
+	AUTO(fd_close) int run_dir_fd = estate_run_dir(p.conf, &err);
 	assert_ok(listen_open(run_dir_fd, p.conf, &p.id, NULL, before, &err));
 	assert_ok(listen_bequeath(before, &bequest, &err));
 	p.conf->invoke_lanes = 3;
@@ -298,10 +225,6 @@ static void a_socket_that_was_not_inherited_is_opened_and_one_that_is_not_wanted
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(directories_are_made_with_their_parents_whatever_the_umask),
-		cmocka_unit_test(directories_that_are_there_are_kept_but_private_ones_are_closed),
-		cmocka_unit_test(a_link_in_place_of_a_private_directory_is_refused),
-		cmocka_unit_test(a_file_in_place_of_a_directory_is_refused),
 		cmocka_unit_test(sockets_have_their_types_and_modes),
 		cmocka_unit_test(when_one_socket_fails_none_stays_open),
 		cmocka_unit_test(refusing_sockets_end_waiting_and_new_connections_at_once),

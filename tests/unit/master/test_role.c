@@ -16,13 +16,16 @@ static void every_role_stops_in_exactly_one_stage(void **state)
 	}
 }
 
-static void only_poolmgr_has_docker_and_only_the_warden_stays_root(void **state)
+static void each_has_the_privilege_its_work_needs_and_no_other(void **state)
 {
 	(void)state;
 	for (int role = 0; role < CHILD_ROLE_COUNT; role++)
-		assert_int_equal(roles[role].privilege, role == CHILD_POOLMGR  ? PRIVILEGE_DOCKER
-							: role == CHILD_WARDEN ? PRIVILEGE_CGROUPS
-									       : PRIVILEGE_NONE);
+		assert_int_equal(roles[role].privilege, role == CHILD_POOLMGR     ? PRIVILEGE_DOCKER
+							: role == CHILD_COLLECTOR ? PRIVILEGE_SPOOL
+							: role == CHILD_WARDEN    ? PRIVILEGE_CGROUPS
+										  : PRIVILEGE_NONE);
+	assert_false(roles[CHILD_INVOKE].stores);
+	assert_false(roles[CHILD_WARDEN].stores);
 }
 
 static void limits_follow_the_configuration(void **state)
@@ -47,7 +50,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_role_stops_in_exactly_one_stage),
-		cmocka_unit_test(only_poolmgr_has_docker_and_only_the_warden_stays_root),
+		cmocka_unit_test(each_has_the_privilege_its_work_needs_and_no_other),
 		cmocka_unit_test(limits_follow_the_configuration),
 	};
 

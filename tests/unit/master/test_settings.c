@@ -26,7 +26,7 @@ static struct source source_make(const char *text)
 	struct source s = {.dir = unit_make_dir()};
 
 	s.path = mem_printf("%s/berth.conf", s.dir);
-	s.settings = (struct settings){.path = s.path, .may_be_missing = true, .write_fd = -1, .read_fd = -1};
+	s.settings = (struct settings){.path = s.path, .may_be_missing = true, SETTINGS_NO_FDS};
 	if (text != NULL)
 		unit_write_file(s.path, text);
 	return s;
@@ -73,6 +73,34 @@ static void children_read_what_the_master_has_read(void **state)
 	assert_ok(settings_share(&s.settings, &err));
 	assert_int_equal(shared_workers(&s), 7);
 	assert_int_equal(write(s.settings.read_fd, "x", 1), -1);
+}
+
+/* The connection string that a child finds in one of the shared files. */
+static void assert_conninfo(int fd, const char *wanted)
+{
+	AUTO(conf_free) struct conf *conf = NULL;
+	struct err err;
+
+	assert_ok(conf_load_fd(fd, &conf, &err));
+	assert_string_equal(conf->database_conninfo, wanted);
+}
+
+static void who_does_not_use_postgresql_is_not_told_how_to_connect(void **state)
+{
+	AUTO(source_free) struct source s = source_make("[database]\nconninfo = host=db password=secret\n");
+	AUTO(buf_free) struct buf ignored = {0};
+	struct err err;
+
+	(void)state;
+	assert_ok(settings_read(&s.settings, &err));
+	assert_ok(settings_share(&s.settings, &err));
+	assert_conninfo(s.settings.read_fd, "host=db password=secret");
+	assert_conninfo(s.settings.bare_fd, "");
+	assert_ok(settings_reload(&s.settings, &ignored, &err));
+	assert_conninfo(s.settings.read_fd, "host=db password=secret");
+	assert_conninfo(s.settings.bare_fd, "");
+	assert_string_equal(s.settings.conf->database_conninfo, "host=db password=secret");
+	assert_int_equal(write(s.settings.bare_fd, "x", 1), -1);
 }
 
 static void other_users_can_open_the_shared_file_for_reading_only(void **state)
@@ -148,6 +176,7 @@ int main(void)
 		cmocka_unit_test(a_missing_file_means_the_defaults_when_nobody_asked_for_it),
 		cmocka_unit_test(a_missing_file_that_was_asked_for_is_an_error),
 		cmocka_unit_test(children_read_what_the_master_has_read),
+		cmocka_unit_test(who_does_not_use_postgresql_is_not_told_how_to_connect),
 		cmocka_unit_test(other_users_can_open_the_shared_file_for_reading_only),
 		cmocka_unit_test(a_reload_rewrites_the_shared_file_in_place),
 		cmocka_unit_test(a_reload_of_a_bad_file_changes_nothing),

@@ -49,6 +49,8 @@ static const struct sandbox_hooks sandbox_hooks = {pool_on_spare, pool_on_start_
 
 static const struct store_hooks store_hooks = {pool_invalidate, pool_on_store_connected};
 
+uid_t pool_rig_clients[HERITAGE_CLIENTS];
+
 void pool_rig_start(const char *conninfo)
 {
 	struct err err;
@@ -74,7 +76,9 @@ void pool_rig_start(const char *conninfo)
 	listen_fd = fd_listen_unix(dir_fd, "poolmgr.sock", SOCK_SEQPACKET | SOCK_NONBLOCK, 0600, 64, &err);
 	close(dir_fd);
 	assert_true(listen_fd >= 0);
-	client_init(rig.loop, listen_fd);
+	for (int i = 0; i < HERITAGE_CLIENTS; i++)
+		pool_rig_clients[i] = geteuid();
+	client_init(rig.loop, listen_fd, pool_rig_clients);
 	if (conninfo != NULL)
 		WAIT_FOR(store_is_up());
 	threads_stop(); /* the survey of packages is over then, and its descriptors closed */

@@ -4,6 +4,8 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
 
 #include "base/fd.h"
 #include "base/mem.h"
@@ -282,6 +284,64 @@ static void the_end_closes_all_connections(void **state)
 	WAIT_FOR(sandbox_total() == 0);
 }
 
+/* ---- Who connects, going by its user: in a process of its own, which says something and waits for what comes ---- */
+
+enum outcome { CONNECTION_CLOSED = 10, ANSWERED, NO_CONNECTION };
+
+static int speak_as(uid_t uid, const struct ipc_msg *m)
+{
+	AUTO(mem_free) char *path = mem_printf("%s/poolmgr.sock", rig.dir);
+	char byte;
+
+	if (setresgid(uid, uid, uid) < 0 || setresuid(uid, uid, uid) < 0)
+		return NO_CONNECTION;
+	int fd = fd_connect_unix(path, SOCK_SEQPACKET, NULL);
+	if (fd < 0)
+		return NO_CONNECTION;
+	ipc_send(fd, m, NULL); /* the other end may be closed already */
+	return recv(fd, &byte, 1, 0) > 0 ? ANSWERED : CONNECTION_CLOSED;
+}
+
+static int outcome_for(uid_t uid, const struct ipc_msg *m)
+{
+	AUTO(mem_free) char *path = mem_printf("%s/poolmgr.sock", rig.dir);
+	int status = 0;
+	pid_t ended;
+
+	assert_int_equal(chmod(rig.dir, 0711), 0);
+	assert_int_equal(chmod(path, 0666), 0);
+	pid_t pid = fork();
+	if (pid == 0)
+		_exit(speak_as(uid, m));
+	WAIT_FOR((ended = waitpid(pid, &status, WNOHANG)) != 0);
+	assert_int_equal(ended, pid);
+	WAIT_FOR(client_count() == 0);
+	return WEXITSTATUS(status);
+}
+
+static void only_workers_are_served_and_each_kind_says_what_it_has_to_say(void **state)
+{
+	enum { INVOKE = 61001, CONTROL = 61002, COLLECTOR = 61003 };
+	const struct ipc_msg invalidation = {.type = IPC_INVALIDATE, .fds = IPC_NO_FDS, .invalidate.seq = 1};
+	const struct ipc_msg question = {.type = IPC_STATS, .fds = IPC_NO_FDS, .stats.seq = 1};
+	const struct ipc_msg lease = {.type = IPC_LEASE, .fds = IPC_NO_FDS, .lease = {.seq = 1, .function = STR("f")}};
+
+	(void)state;
+	if (geteuid() != 0)
+		UNIT_SKIP("not root");
+	pool_rig_clients[0] = INVOKE;
+	pool_rig_clients[1] = CONTROL;
+	assert_int_equal(outcome_for(COLLECTOR, &invalidation), CONNECTION_CLOSED);
+	assert_int_equal(outcome_for(COLLECTOR, &lease), CONNECTION_CLOSED);
+	assert_int_equal(outcome_for(INVOKE, &invalidation), CONNECTION_CLOSED);
+	assert_int_equal(outcome_for(INVOKE, &question), CONNECTION_CLOSED);
+	assert_int_equal(outcome_for(INVOKE, &lease), ANSWERED); /* with a refusal, there being no PostgreSQL */
+	assert_int_equal(outcome_for(CONTROL, &lease), CONNECTION_CLOSED);
+	assert_int_equal(outcome_for(CONTROL, &invalidation), ANSWERED);
+	assert_int_equal(outcome_for(0, &question), ANSWERED);
+	pool_rig_clients[0] = pool_rig_clients[1] = geteuid();
+}
+
 static int set_up(void **state)
 {
 	(void)state;
@@ -330,6 +390,7 @@ int main(void)
 		TEST(an_invalidation_is_answered_even_for_a_function_nobody_knows),
 		TEST(without_postgresql_a_lease_is_denied_in_words),
 		TEST(messages_sent_in_one_go_are_answered_in_their_order),
+		TEST(only_workers_are_served_and_each_kind_says_what_it_has_to_say),
 		TEST(the_end_closes_all_connections),
 	};
 

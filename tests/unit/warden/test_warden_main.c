@@ -14,6 +14,7 @@
 #include "base/clock.h"
 #include "base/fd.h"
 #include "base/mem.h"
+#include "conf/conf.h"
 #include "ipc/cgroup_fds.h"
 #include "ipc/heritage.h"
 #include "ipc/ipc.h"
@@ -36,7 +37,8 @@ static struct fixture {
 
 static void start(void)
 {
-	const struct heritage heritage = {.role = CHILD_WARDEN, .slot = 1};
+	const struct conf conf = {.docker_containerd_dirs = f.dir};
+	const struct heritage heritage = {.role = CHILD_WARDEN, .slot = 1, .conf = &conf};
 
 	fflush(NULL);
 	f.pid = fork();
