@@ -26,6 +26,9 @@ static const struct {
 	bool for_nginx; /* root and nginx's group, and inherited by the next berthd; else the children's user */
 } sockets[LISTEN_KINDS] = {
 	[LISTEN_INVOKE] = {"invoke", true, SOCK_STREAM, 0660, true},
+	[LISTEN_DEPLOY] = {"deploy", true, SOCK_STREAM, 0660, true},
+	[LISTEN_QUERY] = {"query", true, SOCK_STREAM, 0660, true},
+	[LISTEN_HEALTH] = {"health.sock", false, SOCK_STREAM, 0660, true},
 	[LISTEN_CONTROL] = {"control.sock", false, SOCK_STREAM, 0660, true},
 	[LISTEN_FOLLOW] = {"follow.sock", false, SOCK_STREAM, 0660, true},
 	[LISTEN_POOLMGR] = {IPC_SOCKET_NAME, false, SOCK_SEQPACKET, 0600, false},
@@ -165,6 +168,13 @@ static int open_kind(const struct opening *o, enum listen_kind kind, int count, 
 	return 0;
 }
 
+static int count_of(enum listen_kind kind, const struct conf *conf)
+{
+	if (!sockets[kind].several)
+		return 1;
+	return kind == LISTEN_INVOKE ? (int)conf->invoke_lanes : HERITAGE_CALLER_LANES;
+}
+
 int listen_open(int run_dir_fd, const struct conf *conf, const struct identity *id, struct bequest *inherited,
 		struct listeners listeners[LISTEN_KINDS], struct err *err)
 {
@@ -172,7 +182,7 @@ int listen_open(int run_dir_fd, const struct conf *conf, const struct identity *
 	struct listeners opened[LISTEN_KINDS] = {0};
 
 	for (int kind = 0; kind < LISTEN_KINDS; kind++) {
-		int count = kind == LISTEN_INVOKE ? (int)conf->invoke_lanes : 1;
+		int count = count_of((enum listen_kind)kind, conf);
 		if (open_kind(&opening, (enum listen_kind)kind, count, &opened[kind], err) == 0)
 			continue;
 		for (; kind >= 0; kind--)
