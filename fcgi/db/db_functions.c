@@ -15,7 +15,7 @@
 #define NUMBER_SIZE 24 /* an int64_t as text */
 
 /* Reading back what was lost at a commit: a restart of PostgreSQL takes less. */
-#define READ_BACK_US       10000000
+#define READ_BACK_US       5000000
 #define READ_BACK_PAUSE_US 100000
 
 #define UTC(column)      "to_char(" column " at time zone 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.MS\"Z\"')"

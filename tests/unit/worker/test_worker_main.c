@@ -478,7 +478,7 @@ static void a_bad_request_never_reaches_the_pool(void **state)
 		{"POST", "/execute/x", "{\"inputs\":1}", "There is no field 'inputs'"},
 		{"POST", "/execute/x", "{\"parameters\":[]}", "parameters must be an object"},
 		{"POST", "/execute/x?version=0", "{}", "'version' must be"},
-		{"POST", "/execute/x?versoin=1", "{}", "no parameter 'versoin'"},
+		{"POST", "/execute/x?versoin=1", "{}", "Unknown query parameter 'versoin'"},
 		{"POST", "/execute/%00", "{}", "Status: 400"},
 		{"GET", "/execute/x", "", "Allow: POST"},
 		{"POST", "/functions", "{}", "Status: 404"},
