@@ -1167,8 +1167,8 @@ int main(void)
 		TEST(a_recall_between_requests_is_answered_at_once),
 		TEST(what_is_kept_goes_back_when_a_request_takes_long),
 #undef TEST
-		cmocka_unit_test_setup_teardown(what_waited_too_long_for_another_pool_is_refused_at_once, set_up_of_another_pool,
-						tear_down),
+		cmocka_unit_test_setup_teardown(what_waited_too_long_for_another_pool_is_refused_at_once,
+						set_up_of_another_pool, tear_down),
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up_behind_the_gate, tear_down)
 		TEST(behind_the_gate_it_is_ready_and_accepts_once_it_opens),
 		TEST(behind_the_gate_it_can_be_told_to_stop),
