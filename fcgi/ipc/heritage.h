@@ -16,8 +16,8 @@
 #define IPC_HERITAGE_H
 
 #define HERITAGE_LISTENERS_MAX 64 /* the largest invoke.lanes */
-#define HERITAGE_CALLER_LANES                                                                                                  \
-	16 /* sockets of a pool whose requests are kept apart by caller; scripts/render-nginx has the same */
+#define HERITAGE_CALLER_LANES  16 /* of a pool that keeps callers apart; scripts/render-nginx has the same number */
+#define HERITAGE_HEALTH_LANES  2  /* for what waits for nobody, and for /readyz */
 
 enum heritage_fd {
 	HERITAGE_CONF_FD = 3,       /* memfd, read-only: the configuration as text, for conf_load_fd */
@@ -26,8 +26,9 @@ enum heritage_fd {
 	HERITAGE_TURN_FD = 6,       /* invoke: eventfd, shared by the pool (worker/turn.h); others: none */
 	HERITAGE_WARDEN_FD = 7,     /* poolmgr, warden: their ends of a SOCK_SEQPACKET pair that outlives both; others: none */
 	HERITAGE_GATE_FD = 8,       /* workers and follow: eventfd, never read; readable: begin to accept; others: none */
-	HERITAGE_LISTEN_FD = 9, /* FastCGI sockets: invoke.lanes of invoke, HERITAGE_CALLER_LANES of deploy and query, one of
-				   health, control and follow; poolmgr: its IPC socket */
+	/* FastCGI sockets: invoke.lanes of invoke, HERITAGE_CALLER_LANES of deploy and query, HERITAGE_HEALTH_LANES of health,
+	   one of control and follow; poolmgr: its IPC socket */
+	HERITAGE_LISTEN_FD = 9,
 	HERITAGE_FD_LAST = HERITAGE_LISTEN_FD + HERITAGE_LISTENERS_MAX - 1,
 };
 

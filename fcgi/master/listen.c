@@ -28,7 +28,7 @@ static const struct {
 	[LISTEN_INVOKE] = {"invoke", true, SOCK_STREAM, 0660, true},
 	[LISTEN_DEPLOY] = {"deploy", true, SOCK_STREAM, 0660, true},
 	[LISTEN_QUERY] = {"query", true, SOCK_STREAM, 0660, true},
-	[LISTEN_HEALTH] = {"health.sock", false, SOCK_STREAM, 0660, true},
+	[LISTEN_HEALTH] = {"health", true, SOCK_STREAM, 0660, true},
 	[LISTEN_CONTROL] = {"control.sock", false, SOCK_STREAM, 0660, true},
 	[LISTEN_FOLLOW] = {"follow.sock", false, SOCK_STREAM, 0660, true},
 	[LISTEN_POOLMGR] = {IPC_SOCKET_NAME, false, SOCK_SEQPACKET, 0600, false},
@@ -170,9 +170,17 @@ static int open_kind(const struct opening *o, enum listen_kind kind, int count, 
 
 static int count_of(enum listen_kind kind, const struct conf *conf)
 {
-	if (!sockets[kind].several)
+	switch (kind) {
+	case LISTEN_INVOKE:
+		return (int)conf->invoke_lanes;
+	case LISTEN_DEPLOY:
+	case LISTEN_QUERY:
+		return HERITAGE_CALLER_LANES;
+	case LISTEN_HEALTH:
+		return HERITAGE_HEALTH_LANES;
+	default:
 		return 1;
-	return kind == LISTEN_INVOKE ? (int)conf->invoke_lanes : HERITAGE_CALLER_LANES;
+	}
 }
 
 int listen_open(int run_dir_fd, const struct conf *conf, const struct identity *id, struct bequest *inherited,

@@ -43,8 +43,8 @@ struct sizing_limits role_limits(enum child_role role, const struct conf *conf)
 		return (struct sizing_limits){1, (int)conf->deploy_max_workers};
 	case CHILD_QUERY:
 		return (struct sizing_limits){(int)conf->query_workers, (int)conf->query_workers};
-	case CHILD_HEALTH: /* one may wait for PostgreSQL to answer /readyz, for a moment */
-		return (struct sizing_limits){2, 2};
+	case CHILD_HEALTH: /* one for each lane */
+		return (struct sizing_limits){HERITAGE_HEALTH_LANES, HERITAGE_HEALTH_LANES};
 	case CHILD_CONTROL:
 		return (struct sizing_limits){(int)conf->control_workers, (int)conf->control_workers};
 	default:

@@ -62,7 +62,7 @@ static int look(const struct lanes *l, int waiting[HERITAGE_LISTENERS_MAX])
 /* How many requests may wait in one lane. */
 static int allowed(const struct lanes *l, int free)
 {
-	return l->plan.of_callers ? MAX(l->plan.max_workers / 2, 1) : MIN(MAX(free / FREE_SHARE, 1), WAITING_MAX);
+	return l->plan.in_halves ? MAX(l->plan.max_workers / 2, 1) : MIN(MAX(free / FREE_SHARE, 1), WAITING_MAX);
 }
 
 /* EPOLLEXCLUSIVE: one worker is woken for a connection. */
@@ -107,7 +107,7 @@ bool lanes_enter(const struct lanes *l, struct slot *slot, int lane)
 {
 	int waiting[HERITAGE_LISTENERS_MAX];
 
-	if (!l->plan.of_callers)
+	if (!l->plan.in_halves)
 		return true;
 	/* First said, then counted: of those who enter at the same time each sees the others. */
 	atomic_store(&slot->waits_in, (uint32_t)lane + 1);
@@ -122,7 +122,7 @@ bool lanes_enter(const struct lanes *l, struct slot *slot, int lane)
 
 void lanes_leave(const struct lanes *l, struct slot *slot)
 {
-	if (!l->plan.of_callers)
+	if (!l->plan.in_halves)
 		return;
 	atomic_store(&slot->state, SLOT_IDLE);
 	atomic_store(&slot->waits_in, 0);

@@ -8,7 +8,8 @@
  * wait. How many that are is on the scoreboard (slot.waits_in).
  *
  * Deployments and queries have lanes, too, and there a lane is a client address. What is in hand may take seconds, whatever it
- * waits for, so a lane may have half of the workers at most: one caller never has them all. lanes_enter sees to that.
+ * waits for, so a lane may have half of the workers at most: one caller never has them all. lanes_enter sees to that. It is the
+ * same for health, where one lane has the questions that wait for nobody, and the other those that may.
  */
 #ifndef WORKER_LANES_H
 #define WORKER_LANES_H
@@ -27,7 +28,7 @@ struct lanes_plan {
 	struct scoreboard *board;
 	enum child_role role;
 	int max_workers; /* of the pool */
-	bool of_callers;
+	bool in_halves; /* a lane has half of the workers at most */
 };
 
 int lanes_new(const struct lanes_plan *plan, struct lanes **lanes, struct err *err);
@@ -43,9 +44,9 @@ bool lanes_any_shut(const struct lanes *lanes);
 bool lanes_workers_abound(const struct lanes *lanes);
 
 /*
- * To be called before lanes_accept, with the worker's own slot. False: the lane is a caller's, and has its half of the workers.
- * Else the slot is busy in it until lanes_leave. Of two that try at once for the last place, neither may get it. Lanes of
- * functions can be entered at any time.
+ * To be called before lanes_accept, with the worker's own slot. False: the lane has its half of the workers. Else the slot is
+ * busy in it until lanes_leave. Of two that try at once for the last place, neither may get it. Lanes of functions, and a single
+ * one, can be entered at any time.
  */
 bool lanes_enter(const struct lanes *lanes, struct slot *slot, int lane);
 void lanes_leave(const struct lanes *lanes, struct slot *slot);

@@ -4,7 +4,7 @@
  * 502, and the sandboxes it has are destroyed, because its connection to poolmgr closes.
  *
  * An invoke worker accepts requests while it has a turn (worker/turn.h), else it stands by. The others accept whenever they are
- * idle; those of deploy and query as long as their pool has not enough of one caller (worker/lanes.h).
+ * idle; those of deploy, query and health as long as their lane has not half of the pool (worker/lanes.h).
  *
  * SIGTERM is blocked and read from a descriptor between requests, so no system call of a request is ever interrupted by it.
  */
@@ -149,14 +149,24 @@ static int lanes_init(struct process *p, struct err *err)
 		.role = p->worker.role,
 	};
 
-	if (plan.role == CHILD_INVOKE) {
+	switch (plan.role) {
+	case CHILD_INVOKE:
 		plan.count = (int)conf->invoke_lanes;
 		plan.max_workers = (int)conf->invoke_max_workers;
-	} else if (plan.role == CHILD_DEPLOY || plan.role == CHILD_QUERY) {
+		break;
+	case CHILD_DEPLOY:
+	case CHILD_QUERY:
 		plan.count = HERITAGE_CALLER_LANES;
 		plan.max_workers = (int)(plan.role == CHILD_DEPLOY ? conf->deploy_max_workers : conf->query_workers);
-		plan.of_callers = true;
+		break;
+	case CHILD_HEALTH:
+		plan.count = HERITAGE_HEALTH_LANES;
+		plan.max_workers = HERITAGE_HEALTH_LANES;
+		break;
+	default:
+		break;
 	}
+	plan.in_halves = plan.role != CHILD_INVOKE && plan.count > 1;
 	return lanes_new(&plan, &p->lanes, err);
 }
 

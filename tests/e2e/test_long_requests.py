@@ -144,11 +144,12 @@ def test_hanging_deployments_and_searches_hold_up_neither_the_api_nor_other_depl
         start = time.monotonic()
         wait_for("a deployment to get through", lambda: crowds.deploy(api, WELL).status_code == 201, LEGITIMATE_S)
         assert time.monotonic() - start < LEGITIMATE_S
-    small = searched.partition("?")[0] + "?limit=2"  # a large one may take PostgreSQL longer than it may, on a busy machine
-    wait_for("a search to get through", lambda: api.get(small).status_code == 200, LEGITIMATE_S)
     if not many:
-        assert busy(api, "deploy") <= most // 2 + 1  # the other half is for others
-        assert busy(api, "query") <= int(stack.settings()["query.workers"]) // 2 + 1
+        # A large search may take PostgreSQL longer than it may, on a busy machine.
+        small = searched.partition("?")[0] + "?limit=2"
+        wait_for("a search to get through", lambda: api.get(small).status_code == 200, LEGITIMATE_S)
+        # The other half is for others. One more may just be looking.
+        assert max(busy(api, "deploy") for _ in range(20)) <= most // 2 + 1
     crowds.stop()
     assert set(deployments.statuses) <= {201, 429, 503}
     assert set(searches.statuses) <= {200, 429, 503}

@@ -134,7 +134,7 @@ def site():
 
     site.lanes = [Responder(str(directory / "run" / f"invoke-{i}.sock"), answer("invoke")) for i in range(LANES)]
     site.control = Responder(str(directory / "run" / "control.sock"), answer("control"))
-    site.health = Responder(str(directory / "run" / "health.sock"), answer("health"))
+    site.health = [Responder(str(directory / "run" / f"health-{i}.sock"), answer(f"health-{i}")) for i in range(2)]
     site.callers = [
         Responder(str(directory / "run" / f"{pool}-{i}.sock"), answer(pool))
         for pool in ("deploy", "query")

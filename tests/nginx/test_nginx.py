@@ -124,9 +124,11 @@ def test_searches_go_to_workers_of_their_own(site, http, path):
     assert http.post(site.url + path, json={}).json()["socket"] in ("control", "deploy")  # who refuses it
 
 
-@pytest.mark.parametrize("path", ["/healthz", "/healthz?x", "/readyz", "/limits", "/metrics"])
-def test_health_is_behind_nobody(site, http, path):
-    assert http.get(site.url + path).json()["socket"] == "health"
+@pytest.mark.parametrize(
+    "path, lane", [("/healthz", 0), ("/healthz?x", 0), ("/limits", 0), ("/metrics", 0), ("/readyz", 1), ("/readyz?x", 1)]
+)
+def test_health_is_behind_nobody_who_may_wait(site, http, path, lane):
+    assert http.get(site.url + path).json()["socket"] == f"health-{lane}"
 
 
 def from_address(site, address):

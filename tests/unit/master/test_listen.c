@@ -140,7 +140,7 @@ static void sockets_have_their_types_and_modes(void **state)
 		{"invoke-2.sock", SOCK_STREAM, 0660, LISTEN_INVOKE, 2},
 		{"deploy-0.sock", SOCK_STREAM, 0660, LISTEN_DEPLOY, 0},
 		{"query-15.sock", SOCK_STREAM, 0660, LISTEN_QUERY, HERITAGE_CALLER_LANES - 1},
-		{"health.sock", SOCK_STREAM, 0660, LISTEN_HEALTH, 0},
+		{"health-1.sock", SOCK_STREAM, 0660, LISTEN_HEALTH, 1},
 		{"control.sock", SOCK_STREAM, 0660, LISTEN_CONTROL, 0},
 		{"follow.sock", SOCK_STREAM, 0660, LISTEN_FOLLOW, 0},
 		{"poolmgr.sock", SOCK_SEQPACKET, 0600, LISTEN_POOLMGR, 0},

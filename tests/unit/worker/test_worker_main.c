@@ -150,7 +150,7 @@ static int set_up_behind_the_gate(void **state)
 /* It has a queue of the API's, whatever it serves. */
 static int set_up_of_another_pool(void **state)
 {
-	role = CHILD_HEALTH;
+	role = CHILD_CONTROL;
 	int rc = set_up(state);
 	role = CHILD_INVOKE;
 	return rc;
