@@ -13,6 +13,7 @@ libcommon_a_SOURCES = \
 	%D%/base/leb128.c %D%/base/leb128.h \
 	%D%/base/log.c %D%/base/log.h \
 	%D%/base/mem.c %D%/base/mem.h \
+	%D%/base/secret.c %D%/base/secret.h \
 	%D%/base/utf8.c %D%/base/utf8.h \
 	%D%/base/uuid.c %D%/base/uuid.h \
 	%D%/conf/conf.c %D%/conf/conf.def %D%/conf/conf.h \

@@ -326,14 +326,15 @@ static int shake_hands(PGconn *conn, int64_t deadline_us)
 
 /*
  * Set by a statement, not in the start packet, because connection poolers refuse what they do not know there. Statements here
- * do not run for long, while compiling one that goes over many partitions takes seconds.
+ * do not run for long, while compiling one that goes over many partitions takes seconds. One process of the server's for each
+ * is enough: so many connections, so much of its processors at most.
  */
 static int set_up_session(const struct db *db, PGconn *conn, int64_t deadline_us)
 {
 	AUTO(db_result_clear) PGresult *r = NULL;
-	char sql[80];
+	char sql[120];
 
-	snprintf(sql, sizeof(sql), "set statement_timeout = %lld; set jit = off",
+	snprintf(sql, sizeof(sql), "set statement_timeout = %lld; set jit = off; set max_parallel_workers_per_gather = 0",
 		 (long long)db->conf->database_statement_timeout_ms);
 	if (PQsetnonblocking(conn, 1) < 0 || !PQsendQuery(conn, sql))
 		return -1;
@@ -484,11 +485,17 @@ int db_begin(struct db *db, struct err *err)
 int db_commit(struct db *db, struct err *err)
 {
 	AUTO(db_result_clear) PGresult *r = NULL;
+	struct err why;
 
 	assert(db->in_transaction);
-	if (need_connection(db, err) < 0 || simple(db, "commit", &r, err) != DONE) {
+	if (need_connection(db, err) < 0) {
 		db_rollback(db);
 		return -1;
+	}
+	enum outcome outcome = simple(db, "commit", &r, &why);
+	if (outcome != DONE) {
+		db_rollback(db);
+		return db_fail(err, outcome == LOST || outcome == SILENT ? EINPROGRESS : why.code, "%s", why.msg);
 	}
 	db->in_transaction = false;
 	/* The server answers so when a statement before had failed. */

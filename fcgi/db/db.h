@@ -13,12 +13,14 @@
  *   ETIMEDOUT  it cancelled the statement after database.statement_timeout_ms. Try later, or less at once.
  *   EEXIST     the data breaks a unique constraint.
  *   EINVAL     the data is refused: another constraint, a value out of range, text that is no text.
+ *   EINPROGRESS  db_commit only: the connection was lost, or fell silent, once COMMIT was sent. Only reading tells whether the
+ *              transaction was committed, and only once it has ended: read what it has locked.
  *   EIO        anything else; the message is the server's.
  *
  * A connection lost while PostgreSQL was idle is replaced before the next statement or transaction; the caller does not notice.
  * One lost under a statement leaves open whether the statement was carried out: statements marked as reads are then run once
- * more on a new connection, all others fail with ENOTCONN. The same holds for db_commit: after ENOTCONN only reading tells
- * whether the transaction was committed.
+ * more on a new connection, all others fail with ENOTCONN. In a transaction nothing is left open until db_commit: what was lost
+ * before is rolled back.
  */
 #ifndef DB_DB_H
 #define DB_DB_H

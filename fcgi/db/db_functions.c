@@ -6,11 +6,17 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 #include <utlist.h>
 
+#include "base/clock.h"
 #include "base/mem.h"
 
 #define NUMBER_SIZE 24 /* an int64_t as text */
+
+/* Reading back what was lost at a commit: a restart of PostgreSQL takes less. */
+#define READ_BACK_US       5000000
+#define READ_BACK_PAUSE_US 100000
 
 #define UTC(column)      "to_char(" column " at time zone 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.MS\"Z\"')"
 #define FUNCTION_COLUMNS "function_spec(f.function_id::text, 0), f.status, " UTC("f.created_at") ", " UTC("f.updated_at")
@@ -85,6 +91,23 @@ static const struct db_statement function_delete = {
 static const struct db_statement versions_delete = {
 	.name = "versions_delete",
 	.sql = "select delete_function_versions($1::uuid)",
+	.param_count = 1,
+};
+
+/*
+ * Until the transaction ends. Nobody can see, or wait for, the row of a function whose creation is not committed: this is what
+ * who reads back waits for.
+ */
+static const struct db_statement creation_lock = {
+	.name = "creation_lock",
+	.sql = "select pg_advisory_xact_lock(hashtextextended($1::text, 0))",
+	.param_count = 1,
+};
+
+/* Once whoever holds the row has ended. */
+static const struct db_statement function_state = {
+	.name = "function_state",
+	.sql = "select status from functions where function_id = $1::uuid for share",
 	.param_count = 1,
 };
 
@@ -228,33 +251,104 @@ static int set_name_and_version(struct db *db, const struct db_statement *statem
 	return db_fail(err, why.code, "%s", why.msg);
 }
 
+/* What a transaction was to do. */
+enum deed { CREATE, UPDATE, DELETE };
+
+/* Whether the version that is stored is the one that was to be. The name is the function's, and may have changed since. */
+static int is_stored(struct db *db, const struct spec *spec, bool *stored, struct err *err)
+{
+	AUTO(spec_free) struct spec *found = NULL;
+
+	*stored = false;
+	if (db_function_spec(db, spec->function_id, spec->version, &found, err) < 0)
+		return err->code == ENOENT ? 0 : -1;
+	AUTO(json_decrefp) json_t *wanted_json = spec_to_json(spec);
+	AUTO(json_decrefp) json_t *found_json = spec_to_json(found);
+	json_object_del(wanted_json, "name");
+	json_object_del(found_json, "name");
+	*stored = json_equal(wanted_json, found_json) != 0;
+	return 0;
+}
+
+/* In a transaction: waits for the end of the lost one, and then sees what it has left. */
+static int look_back(struct db *db, enum deed deed, const char *id, const struct spec *spec, bool *done, struct err *err)
+{
+	AUTO(db_result_clear) PGresult *r = NULL;
+
+	if (db_run(db, &creation_lock, (struct db_param[]){{id}}, NULL, err) < 0 ||
+	    db_run(db, &function_state, (struct db_param[]){{id}}, &r, err) < 0)
+		return -1;
+	bool known = PQntuples(r) == 1, deleted = known && strcmp(PQgetvalue(r, 0, 0), "deleted") == 0;
+	if (deed == CREATE || deed == DELETE) {
+		*done = deed == CREATE ? known : deleted;
+		return 0;
+	}
+	if (deleted) /* since then, and its versions with it */
+		return db_fail(err, ESTALE, "the function was deleted meanwhile");
+	return is_stored(db, spec, done, err);
+}
+
+/* After a commit whose answer was lost: 0 when it was done, ENOTCONN when it was not and never will be. */
+static int read_back(struct db *db, enum deed deed, const char *id, const struct spec *spec, const struct err *lost,
+		     struct err *err)
+{
+	int64_t deadline_us = clock_mono_us() + READ_BACK_US;
+	bool done = false;
+	struct err why;
+	int rc;
+
+	do {
+		usleep(READ_BACK_PAUSE_US);
+		rc = db_begin(db, &why);
+		if (rc == 0)
+			rc = look_back(db, deed, id, spec, &done, &why);
+		db_rollback(db);
+	} while (rc < 0 && why.code != ESTALE && clock_mono_us() < deadline_us);
+	if (rc < 0)
+		return db_fail(err, EINPROGRESS, "%s; it is not known whether it was committed: %s", lost->msg, why.msg);
+	return done ? 0 : db_fail(err, ENOTCONN, "%s", lost->msg);
+}
+
+static int commit(struct db *db, enum deed deed, const char *id, const struct spec *spec, struct err *err)
+{
+	struct err lost;
+
+	if (db_commit(db, &lost) == 0)
+		return 0;
+	if (lost.code != EINPROGRESS)
+		return db_fail(err, lost.code, "%s", lost.msg);
+	return read_back(db, deed, id, spec, &lost, err);
+}
+
 /* Everything but begin and commit; the rows of functions are locked before those of packages, always. */
-static int store(struct db *db, const struct spec *spec, bool is_new, const void *archive, size_t archive_len,
+static int store(struct db *db, const struct spec *spec, enum deed deed, const void *archive, size_t archive_len,
 		 struct db_function **out, struct err *err)
 {
 	struct uuid id;
 
-	if (!is_new && lock_function(db, spec->function_id, spec->version - 1, &id, err) < 0)
+	int rc = deed == CREATE ? db_run(db, &creation_lock, (struct db_param[]){{spec->function_id}}, NULL, err)
+				: lock_function(db, spec->function_id, spec->version - 1, &id, err);
+	if (rc < 0)
 		return -1;
-	if (set_name_and_version(db, is_new ? &function_insert : &function_set, spec, err) < 0)
+	if (set_name_and_version(db, deed == CREATE ? &function_insert : &function_set, spec, err) < 0)
 		return -1;
 	if (put_package(db, spec->package_sha256, archive, archive_len, err) < 0 || put_version(db, spec, err) < 0)
 		return -1;
 	return db_function_get(db, spec->function_id, out, err);
 }
 
-static int store_in_transaction(struct db *db, const struct spec *spec, bool is_new, const void *archive, size_t archive_len,
+static int store_in_transaction(struct db *db, const struct spec *spec, enum deed deed, const void *archive, size_t archive_len,
 				struct db_function **out, struct err *err)
 {
 	AUTO(db_function_free) struct db_function *stored = NULL;
 
 	if (db_begin(db, err) < 0)
 		return -1;
-	if (store(db, spec, is_new, archive, archive_len, &stored, err) < 0) {
+	if (store(db, spec, deed, archive, archive_len, &stored, err) < 0) {
 		db_rollback(db);
 		return -1;
 	}
-	if (db_commit(db, err) < 0)
+	if (commit(db, deed, spec->function_id, spec, err) < 0)
 		return -1;
 	*out = TAKE_PTR(stored);
 	return 0;
@@ -263,13 +357,13 @@ static int store_in_transaction(struct db *db, const struct spec *spec, bool is_
 int db_function_create(struct db *db, const struct spec *spec, const void *archive, size_t archive_len,
 		       struct db_function **out, struct err *err)
 {
-	return store_in_transaction(db, spec, true, archive, archive_len, out, err);
+	return store_in_transaction(db, spec, CREATE, archive, archive_len, out, err);
 }
 
 int db_function_update(struct db *db, const struct spec *spec, const void *archive, size_t archive_len,
 		       struct db_function **out, struct err *err)
 {
-	return store_in_transaction(db, spec, false, archive, archive_len, out, err);
+	return store_in_transaction(db, spec, UPDATE, archive, archive_len, out, err);
 }
 
 int db_function_get(struct db *db, const char *ref, struct db_function **out, struct err *err)
@@ -332,6 +426,7 @@ static int delete_locked(struct db *db, const struct uuid *id, struct err *err)
 
 int db_function_delete(struct db *db, const char *ref, int64_t version, struct uuid *function_id, struct err *err)
 {
+	char text[UUID_TEXT_SIZE];
 	struct uuid id;
 
 	if (db_begin(db, err) < 0)
@@ -340,7 +435,8 @@ int db_function_delete(struct db *db, const char *ref, int64_t version, struct u
 		db_rollback(db);
 		return -1;
 	}
-	if (db_commit(db, err) < 0)
+	uuid_format(&id, text);
+	if (commit(db, DELETE, text, NULL, err) < 0)
 		return -1;
 	*function_id = id;
 	return 0;

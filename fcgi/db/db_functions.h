@@ -1,6 +1,9 @@
 /*
  * Functions, their versions and packages in PostgreSQL. Errors as in db/db.h, and ENOENT when there is no such function (or
  * package), ESTALE when the version is not the one expected. Names and ids are those of functions that are not deleted.
+ *
+ * What writes reads back when the connection was lost at its commit, once the lost transaction has ended: success and ENOTCONN
+ * are certain. EINPROGRESS: PostgreSQL could not be asked in time, so nobody knows whether it was stored, or will be.
  */
 #ifndef DB_DB_FUNCTIONS_H
 #define DB_DB_FUNCTIONS_H

@@ -34,7 +34,7 @@
 	"convert_from(case when position('\\x00'::bytea in l.log) = 0 then l.log "                                             \
 	"else decode(replace(encode(l.log, 'escape'), '\\000', '\\001'), 'escape') end, 'LATIN1')"
 
-#define TEXT_IN_LOG OF_LOG("position(lower($14) in lower(" LOG_AS_TEXT ")) > 0")
+#define TEXT_IN_LOG OF_LOG("position(lower($14 collate \"C\") in lower(" LOG_AS_TEXT " collate \"C\")) > 0")
 
 /*
  * The order is that of the index of each day's partition, backwards, so that reading ends with the page. Logs are looked up one

@@ -3,7 +3,8 @@
 #include <string.h>
 
 static const char *const names[CHILD_ROLE_COUNT] = {
-	[CHILD_INVOKE] = "invoke",   [CHILD_CONTROL] = "control",     [CHILD_FOLLOW] = "follow",
+	[CHILD_INVOKE] = "invoke",   [CHILD_FOLLOW] = "follow",       [CHILD_DEPLOY] = "deploy",
+	[CHILD_QUERY] = "query",     [CHILD_HEALTH] = "health",       [CHILD_CONTROL] = "control",
 	[CHILD_POOLMGR] = "poolmgr", [CHILD_COLLECTOR] = "collector", [CHILD_WARDEN] = "warden",
 };
 

@@ -19,6 +19,8 @@
 #include <sys/types.h>
 
 #define HERITAGE_LISTENERS_MAX 64 /* the largest invoke.lanes */
+#define HERITAGE_CALLER_LANES  16 /* of a pool that keeps callers apart; scripts/render-nginx has the same number */
+#define HERITAGE_HEALTH_LANES  2  /* for what waits for nobody, and for /readyz */
 
 enum heritage_fd {
 	HERITAGE_CONF_FD = 3,       /* memfd, read-only: the configuration as text, for conf_load_fd; invoke, warden: without
@@ -27,9 +29,10 @@ enum heritage_fd {
 	HERITAGE_LIFE_FD = 5,       /* pipe; end of file when the master is gone: finish and exit */
 	HERITAGE_TURN_FD = 6,       /* invoke: eventfd, shared by the pool (worker/turn.h); others: none */
 	HERITAGE_WARDEN_FD = 7,     /* poolmgr, warden: their ends of a SOCK_SEQPACKET pair that outlives both; others: none */
-	HERITAGE_GATE_FD = 8,       /* invoke, control, follow: eventfd, never read; readable: begin to accept; others: none */
-	HERITAGE_LISTEN_FD =
-		9, /* invoke: FastCGI sockets, invoke.lanes of them; control, follow: one; poolmgr: its IPC socket */
+	HERITAGE_GATE_FD = 8,       /* workers and follow: eventfd, never read; readable: begin to accept; others: none */
+	/* FastCGI sockets: invoke.lanes of invoke, HERITAGE_CALLER_LANES of deploy and query, HERITAGE_HEALTH_LANES of health,
+	   one of control and follow; poolmgr: its IPC socket */
+	HERITAGE_LISTEN_FD = 9,
 	HERITAGE_FD_LAST = HERITAGE_LISTEN_FD + HERITAGE_LISTENERS_MAX - 1,
 };
 
@@ -44,9 +47,20 @@ enum heritage_fd {
  */
 
 /* In the order in which a reload replaces them: once the control workers are new, all are. */
-enum child_role { CHILD_INVOKE, CHILD_FOLLOW, CHILD_CONTROL, CHILD_POOLMGR, CHILD_COLLECTOR, CHILD_WARDEN, CHILD_ROLE_COUNT };
+enum child_role {
+	CHILD_INVOKE,
+	CHILD_FOLLOW,
+	CHILD_DEPLOY,
+	CHILD_QUERY,
+	CHILD_HEALTH,
+	CHILD_CONTROL,
+	CHILD_POOLMGR,
+	CHILD_COLLECTOR,
+	CHILD_WARDEN,
+	CHILD_ROLE_COUNT
+};
 
-/* "invoke", "control", "follow", "poolmgr", "collector", "warden". */
+/* "invoke", "deploy", "poolmgr", … */
 const char *child_role_name(enum child_role role);
 
 /* CHILD_ROLE_COUNT when there is no such role. */
@@ -65,7 +79,7 @@ struct heritage {
 };
 
 int invoke_main(const struct heritage *heritage);
-int control_main(const struct heritage *heritage);
+int control_main(const struct heritage *heritage); /* of deploy, query and health, too */
 int follow_main(const struct heritage *heritage);
 int poolmgr_main(const struct heritage *heritage);
 int collector_main(const struct heritage *heritage);

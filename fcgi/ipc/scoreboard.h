@@ -32,7 +32,8 @@ struct slot {
 	_Atomic uint64_t requests;
 	_Atomic uint64_t dropped_records; /* spool records that could not be written */
 	_Atomic uint32_t has_turn;        /* invoke: accepts requests (worker/turn.h) */
-	_Atomic uint32_t waits_in;        /* invoke: 1 + the lane whose request waits for a sandbox (worker/lanes.h); 0: none */
+	_Atomic uint32_t waits_in; /* 1 + the lane whose request waits for a sandbox (invoke), or is in hand (deploy and query;
+				      worker/lanes.h); 0: none */
 };
 
 struct scoreboard;

@@ -45,7 +45,8 @@ struct command_line {
 
 /* Invoke workers have a program of their own (entry/invoke_program.c). */
 static const entry_main_fn child_mains[CHILD_ROLE_COUNT] = {
-	[CHILD_CONTROL] = control_main,     [CHILD_FOLLOW] = follow_main, [CHILD_POOLMGR] = poolmgr_main,
+	[CHILD_FOLLOW] = follow_main,       [CHILD_DEPLOY] = control_main,  [CHILD_QUERY] = control_main,
+	[CHILD_HEALTH] = control_main,      [CHILD_CONTROL] = control_main, [CHILD_POOLMGR] = poolmgr_main,
 	[CHILD_COLLECTOR] = collector_main, [CHILD_WARDEN] = warden_main,
 };
 

@@ -14,7 +14,7 @@
 #include "master/sizing.h"
 
 /* The largest pools conf.def allows, twice, because a reload overlaps old and new, and the single processes. */
-#define CREW_SLOTS (2 * (4096 + 256) + 2)
+#define CREW_SLOTS (2 * (4096 + 3 * 256 + 2) + 4)
 
 struct crew_member {
 	pid_t pid; /* 0: the slot is free */

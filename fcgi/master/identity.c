@@ -20,6 +20,9 @@ static const struct {
 	size_t offset; /* in struct conf */
 } users[CHILD_ROLE_COUNT] = {
 	[CHILD_INVOKE] = {"invoke.user", offsetof(struct conf, invoke_user)},
+	[CHILD_DEPLOY] = {"control.user", offsetof(struct conf, control_user)},
+	[CHILD_QUERY] = {"control.user", offsetof(struct conf, control_user)},
+	[CHILD_HEALTH] = {"control.user", offsetof(struct conf, control_user)},
 	[CHILD_CONTROL] = {"control.user", offsetof(struct conf, control_user)},
 	[CHILD_FOLLOW] = {"follow.user", offsetof(struct conf, follow_user)},
 	[CHILD_POOLMGR] = {"pool.user", offsetof(struct conf, pool_user)},

@@ -24,6 +24,9 @@ static const struct {
 	bool for_nginx; /* root and nginx's group, and inherited by the next berthd; else who asks poolmgr */
 } sockets[LISTEN_KINDS] = {
 	[LISTEN_INVOKE] = {"invoke", true, SOCK_STREAM, 0660, true},
+	[LISTEN_DEPLOY] = {"deploy", true, SOCK_STREAM, 0660, true},
+	[LISTEN_QUERY] = {"query", true, SOCK_STREAM, 0660, true},
+	[LISTEN_HEALTH] = {"health", true, SOCK_STREAM, 0660, true},
 	[LISTEN_CONTROL] = {"control.sock", false, SOCK_STREAM, 0660, true},
 	[LISTEN_FOLLOW] = {"follow.sock", false, SOCK_STREAM, 0660, true},
 	[LISTEN_POOLMGR] = {IPC_SOCKET_NAME, false, SOCK_SEQPACKET, 0660, false},
@@ -86,6 +89,21 @@ static int open_kind(const struct opening *o, enum listen_kind kind, int count, 
 	return 0;
 }
 
+static int count_of(enum listen_kind kind, const struct conf *conf)
+{
+	switch (kind) {
+	case LISTEN_INVOKE:
+		return (int)conf->invoke_lanes;
+	case LISTEN_DEPLOY:
+	case LISTEN_QUERY:
+		return HERITAGE_CALLER_LANES;
+	case LISTEN_HEALTH:
+		return HERITAGE_HEALTH_LANES;
+	default:
+		return 1;
+	}
+}
+
 int listen_open(int run_dir_fd, const struct conf *conf, const struct identity *id, struct bequest *inherited,
 		struct listeners listeners[LISTEN_KINDS], struct err *err)
 {
@@ -93,7 +111,7 @@ int listen_open(int run_dir_fd, const struct conf *conf, const struct identity *
 	struct listeners opened[LISTEN_KINDS] = {0};
 
 	for (int kind = 0; kind < LISTEN_KINDS; kind++) {
-		int count = kind == LISTEN_INVOKE ? (int)conf->invoke_lanes : 1;
+		int count = count_of((enum listen_kind)kind, conf);
 		if (open_kind(&opening, (enum listen_kind)kind, count, &opened[kind], err) == 0)
 			continue;
 		for (; kind >= 0; kind--)

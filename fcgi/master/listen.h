@@ -11,9 +11,19 @@
 #include "master/bequest.h"
 #include "master/identity.h"
 
-enum listen_kind { LISTEN_INVOKE, LISTEN_CONTROL, LISTEN_FOLLOW, LISTEN_POOLMGR, LISTEN_KINDS, LISTEN_NONE = LISTEN_KINDS };
+enum listen_kind {
+	LISTEN_INVOKE,
+	LISTEN_DEPLOY,
+	LISTEN_QUERY,
+	LISTEN_HEALTH,
+	LISTEN_CONTROL,
+	LISTEN_FOLLOW,
+	LISTEN_POOLMGR,
+	LISTEN_KINDS,
+	LISTEN_NONE = LISTEN_KINDS
+};
 
-/* The sockets of one kind: invoke.lanes of LISTEN_INVOKE, one of the others. */
+/* The sockets of one kind: as many as ipc/heritage.h says. */
 struct listeners {
 	int count; /* 0: not open */
 	int fds[HERITAGE_LISTENERS_MAX];

@@ -1,4 +1,4 @@
-/* Which of a function's variables are secrets, going by their names: their values are not to be seen in its logs. */
+/* The values of a function's variables that are secrets (base/secret.h): they are not to be seen in its logs. */
 #ifndef POOLMGR_SECRETS_H
 #define POOLMGR_SECRETS_H
 

@@ -1,4 +1,11 @@
-/* The service of the control workers: everything but running functions. */
+/*
+ * The service of all other workers than invoke's: everything but running functions. nginx sorts the requests into pools
+ * (nginx/berth.conf.in), so that what takes long holds up nothing that does not: deploy tries new versions, query reads what
+ * may be much, health answers whether Berth is well, and control has the rest, which is answered at once. Each of them could
+ * serve any request: an nginx that still has the configuration of before sends all to control.
+ */
+#include <stdio.h>
+
 #include "base/defs.h"
 #include "db/db.h"
 #include "worker/functions.h"
@@ -32,9 +39,30 @@ static const struct route routes[] = {
 	{METHOD_GET, "/readyz", "", ROUTE_NO_BODY, health_ready},
 };
 
+/* Who asks whether Berth is well does not want to wait long for a no. */
+#define HEALTH_TIMEOUT_MS 1000
+
+/* What the pool's database connection may take. */
+static const struct conf *database_conf(const struct worker *w)
+{
+	static struct conf own;
+
+	own = *w->conf;
+	if (w->role == CHILD_QUERY)
+		own.database_statement_timeout_ms = w->conf->query_statement_timeout_ms;
+	if (w->role == CHILD_HEALTH) {
+		own.database_connect_timeout_ms = MIN(own.database_connect_timeout_ms, HEALTH_TIMEOUT_MS);
+		own.database_statement_timeout_ms = MIN(own.database_statement_timeout_ms, HEALTH_TIMEOUT_MS);
+	}
+	return &own;
+}
+
 static int begin(struct worker *w, struct err *err)
 {
-	w->db = db_new(w->conf, "berth-control");
+	char application[32];
+
+	snprintf(application, sizeof(application), "berth-%s", child_role_name(w->role));
+	w->db = db_new(database_conf(w), application);
 	return language_load_all(w->conf, &w->languages, err);
 }
 
@@ -45,7 +73,6 @@ static void end(struct worker *w)
 }
 
 const struct service control_service = {
-	.role = CHILD_CONTROL,
 	.routes = routes,
 	.route_count = ARRAY_SIZE(routes),
 	.begin = begin,

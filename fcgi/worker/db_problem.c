@@ -11,12 +11,20 @@ void db_problem(struct problem *problem, const struct err *err, const char *ref)
 		problem_set(problem, PROBLEM_NOT_FOUND, NULL, "There is no function '%.128s'", ref);
 		return;
 	case EEXIST:
-		problem_set(problem, PROBLEM_NAME_TAKEN, NULL, "Another function has the name '%.128s'; choose another one",
-			    ref);
+		problem_set(problem, PROBLEM_NAME_TAKEN, NULL,
+			    "A function named '%.128s' exists already. To change it: PUT /functions/%.128s", ref, ref);
 		return;
 	case ESTALE:
 		problem_set(problem, PROBLEM_VERSION_MISMATCH, NULL,
 			    "The function '%.128s' was changed by somebody else; read it again and repeat the change", ref);
+		return;
+	case EINPROGRESS:
+		log_error("%s", err->msg);
+		problem_set(problem, PROBLEM_OUTCOME_UNKNOWN, NULL,
+			    "The connection to PostgreSQL broke while the change to '%.128s' was committed, and PostgreSQL "
+			    "could not "
+			    "be asked since. Read the function before you repeat the request",
+			    ref);
 		return;
 	case ENOTCONN: /* logged by health_log_database */
 		problem_set(problem, PROBLEM_STORE_UNAVAILABLE, NULL, "%s", problem_help(PROBLEM_STORE_UNAVAILABLE));
@@ -29,11 +37,11 @@ void db_problem(struct problem *problem, const struct err *err, const char *ref)
 	case EAGAIN:
 		log_warn("%s", err->msg);
 		problem_set(problem, PROBLEM_STORE_UNAVAILABLE, NULL,
-			    "The database could not answer in time; ask for less at once, or try again later");
+			    "PostgreSQL could not answer in time; ask for less at once, or try again later");
 		return;
 	default:
 		log_error("%s", err->msg);
-		problem_set(problem, PROBLEM_INTERNAL_ERROR, NULL, "The database refused; Berth's log says why");
+		problem_set(problem, PROBLEM_INTERNAL_ERROR, NULL, "PostgreSQL refused; Berth's log says why");
 	}
 }
 

@@ -5,8 +5,8 @@
 #include "base/err.h"
 #include "worker/problem.h"
 
-/* err: as in db/db_functions.h, and E2BIG: more than can be told at once. ref: the function's name or id, as the client gave
- * it. */
+/* err: as in db/db.h and db/db_functions.h, and E2BIG: more than can be told at once. ref: the function's name or id, as the
+ * client gave it. */
 void db_problem(struct problem *problem, const struct err *err, const char *ref);
 
 struct response;

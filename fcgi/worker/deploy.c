@@ -52,12 +52,20 @@ static int refuse(struct problem *problem, const struct outcome *o)
 	return -1;
 }
 
-static void warn(json_t *warnings, const struct outcome *o)
+/* The code was still loading when the trial ended, which a function's first invocation may wait for longer. */
+static json_t *unfinished(const struct trial *trial, const struct spec *spec)
 {
-	const char *code = problem_name(o->problem.code);
+	return json_sprintf("The code was still loading after %" PRId64 " ms, when the deployment stopped waiting for it; an "
+			    "invocation gives it %" PRId64 " ms (init_timeout_ms)",
+			    trial->worker->conf->deploy_trial_timeout_ms, spec->init_timeout_ms);
+}
 
-	json_array_append_new(warnings,
-			      json_pack("{s:s, s:o}", "code", code, "message", json_text(problem_detail(&o->problem))));
+static void warn(json_t *warnings, const struct trial *trial, const struct spec *spec, const struct outcome *o)
+{
+	bool cut = o->init_failure == INIT_TIMEOUT && (int64_t)trial->lease.init_timeout_ms < spec->init_timeout_ms;
+
+	json_array_append_new(warnings, json_pack("{s:s, s:o}", "code", problem_name(o->problem.code), "message",
+						  cut ? unfinished(trial, spec) : json_text(problem_detail(&o->problem))));
 }
 
 int deploy_try(struct worker *worker, const struct request *request, const struct spec *spec, const struct package *package,
@@ -68,6 +76,7 @@ int deploy_try(struct worker *worker, const struct request *request, const struc
 	*trial = (struct trial){.worker = worker, .lease = LEASE_NONE};
 	if (get_sandbox(trial, request, spec, package, problem) < 0)
 		return -1;
+	trial->lease.init_timeout_ms = (uint32_t)MIN(trial->lease.init_timeout_ms, worker->conf->deploy_trial_timeout_ms);
 	invocation_init(worker->invocation, &trial->lease, &o);
 	trial->good = o.kind == OUTCOME_SUCCESS && o.destroy_reason == NULL;
 	if (o.init_failure == INIT_SYNTAX || o.init_failure == INIT_HANDLER) {
@@ -75,7 +84,7 @@ int deploy_try(struct worker *worker, const struct request *request, const struc
 		return refuse(problem, &o);
 	}
 	if (o.kind != OUTCOME_SUCCESS)
-		warn(warnings, &o);
+		warn(warnings, trial, spec, &o);
 	return 0;
 }
 

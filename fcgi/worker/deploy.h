@@ -1,6 +1,9 @@
 /*
  * Deploying: a version is tried in a real sandbox before it is stored, and the sandbox that loaded it is kept for its first
- * invocation. What certainly cannot work (code that does not compile, a handler that is not there) is refused; what may depend
+
+ * invocation. A trial takes deploy.trial_timeout_ms at most, whatever the function's init_timeout_ms: somebody waits for the
+ * answer, and others for the worker. What certainly cannot work (code that does not compile, a handler that is not there) is
+ refused; what may depend
  * on the moment (an exception while loading, say) becomes a warning.
  */
 #ifndef WORKER_DEPLOY_H

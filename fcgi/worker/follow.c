@@ -67,7 +67,7 @@ static void no_handler(struct worker *w, const struct request *request, struct r
 static const struct route routes[] = {
 	{METHOD_GET, "/functions/{id}/logs", "after wait_s limit", ROUTE_NO_BODY, no_handler},
 };
-static const struct service service = {.role = CHILD_FOLLOW, .routes = routes, .route_count = ARRAY_SIZE(routes)};
+static const struct service service = {.routes = routes, .route_count = ARRAY_SIZE(routes)};
 
 static void waiter_free(struct waiter **waiter)
 {
@@ -283,6 +283,7 @@ static int init(struct follower *f, const struct heritage *h, struct err *err)
 
 	f->worker.conf = h->conf;
 	f->worker.service = &service;
+	f->worker.role = h->role;
 	if (sodium_init() < 0)
 		return err_set(err, 0, "initialise libsodium");
 	if (scoreboard_attach(HERITAGE_SCOREBOARD_FD, &f->worker.board, err) < 0)

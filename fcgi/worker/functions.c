@@ -11,6 +11,7 @@
 #include "db/db_functions.h"
 #include "worker/db_problem.h"
 #include "worker/deploy.h"
+#include "worker/environment.h"
 #include "worker/function_input.h"
 #include "worker/health.h"
 #include "worker/json_body.h"
@@ -35,7 +36,7 @@ static json_t *limits_in_force(const struct conf *c, const struct spec *s)
 			 (json_int_t)s->max_concurrency);
 }
 
-/* A function as the API shows it: the stored spec under the API's names, without the code. */
+/* A function as lists show it: the stored spec under the API's names, without code and environment. */
 static json_t *function_json(const struct db_function *f)
 {
 	json_t *json = spec_to_json(f->spec);
@@ -44,6 +45,7 @@ static json_t *function_json(const struct db_function *f)
 	json_object_del(json, "function_id");
 	json_object_set_new(json, "cpus", json_real((double)f->spec->cpu_millis / 1000));
 	json_object_del(json, "cpu_millis");
+	json_object_del(json, "environment");
 	json_object_set_new(json, "status", json_text(f->status));
 	json_object_set_new(json, "created_at", json_text(f->created_at));
 	json_object_set_new(json, "updated_at", json_text(f->updated_at));
@@ -55,6 +57,7 @@ static void respond_function(const struct worker *w, const struct db_function *f
 {
 	AUTO(json_decrefp) json_t *json = function_json(f);
 
+	json_object_set_new(json, "environment", environment_masked(f->spec->environment));
 	json_object_set_new(json, "limits", limits_in_force(w->conf, f->spec));
 	if (json_array_size(warnings) > 0)
 		json_object_set(json, "warnings", warnings);
@@ -90,7 +93,8 @@ static void deployment_clear(struct deployment *d)
 static int refuse_input(json_t *errors, struct problem *problem)
 {
 	problem_set(problem, PROBLEM_INVALID_FUNCTION, json_pack("{s:O}", "errors", errors),
-		    "%zu field(s) are not valid; errors names each. Nothing was stored", json_array_size(errors));
+		    "%zu field%s invalid; see errors. Nothing was stored", json_array_size(errors),
+		    json_array_size(errors) == 1 ? " is" : "s are");
 	return -1;
 }
 
@@ -102,6 +106,7 @@ static int check_input(struct deployment *d, const struct spec *current, struct 
 
 	if (d->source != NULL && json_object_get(d->body, "name") == NULL)
 		function_input_error(errors, "name", "required", "name is missing: a copy needs one of its own");
+	environment_unmask(json_object_get(d->body, "environment"), current != NULL ? current->environment : NULL, errors);
 	if (function_input_parse(&rules, d->body, current, &d->input, errors) < 0 || json_array_size(errors) > 0)
 		return refuse_input(errors, problem);
 	return 0;

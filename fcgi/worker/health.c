@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "db/db.h"
+#include "worker/discreet.h"
 #include "worker/function_input.h"
 #include "worker/json_body.h"
 #include "worker/lease.h"
@@ -44,13 +45,25 @@ static void add_check(json_t *checks, const char *name, bool ok, const char *det
 	json_object_set_new(checks, name, json_pack("{s:s, s:o}", "status", ok ? "ok" : "failed", "detail", json_text(detail)));
 }
 
+/* What PostgreSQL's library says names host and user: see health_log_database. */
+#define DATABASE_AWAY "PostgreSQL cannot be reached, or does not answer; berthd's log says why"
+
 bool health_check_database(struct worker *w, json_t *checks)
 {
-	struct err err = {0};
-	bool ok = db_ping(w->db, &err) == 0;
+	bool ok = db_ping(w->db, NULL) == 0;
 
-	add_check(checks, "database", ok, ok ? "PostgreSQL answers" : err.msg);
+	add_check(checks, "database", ok, ok ? "PostgreSQL answers" : DATABASE_AWAY);
 	return ok;
+}
+
+/* poolmgr says what it knows to whoever asks, berthd --status for one; a client is not told all of it. */
+static void make_discreet(json_t *stats)
+{
+	json_t *database = json_object_get(stats, "database");
+
+	discreet_json(stats);
+	if (json_string_length(json_object_get(database, "detail")) > 0)
+		json_object_set_new(database, "detail", json_string(DATABASE_AWAY));
 }
 
 int health_ask_poolmgr(struct worker *w, bool whole, json_t **stats, struct err *err)
@@ -62,6 +75,7 @@ int health_ask_poolmgr(struct worker *w, bool whole, json_t **stats, struct err 
 	json_t *json = json_loadb(text.data, text.len, 0, NULL);
 	if (json == NULL)
 		return err_set(err, EPROTO, "the pool manager's answer is not JSON");
+	make_discreet(json);
 	*stats = json;
 	return 0;
 }
@@ -69,11 +83,13 @@ int health_ask_poolmgr(struct worker *w, bool whole, json_t **stats, struct err 
 /* poolmgr's numbers, NULL when it does not answer. */
 static json_t *check_poolmgr(struct worker *w, json_t *checks)
 {
-	struct err err = {.msg = "the pool manager answers"};
 	json_t *stats = NULL;
+	struct err err;
 	bool ok = health_ask_poolmgr(w, false, &stats, &err) == 0;
 
-	add_check(checks, "poolmgr", ok, err.msg);
+	if (!ok)
+		log_warn("not ready: %s", err.msg);
+	add_check(checks, "poolmgr", ok, ok ? "the pool manager answers" : "the pool manager does not answer");
 	return stats;
 }
 

@@ -22,7 +22,6 @@ static void end(struct worker *w)
 }
 
 const struct service invoke_service = {
-	.role = CHILD_INVOKE,
 	.routes = routes,
 	.route_count = ARRAY_SIZE(routes),
 	.begin = begin,

@@ -17,27 +17,20 @@
 #define FREE_SHARE 4
 
 struct lanes {
-	int first_fd, count, epoll_fd;
-	struct scoreboard *board;
-	int max_workers;
+	struct lanes_plan plan;
 	bool any_shut;
 	bool watched[HERITAGE_LISTENERS_MAX];
 };
 
-int lanes_new(int first_fd, int count, int epoll_fd, struct scoreboard *board, int max_workers, struct lanes **lanes,
-	      struct err *err)
+int lanes_new(const struct lanes_plan *plan, struct lanes **lanes, struct err *err)
 {
-	assert(count >= 1 && count <= HERITAGE_LISTENERS_MAX);
+	assert(plan->count >= 1 && plan->count <= HERITAGE_LISTENERS_MAX);
 	/* All workers of a pool wait on the same sockets: whoever finds nothing left must not block. */
-	for (int i = 0; i < count; i++)
-		if (fd_set_nonblock(first_fd + i, true, err) < 0)
+	for (int i = 0; i < plan->count; i++)
+		if (fd_set_nonblock(plan->first_fd + i, true, err) < 0)
 			return -1;
 	struct lanes *l = mem_alloc(sizeof(*l));
-	l->first_fd = first_fd;
-	l->count = count;
-	l->epoll_fd = epoll_fd;
-	l->board = board;
-	l->max_workers = max_workers;
+	l->plan = *plan;
 	*lanes = l;
 	return 0;
 }
@@ -50,27 +43,34 @@ void lanes_free(struct lanes **lanes)
 /* How many requests wait in each lane; returns how many workers could still take one, those not started yet included. */
 static int look(const struct lanes *l, int waiting[HERITAGE_LISTENERS_MAX])
 {
-	int used = scoreboard_used(l->board), busy = 0;
+	int used = scoreboard_used(l->plan.board), busy = 0;
 
 	memset(waiting, 0, HERITAGE_LISTENERS_MAX * sizeof(*waiting));
 	for (int i = 0; i < used; i++) {
-		const struct slot *slot = scoreboard_slot(l->board, i);
-		if (atomic_load_explicit(&slot->state, memory_order_relaxed) != SLOT_BUSY)
+		const struct slot *slot = scoreboard_slot(l->plan.board, i);
+		if (atomic_load_explicit(&slot->state, memory_order_relaxed) != SLOT_BUSY ||
+		    atomic_load_explicit(&slot->role, memory_order_relaxed) != l->plan.role)
 			continue;
 		busy++;
 		uint32_t lane = atomic_load_explicit(&slot->waits_in, memory_order_relaxed);
 		if (lane >= 1 && lane <= HERITAGE_LISTENERS_MAX)
 			waiting[lane - 1]++;
 	}
-	return MAX(0, l->max_workers - busy);
+	return MAX(0, l->plan.max_workers - busy);
+}
+
+/* How many requests may wait in one lane. */
+static int allowed(const struct lanes *l, int free)
+{
+	return l->plan.in_halves ? MAX(l->plan.max_workers / 2, 1) : MIN(MAX(free / FREE_SHARE, 1), WAITING_MAX);
 }
 
 /* EPOLLEXCLUSIVE: one worker is woken for a connection. */
 static int set_watched(struct lanes *l, int lane, bool watched, struct err *err)
 {
-	struct epoll_event e = {.events = EPOLLIN | EPOLLEXCLUSIVE, .data.fd = l->first_fd + lane};
+	struct epoll_event e = {.events = EPOLLIN | EPOLLEXCLUSIVE, .data.fd = l->plan.first_fd + lane};
 
-	if (epoll_ctl(l->epoll_fd, watched ? EPOLL_CTL_ADD : EPOLL_CTL_DEL, l->first_fd + lane, &e) < 0)
+	if (epoll_ctl(l->plan.epoll_fd, watched ? EPOLL_CTL_ADD : EPOLL_CTL_DEL, l->plan.first_fd + lane, &e) < 0)
 		return err_set(err, errno, "watch lane %d", lane);
 	l->watched[lane] = watched;
 	return 0;
@@ -79,11 +79,11 @@ static int set_watched(struct lanes *l, int lane, bool watched, struct err *err)
 int lanes_watch(struct lanes *l, bool accepts, struct err *err)
 {
 	int waiting[HERITAGE_LISTENERS_MAX];
-	int allowed = MIN(MAX(look(l, waiting) / FREE_SHARE, 1), WAITING_MAX);
+	int most = allowed(l, look(l, waiting));
 
 	l->any_shut = false;
-	for (int i = 0; i < l->count; i++) {
-		bool open = waiting[i] < allowed;
+	for (int i = 0; i < l->plan.count; i++) {
+		bool open = waiting[i] < most;
 		l->any_shut = l->any_shut || (accepts && !open);
 		if ((accepts && open) != l->watched[i] && set_watched(l, i, accepts && open, err) < 0)
 			return -1;
@@ -100,20 +100,47 @@ bool lanes_workers_abound(const struct lanes *l)
 {
 	int waiting[HERITAGE_LISTENERS_MAX];
 
-	return look(l, waiting) >= l->max_workers / FREE_SHARE;
+	return look(l, waiting) >= l->plan.max_workers / FREE_SHARE;
+}
+
+bool lanes_enter(const struct lanes *l, struct slot *slot, int lane)
+{
+	int waiting[HERITAGE_LISTENERS_MAX];
+
+	if (!l->plan.in_halves)
+		return true;
+	/* First said, then counted: of those who enter at the same time each sees the others. */
+	atomic_store(&slot->waits_in, (uint32_t)lane + 1);
+	atomic_store(&slot->state, SLOT_BUSY);
+	atomic_thread_fence(memory_order_seq_cst);
+	int free = look(l, waiting);
+	if (waiting[lane] <= allowed(l, free))
+		return true;
+	lanes_leave(l, slot);
+	return false;
+}
+
+void lanes_leave(const struct lanes *l, struct slot *slot)
+{
+	if (!l->plan.in_halves)
+		return;
+	atomic_store(&slot->state, SLOT_IDLE);
+	atomic_store(&slot->waits_in, 0);
 }
 
 int lanes_find(const struct lanes *l, int fd)
 {
-	return fd >= l->first_fd && fd < l->first_fd + l->count ? fd - l->first_fd : -1;
+	int lane = fd - l->plan.first_fd;
+
+	return lane >= 0 && lane < l->plan.count ? lane : -1;
 }
 
 int lanes_accept(const struct lanes *l, int lane)
 {
-	return accept4(l->first_fd + lane, NULL, NULL, SOCK_CLOEXEC);
+	return accept4(l->plan.first_fd + lane, NULL, NULL, SOCK_CLOEXEC);
 }
 
 int lanes_count(const struct lanes *l)
 {
-	return l->count;
+	return l->plan.count;
 }

@@ -6,6 +6,10 @@
  * A request that was accepted and has to wait for its sandbox takes up a worker. So few may do that in one lane, the fewer the
  * scarcer workers are; the others wait in the backlog, where waiting costs nothing. A lane with so many is shut until fewer
  * wait. How many that are is on the scoreboard (slot.waits_in).
+ *
+ * Deployments and queries have lanes, too, and there a lane is a client address. What is in hand may take seconds, whatever it
+ * waits for, so a lane may have half of the workers at most: one caller never has them all. lanes_enter sees to that. It is the
+ * same for health, where one lane has the questions that wait for nobody, and the other those that may.
  */
 #ifndef WORKER_LANES_H
 #define WORKER_LANES_H
@@ -17,12 +21,17 @@
 
 struct lanes;
 
-/*
- * The sockets first_fd, first_fd + 1, …, which it makes non-blocking, watched through epoll_fd. All are borrowed. max_workers:
- * of the pool.
- */
-int lanes_new(int first_fd, int count, int epoll_fd, struct scoreboard *board, int max_workers, struct lanes **lanes,
-	      struct err *err);
+/* A pool's lanes. All are borrowed. */
+struct lanes_plan {
+	int first_fd, count; /* the sockets first_fd, first_fd + 1, …, which are made non-blocking */
+	int epoll_fd;        /* they are watched through */
+	struct scoreboard *board;
+	enum child_role role;
+	int max_workers; /* of the pool */
+	bool in_halves; /* a lane has half of the workers at most */
+};
+
+int lanes_new(const struct lanes_plan *plan, struct lanes **lanes, struct err *err);
 void lanes_free(struct lanes **lanes); /* destructor for AUTO; accepts NULL */
 
 /* To be called before waiting for them: watches the lanes that are not shut, or none when the worker does not accept. */
@@ -33,6 +42,14 @@ bool lanes_any_shut(const struct lanes *lanes);
 
 /* Whether enough workers of the pool are free for what may come in any lane. */
 bool lanes_workers_abound(const struct lanes *lanes);
+
+/*
+ * To be called before lanes_accept, with the worker's own slot. False: the lane has its half of the workers. Else the slot is
+ * busy in it until lanes_leave. Of two that try at once for the last place, neither may get it. Lanes of functions, and a single
+ * one, can be entered at any time.
+ */
+bool lanes_enter(const struct lanes *lanes, struct slot *slot, int lane);
+void lanes_leave(const struct lanes *lanes, struct slot *slot);
 
 /* The lane whose descriptor this is; -1: none. */
 int lanes_find(const struct lanes *lanes, int fd);

@@ -12,6 +12,7 @@
 #include "base/fd.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "worker/discreet.h"
 #include "worker/json_body.h"
 #include "worker/link.h"
 
@@ -169,6 +170,7 @@ static void deny(struct denial *denial, const struct ipc_deny *d)
 	static const struct uuid none;
 	enum problem_code code = problem_find(d->code.data, d->code.len);
 	json_t *members = json_object();
+	char detail[900];
 
 	if (code == PROBLEM_COUNT)
 		code = PROBLEM_RUNTIME_UNAVAILABLE;
@@ -176,8 +178,10 @@ static void deny(struct denial *denial, const struct ipc_deny *d)
 		json_object_set_new(members, "reason", json_textn(d->reason.data, d->reason.len));
 	if (code == PROBLEM_FUNCTION_TIMEOUT)
 		json_object_set_new(members, "phase", json_string("queue"));
-	problem_set(&denial->problem, code, members, "%.*s", (int)json_text_cut(d->detail.data, d->detail.len, 900),
-		    d->detail.data);
+	if (discreet_text(d->detail.data, d->detail.len, detail, sizeof(detail)))
+		log_info("no sandbox: %.*s", (int)d->detail.len, d->detail.data);
+	/* What PostgreSQL's library says of the connection names host and user; poolmgr has logged it. */
+	problem_set(&denial->problem, code, members, "%s", code == PROBLEM_STORE_UNAVAILABLE ? "" : detail);
 	denial->problem.retry_after_ms = d->retry_after_ms;
 	denial->known = memcmp(&d->function_id, &none, sizeof(none)) != 0;
 	denial->function_id = d->function_id;

@@ -5,6 +5,8 @@ libworker_a_SOURCES = \
 	%D%/control.c \
 	%D%/db_problem.c %D%/db_problem.h \
 	%D%/deploy.c %D%/deploy.h \
+	%D%/discreet.c %D%/discreet.h \
+	%D%/environment.c %D%/environment.h \
 	%D%/execute.c %D%/execute.h \
 	%D%/exposition.c %D%/exposition.h \
 	%D%/figures.c %D%/figures.h \

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/log.h"
 #include "base/mem.h"
 #include "db/db_metrics.h"
 #include "runtimes/driver.h"
@@ -28,7 +29,9 @@ static void tell_now(struct worker *w, struct response *response)
 	struct err err;
 
 	if (health_ask_poolmgr(w, true, &pool, &err) < 0) {
-		problem_respond(response, PROBLEM_RUNTIME_UNAVAILABLE, NULL, "The pool manager does not answer: %s", err.msg);
+		log_warn("%s", err.msg);
+		problem_respond(response, PROBLEM_RUNTIME_UNAVAILABLE, NULL,
+				"The pool manager does not answer; try again later");
 		return;
 	}
 	for (size_t i = 0; i < ARRAY_SIZE(besides); i++) {

@@ -79,8 +79,9 @@ static int check(const struct route *route, const struct conf *conf, const struc
 	for (int i = 0; i < request->param_count; i++) {
 		if (word_in(route->params, request->params[i].name))
 			continue;
-		problem_respond(response, PROBLEM_INVALID_REQUEST, NULL, "There is no parameter '%.40s' here; known are: %s",
-				request->params[i].name, route->params[0] ? route->params : "none");
+		problem_respond(response, PROBLEM_INVALID_REQUEST, NULL,
+				"Unknown query parameter '%.40s'; this endpoint takes %s", request->params[i].name,
+				route->params[0] ? route->params : "none");
 		return -1;
 	}
 	return check_body(route->max_body, conf, request->content_length, response);

@@ -1,6 +1,7 @@
 /*
  * What tells the two kinds of workers apart; the process is the same (worker_main.c). Each has a file of its own, with its part
  * of the HTTP API and what it needs for it, so that a program with one of them need not have the libraries of the other.
+ * Deploy, query and health workers are control workers for requests of their own.
  */
 #ifndef WORKER_SERVICE_H
 #define WORKER_SERVICE_H
@@ -14,7 +15,6 @@
 struct worker;
 
 struct service {
-	enum child_role role;
 	const struct route *routes;
 	size_t route_count;
 	int (*begin)(struct worker *worker, struct err *err); /* the rest of the worker is there */

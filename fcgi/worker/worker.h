@@ -17,6 +17,7 @@ struct spool;
 
 struct worker {
 	const struct service *service;
+	enum child_role role;
 	const struct conf *conf;
 	struct scoreboard *board;  /* shared with the master */
 	struct slot *slot;         /* this process's own */
@@ -26,8 +27,8 @@ struct worker {
 	struct lease_client *poolmgr;
 	struct invocation *invocation;
 	struct spool *spool;        /* invoke only */
-	struct db *db;              /* control only */
-	struct language *languages; /* control only */
+	struct db *db;              /* all others */
+	struct language *languages; /* all others */
 };
 
 #endif

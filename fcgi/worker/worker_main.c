@@ -3,11 +3,13 @@
  * says so (SIGTERM: after the request in hand; SIGQUIT: at once) or is gone. When it crashes, the request it held gets nginx's
  * 502, and the sandboxes it has are destroyed, because its connection to poolmgr closes.
  *
- * An invoke worker accepts requests while it has a turn (worker/turn.h), else it stands by.
+ * An invoke worker accepts requests while it has a turn (worker/turn.h), else it stands by. The others accept whenever they are
+ * idle; those of deploy, query and health as long as their lane has not half of the pool (worker/lanes.h).
  *
  * SIGTERM is blocked and read from a descriptor between requests, so no system call of a request is ever interrupted by it.
  */
 #include <errno.h>
+#include <inttypes.h>
 #include <malloc.h>
 #include <poll.h>
 #include <signal.h>
@@ -136,6 +138,38 @@ static int watch_always(const struct process *p, int fd, struct err *err)
 	return watch(p->accept_fd, fd, EPOLLIN, err) < 0 ? -1 : watch(p->stand_by_fd, fd, EPOLLIN, err);
 }
 
+static int lanes_init(struct process *p, struct err *err)
+{
+	const struct conf *conf = p->worker.conf;
+	struct lanes_plan plan = {
+		.first_fd = HERITAGE_LISTEN_FD,
+		.count = 1,
+		.epoll_fd = p->accept_fd,
+		.board = p->worker.board,
+		.role = p->worker.role,
+	};
+
+	switch (plan.role) {
+	case CHILD_INVOKE:
+		plan.count = (int)conf->invoke_lanes;
+		plan.max_workers = (int)conf->invoke_max_workers;
+		break;
+	case CHILD_DEPLOY:
+	case CHILD_QUERY:
+		plan.count = HERITAGE_CALLER_LANES;
+		plan.max_workers = (int)(plan.role == CHILD_DEPLOY ? conf->deploy_max_workers : conf->query_workers);
+		break;
+	case CHILD_HEALTH:
+		plan.count = HERITAGE_HEALTH_LANES;
+		plan.max_workers = HERITAGE_HEALTH_LANES;
+		break;
+	default:
+		break;
+	}
+	plan.in_halves = plan.role != CHILD_INVOKE && plan.count > 1;
+	return lanes_new(&plan, &p->lanes, err);
+}
+
 static int events_init(struct process *p, struct err *err)
 {
 	p->accept_fd = epoll_create1(EPOLL_CLOEXEC);
@@ -147,9 +181,7 @@ static int events_init(struct process *p, struct err *err)
 	if (p->turn.limit > 0 && watch(p->stand_by_fd, HERITAGE_TURN_FD, EPOLLIN | EPOLLEXCLUSIVE, err) < 0)
 		return -1;
 	turn_take(&p->turn);
-	int count = p->worker.service->role == CHILD_INVOKE ? (int)p->worker.conf->invoke_lanes : 1;
-	return lanes_new(HERITAGE_LISTEN_FD, count, p->accept_fd, p->worker.board, (int)p->worker.conf->invoke_max_workers,
-			 &p->lanes, err);
+	return lanes_init(p, err);
 }
 
 /* What is watched follows what was done since the last look. */
@@ -173,6 +205,7 @@ static int worker_init(struct process *p, const struct heritage *h, struct err *
 	struct worker *w = &p->worker;
 
 	w->conf = h->conf;
+	w->role = h->role;
 	if (sodium_init() < 0)
 		return err_set(err, 0, "initialise libsodium");
 	if (scoreboard_attach(HERITAGE_SCOREBOARD_FD, &w->board, err) < 0)
@@ -180,11 +213,11 @@ static int worker_init(struct process *p, const struct heritage *h, struct err *
 	w->slot = scoreboard_slot(w->board, h->slot);
 	w->tally = scoreboard_tally(w->board, h->slot);
 	w->patience = &p->patience;
-	w->poolmgr = lease_client_new(w->conf->master_run_dir, w->patience, w->service->role == CHILD_INVOKE);
+	w->poolmgr = lease_client_new(w->conf->master_run_dir, w->patience, w->role == CHILD_INVOKE);
 	w->invocation = invocation_new(w->conf, w->poolmgr, w->patience);
 	p->load = load_new();
 	p->turn = (struct turn){.board = w->board, .slot = w->slot, .wake_fd = HERITAGE_TURN_FD};
-	if (w->service->role == CHILD_INVOKE)
+	if (w->role == CHILD_INVOKE)
 		p->turn.limit = conf_turns(w->conf);
 	return w->service->begin(w, err);
 }
@@ -209,6 +242,12 @@ static int read_body(struct process *p, const struct route *route, struct err *e
 	return 0;
 }
 
+/* An invocation has a time of its own, pool.queue_timeout_ms. */
+static bool waited_too_long(const struct process *p)
+{
+	return p->worker.role != CHILD_INVOKE && p->request.waited_us >= p->worker.conf->control_queue_timeout_ms * 1000;
+}
+
 static void answer(struct process *p)
 {
 	struct request_source source = {
@@ -231,6 +270,12 @@ static void answer(struct process *p)
 	/* What nobody waits for any more is not worth doing. */
 	if (p->request.waited_us > 0 && connection_is_gone(p->connection))
 		return;
+	if (waited_too_long(p)) {
+		problem_respond(&p->response, PROBLEM_OVERLOADED, NULL,
+				"No worker was free for the request within %" PRId64 " ms",
+				p->worker.conf->control_queue_timeout_ms);
+		return;
+	}
 	const struct route *route = route_select(p->worker.service, p->worker.conf, &p->request, &p->response);
 	if (route == NULL)
 		return;
@@ -265,9 +310,12 @@ static void serve(struct process *p, int fd)
 static bool accept_one(struct process *p, int lane)
 {
 	struct slot *slot = p->worker.slot;
-	int fd = lanes_accept(p->lanes, lane);
 
+	if (!lanes_enter(p->lanes, slot, lane))
+		return false;
+	int fd = lanes_accept(p->lanes, lane);
 	if (fd < 0) {
+		lanes_leave(p->lanes, slot);
 		if (errno == EAGAIN || errno == ECONNABORTED || errno == EINTR)
 			return false; /* another worker has it, or nobody wants it any more */
 		if (errno == EINVAL)
@@ -284,6 +332,7 @@ static bool accept_one(struct process *p, int lane)
 	p->patience.due_us = INT64_MAX;
 	atomic_fetch_add(&slot->requests, 1);
 	atomic_store(&slot->state, SLOT_IDLE);
+	lanes_leave(p->lanes, slot);
 	return true;
 }
 

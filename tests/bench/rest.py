@@ -62,7 +62,7 @@ def measure_idle(bench):
     return rows
 
 
-IDLE_ROLES = ("sandboxes", "poolmgr", "invoke", "control", "follow", "collector", "warden", "master")
+IDLE_ROLES = ("sandboxes", "poolmgr", "invoke", "deploy", "query", "health", "control", "follow", "collector", "warden", "master")
 
 
 def idle_percent(row):

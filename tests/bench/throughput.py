@@ -18,8 +18,8 @@ from report import median, of, print_table
 from stack import noop
 
 LABELS = {"constant": "(a)", "host": "(b)", "docker": "(c)", "gvisor": "(d)"}
-ROLES = ("nginx", "responder", "agent", "invoke", "sandboxes", "poolmgr", "collector", "control", "follow", "warden", "master",
-         "postgres", "docker")
+ROLES = ("nginx", "responder", "agent", "invoke", "sandboxes", "poolmgr", "collector", "deploy", "query",
+         "health", "control", "follow", "warden", "master", "postgres", "docker")
 SETTLE_S = 0.5  # until what a run leaves to do later, such as storing its records, is done: part of its processor time
 
 

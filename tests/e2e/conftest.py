@@ -1,7 +1,9 @@
 """The end-to-end tests' view of a running stack. scripts/check starts one and says where it is in BERTH_… variables."""
 
+import contextlib
 import os
 import re
+import subprocess
 
 import pytest
 
@@ -83,6 +85,25 @@ def deploy(api, request):
 def deploy_once(api, request):
     """The same, for functions that a whole file uses."""
     return deployer(api, request)
+
+
+@pytest.fixture
+def in_transaction(database):
+    """Runs SQL, and holds what it locks until the end."""
+
+    @contextlib.contextmanager
+    def hold(sql):
+        command = ["psql", "-XAtqw", "-v", "ON_ERROR_STOP=1", database.conninfo]
+        psql = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        try:
+            psql.stdin.write(f"begin;\n{sql};\nselect 'held';\n")
+            psql.stdin.flush()
+            assert psql.stdout.readline() == "held\n"
+            yield
+        finally:
+            psql.communicate("rollback;\n", timeout=30)
+
+    return hold
 
 
 @pytest.fixture

@@ -33,16 +33,32 @@ def wait_for(what, condition, timeout_s=10):
         time.sleep(POLL_S)
 
 
+class FromAddress(requests.adapters.HTTPAdapter):
+    """Connects from an address of this machine."""
+
+    def __init__(self, address):
+        self.address = address
+        super().__init__()
+
+    def init_poolmanager(self, *args, **kwargs):
+        super().init_poolmanager(*args, source_address=(self.address, 0), **kwargs)
+
+
 class Api:
-    def __init__(self, url, ca):
+    """address: where requests come from, for what goes by the client."""
+
+    def __init__(self, url, ca, address=None):
         self.url = url
         self.ca = ca
+        self.address = address
 
     def request(self, method, path, **options):
         options.setdefault("timeout", REQUEST_TIMEOUT_S)
         with requests.Session() as session:  # requests' adapter does not retry
             session.trust_env = False
             session.verify = self.ca
+            if self.address is not None:
+                session.mount("https://", FromAddress(self.address))
             return session.request(method, self.url + path, **options)
 
     def get(self, path, **options):

@@ -1,9 +1,7 @@
 """Single invocations over the API: found by what they were, read one by one, and what they printed."""
 
-import contextlib
 import datetime
 import json
-import subprocess
 import time
 
 import pytest
@@ -44,25 +42,6 @@ def ids(answer):
 
 def at(text):
     return datetime.datetime.fromisoformat(text.replace("Z", "+00:00")).timestamp()
-
-
-@pytest.fixture
-def in_transaction(database):
-    """Runs SQL, and holds what it locks until the end."""
-
-    @contextlib.contextmanager
-    def hold(sql):
-        command = ["psql", "-XAtqw", "-v", "ON_ERROR_STOP=1", database.conninfo]
-        psql = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-        try:
-            psql.stdin.write(f"begin;\n{sql};\nselect 'held';\n")
-            psql.stdin.flush()
-            assert psql.stdout.readline() == "held\n"
-            yield
-        finally:
-            psql.communicate("rollback;\n", timeout=30)
-
-    return hold
 
 
 # One
@@ -285,7 +264,7 @@ def test_a_log_of_a_million_lines_costs_its_worker_little_and_not_for_long(api, 
     database.metric(answer.headers["Berth-Invocation-Id"])
     told = log_of(api, answer).json()
     assert len(told["lines"]) == told["log_bytes"] == 2**20
-    workers = stack.children("control")
+    workers = stack.children("query")
     assert workers
     for worker in workers:
         assert int(worker.status["VmHWM"].split()[0]) < 300_000  # kB

@@ -32,28 +32,32 @@ def setting(stack):
 def test_there_is_one_of_each_and_as_many_workers_as_configured(stack, setting):
     wait_for("the pool to be up", lambda: len(stack.children("invoke")) >= setting("invoke.min_spare"))
     roles = [p.role for p in stack.children()]
-    assert set(roles) == {"invoke", "control", "follow", "poolmgr", "collector", "warden"}
+    assert set(roles) == {"invoke", "deploy", "query", "health", "control", "follow", "poolmgr", "collector", "warden"}
     assert roles.count("follow") == roles.count("poolmgr") == roles.count("collector") == roles.count("warden") == 1
     assert roles.count("control") == setting("control.workers")
+    assert roles.count("query") == setting("query.workers")
+    assert 1 <= roles.count("deploy") <= setting("deploy.max_workers")
 
 
 def test_on_a_busy_node_those_go_first_that_answer_at_once(stack):
     niceness = {process.role: os.getpriority(os.PRIO_PROCESS, process.pid) for process in stack.children()}
-    assert niceness == {"invoke": 0, "control": -10, "follow": 0, "poolmgr": -10, "collector": 0, "warden": 0}
+    first = {"health", "control", "poolmgr"}
+    assert niceness == {role: -10 if role in first else 0 for role in niceness}
+    assert first <= set(niceness)
     batch = {process.role for process in stack.children() if os.sched_getscheduler(process.pid) == os.SCHED_BATCH}
-    assert batch == {"invoke", "collector"}
+    assert batch == {"invoke", "deploy", "query", "collector"}
 
 
 def test_titles_say_what_each_process_is(stack):
     for process in stack.children():
-        assert re.fullmatch(r"berthd: (invoke|control|follow|poolmgr|collector|warden)/\d+", process.title)
+        assert re.fullmatch(r"berthd: (invoke|deploy|query|health|control|follow|poolmgr|collector|warden)/\d+", process.title)
     assert stack.master().title.endswith("/sbin/berthd")
 
 
 CAP_DAC_OVERRIDE, CAP_KILL = 1, 5
 USERS = {
-    "invoke": "berth", "control": "berth-control", "follow": "berth-follow", "poolmgr": "berth-pool", "collector": "berth-collector",
-    "warden": "berth-warden",
+    "invoke": "berth", "control": "berth-control", "deploy": "berth-control", "query": "berth-control", "health": "berth-control",
+    "follow": "berth-follow", "poolmgr": "berth-pool", "collector": "berth-collector", "warden": "berth-warden",
 }  # fmt: skip
 
 

@@ -54,7 +54,9 @@ def test_processes_are_those_that_run(stack, system):
         return all(sum(told[role][state] for state in states) == running.count(role) for role in told)
 
     wait_for("processes and numbers to agree", agree)
-    assert set(system()["processes"]) == {"invoke", "control", "follow", "poolmgr", "collector", "warden"}
+    assert set(system()["processes"]) == {
+        "invoke", "deploy", "query", "health", "control", "follow", "poolmgr", "collector", "warden"
+    }
     assert system()["processes"]["control"]["busy"] >= 1  # who answers
     assert system()["berthd"]["instance"] == stack.instance
     assert system()["berthd"]["uptime_ms"] > 0

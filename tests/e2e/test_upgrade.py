@@ -218,7 +218,7 @@ def fails(berthd, why, timeout_s=15):
     assert berthd.said(why), berthd.stack.log_since(berthd.mark)
     assert berthd.stack.master().pid == berthd.master.pid
     for process in (berthd.master, *berthd.children):
-        assert process.is_alive() or process.role in ("invoke", "control", "follow")  # they come and go
+        assert process.is_alive() or process.role in ("invoke", "deploy", "query", "health", "control", "follow")  # they come and go
 
 
 def test_a_broken_configuration_leaves_the_old_one_running(berthd, configuration, traffic):

@@ -35,6 +35,17 @@ statement_timeout_ms = 100
 lanes = 4
 max_requests = 6
 
+[control]
+queue_timeout_ms = 100
+
+[deploy]
+max_requests = 6
+trial_timeout_ms = 100
+
+[query]
+max_requests = 6
+statement_timeout_ms = 100
+
 [pool]
 queue_timeout_ms = 100
 queue_length = 3
@@ -50,6 +61,9 @@ code_bytes = 20000
 LANES = 4
 FUNCTION_REQUESTS = 4  # queue_length and max_sandboxes
 NODE_REQUESTS = 6
+CALLER_LANES = 16
+POOL_REQUESTS = 6  # deploy.max_requests, query.max_requests
+CALLER_REQUESTS = 3  # half of them
 INVOKE_LIMIT = 100000
 CONTROL_LIMIT = 20000 * 6 + 1048576
 
@@ -120,6 +134,12 @@ def site():
 
     site.lanes = [Responder(str(directory / "run" / f"invoke-{i}.sock"), answer("invoke")) for i in range(LANES)]
     site.control = Responder(str(directory / "run" / "control.sock"), answer("control"))
+    site.health = [Responder(str(directory / "run" / f"health-{i}.sock"), answer(f"health-{i}")) for i in range(2)]
+    site.callers = [
+        Responder(str(directory / "run" / f"{pool}-{i}.sock"), answer(pool))
+        for pool in ("deploy", "query")
+        for i in range(CALLER_LANES)
+    ]
     site.follow = Responder(str(directory / "run" / "follow.sock"), answer("follow"))
     with open(directory / "log" / "nginx.log", "w") as log:
         nginx = subprocess.Popen(

@@ -11,7 +11,7 @@ import time
 import pytest
 import requests
 
-from conftest import CONTROL_LIMIT, FUNCTION_REQUESTS, INVOKE_LIMIT, LANES, NODE_REQUESTS
+from conftest import CALLER_REQUESTS, CONTROL_LIMIT, FUNCTION_REQUESTS, INVOKE_LIMIT, LANES, NODE_REQUESTS, POOL_REQUESTS
 
 
 @pytest.fixture
@@ -100,16 +100,89 @@ def test_invocations_go_to_the_invoke_pool(site, http, path):
 
 @pytest.mark.parametrize(
     "path",
-    ["/functions", "/functions/", "/functions/f/versions", "/invocations/1/logs", "/metrics", "/metrics/system", "/healthz",
-     "/readyz", "/limits", "/openapi.json"],
+    ["/functions", "/functions?limit=2", "/functions/", "/functions/f", "/functions/f/versions", "/invocations/1",
+     "/metrics/system", "/metrics/nothing", "/openapi.json"],
 )
-def test_the_api_goes_to_the_control_pool(site, http, path):
+def test_what_is_answered_at_once_goes_to_the_control_pool(site, http, path):
     assert http.get(site.url + path).json()["socket"] == "control"
+    assert http.delete(site.url + path).json()["socket"] == "control"
+
+
+@pytest.mark.parametrize("path", ["/functions", "/functions?x=1", "/functions/f", "/functions/f?x=1"])
+@pytest.mark.parametrize("method", ["POST", "PUT"])
+def test_deployments_go_to_workers_of_their_own(site, http, method, path):
+    assert http.request(method, site.url + path, json={}).json()["socket"] == "deploy"
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["/functions/f/invocations", "/functions/f/invocations?text=x", "/invocations/1/logs", "/invocations/1/logs?format=text",
+     "/metrics/functions/f", "/metrics/functions/f?step=60", "/metrics/runtimes", "/metrics/system?from=1"],
+)
+def test_searches_go_to_workers_of_their_own(site, http, path):
+    assert http.get(site.url + path).json()["socket"] == "query"
+    assert http.post(site.url + path, json={}).json()["socket"] in ("control", "deploy")  # who refuses it
+
+
+@pytest.mark.parametrize(
+    "path, lane", [("/healthz", 0), ("/healthz?x", 0), ("/limits", 0), ("/metrics", 0), ("/readyz", 1), ("/readyz?x", 1)]
+)
+def test_health_is_behind_nobody_who_may_wait(site, http, path, lane):
+    assert http.get(site.url + path).json()["socket"] == f"health-{lane}"
+
+
+def from_address(site, address):
+    """A session that comes from this loopback address."""
+
+    class Adapter(requests.adapters.HTTPAdapter):
+        def init_poolmanager(self, *args, **kwargs):
+            super().init_poolmanager(*args, source_address=(address, 0), **kwargs)
+
+    session = requests.Session()
+    session.verify, session.trust_env = site.ca, False
+    session.mount("https://", Adapter())
+    return session
+
+
+@pytest.mark.parametrize(
+    "method, path", [("POST", "/functions/pause"), ("GET", "/metrics/functions/pause")], ids=["deployments", "searches"]
+)
+def test_of_what_takes_long_one_client_has_half_of_the_places_at_most(site, method, path):
+    def ask(address):
+        with from_address(site, address) as session:
+            return session.request(method, site.url + path, json={} if method == "POST" else None)
+
+    addresses = ["127.0.0.2"] * (CALLER_REQUESTS + 2) + ["127.0.0.3", "127.0.0.4", "127.0.0.5"]
+    with concurrent.futures.ThreadPoolExecutor(len(addresses)) as pool:
+        answers = list(pool.map(ask, addresses[: CALLER_REQUESTS + 2]))
+        refused = [a for a in answers if a.status_code != 200]
+        assert len(refused) == 2
+        for answer in refused:
+            assert_problem(answer, 429, "throttled")
+            assert int(answer.headers["Retry-After"]) >= 1
+        # All of them together.
+        answers = list(pool.map(ask, addresses[2:] + ["127.0.0.6"] * 3))
+        assert sum(a.status_code == 200 for a in answers) <= POOL_REQUESTS
+        assert [a.status_code for a in answers].count(429) == len(answers) - POOL_REQUESTS
+
+
+def test_a_client_is_always_in_the_same_lane(site):
+    addresses = [f"127.0.0.{i}" for i in range(2, 26)]
+    for address in addresses * 2:
+        with from_address(site, address) as session:
+            assert session.get(site.url + "/metrics/runtimes").status_code == 200
+    lanes = {
+        address: {i for i, lane in enumerate(site.callers) if any(r[0]["REMOTE_ADDR"] == address for r in lane.requests
+                                                                    if r[0]["REQUEST_URI"] == "/metrics/runtimes")}
+        for address in addresses
+    }
+    assert all(len(of_one) == 1 for of_one in lanes.values()), lanes
+    assert len(set().union(*lanes.values())) > 4  # 24 clients in 16 lanes
 
 
 def test_who_follows_logs_goes_to_the_follower(site, http):
     assert http.get(site.url + "/functions/hello/logs?after=1").json()["socket"] == "follow"
-    assert http.get(site.url + "/invocations/hello/logs").json()["socket"] == "control"
+    assert http.get(site.url + "/invocations/hello/logs").json()["socket"] == "query"
     assert http.get(site.url + "/functions/hello/logs/x").json()["socket"] == "control"
 
 

@@ -18,6 +18,7 @@
 #include "base/clock.h"
 #include "base/fd.h"
 #include "base/mem.h"
+#include "tests/support/pg_proxy.h"
 #include "tests/support/pg_scratch.h"
 
 static struct pg_scratch *pg;
@@ -331,6 +332,24 @@ static void a_commit_after_a_refusal_fails(void **state)
 	assert_int_equal(number(f, &count_rows), 0);
 }
 
+static void a_commit_that_is_not_answered_has_a_code_of_its_own(void **state)
+{
+	static const enum pg_proxy_cut cuts[] = {PG_PROXY_BEFORE, PG_PROXY_AFTER};
+	struct fixture *f = *state;
+
+	for (size_t i = 0; i < ARRAY_SIZE(cuts); i++) {
+		AUTO(pg_proxy_end) struct pg_proxy proxy = {0};
+		AUTO(conf_free) struct conf *conf = pg_scratch_conf(pg);
+		pg_proxy_start(&proxy, conf, cuts[i]);
+		AUTO(db_free) struct db *db = db_new(conf, "test");
+		assert_int_equal(db_begin(db, &f->err), 0);
+		assert_int_equal(db_run(db, &insert, (struct db_param[]){{"1"}, {NULL}}, NULL, &f->err), 0);
+		assert_int_equal(db_commit(db, &f->err), -1);
+		assert_int_equal(f->err.code, EINPROGRESS);
+		assert_int_equal(number(f, &count_rows), cuts[i] == PG_PROXY_AFTER);
+	}
+}
+
 static void a_lost_transaction_stays_lost_until_it_is_rolled_back(void **state)
 {
 	struct fixture *f = *state;
@@ -423,6 +442,7 @@ int main(void)
 		TEST(a_socket_that_never_answers_is_given_up_at_the_deadline),
 		TEST(a_transaction_is_all_or_nothing),
 		TEST(a_commit_after_a_refusal_fails),
+		TEST(a_commit_that_is_not_answered_has_a_code_of_its_own),
 		TEST(a_lost_transaction_stays_lost_until_it_is_rolled_back),
 		TEST(a_statement_outlives_a_change_of_its_table),
 		TEST(copy_takes_more_than_a_socket_holds),

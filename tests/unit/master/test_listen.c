@@ -65,6 +65,9 @@ static void sockets_have_their_types_and_modes(void **state)
 	} wanted[] = {
 		{"invoke-0.sock", SOCK_STREAM, 0660, LISTEN_INVOKE, 0},
 		{"invoke-2.sock", SOCK_STREAM, 0660, LISTEN_INVOKE, 2},
+		{"deploy-0.sock", SOCK_STREAM, 0660, LISTEN_DEPLOY, 0},
+		{"query-15.sock", SOCK_STREAM, 0660, LISTEN_QUERY, HERITAGE_CALLER_LANES - 1},
+		{"health-1.sock", SOCK_STREAM, 0660, LISTEN_HEALTH, 1},
 		{"control.sock", SOCK_STREAM, 0660, LISTEN_CONTROL, 0},
 		{"follow.sock", SOCK_STREAM, 0660, LISTEN_FOLLOW, 0},
 		{"poolmgr.sock", SOCK_SEQPACKET, 0660, LISTEN_POOLMGR, 0},
@@ -78,6 +81,7 @@ static void sockets_have_their_types_and_modes(void **state)
 	AUTO(fd_close) int run_dir_fd = estate_run_dir(p.conf, &err);
 	assert_ok(listen_open(run_dir_fd, p.conf, &p.id, NULL, listeners, &err));
 	assert_int_equal(listeners[LISTEN_INVOKE].count, 3);
+	assert_int_equal(listeners[LISTEN_DEPLOY].count, HERITAGE_CALLER_LANES);
 	for (size_t i = 0; i < ARRAY_SIZE(wanted); i++) {
 		int fd = listeners[wanted[i].kind].fds[wanted[i].index];
 		AUTO(mem_free) char *path = mem_printf("%s/%s", p.run_dir, wanted[i].name);

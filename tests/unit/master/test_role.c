@@ -42,6 +42,13 @@ static void limits_follow_the_configuration(void **state)
 	assert_int_equal(role_limits(CHILD_INVOKE, conf).max, 30);
 	assert_int_equal(role_limits(CHILD_CONTROL, conf).min_spare, 5);
 	assert_int_equal(role_limits(CHILD_CONTROL, conf).max, 5);
+	conf->deploy_max_workers = 6;
+	conf->query_workers = 3;
+	assert_int_equal(role_limits(CHILD_DEPLOY, conf).min_spare, 1);
+	assert_int_equal(role_limits(CHILD_DEPLOY, conf).max, 6);
+	assert_int_equal(role_limits(CHILD_QUERY, conf).min_spare, 3);
+	assert_int_equal(role_limits(CHILD_QUERY, conf).max, 3);
+	assert_int_equal(role_limits(CHILD_HEALTH, conf).max, 2);
 	assert_int_equal(role_limits(CHILD_POOLMGR, conf).max, 1);
 	assert_int_equal(role_limits(CHILD_COLLECTOR, conf).min_spare, 1);
 }

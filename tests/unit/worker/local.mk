@@ -1,5 +1,7 @@
 unit_tests += \
 	%D%/test_agent_error \
+	%D%/test_discreet \
+	%D%/test_environment \
 	%D%/test_exposition \
 	%D%/test_function_input \
 	%D%/test_functions \

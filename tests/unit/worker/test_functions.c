@@ -272,6 +272,15 @@ static void deploy_three(int fd)
 	fake_poolmgr_expect_close(fd);
 }
 
+static void hang_while_loading(int control, int log)
+{
+	AUTO(buf_free) struct buf payload = {0};
+
+	(void)log;
+	fake_agent_expect(control, FRAME_INIT, &payload);
+	fake_agent_wait_for_close(control);
+}
+
 #define HELLO "{\"name\":\"hello\",\"language\":\"python\",\"code\":\"def handler(e, c): return 1\"}"
 
 static void a_function_is_tried_stored_published_and_its_sandbox_kept(void **state)
@@ -383,6 +392,90 @@ static void what_may_depend_on_the_moment_is_a_warning(void **state)
 	assert_int_equal(fake_poolmgr_wait(&f->poolmgr), 0);
 }
 
+static void check_slow(int fd)
+{
+	check_with(fd, hang_while_loading);
+	expect_invalidate(fd, 1);
+	expect_release(fd, 1);
+	fake_poolmgr_expect_close(fd);
+}
+
+static void a_trial_ends_after_its_own_time_whatever_the_function_may_take(void **state)
+{
+	struct fixture *f = *state;
+
+	f->conf->deploy_trial_timeout_ms = 100;
+	SERVE(f, check_slow);
+	int64_t start_us = clock_mono_us();
+	assert_status(f, call(f, "POST", "/functions", HELLO), 201);
+	assert_true(clock_mono_us() - start_us < 5000000); /* init_timeout_ms is 10 s, and the fake's grant says as much */
+	assert_has(f, "\"warnings\":[{\"code\":\"function_timeout\",\"message\":\"The code was still loading after 100 ms");
+	assert_has(f, "gives it 10000 ms (init_timeout_ms)");
+	lease_client_free(&f->worker.poolmgr);
+	assert_int_equal(fake_poolmgr_wait(&f->poolmgr), 0);
+}
+
+static void deploy_three_versions_and_a_copy(int fd)
+{
+	for (uint32_t version = 1; version <= 3; version++)
+		deploy_one(fd, version);
+	deploy_one(fd, 1);
+	fake_poolmgr_expect_close(fd);
+}
+
+static void assert_environment(const struct fixture *f, const char *wanted)
+{
+	AUTO(json_decrefp) json_t *json = json_loads(wanted, 0, NULL);
+
+	if (!json_equal(json_object_get(f->answer, "environment"), json))
+		fail_msg("not %s: %s", wanted, f->response.out.data);
+}
+
+/* Of the version that is current. */
+static void assert_stored(const char *name, const char *wanted)
+{
+	assert_int_equal(pg_scratch_number(pg,
+					   "select count(*) from functions where name = '%s' and "
+					   "(function_spec(name, 0)->'environment')::jsonb = '%s'::jsonb",
+					   name, wanted),
+			 1);
+}
+
+static void values_of_secrets_are_never_shown_and_stay_when_their_mask_is_sent_back(void **state)
+{
+	struct fixture *f = *state;
+
+	SERVE(f, deploy_three_versions_and_a_copy);
+	assert_status(f,
+		      call(f, "POST", "/functions",
+			   "{\"name\":\"hello\",\"language\":\"python\",\"code\":\"x\","
+			   "\"environment\":{\"A\":\"1\",\"API_TOKEN\":\"hush\"}}"),
+		      201);
+	assert_environment(f, "{\"A\":\"1\",\"API_TOKEN\":\"***\"}");
+	assert_status(f, call(f, "GET", "/functions/hello", ""), 200);
+	assert_environment(f, "{\"A\":\"1\",\"API_TOKEN\":\"***\"}");
+	assert_stored("hello", "{\"A\":\"1\",\"API_TOKEN\":\"hush\"}");
+
+	assert_status(f, call(f, "PUT", "/functions/hello", "{\"environment\":{\"A\":\"2\",\"API_TOKEN\":\"***\"}}"), 200);
+	assert_environment(f, "{\"A\":\"2\",\"API_TOKEN\":\"***\"}");
+	assert_stored("hello", "{\"A\":\"2\",\"API_TOKEN\":\"hush\"}");
+	assert_status(f, call(f, "PUT", "/functions/hello", "{\"environment\":{\"API_TOKEN\":\"new\"}}"), 200);
+	assert_stored("hello", "{\"API_TOKEN\":\"new\"}");
+
+	assert_status(f, call(f, "POST", "/functions", "{\"name\":\"copy\",\"from\":\"hello\"}"), 201);
+	assert_environment(f, "{\"API_TOKEN\":\"***\"}");
+	assert_stored("copy", "{\"API_TOKEN\":\"new\"}");
+
+	assert_status(f, call(f, "PUT", "/functions/hello", "{\"environment\":{\"OTHER_SECRET\":\"***\"}}"), 422);
+	assert_has(f, "\"field\":\"environment.OTHER_SECRET\",\"code\":\"no_stored_value\"");
+	assert_status(f, call(f, "GET", "/functions", ""), 200);
+	assert_int_equal(json_array_size(json_object_get(f->answer, "items")), 2);
+	assert_null(strstr(f->response.out.data, "environment"));
+	assert_null(strstr(f->response.out.data, "API_TOKEN"));
+	lease_client_free(&f->worker.poolmgr);
+	assert_int_equal(fake_poolmgr_wait(&f->poolmgr), 0);
+}
+
 static void a_name_that_is_taken_costs_no_sandbox(void **state)
 {
 	struct fixture *f = *state;
@@ -462,7 +555,12 @@ static void deny(int fd)
 	struct ipc_msg m;
 
 	fake_poolmgr_expect(fd, IPC_CHECK, &m);
-	fake_poolmgr_deny(fd, &m, "runtime_unavailable", "", 7000);
+	struct ipc_msg answer = {.type = IPC_DENY,
+				 .deny = {.seq = m.check.seq,
+					  .code = STR("runtime_unavailable"),
+					  .detail = STR("connect to '/secret/place.sock': refused"),
+					  .retry_after_ms = 7000}};
+	fake_poolmgr_send(fd, &answer);
 	fake_poolmgr_expect_close(fd);
 }
 
@@ -473,6 +571,7 @@ static void without_a_sandbox_nothing_is_deployed(void **state)
 	SERVE(f, deny);
 	assert_status(f, call(f, "POST", "/functions", HELLO), 503);
 	assert_string_equal(text(f, "code"), "runtime_unavailable");
+	assert_string_equal(text(f, "detail"), "connect to '…': refused");
 	assert_has(f, "Retry-After: 7\r\n");
 	assert_int_equal(pg_scratch_number(pg, "select count(*) from functions"), 0);
 }
@@ -502,9 +601,12 @@ static void without_the_database_the_store_is_unavailable(void **state)
 	assert_status(f, call(f, "GET", "/functions", ""), 503);
 	assert_string_equal(text(f, "code"), "store_unavailable");
 	assert_has(f, "Retry-After: 2\r\n");
+	assert_null(strstr(f->response.out.data, "stored")); /* nothing was to be */
 	assert_status(f, call(f, "POST", "/functions", HELLO), 503);
 	assert_status(f, call(f, "GET", "/readyz", ""), 503);
 	assert_string_equal(text(f, "status"), "not_ready");
+	assert_null(strstr(f->response.out.data, "/tmp")); /* where the sockets are */
+	assert_null(strstr(f->response.out.data, "PGSQL"));
 	assert_status(f, call(f, "GET", "/healthz", ""), 200);
 	pg_scratch_start(pg);
 }
@@ -513,7 +615,8 @@ static void tell_numbers(int fd)
 {
 	static const char *const stats[] = {
 		"{\"docker\":{\"ok\":true,\"detail\":\"\",\"version\":\"20.10\"},\"sandboxes\":{\"spare\":2}}",
-		"{\"docker\":{\"ok\":false,\"detail\":\"connection refused\",\"version\":\"\"}}",
+		"{\"docker\":{\"ok\":false,\"detail\":\"connect to '/run/d.sock': refused\",\"version\":\"\"},"
+		"\"database\":{\"ok\":false,\"detail\":\"server at \\\"db.example\\\" failed\"}}",
 		"no json",
 	};
 	struct ipc_msg m;
@@ -535,7 +638,9 @@ static void readiness_is_that_of_what_it_depends_on(void **state)
 	assert_string_equal(text(f, "status"), "ready");
 	assert_has(f, "\"sandboxes\":{\"spare\":2}");
 	assert_status(f, call(f, "GET", "/readyz", ""), 503);
-	assert_has(f, "\"docker\":{\"status\":\"failed\",\"detail\":\"connection refused\"}");
+	assert_has(f, "\"docker\":{\"status\":\"failed\",\"detail\":\"connect to '…': refused\"}");
+	assert_null(strstr(f->response.out.data, "/run"));
+	assert_null(strstr(f->response.out.data, "db.example"));
 	assert_has(f, "\"database\":{\"status\":\"ok\"");
 	assert_status(f, call(f, "GET", "/readyz", ""), 503);
 	assert_has(f, "\"poolmgr\":{\"status\":\"failed\"");
@@ -604,6 +709,8 @@ int main(void)
 		TEST(a_function_is_shown_with_every_limit_in_force),
 		TEST(code_that_cannot_work_is_refused_and_nothing_is_stored),
 		TEST(what_may_depend_on_the_moment_is_a_warning),
+		TEST(a_trial_ends_after_its_own_time_whatever_the_function_may_take),
+		TEST(values_of_secrets_are_never_shown_and_stay_when_their_mask_is_sent_back),
 		TEST(a_name_that_is_taken_costs_no_sandbox),
 		TEST(bad_input_is_refused_before_anything_happens),
 		TEST(a_function_is_changed_and_deleted_only_at_the_version_that_is_meant),

@@ -35,7 +35,8 @@ static int set_up(void **state)
 	f->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
 	assert_ok(scoreboard_create(SLOTS, &f->board, &f->board_fd, &err));
 	scoreboard_set_used(f->board, SLOTS);
-	assert_ok(lanes_new(FIRST_FD, LANES, f->epoll_fd, f->board, SLOTS, &f->lanes, &err));
+	struct lanes_plan plan = {FIRST_FD, LANES, f->epoll_fd, f->board, CHILD_INVOKE, SLOTS, false};
+	assert_ok(lanes_new(&plan, &f->lanes, &err));
 	*state = f;
 	return 0;
 }
@@ -170,6 +171,72 @@ static void who_is_not_busy_does_not_wait(void **state)
 	assert_int_equal(ready(f, true), 1);
 }
 
+/* From now on a lane is a caller's, of four workers. */
+static void keep_callers_apart(struct fixture *f)
+{
+	struct lanes_plan plan = {FIRST_FD, LANES, f->epoll_fd, f->board, CHILD_DEPLOY, 4, true};
+	struct err err;
+
+	lanes_free(&f->lanes);
+	assert_ok(lanes_new(&plan, &f->lanes, &err));
+	for (int i = 0; i < SLOTS; i++)
+		atomic_store(&scoreboard_slot(f->board, i)->role, CHILD_DEPLOY);
+}
+
+static bool enter(struct fixture *f, int slot, int lane)
+{
+	return lanes_enter(f->lanes, scoreboard_slot(f->board, slot), lane);
+}
+
+static void one_caller_has_half_of_the_workers_at_most(void **state)
+{
+	struct fixture *f = *state;
+
+	keep_callers_apart(f);
+	connect_to(f, 0);
+	connect_to(f, 1);
+	assert_true(enter(f, 0, 1) && enter(f, 1, 1));
+	assert_false(enter(f, 2, 1));
+	assert_int_equal(atomic_load(&scoreboard_slot(f->board, 2)->state), SLOT_IDLE);
+	assert_true(enter(f, 2, 2));
+	assert_int_equal(ready(f, true), 0); /* lane 0 alone */
+	assert_true(lanes_any_shut(f->lanes));
+	lanes_leave(f->lanes, scoreboard_slot(f->board, 0));
+	assert_true(enter(f, 0, 1));
+}
+
+static void workers_of_another_pool_count_for_nothing(void **state)
+{
+	struct fixture *f = *state;
+
+	keep_callers_apart(f);
+	for (int i = 0; i < 4; i++) {
+		atomic_store(&scoreboard_slot(f->board, i)->role, i % 2 ? CHILD_INVOKE : CHILD_QUERY);
+		occupy(f, i, 1, 1);
+	}
+	assert_true(enter(f, 5, 1) && enter(f, 6, 1));
+	assert_false(enter(f, 7, 1));
+}
+
+static void who_was_killed_with_a_request_leaves_its_place(void **state)
+{
+	struct fixture *f = *state;
+
+	keep_callers_apart(f);
+	assert_true(enter(f, 0, 1) && enter(f, 1, 1));
+	scoreboard_retire(f->board, 0);
+	assert_true(enter(f, 2, 1));
+}
+
+static void lanes_of_functions_are_entered_without_a_word(void **state)
+{
+	struct fixture *f = *state;
+
+	occupy(f, 0, SLOTS - 1, 1);
+	assert_true(enter(f, SLOTS - 1, 1));
+	assert_int_equal(atomic_load(&scoreboard_slot(f->board, SLOTS - 1)->waits_in), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -180,6 +247,10 @@ int main(void)
 		TEST(a_lane_in_which_many_wait_for_sandboxes_is_shut_until_fewer_do),
 		TEST(with_hardly_a_free_worker_one_may_still_wait_in_each_lane),
 		TEST(who_is_not_busy_does_not_wait),
+		TEST(one_caller_has_half_of_the_workers_at_most),
+		TEST(workers_of_another_pool_count_for_nothing),
+		TEST(who_was_killed_with_a_request_leaves_its_place),
+		TEST(lanes_of_functions_are_entered_without_a_word),
 #undef TEST
 	};
 

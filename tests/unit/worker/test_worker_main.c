@@ -19,6 +19,7 @@
 #include "tests/support/fake_poolmgr.h"
 #include "tests/unit/unit.h"
 #include "worker/lease.h"
+#include "worker/service.h"
 
 #define WORKERS_MAX 5
 #define LANES       2
@@ -36,6 +37,9 @@ static struct {
 	int64_t queued_ago_us; /* 0: not said */
 } manner;
 
+/* Of the workers. */
+static enum child_role role = CHILD_INVOKE;
+
 struct fixture {
 	char *dir;
 	struct conf *conf;
@@ -50,7 +54,7 @@ struct fixture {
 
 static void become_worker(const struct fixture *f, int slot)
 {
-	struct heritage h = {.role = CHILD_INVOKE, .slot = slot, .conf = f->conf};
+	struct heritage h = {.role = role, .slot = slot, .conf = f->conf};
 	struct {
 		int fd, number;
 	} fds[] = {
@@ -67,7 +71,7 @@ static void become_worker(const struct fixture *f, int slot)
 		dup2(fds[i].fd, fds[i].number);
 		close(fds[i].fd);
 	}
-	_exit(invoke_main(&h));
+	_exit(worker_run(&h, &invoke_service));
 }
 
 static uint32_t state_of(const struct fixture *f, int slot)
@@ -141,6 +145,15 @@ static int set_up(void **state)
 static int set_up_behind_the_gate(void **state)
 {
 	return set_up_with(state, 0, 128, false);
+}
+
+/* It has a queue of the API's, whatever it serves. */
+static int set_up_of_another_pool(void **state)
+{
+	role = CHILD_CONTROL;
+	int rc = set_up(state);
+	role = CHILD_INVOKE;
+	return rc;
 }
 
 static int wait_for_end(pid_t *pid)
@@ -478,7 +491,7 @@ static void a_bad_request_never_reaches_the_pool(void **state)
 		{"POST", "/execute/x", "{\"inputs\":1}", "There is no field 'inputs'"},
 		{"POST", "/execute/x", "{\"parameters\":[]}", "parameters must be an object"},
 		{"POST", "/execute/x?version=0", "{}", "'version' must be"},
-		{"POST", "/execute/x?versoin=1", "{}", "no parameter 'versoin'"},
+		{"POST", "/execute/x?versoin=1", "{}", "Unknown query parameter 'versoin'"},
 		{"POST", "/execute/%00", "{}", "Status: 400"},
 		{"GET", "/execute/x", "", "Allow: POST"},
 		{"POST", "/functions", "{}", "Status: 404"},
@@ -691,6 +704,20 @@ static void a_request_that_waited_too_long_in_its_lane_is_refused_at_once(void *
 	assert_answer(f, "Status: 503\r\n");
 	assert_answer(f, "\"code\":\"overloaded\"");
 	assert_answer(f, "Retry-After: ");
+}
+
+static void what_waited_too_long_for_another_pool_is_refused_at_once(void **state)
+{
+	struct fixture *f = *state;
+
+	manner.queued_ago_us = f->conf->control_queue_timeout_ms * 1000;
+	request(f, "GET", "/healthz", "");
+	assert_answer(f, "Status: 503\r\n");
+	assert_answer(f, "No worker was free for the request within 20000 ms");
+	assert_answer(f, "Retry-After: ");
+	manner.queued_ago_us = f->conf->control_queue_timeout_ms * 500;
+	request(f, "GET", "/healthz", "");
+	assert_answer(f, "Status: 404\r\n"); /* it has the routes of an invoke worker */
 }
 
 static void the_time_in_the_lane_counts_as_time_in_the_queue(void **state)
@@ -1140,6 +1167,8 @@ int main(void)
 		TEST(a_recall_between_requests_is_answered_at_once),
 		TEST(what_is_kept_goes_back_when_a_request_takes_long),
 #undef TEST
+		cmocka_unit_test_setup_teardown(what_waited_too_long_for_another_pool_is_refused_at_once,
+						set_up_of_another_pool, tear_down),
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up_behind_the_gate, tear_down)
 		TEST(behind_the_gate_it_is_ready_and_accepts_once_it_opens),
 		TEST(behind_the_gate_it_can_be_told_to_stop),
