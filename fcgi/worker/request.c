@@ -169,7 +169,7 @@ static void set_id(struct request *r, const char *wanted)
 	uuid_format(&fresh, r->id);
 }
 
-/* "Application/JSON; charset=utf-8" becomes "application/json". */
+/* "Application/JSON; charset=utf-8" becomes "application/json"; what cannot be printed becomes '?'. */
 static void set_content_type(struct request *r, const char *header)
 {
 	size_t len = strcspn(header, ";");
@@ -178,7 +178,7 @@ static void set_content_type(struct request *r, const char *header)
 		len--;
 	len = MIN(len, sizeof(r->content_type) - 1);
 	for (size_t i = 0; i < len; i++)
-		r->content_type[i] = (char)tolower((unsigned char)header[i]);
+		r->content_type[i] = isprint((unsigned char)header[i]) ? (char)tolower((unsigned char)header[i]) : '?';
 	r->content_type[len] = '\0';
 }
 

@@ -238,6 +238,7 @@ static void a_media_type_is_what_stands_before_its_parameters(void **state)
 		{"application/json text/plain", "application/json text/plain"},
 		{";application/json", ""},
 		{"text/plain;application/json", "text/plain"},
+		{"text\x1b[31m/\x7f", "text?[31m/?"},
 	};
 	struct request r;
 	struct err err = {0};
