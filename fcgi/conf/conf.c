@@ -230,7 +230,8 @@ static int check_together(const struct conf *c, struct err *err)
 		return err_set(err, 0, "master.instance = '%.40s' may only have a-z 0-9 . _ -", c->master_instance);
 	if (strspn(c->http_server_names, " ") == strlen(c->http_server_names) ||
 	    strspn(c->http_server_names, host_chars) != strlen(c->http_server_names))
-		return err_set(err, 0, "http.server_names = '%.60s' is no list of host names in small letters", c->http_server_names);
+		return err_set(err, 0, "http.server_names = '%.60s' is no list of host names in small letters",
+			       c->http_server_names);
 	return 0;
 }
 
