@@ -220,6 +220,7 @@ static int check_paths(const struct conf *c, struct err *err)
 static int check_together(const struct conf *c, struct err *err)
 {
 	static const char instance_chars[] = "abcdefghijklmnopqrstuvwxyz0123456789-_.";
+	static const char host_chars[] = "abcdefghijklmnopqrstuvwxyz0123456789-.*:[] ";
 
 	if (check_ordered(c, err) < 0 || check_paths(c, err) < 0)
 		return -1;
@@ -227,6 +228,10 @@ static int check_together(const struct conf *c, struct err *err)
 		return err_set(err, 0, "log.level = '%.20s' is none of debug, info, warn, error", c->log_level);
 	if (c->master_instance[0] == '\0' || strspn(c->master_instance, instance_chars) != strlen(c->master_instance))
 		return err_set(err, 0, "master.instance = '%.40s' may only have a-z 0-9 . _ -", c->master_instance);
+	if (strspn(c->http_server_names, " ") == strlen(c->http_server_names) ||
+	    strspn(c->http_server_names, host_chars) != strlen(c->http_server_names))
+		return err_set(err, 0, "http.server_names = '%.60s' is no list of host names in small letters",
+			       c->http_server_names);
 	return 0;
 }
 

@@ -8,15 +8,6 @@
 #include "worker/json_scan.h"
 #include "worker/request.h"
 
-static int check_type(const struct request *request, struct problem *problem)
-{
-	if (request->content_type[0] == '\0' || strcmp(request->content_type, "application/json") == 0)
-		return 0;
-	problem_set(problem, PROBLEM_UNSUPPORTED_MEDIA_TYPE, NULL,
-		    "The body's Content-Type is %s; send JSON with Content-Type: application/json", request->content_type);
-	return -1;
-}
-
 static int invalid_json(struct problem *problem, int line, int column, const char *what)
 {
 	problem_set(problem, PROBLEM_INVALID_JSON, json_pack("{s:i, s:i}", "line", line, "column", column),
@@ -33,9 +24,6 @@ static int no_object(struct problem *problem)
 int json_body_parse(const struct request *request, json_t **json, struct problem *problem)
 {
 	json_error_t e;
-
-	if (check_type(request, problem) < 0)
-		return -1;
 	const char *body = request->body_len > 0 ? request->body : ""; /* never NULL, for which jansson has no line */
 	AUTO(json_decrefp)
 	json_t *parsed = json_loadb(body, request->body_len, JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL | JSON_DECODE_ANY, &e);
@@ -79,8 +67,6 @@ int json_body_check(const struct request *request, const struct json_member_rule
 
 	if (request->body_len == 0)
 		return 0;
-	if (check_type(request, problem) < 0)
-		return -1;
 	int rc = json_scan(request->body, request->body_len, &visitor, &e);
 	if (rc < 0)
 		return invalid_json(problem, (int)e.line, (int)e.column, e.what);

@@ -12,7 +12,7 @@ struct request;
 
 /*
  * The body as an object that means one thing: a member twice is refused. On failure *problem says where the JSON is wrong, or
- * that it is no object, or no JSON media type. The caller owns *json.
+ * that it is no object. The caller owns *json.
  */
 int json_body_parse(const struct request *request, json_t **json, struct problem *problem);
 

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "base/uuid.h"
 
@@ -168,15 +169,37 @@ static void set_id(struct request *r, const char *wanted)
 	uuid_format(&fresh, r->id);
 }
 
-/* "Application/JSON; charset=utf-8" becomes "application/json". */
+/* "Application/JSON; charset=utf-8" becomes "application/json"; what cannot be printed becomes '?'. */
 static void set_content_type(struct request *r, const char *header)
 {
-	size_t len = strcspn(header, "; \t");
+	size_t len = strcspn(header, ";");
 
+	while (len > 0 && strchr(" \t", header[len - 1]) != NULL)
+		len--;
 	len = MIN(len, sizeof(r->content_type) - 1);
 	for (size_t i = 0; i < len; i++)
-		r->content_type[i] = (char)tolower((unsigned char)header[i]);
+		r->content_type[i] = isprint((unsigned char)header[i]) ? (char)tolower((unsigned char)header[i]) : '?';
 	r->content_type[len] = '\0';
+}
+
+/*
+ * Browsers say for whom they send a request: Sec-Fetch-Site always, Origin with whatever may change something. Another port or
+ * another name of the same site belongs to somebody else as well. Programs send neither.
+ */
+static bool is_foreign(const char *site, const char *origin, const char *host)
+{
+	static const char scheme[] = "https://";
+	const size_t len = sizeof(scheme) - 1;
+
+	if (site[0] != '\0' && strcmp(site, "same-origin") != 0 && strcmp(site, "none") != 0)
+		return true;
+	return origin[0] != '\0' && (strncasecmp(origin, scheme, len) != 0 || strcasecmp(origin + len, host) != 0);
+}
+
+static void set_caller(struct request *r, const char *address)
+{
+	if (strspn(address, "0123456789abcdefABCDEF.:") == strlen(address))
+		snprintf(r->caller, sizeof(r->caller), "%s", address);
 }
 
 static int parse_length(struct request *r, const char *header, struct err *err)
@@ -216,13 +239,13 @@ static int parse_headers(const struct request_source *source, struct request *r,
 {
 	const char *traceparent = variable(source, "HTTP_TRACEPARENT");
 	const char *if_match = variable(source, "HTTP_IF_MATCH");
-	const char *user = variable(source, "REMOTE_USER");
 
 	if (traceparent_valid(traceparent))
 		memcpy(r->traceparent, traceparent, sizeof(r->traceparent));
 	set_content_type(r, variable(source, "CONTENT_TYPE"));
-	snprintf(r->remote, sizeof(r->remote), "%s", variable(source, "REMOTE_ADDR"));
-	snprintf(r->caller, sizeof(r->caller), "%s", user[0] != '\0' ? user : r->remote);
+	set_caller(r, variable(source, "REMOTE_ADDR"));
+	r->foreign = is_foreign(variable(source, "HTTP_SEC_FETCH_SITE"), variable(source, "HTTP_ORIGIN"),
+				variable(source, "HTTP_HOST"));
 	set_waited(r, variable(source, "BERTH_QUEUED_AT"), source->now_us);
 	if (strlen(if_match) >= sizeof(r->if_match))
 		return err_set(err, 0, "If-Match is too long; send one ETag");

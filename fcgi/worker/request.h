@@ -5,6 +5,7 @@
 #ifndef WORKER_REQUEST_H
 #define WORKER_REQUEST_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -16,7 +17,6 @@
 #define REQUEST_PARAMS_MAX       12
 #define REQUEST_ID_SIZE          65
 #define REQUEST_TRACEPARENT_SIZE 56
-#define REQUEST_CALLER_SIZE      128
 #define REQUEST_WAIT_LEAST_US    10000
 
 /* HEAD is GET: nginx leaves the body away. */
@@ -39,11 +39,11 @@ struct request {
 	char traceparent[REQUEST_TRACEPARENT_SIZE];      /* "" when there is none, or none that W3C would accept */
 	char content_type[64];                           /* media type without parameters, lower case; "" when not said */
 	char if_match[64];                               /* "" when there is none */
-	char remote[64];
-	char caller[REQUEST_CALLER_SIZE]; /* the user that the web server has authenticated, else the client's address */
-	int64_t content_length;           /* what the client announced; 0 when nothing */
-	int64_t waited_us; /* in its lane, since the web server had read it whole; 0: not said, or not worth mentioning */
-	const char *body;  /* borrowed, NUL-terminated; NULL until the body was read */
+	char caller[64];        /* the client's address, "" when it is none: what a client says of itself proves nothing */
+	bool foreign;           /* a browser sent it for a page that is not of this platform */
+	int64_t content_length; /* what the client announced; 0 when nothing */
+	int64_t waited_us;      /* in its lane, since the web server had read it whole; 0: not said, or not worth mentioning */
+	const char *body;       /* borrowed, NUL-terminated; NULL until the body was read */
 	size_t body_len;
 
 	/* What segments and params point into. */

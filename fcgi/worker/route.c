@@ -1,5 +1,6 @@
 #include "worker/route.h"
 
+#include <ctype.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
@@ -61,12 +62,51 @@ static void refuse_method(const struct request *request, unsigned allowed, struc
 	problem_respond(response, PROBLEM_METHOD_NOT_ALLOWED, NULL, "%s allows %s", request->path, list);
 }
 
-static int check_body(enum route_body body, const struct conf *conf, json_int_t actual, struct response *response)
+/* A page of another site can send requests in the name of whoever reads it, though not read the answers. */
+static int check_origin(const struct request *request, struct response *response)
+{
+	if (request->method == METHOD_GET || !request->foreign)
+		return 0;
+	problem_respond(response, PROBLEM_CROSS_SITE, NULL,
+			"A browser sent this for a page of another site; only this platform's own may change or run anything");
+	return -1;
+}
+
+/* One spelling, so that one function has one queue and one limit in nginx. All letters of the patterns are small. */
+static int check_spelling(const struct request *request, struct response *response)
+{
+	for (int i = 0; i < request->segment_count; i++) {
+		for (const char *p = request->segments[i]; *p != '\0'; p++) {
+			if (!isupper((unsigned char)*p))
+				continue;
+			problem_respond(response, PROBLEM_INVALID_REQUEST, NULL,
+					"'%s' has capital letters; names and ids are written in small ones",
+					request->segments[i]);
+			return -1;
+		}
+	}
+	return 0;
+}
+
+/* What a browser sends for any page without asking first has another type, or none. */
+static int check_type(const struct request *request, struct response *response)
+{
+	const char *type = request->content_type;
+
+	if (request->content_length == 0 || strcmp(type, "application/json") == 0)
+		return 0;
+	problem_respond(response, PROBLEM_UNSUPPORTED_MEDIA_TYPE, NULL,
+			"The body's Content-Type is %s; send JSON with Content-Type: application/json",
+			type[0] ? type : "missing");
+	return -1;
+}
+
+static int check_size(enum route_body body, const struct conf *conf, json_int_t actual, struct response *response)
 {
 	bool deployment = body == ROUTE_DEPLOYMENT;
 	json_int_t limit = deployment ? conf->limits_code_bytes * ESCAPED_MAX + DEPLOYMENT_BESIDES : conf->limits_request_bytes;
 
-	if (body == ROUTE_NO_BODY || actual <= limit)
+	if (actual <= limit)
 		return 0;
 	problem_respond(response, PROBLEM_PAYLOAD_TOO_LARGE, json_pack("{s:I, s:I}", "limit", limit, "actual", actual),
 			"The body has %lld bytes, the limit is %lld (%s)", (long long)actual, (long long)limit,
@@ -74,7 +114,7 @@ static int check_body(enum route_body body, const struct conf *conf, json_int_t 
 	return -1;
 }
 
-static int check(const struct route *route, const struct conf *conf, const struct request *request, struct response *response)
+static int check_params(const struct route *route, const struct request *request, struct response *response)
 {
 	for (int i = 0; i < request->param_count; i++) {
 		if (word_in(route->params, request->params[i].name))
@@ -84,7 +124,17 @@ static int check(const struct route *route, const struct conf *conf, const struc
 				route->params[0] ? route->params : "none");
 		return -1;
 	}
-	return check_body(route->max_body, conf, request->content_length, response);
+	return 0;
+}
+
+static int check(const struct route *route, const struct conf *conf, const struct request *request, struct response *response)
+{
+	if (check_origin(request, response) < 0 || check_spelling(request, response) < 0 ||
+	    check_params(route, request, response) < 0)
+		return -1;
+	if (route->max_body == ROUTE_NO_BODY)
+		return 0;
+	return check_type(request, response) < 0 ? -1 : check_size(route->max_body, conf, request->content_length, response);
 }
 
 const struct route *route_select(const struct service *service, const struct conf *conf, const struct request *request,

@@ -25,8 +25,8 @@ struct route {
 };
 
 /*
- * The route of a request, once its method, parameters and announced length were found good. NULL: none, and the response says
- * why.
+ * The route of a request, once its method, origin, spelling, parameters, and the body's type and announced length were found
+ * good. NULL: none, and the response says why.
  */
 const struct route *route_select(const struct service *service, const struct conf *conf, const struct request *request,
 				 struct response *response);

@@ -1,5 +1,6 @@
 """Far more requests than the node can do: who is refused is told so at once, and a busy function holds up only itself."""
 
+import itertools
 import json
 import re
 import statistics
@@ -38,6 +39,22 @@ end
 """
 
 
+# Each request spells the id in another way, and pauses after its answer as a client does that means to go on.
+SPELLINGS = """
+local id = wrk.path:match("[^/]+$")
+request = function()
+    local some = false
+    local function spell(c)
+        if some and math.random(2) == 1 then return c end
+        some = true
+        return c:upper()
+    end
+    return wrk.format(nil, "/execute/" .. id:gsub("%l", spell))
+end
+delay = function() return 50 end
+"""
+
+
 class Storm:
     """wrk, many connections, each with the next request as soon as the last was answered."""
 
@@ -57,11 +74,12 @@ class Storm:
 
 @pytest.fixture(scope="module")
 def storm(stack, tmp_path_factory):
-    script = tmp_path_factory.mktemp("wrk") / "count.lua"
-    script.write_text(COUNT_STATUSES)
+    directory = tmp_path_factory.mktemp("wrk")
     storms = []
 
-    def start(name, **kwargs):
+    def start(name, more="", **kwargs):
+        script = directory / f"{len(storms)}.lua"
+        script.write_text(COUNT_STATUSES + more)
         storms.append(Storm(stack, script, name, **kwargs))
         return storms[-1]
 
@@ -111,6 +129,27 @@ def test_a_storm_on_one_function_leaves_the_others_and_the_api_alone(api, deploy
     assert result.counts[200] / SECONDS > least / 3  # the storm's own requests are done meanwhile; a busy machine is slower
     assert statistics.median(times) < 0.1  # with one queue for all it waits for hundreds of others, each time
     assert len(asked) == 3 and all(longest < 2 for _, longest in asked), asked
+
+
+def test_an_id_in_thousands_of_spellings_is_no_way_into_every_lane(api, deploy, storm):
+    noisy = deploy(SLOW, name=unique("noisy"), max_concurrency=2)
+    quiet = [deploy(FAST, name=unique("quiet")) for _ in range(4)]
+    for one in quiet:
+        api.execute(one["id"])
+
+    def p90(**kwargs):
+        storming = storm(noisy["id"], clients=256, **kwargs)
+        time.sleep(1)
+        neighbours = itertools.cycle(quiet)  # in lanes of their own, most likely
+        times = times_of(lambda: api.execute(next(neighbours)["id"]), 3)
+        return statistics.quantiles(times, n=10)[-1], storming.result()
+
+    _, spelt_as_it_is = p90()
+    assert spelt_as_it_is.counts[200] > 20
+    longest, spelt = p90(more=SPELLINGS)
+    assert spelt.broken == 0 and set(spelt.counts) == {400}
+    assert all(p["code"] == "invalid_request" and "capital letters" in p["detail"] for p in spelt.problems)
+    assert longest < 1  # with all spellings in all lanes it is several seconds
 
 
 def test_what_does_not_fit_into_the_queue_is_refused_at_once_with_a_time_to_retry(api, deploy, reload, storm):

@@ -55,7 +55,8 @@ static void check(const struct request *r, int rc)
 	check_text(r->traceparent, sizeof(r->traceparent));
 	check_text(r->content_type, sizeof(r->content_type));
 	check_text(r->if_match, sizeof(r->if_match));
-	check_text(r->remote, sizeof(r->remote));
+	check_text(r->caller, sizeof(r->caller));
+	check_printable(r->caller, " \"\\");
 	assert(r->content_length >= 0 && r->segment_count >= 0 && r->segment_count <= REQUEST_SEGMENTS_MAX);
 	for (int i = 0; i < r->segment_count; i++)
 		check_printable(r->segments[i], "/");

@@ -5,24 +5,36 @@ import os
 import pathlib
 import shutil
 import socket
+import ssl
 import subprocess
 import sys
 import tempfile
 import time
 
 import pytest
+import requests
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tests" / "support"))
 
 from fcgi_responder import Responder  # noqa: E402
 
-# As `berthd --dump-config` prints them; timeouts small, so that nginx's own can be waited for.
+# Of what `berthd --dump-config` prints; timeouts small, so that nginx's own can be waited for, and all that a client may do large.
 SETTINGS = """
 [master]
 ; a comment, as in the real one
 run_dir = {dir}/run
 stop_timeout_ms = 1000
+
+[http]
+server_names = localhost 127.0.0.1 [::1] berth.example
+
+[client]
+max_requests = 4000
+max_api_requests = 4000
+max_follows = 4000
+max_bodies = 4000
+requests_per_s = 1000000
 
 [fcgi]
 socket_group = www-data
@@ -36,6 +48,7 @@ lanes = 4
 max_requests = 6
 
 [control]
+max_requests = 8
 queue_timeout_ms = 100
 
 [deploy]
@@ -64,6 +77,7 @@ NODE_REQUESTS = 6
 CALLER_LANES = 16
 POOL_REQUESTS = 6  # deploy.max_requests, query.max_requests
 CALLER_REQUESTS = 3  # half of them
+API_REQUESTS = 8
 INVOKE_LIMIT = 100000
 CONTROL_LIMIT = 20000 * 6 + 1048576
 
@@ -95,66 +109,160 @@ def free_port():
         return probe.getsockname()[1]
 
 
-class Site:
-    def __init__(self, directory):
-        self.dir = directory
-        self.https_port, self.http_port = free_port(), free_port()
-        self.url = f"https://127.0.0.1:{self.https_port}"
-        self.ca = str(directory / "tls" / "cert.pem")
-
-
 def listening(port):
     with socket.socket() as probe:
         return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
+def wait_for(what, condition, seconds=20):
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, f"waited {seconds} s for {what}"
+        time.sleep(0.05)
+
+
+class Site:
+    """
+    nginx on the rendered configuration, with other settings (client__max_bodies=2) and other text in places ({old: new}). tmpfs:
+    the size of a file system of its own for bodies.
+    """
+
+    def __init__(self, text=(), tmpfs=None, **settings):
+        self.dir = pathlib.Path(tempfile.mkdtemp(prefix="berth-nginx."))
+        self.dir.chmod(0o755)
+        self.https_port, self.http_port = free_port(), free_port()
+        self.url = f"https://127.0.0.1:{self.https_port}"
+        self.ca = str(self.dir / "tls" / "cert.pem")
+        self.bodies = self.dir / "nginx" / "tmp" / "body"
+        for name in ("tls", "log", "run", "nginx/tmp/body", "static/assets"):
+            (self.dir / name).mkdir(parents=True)
+        (self.dir / "static" / "index.html").write_text("<!doctype html><title>Berth</title>")
+        (self.dir / "static" / "assets" / "app.0123abcd.js").write_text("1;")
+        self._make_certificate()
+        conf = self.render(SETTINGS, settings)
+        for old, new in dict(text).items():
+            assert old in conf
+            conf = conf.replace(old, new)
+        (self.dir / "nginx" / "berth.conf").write_text(conf)
+        self._mounted = tmpfs is not None
+        if self._mounted:
+            subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={tmpfs}", "berth-nginx", self.bodies], check=True)
+        self.lanes = [Responder(str(self.dir / "run" / f"invoke-{i}.sock"), answer("invoke")) for i in range(LANES)]
+        self.control = Responder(str(self.dir / "run" / "control.sock"), answer("control"))
+        self.health = [Responder(str(self.dir / "run" / f"health-{i}.sock"), answer(f"health-{i}")) for i in range(2)]
+        self.callers = [
+            Responder(str(self.dir / "run" / f"{pool}-{i}.sock"), answer(pool))
+            for pool in ("deploy", "query")
+            for i in range(CALLER_LANES)
+        ]
+        self.follow = Responder(str(self.dir / "run" / "follow.sock"), answer("follow"))
+        self.responders = [*self.lanes, self.control, *self.health, *self.callers, self.follow]
+        self.nginx = self._start()
+
+    def _make_certificate(self):
+        subprocess.run(
+            ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2",
+             "-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1,IP:::1",
+             "-keyout", self.dir / "tls" / "key.pem", "-out", self.dir / "tls" / "cert.pem"],
+            check=True, capture_output=True,
+        )
+
+    def render(self, template, changes):
+        section, lines = "", []
+        for line in template.format(dir=self.dir).splitlines():
+            section = line.strip("[]") if line.startswith("[") else section
+            key = line.partition(" = ")[0]
+            value = changes.get(f"{section}__{key}")
+            lines.append(line if value is None else f"{key} = {value}")
+        return subprocess.run(
+            [ROOT / "scripts" / "render-nginx", "--dir", self.dir, "--static", self.dir / "static",
+             "--https-port", str(self.https_port), "--http-port", str(self.http_port)],
+            input="\n".join([*lines, ""]), text=True, check=True, stdout=subprocess.PIPE,
+        ).stdout
+
+    def _start(self):
+        with open(self.dir / "log" / "nginx.log", "w") as log:
+            nginx = subprocess.Popen(
+                ["nginx", "-e", "stderr", "-p", self.dir / "nginx", "-c", self.dir / "nginx" / "berth.conf",
+                 "-g", "daemon off;"],
+                stderr=log,
+            )
+        wait_for("nginx", lambda: listening(self.https_port) or nginx.poll() is not None)
+        assert nginx.poll() is None, self.log()
+        return nginx
+
+    def log(self):
+        return (self.dir / "log" / "nginx.log").read_text()
+
+    def access_log(self):
+        return [json.loads(line) for line in (self.dir / "log" / "access.log").read_text().splitlines()]
+
+    def asked(self):
+        """How many requests have come through each lane."""
+        return [len(lane.requests) for lane in self.lanes]
+
+    def requests(self):
+        """What berthd has been asked, through whichever socket."""
+        return [request for responder in self.responders for request in responder.requests]
+
+    def close(self):
+        self.nginx.terminate()
+        self.nginx.wait(10)
+        if self._mounted:
+            subprocess.run(["umount", self.bodies], check=True)
+        shutil.rmtree(self.dir)
+
+
 @pytest.fixture(scope="session")
-def site():
+def start_site():
+    """start_site(…) as Site(…); each is ended with the tests."""
     if os.geteuid() != 0 or shutil.which("nginx") is None:
         pytest.skip("needs root and nginx")
-    directory = pathlib.Path(tempfile.mkdtemp(prefix="berth-nginx."))
-    directory.chmod(0o755)
-    for name in ("tls", "log", "run", "nginx/tmp", "static/assets"):
-        (directory / name).mkdir(parents=True)
-    (directory / "static" / "index.html").write_text("<!doctype html><title>Berth</title>")
-    (directory / "static" / "assets" / "app.0123abcd.js").write_text("1;")
-    subprocess.run(
-        ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2",
-         "-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1",
-         "-keyout", directory / "tls" / "key.pem", "-out", directory / "tls" / "cert.pem"],
-        check=True, capture_output=True,
-    )
-    site = Site(directory)
-    rendered = subprocess.run(
-        [ROOT / "scripts" / "render-nginx", "--dir", directory, "--static", directory / "static",
-         "--https-port", str(site.https_port), "--http-port", str(site.http_port)],
-        input=SETTINGS.format(dir=directory), text=True, check=True, stdout=subprocess.PIPE,
-    ).stdout
-    (directory / "nginx" / "berth.conf").write_text(rendered)
+    sites = []
 
-    site.lanes = [Responder(str(directory / "run" / f"invoke-{i}.sock"), answer("invoke")) for i in range(LANES)]
-    site.control = Responder(str(directory / "run" / "control.sock"), answer("control"))
-    site.health = [Responder(str(directory / "run" / f"health-{i}.sock"), answer(f"health-{i}")) for i in range(2)]
-    site.callers = [
-        Responder(str(directory / "run" / f"{pool}-{i}.sock"), answer(pool))
-        for pool in ("deploy", "query")
-        for i in range(CALLER_LANES)
-    ]
-    site.follow = Responder(str(directory / "run" / "follow.sock"), answer("follow"))
-    with open(directory / "log" / "nginx.log", "w") as log:
-        nginx = subprocess.Popen(
-            ["nginx", "-e", "stderr", "-p", directory / "nginx", "-c", directory / "nginx" / "berth.conf",
-             "-g", "daemon off;"],
-            stderr=log,
-        )
-    try:
-        for _ in range(100):
-            if listening(site.https_port) or nginx.poll() is not None:
-                break
-            time.sleep(0.05)
-        assert nginx.poll() is None, (directory / "log" / "nginx.log").read_text()
-        yield site
-    finally:
-        nginx.terminate()
-        nginx.wait(10)
-        shutil.rmtree(directory)
+    def start(*args, **settings):
+        sites.append(Site(*args, **settings))
+        return sites[-1]
+
+    yield start
+    for one in sites:
+        one.close()
+
+
+@pytest.fixture(scope="session")
+def site(start_site):
+    return start_site()
+
+
+@pytest.fixture
+def http(site):
+    with requests.Session() as session:
+        session.verify = site.ca
+        session.trust_env = False
+        yield session
+
+
+def raw_request(site, data):
+    """Sends bytes as they are and returns the status line, the headers and the body."""
+    context = ssl.create_default_context(cafile=site.ca)
+    with socket.create_connection(("127.0.0.1", site.https_port), timeout=10) as raw:
+        with context.wrap_socket(raw, server_hostname="127.0.0.1") as connection:
+            connection.sendall(data)
+            answer = b""
+            while part := connection.recv(65536):
+                answer += part
+    head, _, body = answer.partition(b"\r\n\r\n")
+    return head.decode(), body
+
+
+def assert_problem(response, status, code):
+    assert response.status_code == status
+    assert response.headers["Content-Type"] == "application/problem+json"
+    problem = response.json()
+    assert problem["type"] == f"urn:berth:problem:{code}"
+    assert problem["status"] == status
+    assert problem["code"] == code
+    assert problem["title"] and problem["detail"] and problem["instance"].startswith("/")
+    assert problem["request_id"] == response.headers["X-Request-Id"]
+    assert response.headers["Cache-Control"] == "no-store"
+    return problem

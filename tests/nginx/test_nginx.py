@@ -2,6 +2,7 @@
 
 import concurrent.futures
 import json
+import random
 import re
 import socket
 import ssl
@@ -11,15 +12,17 @@ import time
 import pytest
 import requests
 
-from conftest import CALLER_REQUESTS, CONTROL_LIMIT, FUNCTION_REQUESTS, INVOKE_LIMIT, LANES, NODE_REQUESTS, POOL_REQUESTS
-
-
-@pytest.fixture
-def http(site):
-    with requests.Session() as session:
-        session.verify = site.ca
-        session.trust_env = False
-        yield session
+from conftest import (
+    CALLER_REQUESTS,
+    CONTROL_LIMIT,
+    FUNCTION_REQUESTS,
+    INVOKE_LIMIT,
+    LANES,
+    NODE_REQUESTS,
+    POOL_REQUESTS,
+    assert_problem,
+    raw_request,
+)
 
 
 def tls_handshake(site, version):
@@ -29,32 +32,6 @@ def tls_handshake(site, version):
     with socket.create_connection(("127.0.0.1", site.https_port)) as raw:
         with context.wrap_socket(raw, server_hostname="127.0.0.1") as connection:
             return connection.version()
-
-
-def raw_request(site, data):
-    """Sends bytes as they are and returns the status line, the headers and the body."""
-    context = ssl.create_default_context(cafile=site.ca)
-    with socket.create_connection(("127.0.0.1", site.https_port), timeout=10) as raw:
-        with context.wrap_socket(raw, server_hostname="127.0.0.1") as connection:
-            connection.sendall(data)
-            answer = b""
-            while part := connection.recv(65536):
-                answer += part
-    head, body = answer.split(b"\r\n\r\n", 1)
-    return head.decode(), body
-
-
-def assert_problem(response, status, code):
-    assert response.status_code == status
-    assert response.headers["Content-Type"] == "application/problem+json"
-    problem = response.json()
-    assert problem["type"] == f"urn:berth:problem:{code}"
-    assert problem["status"] == status
-    assert problem["code"] == code
-    assert problem["title"] and problem["detail"] and problem["instance"].startswith("/")
-    assert problem["request_id"] == response.headers["X-Request-Id"]
-    assert response.headers["Cache-Control"] == "no-store"
-    return problem
 
 
 # TLS
@@ -259,16 +236,50 @@ def test_a_request_is_never_sent_twice(site, http):
     assert sum(len(lane.requests) for lane in site.lanes) == before + 1
 
 
-def test_a_function_has_a_lane_and_functions_have_many(site, http):
-    def lanes_of(name, count):
-        before = [len(lane.requests) for lane in site.lanes]
-        for _ in range(count):
-            http.post(site.url + f"/execute/{name}", json={})
-        return {i for i, lane in enumerate(site.lanes) if len(lane.requests) > before[i]}
+def lanes_of(site, http, paths):
+    """Those that requests for these paths come through."""
+    before = site.asked()
+    for path in paths:
+        raw_request(site, f"POST /execute/{path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n".encode())
+    return {i for i, asked in enumerate(site.asked()) if asked > before[i]}
 
-    used = [lanes_of(f"f{i}", 3) for i in range(20)]
+
+def test_a_function_has_a_lane_and_functions_have_many(site, http):
+    used = [lanes_of(site, http, [f"f{i}"] * 3) for i in range(20)]
     assert all(len(lanes) == 1 for lanes in used)
     assert set().union(*used) == set(range(LANES))
+
+
+def spellings(uuid, count):
+    """The same id in other ways, as a UUID may be written."""
+    chooser = random.Random(1)
+    while count:
+        other = "".join(chooser.choice((c.lower(), c.upper())) for c in uuid)
+        if other != uuid:
+            count -= 1
+            yield other
+
+
+ID = "01a20883-f00e-7ac7-bafa-a8c846d26ff8"
+
+
+def test_a_function_has_one_lane_however_it_is_spelt(site, http):
+    spelt = ["thing", "%74hing", "thin%67", "/thing", "./thing", "x/../thing", "thing/", "thing?version=1", "thing#x"]
+    assert len(lanes_of(site, http, spelt)) == 1
+    assert lanes_of(site, http, spelt) == lanes_of(site, http, ["thing"])
+
+
+def test_what_is_neither_a_name_nor_an_id_has_one_lane_for_all(site, http):
+    assert len(lanes_of(site, http, [*spellings(ID, 50), "Thing", "thinG", "a.b", "a:b", "a%20b", "x" * 64, "x" * 65])) == 1
+
+
+def test_the_limit_of_a_function_cannot_be_had_once_for_each_spelling(site):
+    def call(spelt):
+        return requests.post(f"{site.url}/execute/{spelt}/pause", json={}, verify=site.ca).status_code
+
+    with concurrent.futures.ThreadPoolExecutor(12) as pool:
+        statuses = list(pool.map(call, spellings(ID, 12)))
+    assert sorted(statuses) == [200] * FUNCTION_REQUESTS + [429] * (12 - FUNCTION_REQUESTS)
 
 
 @pytest.mark.parametrize("name, most", [("one", FUNCTION_REQUESTS), (None, NODE_REQUESTS)])
@@ -315,7 +326,7 @@ def test_what_is_not_http_is_a_problem(site):
 
 
 def test_problems_stay_json_whatever_the_path(site):
-    head, body = raw_request(site, b'GET /a"b\\c HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n')
+    head, body = raw_request(site, b'GET /a"b\\c HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n')
     assert " 404 " in head.splitlines()[0]
     assert json.loads(body)["instance"] == "/"
 
@@ -338,7 +349,7 @@ def test_assets_are_kept_for_ever(site, http):
 
 def test_nothing_outside_static_can_be_read(site):
     for path in (b"/../tls/key.pem", b"/assets/../../tls/key.pem", b"/%2e%2e/tls/key.pem"):
-        head, body = raw_request(site, b"GET " + path + b" HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+        head, body = raw_request(site, b"GET " + path + b" HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
         assert re.search(" 40[04] ", head.splitlines()[0])
         assert b"KEY" not in body
 

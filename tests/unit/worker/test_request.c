@@ -226,7 +226,93 @@ static void headers_are_normalised(void **state)
 	assert_string_equal(r.content_type, "application/json");
 	assert_int_equal(r.content_length, 12);
 	assert_string_equal(r.if_match, "\"3\"");
-	assert_string_equal(r.remote, "::1");
+	assert_string_equal(r.caller, "::1");
+}
+
+static void a_media_type_is_what_stands_before_its_parameters(void **state)
+{
+	static const char *const cases[][2] = {
+		{"application/json ;charset=utf-8", "application/json"},
+		{"application/json\t", "application/json"},
+		{"application/json, text/plain", "application/json, text/plain"},
+		{"application/json text/plain", "application/json text/plain"},
+		{";application/json", ""},
+		{"text/plain;application/json", "text/plain"},
+		{"text\x1b[31m/\x7f", "text?[31m/?"},
+	};
+	struct request r;
+	struct err err = {0};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct variable v[] = {{"CONTENT_TYPE", cases[i][0]}, {NULL}};
+		assert_ok(parse("/", "", v, &r, &err));
+		assert_string_equal(r.content_type, cases[i][1]);
+	}
+}
+
+static void a_caller_is_an_address_and_nothing_that_a_client_says(void **state)
+{
+	static const char *const cases[][2] = {
+		{"127.0.0.1", "127.0.0.1"},
+		{"2001:db8::A", "2001:db8::A"},
+		{"unix:", ""},
+		{"127.0.0.1\n", ""},
+		{"\x1b[31m", ""},
+		{"admin", ""},
+		{"", ""},
+	};
+	struct request r;
+	struct err err = {0};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct variable v[] = {{"REMOTE_ADDR", cases[i][0]}, {"REMOTE_USER", "admin"}, {NULL}};
+		assert_ok(parse("/", "", v, &r, &err));
+		assert_string_equal(r.caller, cases[i][1]);
+	}
+}
+
+static void a_page_of_any_other_origin_is_foreign(void **state)
+{
+	static const struct {
+		const char *site, *origin;
+		bool foreign;
+	} cases[] = {
+		{NULL, NULL, false}, /* a program */
+		{"", "", false},
+		{"same-origin", "https://berth.example:8443", false},
+		{"none", NULL, false}, /* the address was typed */
+		{NULL, "https://berth.example:8443", false},
+		{NULL, "HTTPS://Berth.Example:8443", false},
+		{"cross-site", NULL, true},
+		{"same-site", NULL, true},
+		{"same-site", "https://berth.example:8443", true},
+		{"Same-Origin", NULL, true}, /* no browser spells it so */
+		{"same-origin", "https://evil.example", true},
+		{NULL, "https://evil.example", true},
+		{NULL, "null", true},
+		{NULL, "http://berth.example:8443", true},
+		{NULL, "https://berth.example", true},
+		{NULL, "https://berth.example:84430", true},
+		{NULL, "https://sub.berth.example:8443", true},
+		{NULL, "https://berth.example:8443.evil.example", true},
+		{NULL, "https://berth.example:8443/", true},
+		{NULL, "berth.example:8443", true},
+	};
+	struct request r;
+	struct err err = {0};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct variable v[] = {{"HTTP_HOST", "berth.example:8443"},
+				       {"HTTP_SEC_FETCH_SITE", cases[i].site},
+				       {"HTTP_ORIGIN", cases[i].origin},
+				       {NULL}};
+		assert_ok(parse("/", "", v, &r, &err));
+		if (r.foreign != cases[i].foreign)
+			fail_msg("%s, %s: %d", cases[i].site, cases[i].origin, r.foreign);
+	}
 }
 
 static void a_content_length_that_is_no_number_is_refused(void **state)
@@ -304,6 +390,9 @@ int main(void)
 		cmocka_unit_test(a_sane_request_id_is_kept_and_any_other_is_replaced),
 		cmocka_unit_test(a_traceparent_is_kept_only_when_it_is_valid),
 		cmocka_unit_test(headers_are_normalised),
+		cmocka_unit_test(a_media_type_is_what_stands_before_its_parameters),
+		cmocka_unit_test(a_caller_is_an_address_and_nothing_that_a_client_says),
+		cmocka_unit_test(a_page_of_any_other_origin_is_foreign),
 		cmocka_unit_test(a_content_length_that_is_no_number_is_refused),
 		cmocka_unit_test(nothing_at_all_is_a_request_for_the_root),
 		cmocka_unit_test(what_the_web_server_says_of_the_queue_is_taken_with_a_grain_of_salt),
