@@ -17,11 +17,30 @@ die() {
     exit 1
 }
 
-# The comment block at the top of the script that was run is its help.
-usage() { awk 'NR > 1 && !/^#/ { exit } NR > 1 { sub(/^# ?/, ""); print }' "$0"; }
+# misuse MESSAGE: the command line is wrong. Nothing was done yet, and the exit code is 2.
+misuse() {
+    printf '%s%s: %s (see --help)%s\n' "$_red" "${0##*/}" "$*" "$_plain" >&2
+    exit 2
+}
 
-# need_value OPTION ARGUMENTS_LEFT: dies when an option came without its value.
-need_value() { (($2 >= 2)) || die "$1 needs a value"; }
+# The script that was run, found before it changes the directory that $0 may be relative to.
+_script=$(realpath -- "$0")
+
+# The comment block at the top of the script that was run is its help, and the end of it.
+usage() {
+    awk 'NR > 1 && !/^#/ { exit } NR > 1 { sub(/^# ?/, ""); print }' "$_script"
+    exit
+}
+
+# need_value OPTION ARGUMENTS_LEFT: an option that came without its value is a misuse.
+need_value() { (($2 >= 2)) || misuse "$1 needs a value"; }
+
+# need_port OPTION TEXT: 0 to 65535, and nothing else; 0 is for whoever knows what to make of it.
+need_port() {
+    if ! [[ $2 =~ ^(0|[1-9][0-9]{0,4})$ ]] || (($2 > 65535)); then
+        misuse "$1 takes the number of a port, 0 to 65535, not '$2'"
+    fi
+}
 
 # data_dir: what the scripts come with (migrations/, nginx/, static/): the source tree, or PREFIX/share/berth when installed
 # as PREFIX/libexec/berth/scripts.
@@ -93,15 +112,71 @@ daemon_stop() {
     rm -f "$pidfile"
 }
 
-# free_port: prints a TCP port of 127.0.0.1 that nobody listens on, below the range the kernel hands out.
+# writers LOG: the pids of a daemon that daemon_start began with that log, and of all that it started: their stderr leads there,
+# also after the log was rotated. This tells ours from others when the daemon itself was killed.
+writers() { find /proc/[0-9]*/fd/2 -maxdepth 0 -lname "$1*" -printf '%h\n' 2>/dev/null | cut -d / -f 3 || true; }
+_nobody_writes() { [[ -z $(writers "$1") ]]; }
+
+# daemon_clear LOG SIGNAL SECONDS: ends what a daemon has left behind.
+daemon_clear() {
+    local left name=${1##*/}
+    mapfile -t left < <(writers "$1")
+    ((${#left[@]})) || return 0
+    info "${name%.log}: ${#left[@]} processes are left, and are ended: ${left[*]}"
+    kill "-$2" "${left[@]}" 2>/dev/null || true
+    wait_until "$3" _nobody_writes "$1" && return
+    mapfile -t left < <(writers "$1")
+    warn "${name%.log}: ${left[*]} did not stop within $3 s and are killed"
+    ((${#left[@]} == 0)) || kill -KILL "${left[@]}" 2>/dev/null || true
+    wait_until 10 _nobody_writes "$1" || die "pids $(writers "$1" | xargs) cannot be killed"
+}
+
+# Sockets that listen on a port of 127.0.0.1 or ::1, or of all addresses.
+_listening_sockets() {
+    cat /proc/net/tcp /proc/net/tcp6 2>/dev/null | awk -v port="$(printf ':%04X' "$1")" '
+        BEGIN { ones[""] = ones["0100007F"] = ones["00000000000000000000000001000000"] = ones["0000000000000000FFFF00000100007F"] }
+        $4 == "0A" && substr($2, length($2) - 4) == port {
+            address = substr($2, 1, length($2) - 5)
+            if (address ~ /^0+$/ || address in ones) print $10
+        }'
+}
+
+# port_holders PORT: the pids that listen on it, "?" for one that cannot be seen from here. Nothing: the port is free.
+port_holders() {
+    local socket found
+    while IFS= read -r socket; do
+        found=$(find /proc/[0-9]*/fd -maxdepth 1 -lname "socket:\[$socket\]" -printf '%h\n' 2>/dev/null | cut -d / -f 3 || true)
+        printf '%s\n' "${found:-?}"
+    done < <(_listening_sockets "$1") | sort -u
+}
+
+# process_text PID: for people.
+process_text() {
+    local line=''
+    { line=$(tr '\0' ' ' <"/proc/$1/cmdline"); } 2>/dev/null || true
+    if [[ $line ]]; then
+        printf 'pid %s (%.80s)' "$1" "${line% }"
+    else
+        printf 'a process that cannot be seen from here'
+    fi
+}
+
+# free_port: prints a TCP port that nobody listens on, below the range the kernel hands out.
 free_port() {
     local port
     while port=$((20000 + RANDOM % 12000)); do
-        if ! (: <>"/dev/tcp/127.0.0.1/$port") 2>/dev/null; then
+        if [[ -z $(_listening_sockets "$port") ]]; then
             printf '%s' "$port"
             return
         fi
     done
+}
+
+# key_pin CERTIFICATE: for curl --insecure --pinnedpubkey. Whoever answers has the key of that certificate, whatever else it says:
+# a name that is not this machine's, or a date that is over.
+key_pin() {
+    printf 'sha256//'
+    openssl x509 -in "$1" -noout -pubkey | openssl pkey -pubin -outform DER | openssl dgst -sha256 -binary | base64
 }
 
 # have_systemd: is systemd the init of this machine?

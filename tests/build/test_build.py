@@ -176,7 +176,7 @@ def test_quickstart_explains_its_options():
     for option in ("--https-port", "--http-port", "--prefix", "--down"):
         assert option in shown.stdout
     refused = run(ROOT / "scripts" / "quickstart", "--nonsense")
-    assert refused.returncode == 1 and "--nonsense" in refused.stderr
+    assert refused.returncode == 2 and "--nonsense" in refused.stderr
 
 
 # Nothing is done where a real quickstart may have been.
