@@ -138,6 +138,26 @@ def test_an_installed_berthd_says_its_version_and_checks_a_configuration(install
     assert (checked.returncode, checked.stdout, checked.stderr) == (0, f"berthd: '{example}' is valid\n", "")
 
 
+@pytest.mark.parametrize("arguments", [[], ["--status"], ["--check-config"]])
+def test_berthd_without_a_configuration_refuses_and_says_where_it_looked(build, arguments):
+    """It would start a second platform, or speak about one that nobody has set up."""
+    prefix = re.search(r"^prefix = (/.*)$", (build / "Makefile").read_text(), re.M)[1]
+    looked_for = pathlib.Path(prefix, "etc/berth/berth.conf")
+    if looked_for.exists():
+        pytest.skip(f"there is {looked_for}")
+    done = run(build / "berthd", *arguments)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert f"there is no configuration: looked for '{looked_for}'" in done.stderr
+    assert "--config=FILE" in done.stderr
+    assert not pathlib.Path(prefix, "var/run/berth").exists()
+
+
+def test_without_a_configuration_the_defaults_are_printed_and_called_so(build):
+    done = run(build / "berthd", "--dump-config")
+    assert (done.returncode, done.stdout) == (0, run(build / "berthd", "--config", "/dev/null", "--dump-config").stdout)
+    assert "these are the defaults" in done.stderr
+
+
 def test_an_installed_berth_says_its_version_and_has_all_its_modules_and_workloads(installed):
     version = run(installed / "bin" / "berth", "--version")
     assert (version.returncode, version.stderr) == (0, "")
