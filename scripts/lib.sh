@@ -42,6 +42,21 @@ need_port() {
     fi
 }
 
+# ---- What the scripts leave on a machine beside the directories they are given; quickstart --remove takes it away again.
+
+# shellcheck disable=SC2034 # used by those who source this
+{
+    berth_users=(berth)                                               # system users, made by stack
+    berth_apt_source=/etc/apt/sources.list.d/berth-backports.list     # made by gvisor
+    docker_config=/etc/docker/daemon.json                             # gvisor registers runtimes in it
+    berth_runtimes=berth-                                             # whose names begin so
+    engine_dir=/run/berth-docker                                      # who uses Docker Engine, and whether it was started for them
+    image_label=berth.recipe                                          # on all images that images has built
+    # In a prefix, what make install puts there, and in a stack's directory, what stack does; there tls and recipes are beside it.
+    berth_installed=(bin/berth sbin/berthd sbin/berthd-invoke libexec/berth share/berth share/doc/berth)
+    stack_entries=(berth.conf berth.conf.new docker install lock log nginx options pids postgres run state)
+}
+
 # data_dir: what the scripts come with (migrations/, nginx/, static/): the source tree, or PREFIX/share/berth when installed
 # as PREFIX/libexec/berth/scripts.
 data_dir() {
@@ -172,11 +187,44 @@ free_port() {
     done
 }
 
+# is_noted FILE NOTES: NOTES has the SHA-256 of what is in FILE on a line of its own.
+is_noted() {
+    local sum
+    sum=$(sha256sum <"$1") && grep -qxF -- "${sum%% *}" "$2" 2>/dev/null
+}
+
 # key_pin CERTIFICATE: for curl --insecure --pinnedpubkey. Whoever answers has the key of that certificate, whatever else it says:
 # a name that is not this machine's, or a date that is over.
 key_pin() {
     printf 'sha256//'
     openssl x509 -in "$1" -noout -pubkey | openssl pkey -pubin -outform DER | openssl dgst -sha256 -binary | base64
+}
+
+# image_of RUNTIME_JSON: the name of a language's image
+image_of() {
+    local image
+    image=$(sed -n 's/.*"image": *"\([^"]*\)".*/\1/p' "$1") && [[ $image ]] || die "$1 names no image"
+    printf '%s' "$image"
+}
+
+# Recipes of an installation are Berth's, and the next one overwrites them. One that somebody has edited moves to DIR/LANGUAGE before
+# that, where it is used instead and left alone: keep_edited_recipes DIR, make install, note_recipes PREFIX DIR.
+keep_edited_recipes() {
+    local sum file kept
+    [[ -f $1/.installed ]] || return 0
+    while read -r sum file; do
+        [[ -f $file && $(sha256sum <"$file") != "$sum  -" ]] || continue
+        kept=$1/$(basename "${file%/image/recipe}")
+        [[ ! -e $kept ]] || kept+=.edited-$(date +%Y%m%d%H%M%S)
+        mv "$file" "$kept"
+        warn "'$file' was edited; it is '$kept' now, which is yours: Berth's own recipes are overwritten by each installation"
+    done <"$1/.installed"
+}
+note_recipes() {
+    local recipes=("$1"/libexec/berth/runtimes/*/image/recipe)
+    [[ -f ${recipes[0]} ]] || return 0
+    mkdir -p "$2"
+    sha256sum "${recipes[@]}" >"$2/.installed"
 }
 
 # have_systemd: is systemd the init of this machine?
