@@ -134,15 +134,15 @@ _nobody_writes() { [[ -z $(writers "$1") ]]; }
 
 # daemon_clear LOG SIGNAL SECONDS: ends what a daemon has left behind.
 daemon_clear() {
-    local left name=${1##*/}
-    mapfile -t left < <(writers "$1")
-    ((${#left[@]})) || return 0
-    info "${name%.log}: ${#left[@]} processes are left, and are ended: ${left[*]}"
-    kill "-$2" "${left[@]}" 2>/dev/null || true
+    local rest name=${1##*/}
+    mapfile -t rest < <(writers "$1")
+    ((${#rest[@]})) || return 0
+    info "${name%.log}: ${#rest[@]} processes are left, and are ended: ${rest[*]}"
+    kill "-$2" "${rest[@]}" 2>/dev/null || true
     wait_until "$3" _nobody_writes "$1" && return
-    mapfile -t left < <(writers "$1")
-    warn "${name%.log}: ${left[*]} did not stop within $3 s and are killed"
-    ((${#left[@]} == 0)) || kill -KILL "${left[@]}" 2>/dev/null || true
+    mapfile -t rest < <(writers "$1")
+    warn "${name%.log}: ${rest[*]} did not stop within $3 s and are killed"
+    ((${#rest[@]} == 0)) || kill -KILL "${rest[@]}" 2>/dev/null || true
     wait_until 10 _nobody_writes "$1" || die "pids $(writers "$1" | xargs) cannot be killed"
 }
 
@@ -203,7 +203,8 @@ key_pin() {
 # image_of RUNTIME_JSON: the name of a language's image
 image_of() {
     local image
-    image=$(sed -n 's/.*"image": *"\([^"]*\)".*/\1/p' "$1") && [[ $image ]] || die "$1 names no image"
+    image=$(sed -n 's/.*"image": *"\([^"]*\)".*/\1/p' "$1")
+    [[ $image ]] || die "$1 names no image"
     printf '%s' "$image"
 }
 
@@ -221,10 +222,10 @@ keep_edited_recipes() {
     done <"$1/.installed"
 }
 note_recipes() {
-    local recipes=("$1"/libexec/berth/runtimes/*/image/recipe)
-    [[ -f ${recipes[0]} ]] || return 0
+    local files=("$1"/libexec/berth/runtimes/*/image/recipe)
+    [[ -f ${files[0]} ]] || return 0
     mkdir -p "$2"
-    sha256sum "${recipes[@]}" >"$2/.installed"
+    sha256sum "${files[@]}" >"$2/.installed"
 }
 
 # have_systemd: is systemd the init of this machine?
