@@ -17,11 +17,45 @@ die() {
     exit 1
 }
 
-# The comment block at the top of the script that was run is its help.
-usage() { awk 'NR > 1 && !/^#/ { exit } NR > 1 { sub(/^# ?/, ""); print }' "$0"; }
+# misuse MESSAGE: the command line is wrong. Nothing was done yet, and the exit code is 2.
+misuse() {
+    printf '%s%s: %s (see --help)%s\n' "$_red" "${0##*/}" "$*" "$_plain" >&2
+    exit 2
+}
 
-# need_value OPTION ARGUMENTS_LEFT: dies when an option came without its value.
-need_value() { (($2 >= 2)) || die "$1 needs a value"; }
+# The script that was run, found before it changes the directory that $0 may be relative to.
+_script=$(realpath -- "$0")
+
+# The comment block at the top of the script that was run is its help, and the end of it.
+usage() {
+    awk 'NR > 1 && !/^#/ { exit } NR > 1 { sub(/^# ?/, ""); print }' "$_script"
+    exit
+}
+
+# need_value OPTION ARGUMENTS_LEFT: an option that came without its value is a misuse.
+need_value() { (($2 >= 2)) || misuse "$1 needs a value"; }
+
+# need_port OPTION TEXT: 0 to 65535, and nothing else; 0 is for whoever knows what to make of it.
+need_port() {
+    if ! [[ $2 =~ ^(0|[1-9][0-9]{0,4})$ ]] || (($2 > 65535)); then
+        misuse "$1 takes the number of a port, 0 to 65535, not '$2'"
+    fi
+}
+
+# ---- What the scripts leave on a machine beside the directories they are given; quickstart --remove takes it away again.
+
+# shellcheck disable=SC2034 # used by those who source this
+{
+    berth_users=(berth berth-control berth-follow berth-pool berth-collector berth-warden) # system users, made by stack
+    berth_apt_source=/etc/apt/sources.list.d/berth-backports.list     # made by gvisor
+    docker_config=/etc/docker/daemon.json                             # gvisor registers runtimes in it
+    berth_runtimes=berth-                                             # whose names begin so
+    engine_dir=/run/berth-docker                                      # who uses Docker Engine, and whether it was started for them
+    image_label=berth.recipe                                          # on all images that images has built
+    # In a prefix, what make install puts there, and in a stack's directory, what stack does; there tls and recipes are beside it.
+    berth_installed=(bin/berth sbin/berthd sbin/berthd-invoke libexec/berth share/berth share/doc/berth)
+    stack_entries=(berth.conf berth.conf.new docker install lock log nginx options pids postgres run state)
+}
 
 # data_dir: what the scripts come with (migrations/, nginx/, static/): the source tree, or PREFIX/share/berth when installed
 # as PREFIX/libexec/berth/scripts.
@@ -105,15 +139,105 @@ daemon_stop() {
     rm -f "$pidfile"
 }
 
-# free_port: prints a TCP port of 127.0.0.1 that nobody listens on, below the range the kernel hands out.
+# writers LOG: the pids of a daemon that daemon_start began with that log, and of all that it started: their stderr leads there,
+# also after the log was rotated. This tells ours from others when the daemon itself was killed.
+writers() { find /proc/[0-9]*/fd/2 -maxdepth 0 -lname "$1*" -printf '%h\n' 2>/dev/null | cut -d / -f 3 || true; }
+_nobody_writes() { [[ -z $(writers "$1") ]]; }
+
+# daemon_clear LOG SIGNAL SECONDS: ends what a daemon has left behind.
+daemon_clear() {
+    local rest name=${1##*/}
+    mapfile -t rest < <(writers "$1")
+    ((${#rest[@]})) || return 0
+    info "${name%.log}: ${#rest[@]} processes are left, and are ended: ${rest[*]}"
+    kill "-$2" "${rest[@]}" 2>/dev/null || true
+    wait_until "$3" _nobody_writes "$1" && return
+    mapfile -t rest < <(writers "$1")
+    warn "${name%.log}: ${rest[*]} did not stop within $3 s and are killed"
+    ((${#rest[@]} == 0)) || kill -KILL "${rest[@]}" 2>/dev/null || true
+    wait_until 10 _nobody_writes "$1" || die "pids $(writers "$1" | xargs) cannot be killed"
+}
+
+# Sockets that listen on a port of 127.0.0.1 or ::1, or of all addresses.
+_listening_sockets() {
+    cat /proc/net/tcp /proc/net/tcp6 2>/dev/null | awk -v port="$(printf ':%04X' "$1")" '
+        BEGIN { ones[""] = ones["0100007F"] = ones["00000000000000000000000001000000"] = ones["0000000000000000FFFF00000100007F"] }
+        $4 == "0A" && substr($2, length($2) - 4) == port {
+            address = substr($2, 1, length($2) - 5)
+            if (address ~ /^0+$/ || address in ones) print $10
+        }'
+}
+
+# port_holders PORT: the pids that listen on it, "?" for one that cannot be seen from here. Nothing: the port is free.
+port_holders() {
+    local socket found
+    while IFS= read -r socket; do
+        found=$(find /proc/[0-9]*/fd -maxdepth 1 -lname "socket:\[$socket\]" -printf '%h\n' 2>/dev/null | cut -d / -f 3 || true)
+        printf '%s\n' "${found:-?}"
+    done < <(_listening_sockets "$1") | sort -u
+}
+
+# process_text PID: for people.
+process_text() {
+    local line=''
+    { line=$(tr '\0' ' ' <"/proc/$1/cmdline"); } 2>/dev/null || true
+    if [[ $line ]]; then
+        printf 'pid %s (%.80s)' "$1" "${line% }"
+    else
+        printf 'a process that cannot be seen from here'
+    fi
+}
+
+# free_port: prints a TCP port that nobody listens on, below the range the kernel hands out.
 free_port() {
     local port
     while port=$((20000 + RANDOM % 12000)); do
-        if ! (: <>"/dev/tcp/127.0.0.1/$port") 2>/dev/null; then
+        if [[ -z $(_listening_sockets "$port") ]]; then
             printf '%s' "$port"
             return
         fi
     done
+}
+
+# is_noted FILE NOTES: NOTES has the SHA-256 of what is in FILE on a line of its own.
+is_noted() {
+    local sum
+    sum=$(sha256sum <"$1") && grep -qxF -- "${sum%% *}" "$2" 2>/dev/null
+}
+
+# key_pin CERTIFICATE: for curl --insecure --pinnedpubkey. Whoever answers has the key of that certificate, whatever else it says:
+# a name that is not this machine's, or a date that is over.
+key_pin() {
+    printf 'sha256//'
+    openssl x509 -in "$1" -noout -pubkey | openssl pkey -pubin -outform DER | openssl dgst -sha256 -binary | base64
+}
+
+# image_of RUNTIME_JSON: the name of a language's image
+image_of() {
+    local image
+    image=$(sed -n 's/.*"image": *"\([^"]*\)".*/\1/p' "$1")
+    [[ $image ]] || die "$1 names no image"
+    printf '%s' "$image"
+}
+
+# Recipes of an installation are Berth's, and the next one overwrites them. One that somebody has edited moves to DIR/LANGUAGE before
+# that, where it is used instead and left alone: keep_edited_recipes DIR, make install, note_recipes PREFIX DIR.
+keep_edited_recipes() {
+    local sum file kept
+    [[ -f $1/.installed ]] || return 0
+    while read -r sum file; do
+        [[ -f $file && $(sha256sum <"$file") != "$sum  -" ]] || continue
+        kept=$1/$(basename "${file%/image/recipe}")
+        [[ ! -e $kept ]] || kept+=.edited-$(date +%Y%m%d%H%M%S)
+        mv "$file" "$kept"
+        warn "'$file' was edited; it is '$kept' now, which is yours: Berth's own recipes are overwritten by each installation"
+    done <"$1/.installed"
+}
+note_recipes() {
+    local files=("$1"/libexec/berth/runtimes/*/image/recipe)
+    [[ -f ${files[0]} ]] || return 0
+    mkdir -p "$2"
+    sha256sum "${files[@]}" >"$2/.installed"
 }
 
 # have_systemd: is systemd the init of this machine?

@@ -27,6 +27,7 @@
 #include "base/fd.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "collector/certificate.h"
 #include "collector/exporter.h"
 #include "collector/sample.h"
 #include "collector/spool_dir.h"
@@ -49,7 +50,8 @@ struct collector {
 	struct spool_batch batch;
 	struct sampler sampler;
 	struct exporter *exporter; /* NULL: none */
-	size_t batch_limit;        /* collector.batch_bytes, less while PostgreSQL is too slow for it */
+	struct certificate_watch certificate;
+	size_t batch_limit; /* collector.batch_bytes, less while PostgreSQL is too slow for it */
 	struct scoreboard *board;
 	struct slot *slot;
 	int signal_fd;
@@ -324,12 +326,23 @@ static void reload(struct collector *c)
 	db_set_conf(c->db, next);
 	exporter_free(&c->exporter);
 	c->exporter = exporter_new(next, c->spool->node);
+	c->certificate = (struct certificate_watch){0};
 	c->conf = next;
 	c->batch_limit = (size_t)next->collector_batch_bytes;
 	log_init(child_role_name(CHILD_COLLECTOR), (enum log_level)log_level_parse(next->log_level));
 	conf_free(&c->reloaded);
 	c->reloaded = next;
 	log_info("settings reloaded");
+}
+
+static void look_at_certificate(struct collector *c)
+{
+	int64_t ends_s = atomic_load(scoreboard_certificate_ends_s(c->board));
+	struct err err;
+
+	if (certificate_look(&c->certificate, c->conf->tls_address, &ends_s, &err) < 0)
+		log_warn("until when the certificate is valid is not known: %s", err.msg);
+	atomic_store(scoreboard_certificate_ends_s(c->board), ends_s);
 }
 
 static void take_signals(struct collector *c)
@@ -372,6 +385,7 @@ int collector_main(const struct heritage *heritage)
 	set_state(&c, SLOT_IDLE);
 	while (!c.stopping) {
 		round_once(&c);
+		look_at_certificate(&c);
 		wait_for_work(&c);
 	}
 	set_state(&c, SLOT_STOPPING);

@@ -1,5 +1,6 @@
 noinst_LIBRARIES += libcollector.a
 libcollector_a_SOURCES = \
+	%D%/certificate.c %D%/certificate.h \
 	%D%/collector_main.c \
 	%D%/copy.c %D%/copy.h \
 	%D%/exporter.c %D%/exporter.h \

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <glob.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <utlist.h>
@@ -79,6 +80,7 @@ static int apply_images(const char *setting, struct language *list, struct err *
 			return err_set(err, EINVAL, "sandbox.images: there is no language '%s'", word);
 		free(l->image);
 		l->image = mem_strdup(equals + 1);
+		l->image_is_set = true;
 	}
 	return 0;
 }
@@ -103,6 +105,21 @@ int language_load_all(const struct conf *conf, struct language **list, struct er
 		return -1;
 	*list = TAKE_PTR(all);
 	return 0;
+}
+
+const char *language_missing_text(const struct language *l, char text[static LANGUAGE_TEXT_SIZE])
+{
+	if (l->image_is_set)
+		snprintf(text, LANGUAGE_TEXT_SIZE,
+			 "the image of %s, %.160s, is missing on this node: sandbox.images names it; docker pull gets it, or "
+			 "stack up "
+			 "builds it where it has a recipe of its own",
+			 l->name, l->image);
+	else
+		snprintf(text, LANGUAGE_TEXT_SIZE,
+			 "the image of %s, %.160s, is missing on this node: scripts/images --language %s builds it", l->name,
+			 l->image, l->name);
+	return text;
 }
 
 const struct language *language_find(const struct language *list, const char *name)

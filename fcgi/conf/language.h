@@ -6,6 +6,7 @@
 #define CONF_LANGUAGE_H
 
 #include <jansson.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/err.h"
@@ -14,6 +15,7 @@
 struct language {
 	char *name;            /* "python" */
 	char *image;           /* from sandbox.images when set there, else from runtime.json */
+	bool image_is_set;     /* it is from sandbox.images */
 	json_t *command;       /* array of strings: what the launcher execs */
 	char *source_file;     /* what inline code is stored as: "main.py" */
 	char *default_handler; /* "main.handler" */
@@ -25,6 +27,10 @@ struct language {
  */
 int language_load_all(const struct conf *conf, struct language **list, struct err *err);
 void language_free(struct language **list); /* destructor for AUTO */
+
+/* That its image is missing, and what to do about it, in text, which is returned. */
+enum { LANGUAGE_TEXT_SIZE = 320 };
+const char *language_missing_text(const struct language *language, char text[static LANGUAGE_TEXT_SIZE]);
 
 /* NULL when there is none of that name. */
 const struct language *language_find(const struct language *list, const char *name);

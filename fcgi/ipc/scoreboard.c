@@ -20,6 +20,7 @@ struct shared {
 	_Atomic uint64_t runtime_gauges[TALLY_RUNTIMES][RUNTIME_GAUGE_COUNT];
 	_Atomic uint64_t counters[SCOREBOARD_COUNTERS];
 	_Atomic uint32_t stores;
+	_Atomic int64_t certificate_ends_s;
 	_Atomic int32_t used;
 	struct {
 		_Atomic uint64_t requests, dropped_records, failures;
@@ -221,6 +222,11 @@ _Atomic uint64_t *scoreboard_counter(struct scoreboard *board, int counter)
 _Atomic uint32_t *scoreboard_stores(struct scoreboard *board)
 {
 	return &board->shared->stores;
+}
+
+_Atomic int64_t *scoreboard_certificate_ends_s(struct scoreboard *board)
+{
+	return &board->shared->certificate_ends_s;
 }
 
 _Atomic uint64_t *scoreboard_gauge(struct scoreboard *board, enum gauge gauge)

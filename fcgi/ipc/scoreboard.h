@@ -89,6 +89,9 @@ _Atomic uint64_t *scoreboard_counter(struct scoreboard *board, int counter);
 /* Whether the collector's latest attempt to store records succeeded: written by it alone. */
 _Atomic uint32_t *scoreboard_stores(struct scoreboard *board);
 
+/* Until when nginx's certificate is valid, in seconds since 1970; 0: not known. Written by the collector alone. */
+_Atomic int64_t *scoreboard_certificate_ends_s(struct scoreboard *board);
+
 /* What poolmgr says of the pool (gauge.def): written by it alone. */
 enum gauge {
 #define GAUGE(name, value) GAUGE_##name,

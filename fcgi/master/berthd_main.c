@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
+#include <unistd.h>
 
 #include "base/fd.h"
 #include "base/log.h"
@@ -126,10 +126,7 @@ static int show_status(const struct settings *settings)
 
 static int check_config(const struct settings *settings)
 {
-	if (settings->was_missing)
-		printf("berthd: there is no '%s': every setting has its default\n", settings->path);
-	else
-		printf("berthd: '%s' is valid\n", settings->path);
+	printf("berthd: '%s' is valid\n", settings->path);
 	return STATUS_OK;
 }
 
@@ -142,23 +139,34 @@ static int dump_config(const struct settings *settings)
 	return STATUS_FAILED;
 }
 
-static int run_master(struct settings *settings, const struct master_start *start)
+/*
+ * Without a configuration nothing is started, or said to be valid or not to run: it would be about a platform nobody has set
+ * up, beside the one that somebody has. NULL: there is none, and that was said.
+ */
+static const char *find_config(const struct command_line *line)
 {
-	if (settings->was_missing)
-		log_warn("there is no '%s': every setting has its default", settings->path);
-	return master_main(settings, start);
+	if (line->config != NULL || access(BERTH_CONF_FILE, F_OK) == 0)
+		return line->config ? line->config : BERTH_CONF_FILE;
+	if (line->action == DUMP_CONFIG) {
+		fprintf(stderr, "berthd: there is no '%s': these are the defaults\n", BERTH_CONF_FILE);
+		return "/dev/null";
+	}
+	fprintf(stderr,
+		"berthd: there is no configuration: looked for '%s'\n"
+		"berthd: name yours with --config=FILE (that of 'stack up --dir DIR' is DIR/berth.conf); --dump-config prints "
+		"one "
+		"with the defaults\n",
+		BERTH_CONF_FILE);
+	return NULL;
 }
 
 static int with_settings(const struct command_line *line)
 {
-	AUTO(settings_free)
-	struct settings settings = {
-		.path = line->config ? line->config : BERTH_CONF_FILE,
-		.may_be_missing = line->config == NULL,
-		SETTINGS_NO_FDS,
-	};
+	AUTO(settings_free) struct settings settings = {.path = find_config(line), SETTINGS_NO_FDS};
 	struct err err;
 
+	if (settings.path == NULL)
+		return STATUS_USAGE;
 	if (settings_read(&settings, &err) < 0) {
 		if (line->action == SHOW_STATUS && err.code == EACCES) {
 			printf("berthd: only root may ask: %s\n", err.msg);
@@ -173,7 +181,7 @@ static int with_settings(const struct command_line *line)
 		return check_config(&settings);
 	if (line->action == DUMP_CONFIG)
 		return dump_config(&settings);
-	return run_master(&settings, &line->start);
+	return master_main(&settings, &line->start);
 }
 
 int main(int argc, char **argv)

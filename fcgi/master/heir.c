@@ -24,10 +24,8 @@ static void become(const char *program, const char *config, const struct bequest
 	notify_pass_on();
 	AUTO(mem_free) char *inherited = bequest_leave_new(bequest, &err);
 	AUTO(mem_free) char *inherit = mem_printf("--inherit=%s", inherited ? inherited : "");
-	AUTO(mem_free) char *option = mem_printf("--config=%s", config ? config : "");
-	char *name = (char *)program;
-
-	char **argv = config ? (char *[]){name, option, inherit, NULL} : (char *[]){name, inherit, NULL};
+	AUTO(mem_free) char *option = mem_printf("--config=%s", config);
+	char **argv = (char *[]){(char *)program, option, inherit, NULL};
 
 	if (inherited == NULL) {
 		log_error("%s", err.msg);

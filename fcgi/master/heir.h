@@ -32,8 +32,8 @@ struct heir {
 enum heir_word { HEIR_NOTHING, HEIR_READY, HEIR_HURRY, HEIR_GONE };
 
 /*
- * Executes program, which is looked for in PATH when it has no slash, with "--config=<config>" unless config is NULL. What goes
- * wrong in the new process is logged there, and it exits with a status that is not 0. The bequest is emptied.
+ * Executes program, which is looked for in PATH when it has no slash, with "--config=<config>". What goes wrong in
+ * the new process is logged there, and it exits with a status that is not 0. The bequest is emptied.
  */
 int heir_start(struct heir *heir, const char *program, const char *config, struct bequest *bequest, struct err *err);
 

@@ -538,7 +538,6 @@ static int bequeath(const struct master *m, struct bequest *bequest, struct err 
 
 static void start_upgrade(struct master *m)
 {
-	const char *config = m->settings->may_be_missing ? NULL : m->settings->path;
 	AUTO(bequest_free) struct bequest bequest = {0};
 	struct err err;
 
@@ -548,7 +547,7 @@ static void start_upgrade(struct master *m)
 						      : "an upgrade is under way");
 		return;
 	}
-	if (bequeath(m, &bequest, &err) < 0 || heir_start(&m->heir, m->start->program, config, &bequest, &err) < 0) {
+	if (bequeath(m, &bequest, &err) < 0 || heir_start(&m->heir, m->start->program, m->settings->path, &bequest, &err) < 0) {
 		log_error("upgrade failed: %s; this one goes on", err.msg);
 		return;
 	}

@@ -35,16 +35,14 @@ static int check_runtime(const struct conf *conf, struct err *err)
 		       buf_str(&names));
 }
 
-static int load(struct settings *s, struct conf **conf, struct err *err)
+static int load(const struct settings *s, struct conf **conf, struct err *err)
 {
-	bool missing = s->may_be_missing && access(s->path, F_OK) < 0 && errno == ENOENT;
 	AUTO(conf_free) struct conf *loaded = NULL;
 
-	if (conf_load_file(missing ? NULL : s->path, &loaded, err) < 0)
+	if (conf_load_file(s->path, &loaded, err) < 0)
 		return -1;
 	if (check_runtime(loaded, err) < 0)
 		return err_prefix(err, "%s", s->path);
-	s->was_missing = missing;
 	*conf = TAKE_PTR(loaded);
 	return 0;
 }

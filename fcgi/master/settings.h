@@ -5,15 +5,11 @@
 #ifndef MASTER_SETTINGS_H
 #define MASTER_SETTINGS_H
 
-#include <stdbool.h>
-
 #include "base/err.h"
 #include "conf/conf.h"
 
 struct settings {
 	const char *path;    /* borrowed */
-	bool may_be_missing; /* nobody asked for this path: without the file, the defaults hold */
-	bool was_missing;    /* set by settings_read */
 	struct conf *conf;   /* owned; NULL until settings_read */
 	/*
 	 * All owned, -1 until settings_share. Children get read_fd, or bare_fd, which does not say how to connect to

@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "base/clock.h"
+#include "poolmgr/image.h"
 #include "poolmgr/room.h"
 #include "poolmgr/shape.h"
 #include "poolmgr/store.h"
@@ -17,7 +18,7 @@ static struct docker *docker;
 
 const char *obstacle_lasting(const struct shape *s)
 {
-	static char text[160];
+	static char text[LANGUAGE_TEXT_SIZE];
 
 	if (s->key.memory_mb > room_budget_mb()) {
 		snprintf(text, sizeof(text),
@@ -30,6 +31,8 @@ const char *obstacle_lasting(const struct shape *s)
 		return NULL;
 	if (!docker_offers(docker, s->key.driver))
 		return s->key.driver->missing;
+	if (image_is_missing(s->key.language))
+		return language_missing_text(s->key.language, text);
 	if (s->key.egress && !docker_has_egress(docker))
 		return "the network for egress is not there: run scripts/egress up on this node";
 	return NULL;

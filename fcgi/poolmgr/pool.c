@@ -11,6 +11,7 @@
 #include "poolmgr/counter.h"
 #include "poolmgr/demand.h"
 #include "poolmgr/fetch.h"
+#include "poolmgr/image.h"
 #include "poolmgr/keep.h"
 #include "poolmgr/obstacle.h"
 #include "poolmgr/package.h"
@@ -239,6 +240,7 @@ void pool_on_spare(struct sandbox *s)
 void pool_on_start_failed(struct shape *shape, const char *why)
 {
 	shape_start_failed(shape, why, clock_mono_us());
+	image_check(shape->key.language);
 	supply_deny_hopeless();
 }
 

@@ -25,6 +25,7 @@
 #include "poolmgr/boot.h"
 #include "poolmgr/client.h"
 #include "poolmgr/directory.h"
+#include "poolmgr/image.h"
 #include "poolmgr/package.h"
 #include "poolmgr/pool.h"
 #include "poolmgr/reconcile.h"
@@ -138,7 +139,9 @@ static void on_master_gone(int events, void *arg)
 /* Once there are sandboxes to lease: who takes over from an earlier poolmgr costs nobody a cold start. */
 static void say_ready(int64_t now_us)
 {
-	if (slot->state != SLOT_STARTING || (now_us < ready_deadline_us && (docker_is_unknown(docker) || !pool_is_settled())))
+	bool waits = docker_is_unknown(docker) || !pool_is_settled() || (docker_is_up(docker) && !image_all_known());
+
+	if (slot->state != SLOT_STARTING || (now_us < ready_deadline_us && waits))
 		return;
 	slot->state = SLOT_IDLE;
 	log_info("ready");
@@ -162,7 +165,7 @@ static void on_tick(uv_timer_t *timer)
 	}
 	if (now_us >= images_us && docker_is_up(docker)) {
 		images_us = now_us + IMAGE_PERIOD_US;
-		stats_check_images();
+		image_check_all();
 	}
 }
 
@@ -218,10 +221,11 @@ static int init(const struct heritage *heritage, struct scoreboard *board, struc
 	stray_init(docker);
 	store_init(loop, conf, &store_hooks);
 	shape_init(conf, languages);
+	image_init(docker, languages);
 	pool_init(loop, conf, docker);
 	shim_init(loop, conf);
 	reconcile_init(conf, docker);
-	stats_init(conf, docker, languages, board);
+	stats_init(conf, docker, board);
 	autopsy_init(docker);
 	cgroup_init(loop, HERITAGE_WARDEN_FD);
 	client_init(loop, HERITAGE_LISTEN_FD, heritage->clients);

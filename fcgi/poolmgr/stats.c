@@ -12,6 +12,7 @@
 #include "poolmgr/backlog.h"
 #include "poolmgr/client.h"
 #include "poolmgr/counter.h"
+#include "poolmgr/image.h"
 #include "poolmgr/keep.h"
 #include "poolmgr/pool.h"
 #include "poolmgr/room.h"
@@ -20,28 +21,8 @@
 
 static const struct conf *conf;
 static struct docker *docker;
-static const struct language *languages;
 static struct scoreboard *board;
 static int64_t started_us;
-static json_t *images; /* language → whether its image is there */
-
-static void on_image_checked(const struct err *err, void *arg)
-{
-	const struct language *l = arg;
-	const json_t *before = json_object_get(images, l->name);
-
-	if (err != NULL && !json_is_false(before))
-		log_warn("no image for %s: %s", l->name, err->msg);
-	json_object_set_new(images, l->name, json_boolean(err == NULL));
-}
-
-void stats_check_images(void)
-{
-	const struct language *l;
-
-	LL_FOREACH (languages, l)
-		docker_check_image(docker, l->image, on_image_checked, (void *)l);
-}
 
 /* Text from outside, which may have been cut within a character. */
 static json_t *text_json(const char *text)
@@ -323,12 +304,12 @@ static void add_details(json_t *json)
 char *stats_text_new(bool whole)
 {
 	json_t *json =
-		json_pack("{s:{s:b, s:o, s:o}, s:o, s:b, s:{s:b, s:o}, s:O, s:o, s:o, s:i, s:i}", "docker", "ok",
+		json_pack("{s:{s:b, s:o, s:o}, s:o, s:b, s:{s:b, s:o}, s:o, s:o, s:o, s:i, s:i}", "docker", "ok",
 			  docker_is_up(docker), "detail", text_json(docker_problem(docker)), "version",
 			  text_json(docker_version(docker)), "runtimes", runtimes_json(), "egress", docker_has_egress(docker),
-			  "database", "ok", store_is_up(), "detail", text_json(store_problem()), "images", images, "sandboxes",
-			  states_json(SANDBOX_CREATING, SANDBOX_GONE, NULL, NULL), "min_warm", keep_json(), "waiting",
-			  pool_waiting(), "connections", client_count());
+			  "database", "ok", store_is_up(), "detail", text_json(store_problem()), "images", image_json(),
+			  "sandboxes", states_json(SANDBOX_CREATING, SANDBOX_GONE, NULL, NULL), "min_warm", keep_json(),
+			  "waiting", pool_waiting(), "connections", client_count());
 
 	add_shapes(json);
 	if (whole)
@@ -338,12 +319,10 @@ char *stats_text_new(bool whole)
 	return text;
 }
 
-void stats_init(const struct conf *c, struct docker *d, const struct language *list, struct scoreboard *b)
+void stats_init(const struct conf *c, struct docker *d, struct scoreboard *b)
 {
 	conf = c;
 	docker = d;
-	languages = list;
 	board = b;
 	started_us = clock_mono_us();
-	images = json_object();
 }

@@ -5,15 +5,11 @@
 #include <stdbool.h>
 
 #include "conf/conf.h"
-#include "conf/language.h"
 #include "engine/docker.h"
 #include "ipc/scoreboard.h"
 
 /* All are borrowed for the life of the process. */
-void stats_init(const struct conf *conf, struct docker *docker, const struct language *languages, struct scoreboard *board);
-
-/* Asks Docker again which images are there. */
-void stats_check_images(void);
+void stats_init(const struct conf *conf, struct docker *docker, struct scoreboard *board);
 
 /* Puts the numbers of gauge.def and counter.def on the scoreboard. */
 void stats_publish(void);

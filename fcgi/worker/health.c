@@ -1,6 +1,7 @@
 #include "worker/health.h"
 
 #include <errno.h>
+#include <utlist.h>
 
 #include "base/clock.h"
 #include "base/log.h"
@@ -105,13 +106,33 @@ static bool check_docker(const json_t *stats, json_t *checks)
 	return ok;
 }
 
+/* While one is missing nothing runs in its language, though all else is well. */
+static bool check_images(struct worker *w, const json_t *stats, json_t *checks)
+{
+	const json_t *images = json_object_get(stats, "images");
+	char text[LANGUAGE_TEXT_SIZE];
+	const struct language *l;
+
+	LL_FOREACH (w->languages, l) {
+		const json_t *there = json_object_get(images, l->name);
+		if (json_is_true(there))
+			continue;
+		add_check(checks, "images", false,
+			  there ? language_missing_text(l, text) : "the pool manager does not know yet which images are there");
+		return false;
+	}
+	add_check(checks, "images", true, "the images of all languages are there");
+	return true;
+}
+
 void health_ready(struct worker *w, const struct request *request, struct response *response)
 {
 	AUTO(health_log_database) struct worker *used = w;
 	AUTO(json_decrefp) json_t *checks = json_object();
 	bool database = health_check_database(w, checks);
 	AUTO(json_decrefp) json_t *stats = check_poolmgr(w, checks);
-	bool ready = check_docker(stats, checks) && database;
+	bool docker = check_docker(stats, checks), images = check_images(w, stats, checks);
+	bool ready = database && docker && images;
 	AUTO(json_decrefp)
 	json_t *json = json_pack("{s:s, s:O, s:O?}", "status", ready ? "ready" : "not_ready", "checks", checks, "pool", stats);
 

@@ -169,6 +169,11 @@ static void write_stores(struct page *p)
 	sample(p, *scoreboard_stores(p->board) != 0);
 }
 
+static void write_certificate_ends(struct page *p)
+{
+	sample(p, (double)*scoreboard_certificate_ends_s(p->board));
+}
+
 static bool poolmgr_is_up(const struct page *p)
 {
 	return scoreboard_sum(p->board, CHILD_POOLMGR).states[SLOT_IDLE] > 0;
@@ -278,7 +283,7 @@ static void write_drift(struct page *p)
 	write_counters(p, "drift", "kind");
 }
 
-enum source { BOARD, POOL };
+enum source { BOARD, TLS, POOL };
 
 static const struct {
 	const char *name, *type, *help;
@@ -293,11 +298,15 @@ static const struct {
 void prometheus_write(struct scoreboard *board, const struct conf *conf, struct buf *text)
 {
 	struct page page = {.board = board, .conf = conf, .text = text};
-	bool pool = poolmgr_is_up(&page);
+	const bool there[] = {
+		[BOARD] = true,
+		[TLS] = *scoreboard_certificate_ends_s(board) != 0,
+		[POOL] = poolmgr_is_up(&page),
+	};
 
 	scoreboard_tally_sum(board, &page.tally);
 	for (size_t i = 0; i < ARRAY_SIZE(families); i++) {
-		if (families[i].source == POOL && !pool)
+		if (!there[families[i].source])
 			continue;
 		page.family = families[i].name;
 		exposition_family(text, page.family, families[i].type, families[i].help);

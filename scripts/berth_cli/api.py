@@ -6,7 +6,7 @@ import json
 import ssl
 import urllib.parse
 
-from berth_cli import Failure
+from berth_cli import Failure, Misuse
 
 TIMEOUT_S = 120
 
@@ -29,12 +29,15 @@ class Api:
     def __init__(self, url, ca):
         parts = urllib.parse.urlsplit(url)
         if parts.scheme != "https" or not parts.hostname or parts.path not in ("", "/") or parts.query:
-            raise Failure(f"'{url}' is not like https://HOST:PORT")
+            raise Misuse(f"'{url}' is not like https://HOST:PORT")
         try:
             self.host, self.port = parts.hostname, parts.port or 443
+        except ValueError as e:
+            raise Misuse(f"cannot use --url {url}: {e}") from None
+        try:
             self.context = ssl.create_default_context(cafile=ca)
-        except (ValueError, OSError) as e:
-            raise Failure(f"cannot use --url {url} with --ca {ca}: {e}") from None
+        except OSError as e:
+            raise Failure(f"cannot use --ca {ca}: {e}") from None
         self.authority = parts.netloc
 
     def call(self, method, path, body=None):

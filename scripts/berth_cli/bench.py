@@ -14,7 +14,7 @@ import shlex
 import sys
 
 import berth_cli
-from berth_cli import Failure, machine, report, table, workloads
+from berth_cli import Failure, Misuse, machine, report, table, workloads
 from berth_cli.api import Api
 from berth_cli.copies import Copies
 from berth_cli.measure import measure_client, measure_subject
@@ -87,7 +87,7 @@ def arguments(parser):
 
 def subjects(api, options):
     if options.all == (options.function is not None):
-        raise Failure("either FUNCTION or --all is needed (see --help)")
+        raise Misuse("either FUNCTION or --all is needed (see --help)")
     if options.all:
         return workloads.all_of_them(WORKLOADS)
     if workloads.is_path(options.function):

@@ -40,7 +40,7 @@ def main(arguments=None):
         COMMANDS[options.command][0].run(options)
     except Failure as failure:
         print(f"berth: {table.printable(str(failure))}", file=sys.stderr)
-        return 1
+        return failure.exit_code
     except KeyboardInterrupt:
         print("berth: interrupted", file=sys.stderr)
         return 130

@@ -59,21 +59,21 @@ def test_a_wrong_option_is_refused_with_its_name(arguments):
 
 
 @pytest.mark.parametrize(
-    "arguments, words",
+    "arguments, words, code",
     [
-        ([], "either FUNCTION or --all"),
-        (["x", "--all"], "either FUNCTION or --all"),
-        (["./there-is-none"], "there is no folder"),
-        (["x"], "127.0.0.1:1"),
-        (["x", "--url", "http://localhost"], "https://HOST:PORT"),
-        (["x", "--url", "https://localhost:x"], "cannot use"),
-        (["x", "--ca", "/does/not/exist"], "cannot use"),
-        (["x", "--report", "/does/not/exist"], "cannot write"),
+        ([], "either FUNCTION or --all", 2),
+        (["x", "--all"], "either FUNCTION or --all", 2),
+        (["./there-is-none"], "there is no folder", 1),
+        (["x"], "127.0.0.1:1", 1),
+        (["x", "--url", "http://localhost"], "https://HOST:PORT", 2),
+        (["x", "--url", "https://localhost:x"], "cannot use", 2),
+        (["x", "--ca", "/does/not/exist"], "cannot use", 1),
+        (["x", "--report", "/does/not/exist"], "cannot write", 1),
     ],
 )
-def test_what_cannot_work_is_told_in_one_line(arguments, words):
+def test_what_cannot_work_is_told_in_one_line_and_what_was_called_wrongly_with_a_code_of_its_own(arguments, words, code):
     done = berth("bench", *NOBODY, *arguments)
-    assert (done.returncode, done.stdout) == (1, "")
+    assert (done.returncode, done.stdout) == (code, "")
     assert done.stderr.startswith("berth: ") and words in done.stderr and done.stderr.count("\n") == 1
 
 

@@ -1,5 +1,6 @@
 """What comes before a running platform: configure, make install, and what quickstart makes of its options."""
 
+import hashlib
 import json
 import os
 import pathlib
@@ -138,6 +139,26 @@ def test_an_installed_berthd_says_its_version_and_checks_a_configuration(install
     assert (checked.returncode, checked.stdout, checked.stderr) == (0, f"berthd: '{example}' is valid\n", "")
 
 
+@pytest.mark.parametrize("arguments", [[], ["--status"], ["--check-config"]])
+def test_berthd_without_a_configuration_refuses_and_says_where_it_looked(build, arguments):
+    """It would start a second platform, or speak about one that nobody has set up."""
+    prefix = re.search(r"^prefix = (/.*)$", (build / "Makefile").read_text(), re.M)[1]
+    looked_for = pathlib.Path(prefix, "etc/berth/berth.conf")
+    if looked_for.exists():
+        pytest.skip(f"there is {looked_for}")
+    done = run(build / "berthd", *arguments)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert f"there is no configuration: looked for '{looked_for}'" in done.stderr
+    assert "--config=FILE" in done.stderr
+    assert not pathlib.Path(prefix, "var/run/berth").exists()
+
+
+def test_without_a_configuration_the_defaults_are_printed_and_called_so(build):
+    done = run(build / "berthd", "--dump-config")
+    assert (done.returncode, done.stdout) == (0, run(build / "berthd", "--config", "/dev/null", "--dump-config").stdout)
+    assert "these are the defaults" in done.stderr
+
+
 def test_an_installed_berth_says_its_version_and_has_all_its_modules_and_workloads(installed):
     version = run(installed / "bin" / "berth", "--version")
     assert (version.returncode, version.stderr) == (0, "")
@@ -176,7 +197,7 @@ def test_quickstart_explains_its_options():
     for option in ("--https-port", "--http-port", "--prefix", "--down"):
         assert option in shown.stdout
     refused = run(ROOT / "scripts" / "quickstart", "--nonsense")
-    assert refused.returncode == 1 and "--nonsense" in refused.stderr
+    assert refused.returncode == 2 and "--nonsense" in refused.stderr
 
 
 # Nothing is done where a real quickstart may have been.
@@ -219,7 +240,7 @@ def quickstart(tmp_path):
         file.parent.mkdir(exist_ok=True)
         file.write_text(text)
         file.chmod(0o755)
-    for name in ("quickstart", "lib.sh"):
+    for name in ("quickstart", "lib.sh", "remove.sh"):
         (scripts / name).write_text((ROOT / "scripts" / name).read_text())
 
     def quickstart(*arguments, **environment):
@@ -263,6 +284,140 @@ def test_what_quickstart_deploys_is_said_in_a_line_for_people(quickstart, tmp_pa
     assert deployed == [
         "ok hello-x deployed: version 7, language lang-x, runtime runtime-x"
     ] * 2
+
+
+# quickstart --remove
+
+DOCKER = r"""#!/bin/bash
+case $1 in
+version) [[ -f $STUBS/engine-runs ]] ;;
+images)
+    [[ ! -f $STUBS/images ]] || case $* in *format*) cat "$STUBS/images" ;; *) echo x ;; esac
+    ;;
+rmi) shift 2; echo "$@" >"$STUBS/removed-images"; rm "$STUBS/images" ;;
+ps) [[ ! -f $STUBS/containers ]] || cat "$STUBS/containers" ;;
+esac
+"""
+DOCKERD = r"""#!/bin/bash
+touch "STUBS/engine-runs" "STUBS/engine-was-started"
+trap 'rm -f "STUBS/engine-runs"; exit' TERM
+while :; do sleep 0.1; done
+"""
+# In a machine of its own, as far as users, /etc, /run, processes, the network and Docker Engine go.
+ALONE = r"""
+mount --bind "$STUBS/etc" /etc && mount -t tmpfs none /run && mount --bind "$STUBS/dockerd" "$(PATH=/usr/sbin:/usr/bin command -v dockerd)" ||
+    exit 99
+mkdir -p /run/berth-docker/stacks /etc/docker /etc/apt/sources.list.d
+getent passwd berth >/dev/null || useradd --system --user-group --no-create-home berth
+printf 'deb x
+' >/etc/apt/sources.list.d/berth-backports.list
+bash -c "$BEFORE" || exit 98
+"$SOURCE/scripts/quickstart" --remove --prefix "$PREFIX"
+code=$?
+getent passwd berth
+exit $code
+"""
+
+
+@pytest.fixture
+def remove(build, tmp_path):
+    """quickstart --remove on a machine where it has been before; the docker command and the stack are put on."""
+    if os.geteuid() != 0:
+        pytest.skip("needs root")
+    stubs, source, prefix = tmp_path / "stubs", tmp_path / "source", tmp_path / "opt" / "berth"
+    for path in (stubs, source):
+        path.mkdir()
+    run("cp", "-a", "/etc", stubs / "etc")
+    (stubs / "etc/docker/daemon.json").unlink(missing_ok=True)
+    run("cp", "-r", ROOT / "scripts", source / "scripts")
+    for name, text in (("docker", DOCKER), ("dockerd", DOCKERD)):
+        (stubs / name).write_text(text.replace("STUBS/", f"{stubs}/") if name == "dockerd" else text)
+        (stubs / name).chmod(0o755)
+    (source / "scripts/stack").write_text('#!/bin/sh\necho "$@" >"$STUBS/stack"\n')
+    (stubs / "engine-runs").touch()
+    (stubs / "images").write_text("berth-python:bookworm aaa\n<none>:<none> bbb\n")
+    done = run("make", "-C", build, "-s", "install", f"prefix={prefix}")
+    assert done.returncode == 0, done.stderr
+    for name in ("log", "nginx", "pids", "postgres", "recipes", "run", "state", "tls"):
+        (prefix / "var" / name).mkdir(parents=True)
+    for name in ("options", "berth.conf", "lock", "tls/cert.pem", "tls/key.pem", "recipes/.installed"):
+        (prefix / "var" / name).write_text(name)
+    sums = [hashlib.sha256(name.encode()).hexdigest() for name in ("tls/cert.pem", "tls/key.pem")]
+    (prefix / "var/tls/made-here").write_text("\n".join(sums) + "\n")
+
+    def remove(before="true"):
+        environment = {
+            "PATH": f"{stubs}:{os.environ['PATH']}", "STUBS": str(stubs), "SOURCE": str(source), "PREFIX": str(prefix), "BEFORE": before,
+        }  # fmt: skip
+        command = ["unshare", "--mount", "--pid", "--net", "--fork", "--mount-proc", "bash", "-c", ALONE]
+        return run(*command, env=os.environ | environment)
+
+    remove.stubs, remove.prefix = stubs, prefix
+    return remove
+
+
+def test_remove_takes_away_all_that_quickstart_has_brought_and_says_so(remove):
+    config = '{"log-level": "warn", "runtimes": {"berth-runsc": {"path": "x"}, "berth-other": {}, "mine": {"path": "y"}}}'
+    done = remove(f"echo '{config}' >/etc/docker/daemon.json")
+    assert (done.returncode, done.stdout) == (0, ""), done.stderr  # the user is gone
+    assert (remove.stubs / "stack").read_text() == f"down --dir {remove.prefix}/var\n"
+    assert not remove.prefix.exists()
+    assert json.loads((remove.stubs / "etc/docker/daemon.json").read_text()) == {"log-level": "warn", "runtimes": {"mine": {"path": "y"}}}
+    assert not (remove.stubs / "etc/apt/sources.list.d/berth-backports.list").exists()
+    assert (remove.stubs / "removed-images").read_text().split() == ["bbb", "berth-python:bookworm"]
+    for words in ("functions, metrics and settings", "programs", "the system user berth", "the images bbb berth-python:bookworm",
+                  "the runtimes berth-other, berth-runsc", "the apt source"):  # fmt: skip
+        assert f"removed {words}" in done.stderr
+    assert "Debian packages stay" in done.stderr and "left:" not in done.stderr
+
+
+def test_a_configuration_of_docker_that_said_nothing_else_goes_with_it(remove):
+    done = remove("""echo '{"runtimes": {"berth-runsc": {"path": "x"}}}' >/etc/docker/daemon.json""")
+    assert done.returncode == 0, done.stderr
+    assert not (remove.stubs / "etc/docker/daemon.json").exists()
+
+
+def test_an_engine_that_was_stopped_with_the_stack_is_asked_for_its_images_all_the_same(remove):
+    (remove.stubs / "engine-runs").unlink()
+    done = remove()
+    assert done.returncode == 0 and "removed the images" in done.stderr, done.stderr
+    assert (remove.stubs / "engine-was-started").exists() and not (remove.stubs / "engine-runs").exists()
+
+
+@pytest.mark.parametrize("other", ["container", "process", "stack"])
+def test_what_another_berth_on_the_machine_uses_stays(remove, other):
+    before = "true"
+    if other == "container":
+        (remove.stubs / "containers").write_text("cccc\n")
+    elif other == "process":
+        before = "setpriv --reuid berth --clear-groups sleep 60 & sleep 0.3"
+    else:
+        (remove.stubs / "elsewhere").mkdir()
+        (remove.stubs / "elsewhere" / "options").touch()
+        before = f"echo {remove.stubs}/elsewhere >/run/berth-docker/stacks/x"
+    done = remove(before)
+    assert done.returncode == 0 and done.stdout.startswith("berth:"), done.stderr
+    assert "left: users, images, runtimes" in done.stderr
+    assert (remove.stubs / "images").exists() and (remove.stubs / "etc/apt/sources.list.d/berth-backports.list").exists()
+    assert not remove.prefix.exists()
+
+
+def test_what_the_operator_has_put_there_stays_and_is_named(remove):
+    mine = {"tls/cert.pem": "mine", "tls/key.pem": "mine", "recipes/python": "mine"}
+    for name, text in mine.items():
+        (remove.prefix / "var" / name).write_text(text)
+    done = remove()
+    assert done.returncode == 0, done.stderr
+    there = {str(path.relative_to(remove.prefix / "var")): path.read_text() for path in remove.prefix.rglob("*") if path.is_file()}
+    assert there == mine
+    for name in mine:
+        assert f"left: {remove.prefix}/var/{name}, which is yours" in done.stderr
+
+
+def test_a_prefix_that_others_use_keeps_what_is_theirs(remove):
+    (remove.prefix / "bin" / "other").write_text("x")
+    assert remove().returncode == 0
+    assert [path for path in remove.prefix.rglob("*") if path.is_file()] == [remove.prefix / "bin" / "other"]
 
 
 # scripts/gvisor

@@ -1,55 +1,145 @@
-"""What README.md tells a newcomer to do works as it stands there."""
+"""What README.md and HACKING.md tell a newcomer to do works as it stands there: their commands are run, in their order."""
 
 import json
+import os
 import re
+import shutil
 import subprocess
+import tempfile
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-README = (ROOT / "README.md").read_text()
+DOCUMENTS = {name: (ROOT / name).read_text() for name in ("README.md", "HACKING.md")}
+README = DOCUMENTS["README.md"]
 
 
-def commands(heading):
-    """The first block of shell commands below a heading."""
-    return re.search(rf"^## {heading}$.*?^```sh\n(.*?)^```$", README, re.M | re.S)[1]
+def blocks(name):
+    """(heading, commands) of each block of shell commands, in the order of the document."""
+    found, heading, lines = [], None, None
+    for line in DOCUMENTS[name].splitlines():
+        if line == "```sh":
+            lines = []
+        elif line == "```" and lines is not None:
+            found.append((heading, "\n".join(lines)))
+            lines = None
+        elif lines is not None:
+            lines.append(line)
+        elif line.startswith("#"):
+            heading = line.lstrip("# ")
+    return found
+
+
+def run_script(text, cwd, **environment):
+    """As somebody would type it, but that the first command that fails ends it, and each is shown."""
+    prologue = "set -eEuo pipefail; shopt -s expand_aliases; trap 'echo \"failed: $BASH_COMMAND\" >&2' ERR\n"
+    return subprocess.run(
+        ["bash", "-c", prologue + text], cwd=cwd, capture_output=True, text=True, timeout=1500, env=os.environ | environment
+    )
 
 
 @pytest.fixture
-def tour(api, stack):
-    """The tour, for this stack instead of the one that quickstart starts."""
-    text = commands("A tour")
-    assert "https://localhost:8443" in text and "/opt/berth/var/" in text
+def no_hello(api):
     api.delete("/functions/hello")
-    yield text.replace("https://localhost:8443", f"https://localhost:{stack.port}").replace("/opt/berth/var/", f"{stack.dir}/")
+    yield
     api.delete("/functions/hello")
 
 
-def test_the_tour_works_as_written(api, tour):
-    done = subprocess.run(
-        # An answer does not end its line: -w stands in for the prompt that would follow.
-        ["bash", "-c", f"shopt -s expand_aliases\n{tour}".replace("alias curl='curl ", "alias curl='curl -w \"\\n\" ")],
-        capture_output=True,
-        text=True,
-        timeout=60,
-    )
-    assert (done.returncode, done.stderr) == (0, "")
-    deployed, executed, shown, deleted = done.stdout.split("\n")[:4]
+def test_the_commands_of_the_readme_work_as_written_and_in_their_order(api, stack, no_hello):
+    """On this stack, instead of the one that quickstart starts."""
+    headings = [heading for heading, _ in blocks("README.md")]
+    assert headings == ["Start", "A tour", "Metrics", "Docker or gVisor?", "Afterwards", "Operate"]
+    text = "\n".join(commands for heading, commands in blocks("README.md") if heading != "Start")
+    for written, meant in (
+        # The comparison with fewer measurements; its last line, of all workloads, takes half an hour (test_bench.py has some).
+        (" bench hello ", " bench hello --concurrency 1 --duration 0.3 --rounds 1 --cold 2 "),
+        ("/opt/berth/bin/berth bench --all", "true"),
+        ("https://localhost:8443", f"https://localhost:{stack.port}"),
+        ("/opt/berth/var", str(stack.dir)),
+        ("/opt/berth/bin/", f"{stack.option('prefix')}/bin/"),
+        ("/opt/berth/sbin/", f"{stack.option('prefix')}/sbin/"),
+        # An answer that is an error fails, and ends its line as the prompt that would follow does.
+        ("alias curl='curl -s ", "alias curl='curl -sS --fail-with-body -w \"\\n\" "),
+    ):
+        assert written in text, written
+        text = text.replace(written, meant)
+    assert "/opt/berth" not in text
+
+    done = run_script(text, ROOT, BERTH_URL=f"https://localhost:{stack.port}")
+    assert done.returncode == 0, done.stderr + done.stdout
+    deployed, executed, shown, metrics = done.stdout.splitlines()[:4]
     assert json.loads(deployed)["name"] == "hello"
     assert json.loads(executed) == {"output": "Hello, world!"}
-    assert executed in tour  # the comment says what comes out
+    assert executed in text  # the comment says what comes out
     assert json.loads(shown)["limits"] and json.loads(shown)["timeout_ms"] == 3000
-    assert deleted == ""
+    assert {"summary", "points"} <= set(json.loads(metrics))
+    assert "gVisor" in done.stdout and "[pool]" in done.stdout
+    assert re.search(r"^platform +ready at ", done.stdout, re.M)
     assert api.get("/functions/hello").status_code == 404
 
 
-def test_the_commands_to_start_are_there(stack):
-    for line in commands("Start").splitlines():
-        script = ROOT / line.split()[0]
-        shown = subprocess.run([script, "--help"], capture_output=True, text=True, timeout=60)
+def test_the_commands_to_start_are_there():
+    (commands,) = [commands for heading, commands in blocks("README.md") if heading == "Start"]
+    for line in commands.splitlines():
+        shown = subprocess.run([ROOT / line.split()[0], "--help"], capture_output=True, text=True, timeout=60)
         assert shown.returncode == 0
         assert shown.stdout.startswith(("Sets up", "Runs the tests"))
+
+
+@pytest.fixture
+def checkout():
+    """The source tree as it is when it is fresh; and a short path for a stack, which ends with the test."""
+    directory = Path(tempfile.mkdtemp(prefix="berth-doc.", dir="/tmp"))
+    directory.chmod(0o755)
+    generated = ("build*", ".git", "autom4te.cache", "configure*", "aclocal.m4", "config.h.in*", "Makefile.in", "__pycache__")
+    shutil.copytree(ROOT, directory / "src", ignore=lambda at, names: set(
+        name for name in names for pattern in generated if Path(name).match(pattern) and name != "configure.ac"))  # fmt: skip
+    for name in ("compile", "depcomp", "install-sh", "missing", "test-driver", "ar-lib", "config.guess", "config.sub"):
+        (directory / "src" / name).unlink(missing_ok=True)
+    yield directory
+    if (directory / "s" / "options").exists():
+        subprocess.run([directory / "src/scripts/stack", "down", "--dir", directory / "s"], capture_output=True, timeout=150)
+    shutil.rmtree(directory)
+
+
+def test_the_commands_of_hacking_work_as_written_and_in_their_order(checkout):
+    assert [heading for heading, _ in blocks("HACKING.md")] == ["Build", "A stack to play with"]
+    text = "\n".join(commands for _, commands in blocks("HACKING.md"))
+    assert "--dir /tmp/berth " in text
+    # In the first block one goes to build/ and stays there.
+    (build, stack) = [commands for _, commands in blocks("HACKING.md")]
+    instance = checkout.name.lower()
+    stack = stack.replace("/tmp/berth", str(checkout / "s")).replace("stack up ", f"stack up --instance {instance} ")
+    done = run_script(f"({build})\n{stack}", checkout / "src")
+    assert done.returncode == 0, done.stderr[-8000:] + done.stdout[-2000:]
+    assert "ok ready" in done.stderr and "has taken over" in done.stderr and "stopped" in done.stderr
+    assert not (checkout / "s" / "pids" / "berthd").exists()
+
+
+def said_in_passing(name):
+    """Commands of the project within the text."""
+    text = re.sub(r"^```.*?^```$", "", DOCUMENTS[name], flags=re.M | re.S)
+    return [code for code in re.findall(r"`([^`]+)`", text) if re.match(r"(scripts/[\w-]+|make|berthd|berth) ", code + " ")]
+
+
+@pytest.mark.parametrize("name", DOCUMENTS)
+def test_commands_within_the_text_name_scripts_options_and_targets_that_there_are(stack, name):
+    makefile = (ROOT / "Makefile.am").read_text() + (ROOT / "tests/local.mk").read_text() + (ROOT / "tests/fuzz/local.mk").read_text()
+    found = said_in_passing(name)
+    assert found
+    for code in found:
+        program, *words = code.split()
+        if program == "make":
+            for target in words:
+                assert target in ("check", "install", "format") or re.search(rf"^{target}:", makefile, re.M), code
+            continue
+        file = {"berthd": f"{stack.option('prefix')}/sbin/berthd", "berth": f"{stack.option('prefix')}/bin/berth"}.get(program, ROOT / program)
+        subcommand = [words[0]] if program == "berth" and words else []
+        shown = subprocess.run([file, *subcommand, "--help"], capture_output=True, text=True, timeout=60)
+        assert shown.returncode == 0, code
+        for option in re.findall(r"--[a-z-]+", code):
+            assert option in shown.stdout, code
 
 
 def test_quickstart_down_where_nothing_was_set_up_does_nothing(tmp_path):

@@ -38,7 +38,7 @@ def test_our_names_are_served_and_redirected_to(site, host):
     for port in ("", f":{site.https_port}", ":1"):
         head, answer = raw_request(site, request(host, port=port))
         assert " 200 " in head.splitlines()[0]
-        assert json.loads(answer)["params"]["HTTP_HOST"] == host + port
+        assert f'"HTTP_HOST": "{host}{port}"'.encode() in answer
         for plain in (site.http_port, site.https_port):
             head, _ = plain_request(plain, request(host, port=port))
             assert " 308 " in head.splitlines()[0]

@@ -77,6 +77,23 @@ static void an_operator_can_name_other_images(void **state)
 	assert_string_equal(language_find(list, "ruby")->image, "reg.example:5000/ruby:3");
 }
 
+static void who_misses_an_image_is_told_what_to_do(void **state)
+{
+	AUTO(language_free) struct language *list = NULL;
+	char text[LANGUAGE_TEXT_SIZE];
+	struct err err;
+
+	(void)state;
+	assert_ok(load(PYTHON, RUBY, "ruby=reg.example:5000/ruby:3", &list, &err));
+	language_missing_text(language_find(list, "python"), text);
+	assert_non_null(strstr(text, "the image of python, "));
+	assert_non_null(strstr(text, "scripts/images --language python"));
+	language_missing_text(language_find(list, "ruby"), text);
+	assert_non_null(strstr(text, "the image of ruby, reg.example:5000/ruby:3, "));
+	assert_non_null(strstr(text, "sandbox.images"));
+	assert_null(strstr(text, "scripts/images"));
+}
+
 static void wrong_images_are_refused(void **state)
 {
 	struct language *list = NULL;
@@ -123,6 +140,7 @@ int main(void)
 		cmocka_unit_test(every_folder_is_a_language_sorted_by_name),
 		cmocka_unit_test(a_language_is_found_by_its_whole_name),
 		cmocka_unit_test(an_operator_can_name_other_images),
+		cmocka_unit_test(who_misses_an_image_is_told_what_to_do),
 		cmocka_unit_test(wrong_images_are_refused),
 		cmocka_unit_test(a_broken_description_is_refused_and_named),
 		cmocka_unit_test(no_language_at_all_is_an_error),

@@ -89,19 +89,6 @@ static void it_gets_the_configuration_and_what_it_inherits_and_nothing_else(void
 	assert_null(strstr(text + end, "\n/dev/full\n"));
 }
 
-static void without_a_configuration_of_its_own_it_looks_for_its_default(void **state)
-{
-	AUTO(place_free) struct place p = place_make("case $1 in --inherit=link:*) exit 0;; esac; exit 1");
-	AUTO(bequest_free) struct bequest b = {0};
-	struct heir heir = HEIR_NONE;
-	struct err err;
-
-	(void)state;
-	assert_ok(heir_start(&heir, p.program, NULL, &b, &err));
-	assert_int_equal(wait_for(heir.pid), 0);
-	fd_close(&heir.link_fd);
-}
-
 static void a_program_without_a_slash_is_looked_for_in_path(void **state)
 {
 	AUTO(place_free) struct place p = place_make("exit 0");
@@ -112,7 +99,7 @@ static void a_program_without_a_slash_is_looked_for_in_path(void **state)
 
 	(void)state;
 	setenv("PATH", path, 1);
-	assert_ok(heir_start(&heir, "program", NULL, &b, &err));
+	assert_ok(heir_start(&heir, "program", "/etc/berth.conf", &b, &err));
 	assert_int_equal(wait_for(heir.pid), 0);
 	fd_close(&heir.link_fd);
 }
@@ -126,7 +113,7 @@ static void a_program_that_cannot_be_executed_ends_with_a_failure(void **state)
 
 	(void)state;
 	assert_int_equal(chmod(p.program, 0644), 0);
-	assert_ok(heir_start(&heir, p.program, NULL, &b, &err));
+	assert_ok(heir_start(&heir, p.program, "/etc/berth.conf", &b, &err));
 	assert_int_equal(WEXITSTATUS(wait_for(heir.pid)), 1);
 	assert_int_equal(listen_to(&heir.link_fd), HEIR_GONE);
 }
@@ -140,7 +127,7 @@ static void it_is_asked_to_end_and_killed_when_it_does_not(void **state)
 	int status;
 
 	(void)state;
-	assert_ok(heir_start(&heir, p.program, NULL, &b, &err));
+	assert_ok(heir_start(&heir, p.program, "/etc/berth.conf", &b, &err));
 	while (access(p.out, F_OK) < 0)
 		usleep(1000);
 	heir_end(&heir, 42);
@@ -179,7 +166,6 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(it_gets_the_configuration_and_what_it_inherits_and_nothing_else),
-		cmocka_unit_test(without_a_configuration_of_its_own_it_looks_for_its_default),
 		cmocka_unit_test(a_program_without_a_slash_is_looked_for_in_path),
 		cmocka_unit_test(a_program_that_cannot_be_executed_ends_with_a_failure),
 		cmocka_unit_test(it_is_asked_to_end_and_killed_when_it_does_not),

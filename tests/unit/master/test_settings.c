@@ -26,7 +26,7 @@ static struct source source_make(const char *text)
 	struct source s = {.dir = unit_make_dir()};
 
 	s.path = mem_printf("%s/berth.conf", s.dir);
-	s.settings = (struct settings){.path = s.path, .may_be_missing = true, SETTINGS_NO_FDS};
+	s.settings = (struct settings){.path = s.path, SETTINGS_NO_FDS};
 	if (text != NULL)
 		unit_write_file(s.path, text);
 	return s;
@@ -42,24 +42,12 @@ static int64_t shared_workers(const struct source *s)
 	return conf->control_workers;
 }
 
-static void a_missing_file_means_the_defaults_when_nobody_asked_for_it(void **state)
+static void a_missing_file_is_an_error(void **state)
 {
 	AUTO(source_free) struct source s = source_make(NULL);
 	struct err err;
 
 	(void)state;
-	assert_ok(settings_read(&s.settings, &err));
-	assert_true(s.settings.was_missing);
-	assert_int_equal(s.settings.conf->control_workers, 4);
-}
-
-static void a_missing_file_that_was_asked_for_is_an_error(void **state)
-{
-	AUTO(source_free) struct source s = source_make(NULL);
-	struct err err;
-
-	(void)state;
-	s.settings.may_be_missing = false;
 	assert_fails(settings_read(&s.settings, &err), "No such file");
 }
 
@@ -132,8 +120,8 @@ static void a_reload_rewrites_the_shared_file_in_place(void **state)
 	assert_string_equal(s.settings.conf->database_conninfo, "host=/a/long/path");
 	assert_int_equal(shared_workers(&s), 8);
 	assert_int_equal(unlink(s.path), 0);
-	assert_ok(settings_reload(&s.settings, &ignored, &err));
-	assert_int_equal(shared_workers(&s), 4);
+	assert_fails(settings_reload(&s.settings, &ignored, &err), "No such file");
+	assert_int_equal(shared_workers(&s), 8);
 }
 
 static void a_reload_of_a_bad_file_changes_nothing(void **state)
@@ -173,8 +161,7 @@ static void a_default_runtime_nobody_knows_is_refused(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(a_missing_file_means_the_defaults_when_nobody_asked_for_it),
-		cmocka_unit_test(a_missing_file_that_was_asked_for_is_an_error),
+		cmocka_unit_test(a_missing_file_is_an_error),
 		cmocka_unit_test(children_read_what_the_master_has_read),
 		cmocka_unit_test(who_does_not_use_postgresql_is_not_told_how_to_connect),
 		cmocka_unit_test(other_users_can_open_the_shared_file_for_reading_only),

@@ -11,6 +11,7 @@
 #include "poolmgr/cgroup.h"
 #include "poolmgr/client.h"
 #include "poolmgr/headroom.h"
+#include "poolmgr/image.h"
 #include "poolmgr/package.h"
 #include "poolmgr/pool.h"
 #include "poolmgr/reconcile.h"
@@ -63,13 +64,14 @@ void pool_rig_start(const char *conninfo)
 	assert_ok(package_init(rig.loop, rig.conf, &err));
 	store_init(rig.loop, rig.conf, &store_hooks);
 	shape_init(rig.conf, rig.languages);
+	image_init(rig.docker, rig.languages);
 	pool_init(rig.loop, rig.conf, rig.docker);
 	headroom_init("/nonexistent"); /* however busy this machine is */
 	shim_init(rig.loop, rig.conf);
 	reconcile_init(rig.conf, rig.docker);
 	assert_ok(scoreboard_create(POOL_RIG_SLOTS, &pool_rig_board, &board_fd, &err));
 	close(board_fd);
-	stats_init(rig.conf, rig.docker, rig.languages, pool_rig_board);
+	stats_init(rig.conf, rig.docker, pool_rig_board);
 	autopsy_init(rig.docker);
 	cgroup_init(rig.loop, -1);
 	int dir_fd = open(rig.dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -137,6 +139,7 @@ void pool_rig_assert_nothing_leaks(void)
 	WAIT_FOR(pool_waiting() == 0);
 	rig.conf->pool_min_spares = rig.conf->pool_max_spares = 0;
 	fake_docker_reset(rig.engine);
+	image_init(rig.docker, rig.languages);
 	for (int state = 0; state < SANDBOX_DYING; state++)
 		DL_FOREACH_SAFE (sandbox_lists[state], s, next)
 			sandbox_kill(s, COUNT_KILL_OTHER);

@@ -290,7 +290,7 @@ static void retry_after_waits_for_the_pause_after_starts_that_failed(void **stat
 	AUTO(function_free) struct function f = deployed("pause");
 
 	(void)state;
-	rig.engine->missing_image = "alpha-image";
+	rig.engine->manner[FAKE_CREATE] = (struct fake_manner){.status = 400, .body = "{\"message\":\"no such thing\"}"};
 	retry_after_ms(&w, &f);
 	default_shape()->retry_us = clock_mono_us() + 20000000;
 	default_shape()->start_us = 400000;

@@ -4,6 +4,7 @@
 
 #include "base/mem.h"
 #include "poolmgr/counter.h"
+#include "poolmgr/image.h"
 #include "poolmgr/pool.h"
 #include "poolmgr/stats.h"
 
@@ -282,12 +283,13 @@ static void images_are_there_or_missing_as_last_seen(void **state)
 
 	(void)state;
 	rig.engine->missing_image = "beta-image";
-	stats_check_images();
+	image_check_all();
 	rig_barrier();
 	WAIT_FOR(rig.engine->calls[FAKE_IMAGE] == 2);
 	json_t *json = worker_stats_new(&w);
 	assert_true(json_is_true(at(json, "images", "alpha")));
 	assert_true(json_is_false(at(json, "images", "beta")));
+	assert_true(image_all_known());
 	json_decref(json);
 }
 

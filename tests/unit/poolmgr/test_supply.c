@@ -1,6 +1,7 @@
 /* When sandboxes are started, and what is said when they cannot be. */
 #include "tests/unit/poolmgr/stored.h"
 
+#include "poolmgr/image.h"
 #include "poolmgr/pool.h"
 
 /* ---- How many sandboxes ---- */
@@ -169,24 +170,24 @@ static void without_an_engine_warm_functions_go_on_and_others_are_told_at_once(v
 static void starts_that_fail_are_told_in_dockers_words_and_tried_again_after_a_pause(void **state)
 {
 	AUTO(worker_close) struct worker w = worker_connect();
-	AUTO(function_free) struct function f = deployed("no image");
+	AUTO(function_free) struct function f = deployed("cannot start");
 
 	(void)state;
-	rig.engine->missing_image = "alpha-image";
+	rig.engine->manner[FAKE_CREATE] = (struct fake_manner){.status = 400, .body = "{\"message\":\"no such thing\"}"};
 	struct denial d = worker_denied(&w, worker_lease(&w, f.name, 0));
 	assert_string_equal(d.code, "runtime_unavailable");
-	assert_non_null(strstr(d.detail, "No such image: alpha-image"));
+	assert_non_null(strstr(d.detail, "no such thing"));
 	assert_int_equal(d.version, 1);
 	int calls = rig.engine->calls[FAKE_CREATE];
 	assert_true(calls >= 2); /* one may be bad luck */
 	struct shape *shape = default_shape();
 	shape->retry_us = clock_mono_us() + RIG_PATIENCE_US;
 	d = worker_denied(&w, worker_lease(&w, f.name, 0)); /* during the pause: at once */
-	assert_non_null(strstr(d.detail, "No such image: alpha-image"));
+	assert_non_null(strstr(d.detail, "no such thing"));
 	assert_true(d.retry_after_ms >= 1000);
 	assert_int_equal(rig.engine->calls[FAKE_CREATE], calls);
 
-	rig.engine->missing_image = NULL;
+	rig.engine->manner[FAKE_CREATE] = (struct fake_manner){0};
 	shape->retry_us = 0;
 	warm_up(&w, f.name);
 	assert_int_equal(shape->failures, 0);
@@ -387,6 +388,48 @@ static void egress_without_its_network_is_denied_at_once_and_told_what_to_do(voi
 	restart_engine(NULL, NULL);
 }
 
+/* How often the pool asks Docker about images is its main program's. */
+static void while_an_image_is_missing_its_language_is_denied_at_once_and_told_what_to_do(void **state)
+{
+	AUTO(worker_close) struct worker w = worker_connect();
+	AUTO(function_free) struct function f = deployed("has no image");
+
+	(void)state;
+	rig.engine->missing_image = "alpha-image";
+	image_check_all();
+	WAIT_FOR(image_all_known());
+	int creates = rig.engine->calls[FAKE_CREATE];
+	struct denial d = worker_denied(&w, worker_lease(&w, f.name, 0));
+	assert_string_equal(d.code, "runtime_unavailable");
+	assert_non_null(strstr(d.detail, "the image of alpha, alpha-image, is missing"));
+	assert_non_null(strstr(d.detail, "scripts/images --language alpha"));
+	assert_int_equal(rig.engine->calls[FAKE_CREATE], creates);
+
+	rig.engine->missing_image = NULL;
+	image_check_all();
+	WAIT_FOR(!image_is_missing(rig.languages));
+	worker_take(&w, f.name);
+}
+
+static void an_image_that_a_start_fails_without_is_looked_for_at_once(void **state)
+{
+	AUTO(worker_close) struct worker w = worker_connect();
+	AUTO(function_free) struct function f = deployed("loses its image");
+
+	(void)state;
+	image_check_all();
+	WAIT_FOR(image_all_known());
+	rig.engine->missing_image = "alpha-image";
+	uint64_t seq = worker_lease(&w, f.name, 0);
+	WAIT_FOR(image_is_missing(rig.languages));
+	struct denial d = worker_denied(&w, seq);
+	assert_string_equal(d.code, "runtime_unavailable");
+	assert_non_null(strstr(d.detail, "scripts/images --language alpha"));
+	rig.engine->missing_image = NULL;
+	image_check_all();
+	WAIT_FOR(!image_is_missing(rig.languages));
+}
+
 static void a_sandbox_without_egress_never_serves_a_version_with_it(void **state)
 {
 	AUTO(worker_close) struct worker w = worker_connect();
@@ -424,6 +467,8 @@ int main(void)
 		STORED_TEST(a_warm_sandbox_goes_on_when_its_runtime_is_removed),
 		STORED_TEST(who_waits_when_the_engine_turns_out_to_lack_the_runtime_is_told),
 		STORED_TEST(egress_without_its_network_is_denied_at_once_and_told_what_to_do),
+		STORED_TEST(while_an_image_is_missing_its_language_is_denied_at_once_and_told_what_to_do),
+		STORED_TEST(an_image_that_a_start_fails_without_is_looked_for_at_once),
 		STORED_TEST(a_sandbox_without_egress_never_serves_a_version_with_it),
 	};
 

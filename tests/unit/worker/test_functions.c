@@ -614,7 +614,10 @@ static void without_the_database_the_store_is_unavailable(void **state)
 static void tell_numbers(int fd)
 {
 	static const char *const stats[] = {
-		"{\"docker\":{\"ok\":true,\"detail\":\"\",\"version\":\"20.10\"},\"sandboxes\":{\"spare\":2}}",
+		"{\"docker\":{\"ok\":true,\"detail\":\"\",\"version\":\"20.10\"},\"sandboxes\":{\"spare\":2},"
+		"\"images\":{\"python\":true}}",
+		"{\"docker\":{\"ok\":true},\"images\":{\"python\":false}}",
+		"{\"docker\":{\"ok\":true},\"images\":{}}",
 		"{\"docker\":{\"ok\":false,\"detail\":\"connect to '/run/d.sock': refused\",\"version\":\"\"},"
 		"\"database\":{\"ok\":false,\"detail\":\"server at \\\"db.example\\\" failed\"}}",
 		"no json",
@@ -637,6 +640,14 @@ static void readiness_is_that_of_what_it_depends_on(void **state)
 	assert_status(f, call(f, "GET", "/readyz", ""), 200);
 	assert_string_equal(text(f, "status"), "ready");
 	assert_has(f, "\"sandboxes\":{\"spare\":2}");
+	assert_has(f, "\"images\":{\"status\":\"ok\"");
+	assert_status(f, call(f, "GET", "/readyz", ""), 503);
+	assert_has(f, "\"docker\":{\"status\":\"ok\"");
+	assert_has(f, "\"images\":{\"status\":\"failed\",\"detail\":\"the image of python, i, is missing "
+		      "on this node: "
+		      "scripts/images --language python builds it\"}");
+	assert_status(f, call(f, "GET", "/readyz", ""), 503);
+	assert_has(f, "\"images\":{\"status\":\"failed\",\"detail\":\"the pool manager does not know yet");
 	assert_status(f, call(f, "GET", "/readyz", ""), 503);
 	assert_has(f, "\"docker\":{\"status\":\"failed\",\"detail\":\"connect to '…': refused\"}");
 	assert_null(strstr(f->response.out.data, "/run"));

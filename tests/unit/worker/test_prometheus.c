@@ -79,7 +79,9 @@ static void every_family_of_the_table_is_told_and_has_samples(void **state)
 	struct fixture *f = *state;
 
 	poolmgr_is(f, SLOT_IDLE);
+	*scoreboard_certificate_ends_s(f->board) = 1700000000;
 	write_all(f);
+	assert_line(f, "berth_certificate_not_after_seconds 1700000000");
 	for (size_t i = 0; i < ARRAY_SIZE(families); i++) {
 		AUTO(mem_free)
 		char *begin = mem_printf("# TYPE %s %s\n%s", families[i].name, families[i].type, families[i].name);
@@ -124,7 +126,7 @@ static void the_pools_numbers_are_left_out_while_poolmgr_is_not_there(void **sta
 		write_all(f);
 		assert_line(f, "berth_poolmgr_up 0");
 		for (size_t k = 0; k < ARRAY_SIZE(families); k++)
-			assert_int_equal(has_family(f, families[k].name), strcmp(families[k].source, "POOL") != 0);
+			assert_int_equal(has_family(f, families[k].name), strcmp(families[k].source, "BOARD") == 0);
 	}
 	poolmgr_is(f, SLOT_IDLE);
 	write_all(f);
