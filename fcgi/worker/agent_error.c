@@ -13,7 +13,7 @@
 #define CHARACTER_MAX 4 /* bytes: a text that was cut between two may be so much shorter */
 
 /* Masked before it is cut: half a secret would not be recognised. The agent may have cut it already, to the same length. */
-static json_t *text_of(const json_t *text, size_t max, const struct mask *mask)
+static json_t *text_of(const json_t *text, size_t max, struct mask *mask)
 {
 	AUTO(buf_free) struct buf masked = {0};
 	size_t len = json_string_length(text);
@@ -23,7 +23,7 @@ static json_t *text_of(const json_t *text, size_t max, const struct mask *mask)
 	return json_stringn(buf_str(&masked), json_text_cut(buf_str(&masked), masked.len, max));
 }
 
-static json_t *stack_of(const json_t *stack, const struct mask *mask)
+static json_t *stack_of(const json_t *stack, struct mask *mask)
 {
 	json_t *lines = json_array();
 
@@ -39,7 +39,7 @@ static void copy(char *to, size_t size, const json_t *text)
 	snprintf(to, size, "%s", s != NULL ? s : "");
 }
 
-int agent_error_parse(const char *payload, size_t len, const struct mask *mask, struct agent_error *e, struct err *err)
+int agent_error_parse(const char *payload, size_t len, struct mask *mask, struct agent_error *e, struct err *err)
 {
 	json_error_t why;
 

@@ -72,6 +72,13 @@ def log_is_cut_of(printed):
     return check
 
 
+def log_is_masked_at_once(run):
+    """Finding the secrets does not take much longer than printing."""
+    assert run.answer.elapsed.total_seconds() < 5
+    log = run.log()
+    assert (log["text"], log["log_bytes"]) == ("***", 3)
+
+
 def log_is_binary(run):
     run.log()
     kept = run.database.value(
