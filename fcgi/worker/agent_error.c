@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "worker/json_body.h"
+#include "worker/json_scan.h"
 
 #define TYPE_MAX        256
 #define MESSAGE_MAX     8192
@@ -41,10 +42,13 @@ static void copy(char *to, size_t size, const json_t *text)
 
 int agent_error_parse(const char *payload, size_t len, struct mask *mask, struct agent_error *e, struct err *err)
 {
+	struct json_scan_error scanned;
 	json_error_t why;
 
 	if (len > AGENT_ERROR_MAX)
 		return err_set(err, EMSGSIZE, "an error report of %zu bytes", len);
+	if (json_scan_small(payload, len, &scanned) < 0 && scanned.too_much)
+		return err_set(err, EMSGSIZE, "an error report that is %s", scanned.what);
 	AUTO(json_decrefp) json_t *json = json_loadb(payload, len, 0, &why);
 	if (!json_is_object(json))
 		return err_set(err, EPROTO, "an error report that is no JSON object");

@@ -89,8 +89,11 @@ static void deployment_clear(struct deployment *d)
 
 static int refuse_input(json_t *errors, struct problem *problem)
 {
+	bool all = json_array_size(errors) < FUNCTION_INPUT_ERRORS_MAX;
+
 	problem_set(problem, PROBLEM_INVALID_FUNCTION, json_pack("{s:O}", "errors", errors),
-		    "%zu field(s) are not valid; errors names each. Nothing was stored", json_array_size(errors));
+		    "%s%zu field(s) are not valid; errors names %s. Nothing was stored", all ? "" : "At least ",
+		    json_array_size(errors), all ? "each" : "these");
 	return -1;
 }
 

@@ -59,6 +59,11 @@ static void what_is_no_object_breaks_the_protocol(void **state)
 	AUTO(buf_free) struct buf large = {0};
 	memset(buf_reserve(&large, AGENT_ERROR_MAX + 1), ' ', AGENT_ERROR_MAX + 1);
 	assert_fails(agent_error_parse(large.data, AGENT_ERROR_MAX + 1, NULL, &e, &err), "131073 bytes");
+	buf_add_str(&large, "{\"stack\":[");
+	for (int i = 0; i < 40000; i++)
+		buf_add_str(&large, "{},");
+	buf_add_str(&large, "{}]}");
+	assert_fails(agent_error_parse(large.data, large.len, NULL, &e, &err), "too many members and elements");
 }
 
 static void secrets_are_masked_wherever_they_are_even_where_the_text_is_cut(void **state)
