@@ -69,6 +69,9 @@ static void of_a_limit_that_was_reached_the_log_tells(void **state)
 	int ends[2], status;
 
 	(void)state;
+#ifdef __SANITIZE_ADDRESS__
+	UNIT_SKIP("the sanitizer needs terabytes of addresses");
+#endif
 	assert_int_equal(pipe(ends), 0);
 	pid_t pid = fork();
 	if (pid == 0) {
@@ -82,9 +85,7 @@ static void of_a_limit_that_was_reached_the_log_tells(void **state)
 	assert_true(read(ends[0], text, sizeof(text) - 1) > 0);
 	assert_non_null(strstr(text, "level=error"));
 	assert_non_null(strstr(text, "msg=\"out of memory: 4611686018427387903 bytes more"));
-#ifndef __SANITIZE_ADDRESS__ /* which may not set it */
 	assert_non_null(strstr(text, "which is 8192 MB"));
-#endif
 	close(ends[0]);
 	close(ends[1]);
 }

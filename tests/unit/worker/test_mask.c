@@ -189,7 +189,8 @@ static void whatever_the_secrets_are_it_takes_a_moment(void **state)
 			rows[i].data[k] = (char)(rows[i].data[k] == '0' ? 'a' : rows[i].data[k]);
 		for (size_t k = 0; k < ARRAY_SIZE(texts); k++) {
 			double took = time_of(&rows[i], texts[k]);
-			if (took > 1)
+			if (took >
+			    5) /* also under valgrind; where each place is compared with each secret it is ten times that */
 				fail_msg("secrets %zu, text %zu: %f s", i, k, took);
 		}
 	}
