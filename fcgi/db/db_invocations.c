@@ -2,7 +2,6 @@
 
 #include <errno.h>
 #include <inttypes.h>
-#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -77,7 +76,12 @@ static const struct db_statement invocation_get = {
 	"(m.response_time_ms * 1000)::bigint, coalesce(l.log, ''), coalesce(l.times, ''), coalesce(l.streams, ''), "           \
 	"coalesce(l.log_bytes, 0), coalesce(l.orphan_bytes, 0), coalesce(m.error_code, ''), coalesce(m.error_message, ''), "   \
 	"m.request_id, "                                                                                                       \
-	"l.stored_in, (extract(epoch from m.request_timestamp) * 1000000)::bigint::text"
+	"l.stored_in, (extract(epoch from m.request_timestamp) * 1000000)::bigint::text, "                                     \
+	"(octet_length(l.log) + octet_length(l.times) + octet_length(l.streams))::bigint as size"
+
+/* How many rows a list has, and how many bytes are in those before each: PostgreSQL knows that without reading them. */
+#define LOG_SUMS(order)                                                                                                        \
+	"count(*) over () as found, sum(q.size) over (order by " order " rows unbounded preceding) - q.size as before"
 
 #define HORIZON "(select pg_snapshot_xmin(pg_current_snapshot())::text::bigint as horizon) h"
 
@@ -94,29 +98,39 @@ static const struct db_statement log_get = {
 /* No invocation takes longer than a day, waiting included. With no log there is one row, which has the horizon alone. */
 static const struct db_statement logs_after = {
 	.name = "logs_after",
-	.sql = "select p.*, h.horizon from " HORIZON " left join lateral (select " LOG_COLUMNS
-	       " from invocation_logs l join metrics m on m.metric_id = l.metric_id and m.request_timestamp = "
-	       "l.request_timestamp "
-	       "where l.function_id = $1::uuid and l.request_timestamp > now() - interval '1 day' "
-	       "and m.request_timestamp > now() - interval '1 day' and l.stored_in >= $2::bigint and l.stored_in < h.horizon "
-	       "and (l.stored_in, l.request_timestamp, l.metric_id) > "
-	       "($2::bigint, coalesce(timestamptz 'epoch' + $3::bigint * interval '1 microsecond', '-infinity'), "
-	       "coalesce($4::uuid, '00000000-0000-0000-0000-000000000000')) "
-	       "order by l.stored_in, l.request_timestamp, l.metric_id limit $5::integer) p on true",
-	.param_count = 5,
+	.sql = "select p.*, h.horizon from " HORIZON " left join lateral (select * from (select q.*, " LOG_SUMS(
+		"q.stored_in, q.at_us, q.metric_id") " from (select " LOG_COLUMNS
+						     " from invocation_logs l join metrics m on m.metric_id = l.metric_id and "
+						     "m.request_timestamp = "
+						     "l.request_timestamp "
+						     "where l.function_id = $1::uuid and l.request_timestamp > now() - "
+						     "interval '1 day' "
+						     "and m.request_timestamp > now() - interval '1 day' and l.stored_in >= "
+						     "$2::bigint and l.stored_in < h.horizon "
+						     "and (l.stored_in, l.request_timestamp, l.metric_id) > "
+						     "($2::bigint, coalesce(timestamptz 'epoch' + $3::bigint * interval '1 "
+						     "microsecond', '-infinity'), "
+						     "coalesce($4::uuid, '00000000-0000-0000-0000-000000000000')) "
+						     "order by l.stored_in, l.request_timestamp, l.metric_id limit "
+						     "$5::integer) q) b where b.before < $6::bigint "
+						     "order by b.stored_in, b.at_us, b.metric_id) p on true",
+	.param_count = 6,
 	.reads = true,
 	.binary = true,
 };
 
 static const struct db_statement logs_newest = {
 	.name = "logs_newest",
-	.sql = "select p.*, h.horizon from " HORIZON " left join lateral (select * from (select " LOG_COLUMNS
-	       " from metrics m join invocation_logs l on m.metric_id = l.metric_id and m.request_timestamp = "
-	       "l.request_timestamp "
-	       "where m.function_id = $1::uuid and l.stored_in < h.horizon order by m.request_timestamp desc limit "
-	       "$2::integer) n "
-	       "order by n.stored_in, n.at_us, n.metric_id) p on true",
-	.param_count = 2,
+	.sql = "select p.*, h.horizon from " HORIZON " left join lateral (select * from (select q.*, " LOG_SUMS(
+		"q.at_us desc, q.metric_id desc") " from (select " LOG_COLUMNS
+						  " from metrics m join invocation_logs l on m.metric_id = l.metric_id and "
+						  "m.request_timestamp = "
+						  "l.request_timestamp "
+						  "where m.function_id = $1::uuid and l.stored_in < h.horizon order by "
+						  "m.request_timestamp desc limit "
+						  "$2::integer) q) b where b.before < $3::bigint "
+						  "order by b.stored_in, b.at_us, b.metric_id) p on true",
+	.param_count = 3,
 	.reads = true,
 	.binary = true,
 };
@@ -186,38 +200,49 @@ void db_log_place(const PGresult *r, int row, struct log_place *place)
 	uuid_format(&id, place->id);
 }
 
-/* Behind the last row of a full page; behind all that was there to see, when there was no more. */
-static void move_place(struct log_place *place, PGresult *r, int limit)
+/* Behind all that was there to see. */
+static void pass_all(struct log_place *place, const PGresult *r)
 {
-	int rows = PQntuples(r);
-	bool any = rows > 0 && !PQgetisnull(r, 0, LOG_INVOCATION_ID);
-
-	if (any && rows >= limit) {
-		db_log_place(r, rows - 1, place);
-		return;
-	}
 	place->at_us[0] = place->id[0] = '\0';
 	place->stored_in = (int64_t)buf_get_u64(PQgetvalue(r, 0, LOG_HORIZON));
 }
 
-int db_logs_after(struct db *db, const char *function_id, int limit, struct log_place *place, PGresult **result,
+/* Behind the last row of a full page; behind all, when there was no more. */
+static void move_place(struct log_place *place, const PGresult *r, int limit)
+{
+	int rows = PQntuples(r);
+	bool any = rows > 0 && !PQgetisnull(r, 0, LOG_INVOCATION_ID);
+
+	if (any && (rows >= limit || (uint64_t)rows < buf_get_u64(PQgetvalue(r, 0, LOG_FOUND)))) {
+		db_log_place(r, rows - 1, place);
+		return;
+	}
+	pass_all(place, r);
+}
+
+int db_logs_after(struct db *db, const char *function_id, int limit, int bytes, struct log_place *place, PGresult **result,
 		  struct err *err)
 {
-	char stored_in[NUMBER_SIZE], most[NUMBER_SIZE];
+	char stored_in[NUMBER_SIZE], most[NUMBER_SIZE], most_bytes[NUMBER_SIZE];
 	bool newest = place->stored_in < 0;
 
 	snprintf(stored_in, sizeof(stored_in), "%" PRId64, place->stored_in);
 	snprintf(most, sizeof(most), "%d", limit);
+	snprintf(most_bytes, sizeof(most_bytes), "%d", bytes);
 	const struct db_param after[] = {{function_id},
 					 {stored_in},
 					 {place->at_us[0] != '\0' ? place->at_us : NULL},
 					 {place->id[0] != '\0' ? place->id : NULL},
-					 {most}};
-	const struct db_param last[] = {{function_id}, {most}};
+					 {most},
+					 {most_bytes}};
+	const struct db_param last[] = {{function_id}, {most}, {most_bytes}};
 	if (db_run(db, newest ? &logs_newest : &logs_after, newest ? last : after, result, err) < 0)
 		return -1;
 	/* The newest ones are a full page as a rule, and all that is stored later comes after the horizon. */
-	move_place(place, *result, newest ? INT_MAX : limit);
+	if (newest)
+		pass_all(place, *result);
+	else
+		move_place(place, *result, limit);
 	return 0;
 }
 

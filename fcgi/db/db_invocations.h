@@ -43,7 +43,12 @@ enum {
 	LOG_REQUEST_ID,
 	LOG_STORED_IN,
 	LOG_AT_TEXT,
-	LOG_HORIZON, /* the oldest transaction that has not ended; in rows of db_logs_after */
+	LOG_SIZE, /* of the three columns that may be large */
+
+	/* In rows of db_logs_after. */
+	LOG_FOUND,   /* how many rows there would be, did bytes not count */
+	LOG_BEFORE,  /* bytes in the rows before */
+	LOG_HORIZON, /* the oldest transaction that has not ended */
 };
 
 /* Where somebody stands who follows the logs of a function: behind one of them, or behind all of some transactions. */
@@ -53,10 +58,11 @@ struct log_place {
 };
 
 /*
- * What the invocations of a function printed that were stored after *place, in the order they were stored, limit at most; all
- * rows have the columns of logs. *place moves behind the last. stored_in < 0: the newest ones.
+ * What the invocations of a function printed that were stored after *place, in the order they were stored, limit at most, and
+ * no more when these are bytes bytes; all rows have the columns of logs. *place moves behind the last. stored_in < 0: the
+ * newest ones.
  */
-int db_logs_after(struct db *db, const char *function_id, int limit, struct log_place *place, PGresult **result,
+int db_logs_after(struct db *db, const char *function_id, int limit, int bytes, struct log_place *place, PGresult **result,
 		  struct err *err);
 
 /* Behind a row of logs, for who tells no more than that. */

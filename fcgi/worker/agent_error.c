@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "worker/json_body.h"
+#include "worker/json_scan.h"
 
 #define TYPE_MAX        256
 #define MESSAGE_MAX     8192
@@ -13,7 +14,7 @@
 #define CHARACTER_MAX 4 /* bytes: a text that was cut between two may be so much shorter */
 
 /* Masked before it is cut: half a secret would not be recognised. The agent may have cut it already, to the same length. */
-static json_t *text_of(const json_t *text, size_t max, const struct mask *mask)
+static json_t *text_of(const json_t *text, size_t max, struct mask *mask)
 {
 	AUTO(buf_free) struct buf masked = {0};
 	size_t len = json_string_length(text);
@@ -23,7 +24,7 @@ static json_t *text_of(const json_t *text, size_t max, const struct mask *mask)
 	return json_stringn(buf_str(&masked), json_text_cut(buf_str(&masked), masked.len, max));
 }
 
-static json_t *stack_of(const json_t *stack, const struct mask *mask)
+static json_t *stack_of(const json_t *stack, struct mask *mask)
 {
 	json_t *lines = json_array();
 
@@ -39,12 +40,15 @@ static void copy(char *to, size_t size, const json_t *text)
 	snprintf(to, size, "%s", s != NULL ? s : "");
 }
 
-int agent_error_parse(const char *payload, size_t len, const struct mask *mask, struct agent_error *e, struct err *err)
+int agent_error_parse(const char *payload, size_t len, struct mask *mask, struct agent_error *e, struct err *err)
 {
+	struct json_scan_error scanned;
 	json_error_t why;
 
 	if (len > AGENT_ERROR_MAX)
 		return err_set(err, EMSGSIZE, "an error report of %zu bytes", len);
+	if (json_scan_small(payload, len, &scanned) < 0 && scanned.too_much)
+		return err_set(err, EMSGSIZE, "an error report that is %s", scanned.what);
 	AUTO(json_decrefp) json_t *json = json_loadb(payload, len, 0, &why);
 	if (!json_is_object(json))
 		return err_set(err, EPROTO, "an error report that is no JSON object");

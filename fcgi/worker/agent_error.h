@@ -25,7 +25,7 @@ struct agent_error {
 	bool exiting;        /* the agent ends after this */
 };
 
-int agent_error_parse(const char *payload, size_t len, const struct mask *mask, struct agent_error *e, struct err *err);
+int agent_error_parse(const char *payload, size_t len, struct mask *mask, struct agent_error *e, struct err *err);
 void agent_error_clear(struct agent_error *e); /* destructor for AUTO */
 
 const char *agent_error_type(const struct agent_error *e);

@@ -10,8 +10,10 @@
 #include "db/db.h"
 #include "worker/functions.h"
 #include "worker/health.h"
+#include "worker/invocation.h"
 #include "worker/invocation_query.h"
 #include "worker/invocations.h"
+#include "worker/memory.h"
 #include "worker/metrics.h"
 #include "worker/period.h"
 #include "worker/prometheus.h"
@@ -27,7 +29,7 @@ static const struct route routes[] = {
 
 	{METHOD_GET, "/functions/{id}/invocations", INVOCATION_QUERY_PARAMS, ROUTE_NO_BODY, invocations_list},
 	{METHOD_GET, "/invocations/{id}", "", ROUTE_NO_BODY, invocations_get},
-	{METHOD_GET, "/invocations/{id}/logs", "format", ROUTE_NO_BODY, invocations_log},
+	{METHOD_GET, "/invocations/{id}/logs", "format cursor", ROUTE_NO_BODY, invocations_log},
 
 	{METHOD_GET, "/metrics", "", ROUTE_NO_BODY, prometheus_tell},
 	{METHOD_GET, "/metrics/system", PERIOD_PARAMS " runtime", ROUTE_NO_BODY, metrics_system},
@@ -61,9 +63,17 @@ static int begin(struct worker *w, struct err *err)
 {
 	char application[32];
 
+	if (memory_bound(w->conf, err) < 0)
+		return -1;
 	snprintf(application, sizeof(application), "berth-%s", child_role_name(w->role));
 	w->db = db_new(database_conf(w), application);
 	return language_load_all(w->conf, &w->languages, err);
+}
+
+static void rest(struct worker *w)
+{
+	invocation_rest(w->invocation);
+	memory_rest();
 }
 
 static void end(struct worker *w)
@@ -76,6 +86,7 @@ const struct service control_service = {
 	.routes = routes,
 	.route_count = ARRAY_SIZE(routes),
 	.begin = begin,
+	.rest = rest,
 	.end = end,
 };
 

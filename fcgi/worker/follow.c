@@ -1,7 +1,9 @@
 /*
  * The follower: GET /functions/{id}/logs?after=…, which waits until there is something new. One process holds all requests that
- * wait, where a control worker could hold but one; it asks PostgreSQL for all of them together, twice a second. The master
- * starts one. When it is to stop it answers who waits with what there is: nothing, and the place to go on from.
+ * wait, where a control worker could hold but one; it asks PostgreSQL for all of them together, twice a second, and when there
+ * is something new goes round: one of them, then whoever has just come, then the next one. An answer is bounded, so nobody
+ * waits long for another one's. The master starts one. When it is to stop it answers who waits with what there is: nothing, and
+ * the place to go on from.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -25,6 +27,8 @@
 #include "worker/db_problem.h"
 #include "worker/health.h"
 #include "worker/invocations.h"
+#include "worker/log_format.h"
+#include "worker/memory.h"
 #include "worker/problem.h"
 #include "worker/request.h"
 #include "worker/response.h"
@@ -38,7 +42,7 @@
 #define WAIT_MAX_S      60
 #define LIMIT_DEFAULT   20
 #define LIMIT_MAX       100
-#define PAGE_BYTES      (4u << 20) /* a page ends with the log that is beyond */
+#define PAGE_BYTES      LOG_PAGE_BYTES /* a log that does not fit is for the next page, whose first it is, as far as it fits */
 
 /* One request. */
 struct waiter {
@@ -57,6 +61,10 @@ struct follower {
 	int count;
 	int signal_fd;
 	int64_t look_us; /* when to ask PostgreSQL next */
+
+	/* The round. */
+	struct waiter *round; /* whose turn it is next; NULL: there is none under way */
+	bool any;             /* there is something new, perhaps */
 };
 
 static void no_handler(struct worker *w, const struct request *request, struct response *response)
@@ -87,6 +95,7 @@ static void finish(struct follower *f, struct waiter *w)
 		log_debug("answer not delivered: %s", err.msg);
 	atomic_fetch_add(&f->worker.slot->requests, 1);
 	waiter_free(&w);
+	memory_rest();
 }
 
 /* "<transaction>", or "<transaction>.<us since 1970>.<uuid>". */
@@ -115,20 +124,19 @@ static int parse_place(const char *text, struct log_place *place, struct err *er
 static void respond(struct waiter *w, const PGresult *logs)
 {
 	AUTO(buf_free) struct buf json = {0};
-	bool any = false;
+	int count = logs != NULL && !PQgetisnull(logs, 0, LOG_INVOCATION_ID) ? PQntuples(logs) : 0;
 
 	buf_add_str(&json, "{\"items\":[");
-	for (int row = 0; logs != NULL && row < PQntuples(logs); row++) {
-		if (PQgetisnull(logs, row, LOG_INVOCATION_ID))
-			continue;
+	for (int row = 0; row < count; row++) {
+		size_t before = json.len;
+		buf_add_str(&json, row > 0 ? "," : "");
+		bool whole = invocations_log_write(logs, row, 0, &json);
 		/* The rest is for the next request. */
-		if (json.len > PAGE_BYTES) {
+		if (row > 0 && (!whole || json.len > PAGE_BYTES)) {
+			json.len = before;
 			db_log_place(logs, row - 1, &w->place);
 			break;
 		}
-		buf_add_str(&json, any ? "," : "");
-		invocations_log_write(logs, row, &json);
-		any = true;
 	}
 	buf_printf(&json, "],\"next\":\"%" PRId64, w->place.stored_in);
 	if (w->place.id[0] != '\0')
@@ -143,7 +151,7 @@ static bool look(struct follower *f, struct waiter *w, bool at_once)
 	AUTO(db_result_clear) PGresult *logs = NULL;
 	struct err err;
 
-	if (db_logs_after(f->worker.db, w->function_id, (int)w->limit, &w->place, &logs, &err) < 0) {
+	if (db_logs_after(f->worker.db, w->function_id, (int)w->limit, PAGE_BYTES, &w->place, &logs, &err) < 0) {
 		db_problem_respond(&w->response, &err, w->request.segments[1]);
 		return true;
 	}
@@ -236,6 +244,8 @@ static void accept_one(struct follower *f)
 
 static void leave(struct follower *f, struct waiter *w)
 {
+	if (f->round == w)
+		f->round = w->next;
 	DL_DELETE(f->waiters, w);
 	f->count--;
 	finish(f, w);
@@ -252,26 +262,38 @@ static int64_t least_place(const struct follower *f)
 	return least;
 }
 
-static void look_for_all(struct follower *f)
+static void begin_round(struct follower *f)
+{
+	AUTO(health_log_database) struct worker *used = &f->worker;
+	struct err err;
+
+	f->look_us = clock_mono_us() + LOOK_US;
+	f->round = f->waiters;
+	f->any = true;
+	/* When it cannot be asked each is told so, as it asks itself. */
+	if (db_logs_since(f->worker.db, least_place(f), &f->any, &err) < 0)
+		f->any = true;
+}
+
+/* Goes on with the round, up to the first for whom PostgreSQL was asked. */
+static void go_round(struct follower *f)
 {
 	AUTO(health_log_database) struct worker *used = &f->worker;
 	int64_t now_us = clock_mono_us();
-	struct waiter *w, *next;
-	bool any = true;
-	struct err err;
+	bool asked = false;
 
-	f->look_us = now_us + LOOK_US;
-	/* When it cannot be asked each is told so, as it asks itself. */
-	if (db_logs_since(f->worker.db, least_place(f), &any, &err) < 0)
-		any = true;
-	DL_FOREACH_SAFE (f->waiters, w, next) {
+	while (f->round != NULL && !asked) {
+		struct waiter *w = f->round;
 		bool late = now_us >= w->deadline_us;
+		f->round = w->next;
 		log_set_request(w->request.id);
 		if (connection_is_gone(w->connection)) {
 			connection_abandon(w->connection);
 			leave(f, w);
-		} else if ((any || late) && look(f, w, late)) {
-			leave(f, w);
+		} else if (f->any || late) {
+			asked = true;
+			if (look(f, w, late))
+				leave(f, w);
 		}
 	}
 	log_set_request(NULL);
@@ -284,6 +306,8 @@ static int init(struct follower *f, const struct heritage *h, struct err *err)
 	f->worker.conf = h->conf;
 	f->worker.service = &service;
 	f->worker.role = h->role;
+	if (memory_bound(h->conf, err) < 0)
+		return -1;
 	if (sodium_init() < 0)
 		return err_set(err, 0, "initialise libsodium");
 	if (scoreboard_attach(HERITAGE_SCOREBOARD_FD, &f->worker.board, err) < 0)
@@ -308,15 +332,16 @@ static void serve(struct follower *f)
 	const int gate = 2;
 
 	while (fds[0].revents == 0 && fds[1].revents == 0) {
-		int64_t due_us = f->waiters != NULL ? f->look_us : INT64_MAX;
+		int64_t due_us = f->round != NULL ? 0 : f->waiters != NULL ? f->look_us : INT64_MAX;
 		if (poll(fds, ARRAY_SIZE(fds), clock_left_ms(due_us)) < 0)
 			continue;
 		if (fds[gate].revents != 0 && fds[gate].fd == HERITAGE_GATE_FD)
 			fds[gate].fd = HERITAGE_LISTEN_FD;
 		else if (fds[gate].revents != 0)
 			accept_one(f);
-		if (f->waiters != NULL && clock_mono_us() >= f->look_us)
-			look_for_all(f);
+		if (f->round == NULL && f->waiters != NULL && clock_mono_us() >= f->look_us)
+			begin_round(f);
+		go_round(f);
 		atomic_store(&f->worker.slot->state, f->waiters != NULL ? SLOT_BUSY : SLOT_IDLE);
 	}
 }

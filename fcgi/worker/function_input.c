@@ -19,6 +19,9 @@
 /* As JSON, which is how it travels: a message between processes is bounded (IPC_MAX_SIZE). */
 #define ENVIRONMENT_MAX 32768
 
+/* Of a name that a client has invented, as it is told. */
+#define FIELD_NAME_MAX 160
+
 /* A bound is a constant, a setting, or what the machine has. */
 struct bound {
 	enum { NO_BOUND, CONSTANT, SETTING, HOST_CPU_MILLIS, NODE_MEMORY_MB } from;
@@ -130,13 +133,16 @@ static int64_t bound_value(const struct function_rules *rules, const struct boun
 	return 0;
 }
 
+/* What is beyond is as wrong without being said: an answer must not become larger than what it answers. */
 static void add_error(json_t *errors, const char *field, const char *code, const char *message, va_list ap)
 {
 	char text[512];
 
+	if (json_array_size(errors) == FUNCTION_INPUT_ERRORS_MAX)
+		return;
 	vsnprintf(text, sizeof(text), message, ap);
-	json_array_append_new(
-		errors, json_pack("{s:o, s:s, s:o}", "field", json_text(field), "code", code, "message", json_text(text)));
+	json_t *name = json_textn(field, json_text_cut(field, strlen(field), FIELD_NAME_MAX));
+	json_array_append_new(errors, json_pack("{s:o, s:s, s:o}", "field", name, "code", code, "message", json_text(text)));
 }
 
 void function_input_error(json_t *errors, const char *field, const char *code, const char *message, ...)

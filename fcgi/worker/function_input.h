@@ -1,6 +1,6 @@
 /*
  * What a client may say about a function: one table of fields, used to check a body, to fill in what it leaves out and to
- * answer GET /limits. Every mistake in a body is reported, not only the first.
+ * answer GET /limits. Every mistake in a body is reported, not only the first, up to FUNCTION_INPUT_ERRORS_MAX.
  */
 #ifndef WORKER_FUNCTION_INPUT_H
 #define WORKER_FUNCTION_INPUT_H
@@ -12,6 +12,8 @@
 #include "conf/conf.h"
 #include "conf/language.h"
 #include "ipc/spec.h"
+
+#define FUNCTION_INPUT_ERRORS_MAX 20
 
 struct function_input {
 	struct spec *spec; /* owned; function_id, version and package_sha256 are the caller's business */

@@ -92,8 +92,10 @@ static void deployment_clear(struct deployment *d)
 
 static int refuse_input(json_t *errors, struct problem *problem)
 {
+	bool all = json_array_size(errors) < FUNCTION_INPUT_ERRORS_MAX;
+
 	problem_set(problem, PROBLEM_INVALID_FUNCTION, json_pack("{s:O}", "errors", errors),
-		    "%zu field%s invalid; see errors. Nothing was stored", json_array_size(errors),
+		    "%s%zu field%s invalid; see errors. Nothing was stored", all ? "" : "At least ", json_array_size(errors),
 		    json_array_size(errors) == 1 ? " is" : "s are");
 	return -1;
 }

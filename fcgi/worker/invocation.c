@@ -132,14 +132,14 @@ static int begin(struct invocation *v, struct lease *lease, struct outcome *outc
 	v->log_is_read = false;
 	buf_reset(&v->in);
 	buf_reset(&v->out);
-	printed_begin(&v->printed, 0);
+	printed_begin(&v->printed, 0, NULL);
 
 	meter_begin(&lease->meter, clock_mono_us());
 	int found = poll(p, ARRAY_SIZE(p), 0);
 	if (found > 0 && (p[1].revents | p[2].revents) != 0)
 		drain_log(v);
 	outcome->orphan_bytes = printed_bytes(&v->printed);
-	printed_begin(&v->printed, lease->log_bytes);
+	printed_begin(&v->printed, lease->log_bytes, lease->mask);
 	if (found <= 0)
 		return 0;
 	if (p[3].revents != 0)
@@ -371,16 +371,9 @@ static void describe(const struct agent_error *e, char *out, size_t size)
 	snprintf(out, size, "%s: %.*s", type, (int)json_text_cut(message, strlen(message), room), message);
 }
 
-static struct mask mask_of(const struct lease *lease)
-{
-	return (struct mask){lease->secrets.data, lease->secrets.len};
-}
-
 static int parse_error(struct invocation *v, const struct frame *frame, struct agent_error *e)
 {
-	struct mask mask = mask_of(v->lease);
-
-	return agent_error_parse(frame->payload, frame->len, &mask, e, &v->broken);
+	return agent_error_parse(frame->payload, frame->len, v->lease->mask, e, &v->broken);
 }
 
 static enum event take_init_error(struct invocation *v, const struct frame *frame)
@@ -526,11 +519,9 @@ static struct str str_of(const struct buf *b)
 /* The agent writes what was printed before it answers, so all of it is there. */
 static void finish(struct invocation *v)
 {
-	struct mask mask = mask_of(v->lease);
-
 	if (!v->log_is_read)
 		drain_log(v);
-	printed_finish(&v->printed, &mask, &v->log);
+	printed_finish(&v->printed, &v->log);
 	v->outcome->log = str_of(&v->log.text);
 	v->outcome->log_times = str_of(&v->log.times);
 	v->outcome->log_streams = str_of(&v->log.streams);

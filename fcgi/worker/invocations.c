@@ -157,34 +157,46 @@ static json_t *log_json(const PGresult *r, int row, const struct log_source *sou
 			 "orphan_bytes", (json_int_t)source->orphan_bytes);
 }
 
-void invocations_log_write(const PGresult *r, int row, struct buf *out)
+bool invocations_log_write(const PGresult *r, int row, uint64_t from, struct buf *out)
 {
 	struct log_source source = source_of(r, row);
 	AUTO(json_decrefp) json_t *json = log_json(r, row, &source);
 	char *head = json_dumps(json, JSON_COMPACT);
 
-	/* The lines become the object's last member. */
+	/* The lines, and where they go on, become the object's last members. */
 	buf_add(out, head, strlen(head) - 1);
 	free(head);
 	buf_add_str(out, ",\"lines\":");
-	log_format_json(&source, out);
-	buf_add_str(out, "}");
+	uint64_t next = log_format_json(&source, from, out);
+	if (next > 0)
+		buf_printf(out, ",\"next\":\"%" PRIu64 "\"}", next);
+	else
+		buf_add_str(out, ",\"next\":null}");
+	return next == 0;
 }
 
-static void respond_log_json(const PGresult *r, struct response *response)
+static void respond_log_json(const PGresult *r, uint64_t from, struct response *response)
 {
 	AUTO(buf_free) struct buf json = {0};
 
-	invocations_log_write(r, 0, &json);
+	invocations_log_write(r, 0, from, &json);
 	response_body(response, 200, "application/json", &(struct str){json.data, (uint32_t)json.len}, 1);
 }
 
-static void respond_log_text(const PGresult *r, struct response *response)
+/* Where it goes on is said in a header (RFC 8288), and in a last line for who reads it. */
+static void respond_log_text(const PGresult *r, uint64_t from, struct response *response)
 {
 	struct log_source source = source_of(r, 0);
 	AUTO(buf_free) struct buf text = {0};
+	char at[CLOCK_TEXT_SIZE];
 
-	log_format_text(&source, &text);
+	uint64_t next = log_format_text(&source, from, &text);
+	if (next > 0) {
+		const char *path = response->request->path;
+		response_header(response, "Link", "<%s?format=text&cursor=%" PRIu64 ">; rel=\"next\"", path, next);
+		clock_format_utc(source.requested_at_us + source.response_us, at);
+		buf_printf(&text, "%s platform the log goes on: %s?format=text&cursor=%" PRIu64 "\n", at, path, next);
+	}
 	response_body(response, 200, "text/plain; charset=utf-8", &(struct str){buf_str(&text), (uint32_t)text.len}, 1);
 }
 
@@ -194,11 +206,16 @@ void invocations_log(struct worker *w, const struct request *request, struct res
 	AUTO(db_result_clear) PGresult *r = NULL;
 	const char *format = request_param(request, "format");
 	bool as_text = format != NULL && strcmp(format, "text") == 0;
+	int64_t from = 0;
 	struct uuid id;
 	struct err err;
 
 	if (parse_id(request, &id, response) < 0)
 		return;
+	if (request_param_int(request, "cursor", 0, INT64_MAX, &from, &err) < 0) {
+		problem_respond(response, PROBLEM_INVALID_REQUEST, NULL, "%s", err.msg);
+		return;
+	}
 	if (format != NULL && !as_text && strcmp(format, "json") != 0) {
 		problem_respond(response, PROBLEM_INVALID_REQUEST, NULL, "format must be json or text");
 		return;
@@ -208,7 +225,7 @@ void invocations_log(struct worker *w, const struct request *request, struct res
 		return;
 	}
 	if (as_text)
-		respond_log_text(r, response);
+		respond_log_text(r, (uint64_t)from, response);
 	else
-		respond_log_json(r, response);
+		respond_log_json(r, (uint64_t)from, response);
 }

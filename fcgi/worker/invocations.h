@@ -2,6 +2,9 @@
 #ifndef WORKER_INVOCATIONS_H
 #define WORKER_INVOCATIONS_H
 
+#include <stdbool.h>
+#include <stdint.h>
+
 #include "base/buf.h"
 #include "db/db_invocations.h"
 
@@ -13,7 +16,10 @@ void invocations_list(struct worker *worker, const struct request *request, stru
 void invocations_get(struct worker *worker, const struct request *request, struct response *response);
 void invocations_log(struct worker *worker, const struct request *request, struct response *response);
 
-/* Appends what one printed, from a row of logs: an object with its lines and what is to be known of them. */
-void invocations_log_write(const PGresult *logs, int row, struct buf *out);
+/*
+ * Appends what one printed, from a row of logs: an object with what is to be known of it, a page of its lines
+ * (worker/log_format.h), and where to go on. Returns whether that was all of it.
+ */
+bool invocations_log_write(const PGresult *logs, int row, uint64_t from, struct buf *out);
 
 #endif

@@ -15,6 +15,14 @@ static int invalid_json(struct problem *problem, int line, int column, const cha
 	return -1;
 }
 
+static int too_much(struct problem *problem)
+{
+	problem_set(problem, PROBLEM_INVALID_REQUEST, NULL,
+		    "The body has more than %d members and elements, or is nested more than %d deep", JSON_SCAN_SMALL_VALUES,
+		    JSON_SCAN_SMALL_DEPTH);
+	return -1;
+}
+
 static int no_object(struct problem *problem)
 {
 	problem_set(problem, PROBLEM_INVALID_REQUEST, NULL, "The body must be a JSON object");
@@ -23,8 +31,13 @@ static int no_object(struct problem *problem)
 
 int json_body_parse(const struct request *request, json_t **json, struct problem *problem)
 {
+	struct json_scan_error scanned;
 	json_error_t e;
 	const char *body = request->body_len > 0 ? request->body : ""; /* never NULL, for which jansson has no line */
+	/* Before it is parsed, which takes some seventy times the memory of [{},{},…]. What is wrong otherwise the parser says.
+	 */
+	if (json_scan_small(body, request->body_len, &scanned) < 0 && scanned.too_much)
+		return too_much(problem);
 	AUTO(json_decrefp)
 	json_t *parsed = json_loadb(body, request->body_len, JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL | JSON_DECODE_ANY, &e);
 	if (parsed == NULL)

@@ -9,6 +9,9 @@
 struct scan {
 	const unsigned char *p, *end;
 	const char *error; /* NULL: none yet */
+	bool too_much;
+	size_t values_left;
+	unsigned depth_max;
 	/* What encloses p: one bit per level, set for an object. Not the C stack, whose depth the sender would choose. */
 	unsigned depth;
 	uint8_t in_object[JSON_SCAN_DEPTH_MAX / 8];
@@ -20,6 +23,12 @@ static bool fail(struct scan *s, const char *what)
 {
 	s->error = what;
 	return false;
+}
+
+static bool fail_beyond(struct scan *s, const char *what)
+{
+	s->too_much = true;
+	return fail(s, what);
 }
 
 static bool is_digit(const struct scan *s)
@@ -156,8 +165,8 @@ static bool top_is_object(const struct scan *s)
 
 static bool open_level(struct scan *s, bool object)
 {
-	if (s->depth == JSON_SCAN_DEPTH_MAX)
-		return fail(s, "nested too deeply");
+	if (s->depth == s->depth_max)
+		return fail_beyond(s, "nested too deeply");
 	uint8_t bit = (uint8_t)(1u << s->depth % 8);
 	if (object)
 		s->in_object[s->depth / 8] |= bit;
@@ -203,6 +212,8 @@ static bool scan_value_start(struct scan *s, bool *complete)
 {
 	*complete = true;
 	skip_space(s);
+	if (s->values_left-- == 0)
+		return fail_beyond(s, "too many members and elements");
 	if (s->p < s->end && (*s->p == '{' || *s->p == '[')) {
 		bool object = *s->p == '{';
 		if (!open_level(s, object))
@@ -258,21 +269,35 @@ static void locate(const char *data, const struct scan *s, struct json_scan_erro
 {
 	const char *at = (const char *)s->p, *line = data;
 
-	*error = (struct json_scan_error){.what = s->error, .line = 1};
+	*error = (struct json_scan_error){.what = s->error, .too_much = s->too_much, .line = 1};
 	for (const char *p = data; p < at && (p = memchr(p, '\n', (size_t)(at - p))) != NULL; line = ++p)
 		error->line++;
 	error->column = (size_t)(at - line) + 1;
 }
 
+/* s: what is not said here is set. */
+static int scan(const char *data, size_t len, struct scan *s, struct json_scan_error *error)
+{
+	s->p = (const unsigned char *)data;
+	s->end = s->p + len;
+	if (scan_text(s))
+		return 0;
+	if (s->verdict != 0)
+		return s->verdict;
+	locate(data, s, error);
+	return -1;
+}
+
 int json_scan(const char *data, size_t len, const struct json_scan_visitor *visitor, struct json_scan_error *error)
 {
-	const unsigned char *p = (const unsigned char *)data;
-	struct scan s = {.p = p, .end = p + len, .visitor = visitor};
+	struct scan s = {.visitor = visitor, .depth_max = JSON_SCAN_DEPTH_MAX, .values_left = SIZE_MAX};
 
-	if (scan_text(&s))
-		return 0;
-	if (s.verdict != 0)
-		return s.verdict;
-	locate(data, &s, error);
-	return -1;
+	return scan(data, len, &s, error);
+}
+
+int json_scan_small(const char *data, size_t len, struct json_scan_error *error)
+{
+	struct scan s = {.depth_max = JSON_SCAN_SMALL_DEPTH, .values_left = JSON_SCAN_SMALL_VALUES};
+
+	return scan(data, len, &s, error);
 }

@@ -6,6 +6,7 @@
 #ifndef WORKER_JSON_SCAN_H
 #define WORKER_JSON_SCAN_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #define JSON_SCAN_DEPTH_MAX 2048 /* jansson's too */
@@ -25,6 +26,7 @@ struct json_scan_visitor {
 
 struct json_scan_error {
 	const char *what;    /* static text */
+	bool too_much;       /* it may well be JSON, but is beyond the bounds */
 	size_t line, column; /* from 1; column in bytes */
 };
 
@@ -33,5 +35,13 @@ struct json_scan_error {
  * the text must be an object.
  */
 int json_scan(const char *data, size_t len, const struct json_scan_visitor *visitor, struct json_scan_error *error);
+
+/* What a text that is going to be parsed may have: a parser takes a hundred bytes and more for each value, be it as short as
+ * {}. */
+#define JSON_SCAN_SMALL_DEPTH  16
+#define JSON_SCAN_SMALL_VALUES 8192 /* members and elements, and the text itself */
+
+/* The same, within these bounds. */
+int json_scan_small(const char *data, size_t len, struct json_scan_error *error);
 
 #endif

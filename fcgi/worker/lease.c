@@ -34,7 +34,7 @@ static void close_lease(struct lease *lease)
 	for (size_t i = 0; i < ARRAY_SIZE(fds); i++)
 		fd_close(fds[i]);
 	buf_free(&lease->init);
-	buf_free(&lease->secrets);
+	mask_free(&lease->mask);
 	*lease = LEASE_NONE;
 }
 
@@ -217,8 +217,7 @@ static void take_grant(struct lease_client *c, struct ipc_msg *msg, struct lease
 	copy_text(lease->runtime, sizeof(lease->runtime), g->runtime);
 	if (g->init.len > 0)
 		buf_add(&lease->init, g->init.data, g->init.len);
-	if (g->secrets.len > 0)
-		buf_add(&lease->secrets, g->secrets.data, g->secrets.len);
+	lease->mask = mask_new(g->secrets.data, g->secrets.len);
 	take_in_hand(c, lease);
 }
 

@@ -15,6 +15,7 @@
 #include "base/err.h"
 #include "base/uuid.h"
 #include "ipc/ipc.h"
+#include "worker/mask.h"
 #include "worker/meter.h"
 #include "worker/patience.h"
 #include "worker/problem.h"
@@ -46,7 +47,7 @@ struct lease {
 	bool single_use;   /* it goes back after one invocation */
 	uint32_t usual_us; /* how long an invocation takes; 0: not known */
 	char runtime[32];
-	struct buf secrets;       /* to be masked in its log, each with a NUL behind it */
+	struct mask *mask;        /* owned: for the secrets in what it prints; NULL: it has none */
 	struct buf init;          /* payload of the INIT that is still to be sent; empty: the agent is initialised */
 	int control_fd;           /* -1: no lease */
 	int log_fd, error_log_fd; /* of stdout, of stderr */

@@ -27,6 +27,7 @@ libworker_a_SOURCES = \
 	%D%/log_format.c %D%/log_format.h \
 	%D%/log_lines.c %D%/log_lines.h \
 	%D%/mask.c %D%/mask.h \
+	%D%/memory.c %D%/memory.h \
 	%D%/meter.c %D%/meter.h \
 	%D%/metrics.c %D%/metrics.h \
 	%D%/package.c %D%/package.h \

@@ -7,8 +7,10 @@
 
 struct writer {
 	struct buf *out;
+	size_t start;    /* of out */
 	struct buf text; /* of the line in hand, as UTF-8 */
-	bool any;
+	uint64_t from, line, next;
+	bool continues; /* the line written last does */
 };
 
 static void writer_clear(struct writer *w)
@@ -16,10 +18,27 @@ static void writer_clear(struct writer *w)
 	buf_free(&w->text);
 }
 
-static void take_text(struct writer *w, const struct log_line *line)
+/* Whether the line belongs to the page; w->text is what it says then, and at its time. */
+static bool take_line(struct writer *w, const struct log_line *line, char at[CLOCK_TEXT_SIZE])
 {
+	if (w->line < w->from)
+		return false;
+	if (w->line - w->from == LOG_PAGE_LINES || w->out->len - w->start >= LOG_PAGE_BYTES) {
+		w->next = w->line;
+		return false;
+	}
 	buf_reset(&w->text);
 	utf8_repair(&w->text, line->text.data, line->text.len);
+	clock_format_utc(line->at_us, at);
+	return true;
+}
+
+/* Behind a line. Returns whether to go on. */
+static bool go_on(struct writer *w, const struct log_line *line)
+{
+	w->continues = line->continues;
+	w->line++;
+	return w->next == 0;
 }
 
 /* How many bytes of well-formed UTF-8 are a control character that begins at p: U+0080..U+009F, too, control a terminal. */
@@ -65,43 +84,52 @@ static void escape_text(struct buf *out, unsigned c)
 		buf_printf(out, "\\x%02x", c);
 }
 
-static void add_json(const struct log_line *line, void *arg)
+static bool add_json(const struct log_line *line, void *arg)
 {
 	struct writer *w = arg;
 	char at[CLOCK_TEXT_SIZE];
 
-	clock_format_utc(line->at_us, at);
-	take_text(w, line);
-	buf_printf(w->out, "%s{\"at\":\"%s\",\"level\":\"%s\",\"text\":\"", w->any ? "," : "", at, line->level);
-	add_escaped(w->out, &w->text, "\"\\", escape_json);
-	buf_add_str(w->out, "\"}");
-	w->any = true;
+	if (take_line(w, line, at)) {
+		buf_printf(w->out, "%s{\"at\":\"%s\",\"level\":\"%s\",\"text\":\"", w->line > w->from ? "," : "", at,
+			   line->level);
+		add_escaped(w->out, &w->text, "\"\\", escape_json);
+		buf_add_str(w->out, line->continues ? "\",\"continues\":true}" : "\"}");
+	}
+	return go_on(w, line);
 }
 
-void log_format_json(const struct log_source *source, struct buf *out)
+uint64_t log_format_json(const struct log_source *source, uint64_t from, struct buf *out)
 {
-	AUTO(writer_clear) struct writer w = {.out = out};
+	AUTO(writer_clear) struct writer w = {.out = out, .start = out->len, .from = from};
 
 	buf_add_str(out, "[");
 	log_lines(source, add_json, &w);
 	buf_add_str(out, "]");
+	return w.next;
 }
 
-static void add_text(const struct log_line *line, void *arg)
+/* A line in pieces is whole again, as far as it is on one page. */
+static bool add_text(const struct log_line *line, void *arg)
 {
 	struct writer *w = arg;
 	char at[CLOCK_TEXT_SIZE];
 
-	clock_format_utc(line->at_us, at);
-	take_text(w, line);
-	buf_printf(w->out, "%s %-8s ", at, line->level);
-	add_escaped(w->out, &w->text, "", escape_text);
-	buf_add_str(w->out, "\n");
+	if (take_line(w, line, at)) {
+		if (!w->continues || w->line == w->from)
+			buf_printf(w->out, "%s %-8s ", at, line->level);
+		add_escaped(w->out, &w->text, "", escape_text);
+		if (!line->continues)
+			buf_add_str(w->out, "\n");
+	} else if (w->continues && w->line > w->from) {
+		buf_add_str(w->out, "\n");
+	}
+	return go_on(w, line);
 }
 
-void log_format_text(const struct log_source *source, struct buf *out)
+uint64_t log_format_text(const struct log_source *source, uint64_t from, struct buf *out)
 {
-	AUTO(writer_clear) struct writer w = {.out = out};
+	AUTO(writer_clear) struct writer w = {.out = out, .start = out->len, .from = from};
 
 	log_lines(source, add_text, &w);
+	return w.next;
 }

@@ -1,6 +1,7 @@
 /*
  * Writes the lines of a log, whose bytes are hostile, so that they harm nobody: always UTF-8 (U+FFFD for what is none), and no
- * control characters but those said below. Straight into the buffer, since a log may be a million empty lines. Pure.
+ * control characters but those said below. A log may be a million empty lines, each of which takes fifty times its size, so it
+ * is told page by page. Pure.
  */
 #ifndef WORKER_LOG_FORMAT_H
 #define WORKER_LOG_FORMAT_H
@@ -8,10 +9,19 @@
 #include "base/buf.h"
 #include "worker/log_lines.h"
 
-/* A JSON array of {"at", "level", "text"}; control characters are escaped. */
-void log_format_json(const struct log_source *source, struct buf *out);
+/* A page ends with the line that makes it so long. */
+#define LOG_PAGE_LINES 10000
+#define LOG_PAGE_BYTES (2u << 20)
+
+/*
+ * Both append a page that begins with the line of that number, counted from 0, and return the number of the line to go on with;
+ * 0: there is none. A line in pieces (worker/log_lines.h) counts as so many.
+ */
+
+/* A JSON array of {"at", "level", "text"}, with "continues" where a piece does; control characters are escaped. */
+uint64_t log_format_json(const struct log_source *source, uint64_t from, struct buf *out);
 
 /* For a terminal: "<time> <level> <text>\n" each. A tab is one, other control characters are written as \x1b. */
-void log_format_text(const struct log_source *source, struct buf *out);
+uint64_t log_format_text(const struct log_source *source, uint64_t from, struct buf *out);
 
 #endif

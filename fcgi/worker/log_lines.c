@@ -1,7 +1,6 @@
 #include "worker/log_lines.h"
 
 #include <inttypes.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -48,11 +47,48 @@ uint64_t log_lines_lost(const struct log_source *s)
 	return s->log_bytes > s->log.len ? s->log_bytes - s->log.len : 0;
 }
 
-static void tell_platform(int64_t at_us, void (*take)(const struct log_line *line, void *arg), void *arg, const char *text)
-{
-	struct log_line line = {at_us, LEVEL_PLATFORM, STR(text)};
+/* Who is told. */
+struct listener {
+	bool (*take)(const struct log_line *line, void *arg);
+	void *arg;
+	bool has_enough;
+};
 
-	take(&line, arg);
+static void tell(struct listener *l, const struct log_line *line)
+{
+	if (!l->has_enough)
+		l->has_enough = !l->take(line, l->arg);
+}
+
+static void tell_platform(struct listener *l, int64_t at_us, const char *text)
+{
+	tell(l, &(struct log_line){at_us, LEVEL_PLATFORM, STR(text), false});
+}
+
+/* The end of the last character before text[max]. */
+static uint32_t piece_of(const char *text, uint32_t max)
+{
+	uint32_t len = max;
+
+	while (max - len < 3 && ((unsigned char)text[len] & 0xc0) == 0x80)
+		len--;
+	return len;
+}
+
+static void tell_in_pieces(struct listener *l, const struct log_line *line)
+{
+	struct log_line piece = *line;
+	struct str rest = line->text;
+
+	piece.continues = true;
+	while (rest.len > LOG_LINE_BYTES) {
+		piece.text = (struct str){rest.data, piece_of(rest.data, LOG_LINE_BYTES)};
+		tell(l, &piece);
+		rest = (struct str){rest.data + piece.text.len, rest.len - piece.text.len};
+	}
+	piece.text = rest;
+	piece.continues = false;
+	tell(l, &piece);
 }
 
 /* ---- Streams ---- */
@@ -122,7 +158,7 @@ static void next_line(struct reel *r)
 	} while (seek(r));
 }
 
-static void tell_printed(const struct log_source *s, void (*take)(const struct log_line *line, void *arg), void *arg)
+static void tell_printed(const struct log_source *s, struct listener *l)
 {
 	struct reel reels[STREAMS];
 
@@ -131,33 +167,34 @@ static void tell_printed(const struct log_source *s, void (*take)(const struct l
 		read_note(&reels[i].clock);
 		next_line(&reels[i]);
 	}
-	while (reels[0].has_next || reels[1].has_next) {
+	while (!l->has_enough && (reels[0].has_next || reels[1].has_next)) {
 		bool second = !reels[0].has_next || (reels[1].has_next && reels[1].begun < reels[0].begun);
-		take(&reels[second].next, arg);
+		tell_in_pieces(l, &reels[second].next);
 		next_line(&reels[second]);
 	}
 	for (int i = 0; i < STREAMS; i++)
 		buf_free(&reels[i].line);
 }
 
-void log_lines(const struct log_source *s, void (*take)(const struct log_line *line, void *arg), void *arg)
+void log_lines(const struct log_source *s, bool (*take)(const struct log_line *line, void *arg), void *arg)
 {
+	struct listener l = {.take = take, .arg = arg};
 	int64_t end_us = s->requested_at_us + s->response_us;
 	char text[2048];
 
 	if (s->orphan_bytes > 0) {
 		snprintf(text, sizeof(text), "%" PRIu64 " bytes that were printed before this invocation are not kept",
 			 s->orphan_bytes);
-		tell_platform(s->requested_at_us, take, arg, text);
+		tell_platform(&l, s->requested_at_us, text);
 	}
-	tell_printed(s, take, arg);
+	tell_printed(s, &l);
 	if (log_lines_lost(s) > 0) {
 		snprintf(text, sizeof(text), "the log is cut off here: %" PRIu64 " more bytes were printed (log_bytes)",
 			 log_lines_lost(s));
-		tell_platform(end_us, take, arg, text);
+		tell_platform(&l, end_us, text);
 	}
 	if (s->error_code[0] != '\0') {
 		snprintf(text, sizeof(text), "%s: %s", s->error_code, s->error_message);
-		tell_platform(end_us, take, arg, text);
+		tell_platform(&l, end_us, text);
 	}
 }

@@ -1,26 +1,45 @@
-/* Secrets in what a function says: in what it printed, and in its errors. */
+/*
+ * Secrets in what a function says: in what it printed, and in its errors. A function chooses its secrets and its text, and it
+ * is the worker's time that is spent: looking takes a time in proportion to the text, whatever they are.
+ */
 #ifndef WORKER_MASK_H
 #define WORKER_MASK_H
 
 #include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
 
 #include "base/buf.h"
 
 #define MASK "***"
 
-/* One after the other, each with a NUL behind it. */
-struct mask {
-	const char *secrets;
-	size_t len;
+struct mask;
+
+/* secrets: one after the other, each with a NUL behind it; copied. NULL when there are none, which everything here accepts. */
+struct mask *mask_new(const char *secrets, size_t len);
+void mask_free(struct mask **mask); /* destructor for AUTO */
+
+/* A part of a text that is to be seen as MASK: a secret, or several that overlap. */
+struct mask_span {
+	uint32_t from, to;
 };
 
-/*
- * Where the next secret begins at or after from; len when there is none. *taken: how many bytes of it are there, which is all
- * of it but where the text was cut off in the middle of one: cut says that there was more.
- */
-size_t mask_find(const struct mask *mask, const char *text, size_t len, size_t from, bool cut, size_t *taken);
+/* Goes through a text, of less than 4 GiB, that comes in pieces. Zero-initialise it; its memory may serve one text after the
+ * other. */
+struct mask_scan {
+	uint32_t state, at;
+	struct buf spans; /* struct mask_span, rising; complete after mask_scan_end */
+};
+void mask_scan_begin(struct mask_scan *scan);
+void mask_scan(struct mask *mask, struct mask_scan *scan, const char *text, size_t len);
 
-/* Appends the text to out, MASK in place of each secret; cut: as above. */
-void mask_add(const struct mask *mask, const char *text, size_t len, bool cut, struct buf *out);
+/* cut: the text was cut off here, so the beginning of a secret counts for all of it. */
+void mask_scan_end(const struct mask *mask, struct mask_scan *scan, bool cut);
+
+size_t mask_span_count(const struct mask_scan *scan);
+const struct mask_span *mask_span_at(const struct mask_scan *scan, size_t i);
+
+/* Appends the text to out, with MASK in place of what is secret; cut: as above. */
+void mask_add(struct mask *mask, const char *text, size_t len, bool cut, struct buf *out);
 
 #endif

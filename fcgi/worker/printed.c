@@ -14,6 +14,7 @@ void printed_free(struct printed *p)
 	for (int i = 0; i < PRINTED_STREAMS; i++) {
 		buf_free(&p->texts[i].data);
 		buf_free(&p->texts[i].notes);
+		buf_free(&p->texts[i].scan.spans);
 	}
 }
 
@@ -29,6 +30,7 @@ void printed_trim(struct printed *p, struct printed_log *log)
 	for (int i = 0; i < PRINTED_STREAMS; i++) {
 		trim_buf(&p->texts[i].data);
 		trim_buf(&p->texts[i].notes);
+		trim_buf(&p->texts[i].scan.spans);
 	}
 	trim_buf(&log->text);
 	trim_buf(&log->times);
@@ -37,13 +39,15 @@ void printed_trim(struct printed *p, struct printed_log *log)
 
 /* ---- Reading ---- */
 
-void printed_begin(struct printed *p, size_t room)
+void printed_begin(struct printed *p, size_t room, struct mask *mask)
 {
 	p->room = room;
+	p->mask = mask;
 	for (int i = 0; i < PRINTED_STREAMS; i++) {
 		struct printed_text *t = &p->texts[i];
 		buf_reset(&t->data);
 		buf_reset(&t->notes);
+		mask_scan_begin(&t->scan);
 		t->kept = t->pending = t->marks = 0;
 		t->lost = 0;
 	}
@@ -78,6 +82,7 @@ static void keep(struct printed *p, struct printed_text *t, const char *from, si
 		note(t, ms);
 	if (kept > 0 && from != t->data.data + t->kept)
 		memmove(t->data.data + t->kept, from, kept);
+	mask_scan(p->mask, &t->scan, t->data.data + t->kept, kept);
 	t->kept += kept;
 	p->room -= kept;
 	t->lost += n - kept;
@@ -127,18 +132,19 @@ uint64_t printed_bytes(const struct printed *p)
 /* ---- One log of two ---- */
 
 /* A text only gets shorter: MASK is no longer than what it stands for. */
-static void mask_text(struct printed_text *t, const struct mask *mask)
+static void mask_text(struct printed_text *t)
 {
-	size_t at = 0, to = 0, i = 0, found, taken = 0;
+	size_t at = 0, to = 0, i = 0;
 
-	while ((found = mask_find(mask, t->data.data, t->kept, at, t->lost > 0, &taken)) < t->kept) {
-		size_t stars = MIN(taken, strlen(MASK)), gap = found - at;
-		for (; i < note_count(t) && note_at(t, i)->offset <= found; i++)
+	for (size_t k = 0; k < mask_span_count(&t->scan); k++) {
+		const struct mask_span *span = mask_span_at(&t->scan, k);
+		size_t stars = MIN(span->to - span->from, strlen(MASK)), gap = span->from - at;
+		for (; i < note_count(t) && note_at(t, i)->offset <= span->from; i++)
 			note_at(t, i)->offset -= (uint32_t)(at - to);
 		memmove(t->data.data + to, t->data.data + at, gap);
 		memcpy(t->data.data + to + gap, MASK, stars);
 		to += gap + stars;
-		at = found + taken;
+		at = span->to;
 		for (; i < note_count(t) && note_at(t, i)->offset < at; i++)
 			note_at(t, i)->offset = (uint32_t)to;
 	}
@@ -210,7 +216,7 @@ static void add_part(struct merge *m, enum printed_stream stream)
 	buf_add(&m->log->text, t->data.data + from, to - from);
 }
 
-void printed_finish(struct printed *p, const struct mask *mask, struct printed_log *log)
+void printed_finish(struct printed *p, struct printed_log *log)
 {
 	struct merge m = {.printed = p, .log = log, .stream = PRINTED_STDOUT};
 	enum printed_stream stream;
@@ -224,8 +230,9 @@ void printed_finish(struct printed *p, const struct mask *mask, struct printed_l
 			keep(p, t, t->data.data + t->kept, t->pending,
 			     note_count(t) > 0 ? note_at(t, note_count(t) - 1)->ms : 0);
 		t->pending = 0;
-		if (mask->len > 0 && t->kept > 0)
-			mask_text(t, mask);
+		mask_scan_end(p->mask, &t->scan, t->lost > 0);
+		if (mask_span_count(&t->scan) > 0)
+			mask_text(t);
 	}
 	while ((stream = choose(&m)) != PRINTED_STREAMS)
 		add_part(&m, stream);

@@ -1,6 +1,7 @@
 /*
  * What an invocation prints to stdout and to stderr, while it is read, and then as one log: in the order it was printed, as far
- * as that is known, with its times and its streams, and without secrets.
+ * as that is known, with its times and its streams, and without secrets. These are looked for as it is read, so that it is
+ * the invocation's time that they take.
  *
  * Each stream has a connection of its own, so the kernel keeps the order within a stream, and no order between the two. When an
  * agent goes from one to the other it writes a mark to both (runtimes/protocol.md): what is before the first mark of a stream
@@ -32,12 +33,14 @@ struct printed_text {
 	uint64_t lost; /* bytes for which there was no room */
 	uint32_t marks;
 	struct buf notes; /* struct printed_note, rising */
+	struct mask_scan scan;
 };
 
 /* Zero-initialise it. Its memory serves one invocation after the other. */
 struct printed {
 	struct printed_text texts[PRINTED_STREAMS];
 	size_t room;
+	struct mask *mask; /* borrowed */
 };
 
 /* The log of an invocation, as ipc/record.def has it. */
@@ -50,8 +53,8 @@ void printed_free(struct printed *printed);
 void printed_log_free(struct printed_log *log);
 void printed_trim(struct printed *printed, struct printed_log *log); /* gives memory back that a large log took */
 
-/* Begins anew: room is for how many bytes of both streams. */
-void printed_begin(struct printed *printed, size_t room);
+/* Begins anew: room is for how many bytes of both streams; mask (NULL: none), for their secrets, lasts until printed_finish. */
+void printed_begin(struct printed *printed, size_t room, struct mask *mask);
 
 /* Where to read size more bytes of a stream to, and that n of them were, that long after the request. */
 char *printed_reserve(struct printed *printed, enum printed_stream stream, size_t size);
@@ -61,6 +64,6 @@ void printed_take(struct printed *printed, enum printed_stream stream, size_t n,
 uint64_t printed_bytes(const struct printed *printed);
 
 /* That was all: makes *log of it. */
-void printed_finish(struct printed *printed, const struct mask *mask, struct printed_log *log);
+void printed_finish(struct printed *printed, struct printed_log *log);
 
 #endif

@@ -18,6 +18,7 @@ struct service {
 	const struct route *routes;
 	size_t route_count;
 	int (*begin)(struct worker *worker, struct err *err); /* the rest of the worker is there */
+	void (*rest)(struct worker *worker);                  /* after each request; may be NULL */
 	void (*end)(struct worker *worker);                   /* also when begin has failed, or was not called */
 };
 

@@ -303,6 +303,8 @@ static void serve(struct process *p, int fd)
 		log_info("answer with status %d not delivered: %s", p->response.status, err.msg);
 	response_rest(&p->response);
 	trim_buf(&p->body);
+	if (p->worker.service->rest != NULL)
+		p->worker.service->rest(&p->worker);
 	log_set_request(NULL);
 }
 

@@ -14,13 +14,14 @@ struct told {
 	size_t lines, bytes;
 };
 
-static void count(const struct log_line *line, void *arg)
+static bool count(const struct log_line *line, void *arg)
 {
 	struct told *told = arg;
 
 	told->lines++;
 	if (strcmp(line->level, "platform") != 0)
 		told->bytes += line->text.len;
+	return true;
 }
 
 static size_t count_byte(const char *text, size_t len, char wanted)
@@ -36,7 +37,7 @@ static void check_text(const struct log_source *source, size_t lines)
 {
 	AUTO(buf_free) struct buf out = {0};
 
-	log_format_text(source, &out);
+	assert(log_format_text(source, 0, &out) == 0); /* it is one page */
 	assert(count_byte(buf_str(&out), out.len, '\n') == lines);
 	for (size_t i = 0; i < out.len; i++) {
 		unsigned char c = (unsigned char)out.data[i];
@@ -52,7 +53,7 @@ static void check_json(const struct log_source *source, size_t lines)
 {
 	AUTO(buf_free) struct buf out = {0};
 
-	log_format_json(source, &out);
+	assert(log_format_json(source, 0, &out) == 0);
 	json_t *json = json_loadb(buf_str(&out), out.len, JSON_ALLOW_NUL, NULL);
 	assert(json_array_size(json) == lines);
 	json_decref(json);

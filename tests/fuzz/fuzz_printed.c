@@ -1,7 +1,8 @@
 /*
  * What a function prints, in pieces and from two streams at once. The input's first byte is the room there is, in units of
- * eight bytes; then comes the length of a secret and the secret; then pieces: a byte for the stream (bit 7) and the length, and
- * the bytes. Without a secret, and where all had room, each stream comes out as it went in, but for its marks.
+ * eight bytes; then comes the length of the secrets and the secrets, with NULs between; then pieces: a byte for the stream (bit
+ * 7) and the length, and the bytes. Without secrets, and where all had room, each stream comes out as it went in, but for its
+ * marks.
  */
 #include <assert.h>
 #include <string.h>
@@ -11,7 +12,7 @@
 #include "fuzz.h"
 #include "worker/printed.h"
 
-#define SECRET_MAX 32
+#define SECRETS_MAX 64
 
 struct input {
 	const uint8_t *data;
@@ -79,7 +80,14 @@ static void remove_marks(struct buf *b)
 	}
 }
 
-static void check(const struct printed_log *log, struct buf in[PRINTED_STREAMS], const char *secret, size_t room)
+static void check_secrets(const struct buf *out, const char *secrets, size_t len)
+{
+	for (const char *s = secrets; s < secrets + len; s += strlen(s) + 1)
+		if (s[0] != '\0' && strchr(s, MASK[0]) == NULL && out->len > 0)
+			assert(memmem(out->data, out->len, s, strlen(s)) == NULL);
+}
+
+static void check(const struct printed_log *log, struct buf in[PRINTED_STREAMS], const char *secrets, size_t len, size_t room)
 {
 	struct buf out[PRINTED_STREAMS] = {{0}};
 
@@ -88,10 +96,9 @@ static void check(const struct printed_log *log, struct buf in[PRINTED_STREAMS],
 	part(log, out);
 	for (int i = 0; i < PRINTED_STREAMS; i++) {
 		remove_marks(&in[i]);
-		if (secret[0] == '\0' && log->bytes == log->text.len)
+		if (len == 0 && log->bytes == log->text.len)
 			assert(out[i].len == in[i].len && (in[i].len == 0 || memcmp(out[i].data, in[i].data, in[i].len) == 0));
-		if (secret[0] != '\0' && strchr(secret, MASK[0]) == NULL && out[i].len > 0)
-			assert(memmem(out[i].data, out[i].len, secret, strlen(secret)) == NULL);
+		check_secrets(&out[i], secrets, len);
 		buf_free(&out[i]);
 	}
 }
@@ -102,13 +109,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct printed printed = {0};
 	struct printed_log log = {0};
 	struct buf streams[PRINTED_STREAMS] = {{0}};
-	char secret[SECRET_MAX + 1] = "";
-	size_t room = take_byte(&in) * 8u, n = take_byte(&in) % SECRET_MAX;
+	char secrets[SECRETS_MAX + 1] = "";
+	size_t room = take_byte(&in) * 8u, n = take_byte(&in) % SECRETS_MAX;
 	const uint8_t *bytes = take(&in, &n);
 
-	memcpy(secret, bytes, n);
-	struct mask mask = {secret, secret[0] != '\0' ? strlen(secret) + 1 : 0};
-	printed_begin(&printed, room);
+	memcpy(secrets, bytes, n);
+	size_t len = n > 0 ? n + 1 : 0;
+	struct mask *mask = mask_new(secrets, len);
+	printed_begin(&printed, room, mask);
 	for (int64_t ms = 0; in.size > 0; ms++) {
 		uint8_t head = take_byte(&in);
 		enum printed_stream stream = head >> 7;
@@ -118,11 +126,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		printed_take(&printed, stream, n, ms);
 		buf_add(&streams[stream], bytes, n);
 	}
-	printed_finish(&printed, &mask, &log);
-	check(&log, streams, secret, room);
+	printed_finish(&printed, &log);
+	check(&log, streams, secrets, len, room);
 	for (int i = 0; i < PRINTED_STREAMS; i++)
 		buf_free(&streams[i]);
 	printed_log_free(&log);
 	printed_free(&printed);
+	mask_free(&mask);
 	return 0;
 }

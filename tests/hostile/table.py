@@ -131,6 +131,10 @@ ATTACKS = [
     Attack("output/log_flood.py", Output("printed", means="the log is cut"), then=checks.log_is_cut_of(64 << 20), timeout_ms=5000),
     Attack("output/endless_log.py", OUT_OF_TIME, then=checks.log_is_cut),
     Attack("output/log_no_newline.py", Output("printed", means="the log is cut"), then=checks.log_is_cut_of(4 << 20), timeout_ms=3000),
+    Attack(
+        "output/many_secrets.py", Output("printed", means="masked at once"), then=checks.log_is_masked_at_once,
+        environment={f"TOKEN{n}": "aaaaaaab" for n in range(1434)}, log_bytes=1 << 20, timeout_ms=5000,
+    ),  # fmt: skip
     Attack("output/log_binary.py", Output("printed", means="kept as it is"), then=checks.log_is_binary),
     Attack("output/terminal_escapes.py", Problem("function_error"), then=checks.platform_log_is_clean),
     Attack("output/deep_result.py", INVALID),

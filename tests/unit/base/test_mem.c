@@ -1,5 +1,6 @@
 #include "base/mem.h"
 
+#include <sys/resource.h>
 #include <sys/wait.h>
 
 #include "tests/unit/unit.h"
@@ -62,6 +63,33 @@ static void running_out_of_memory_ends_the_process(void **state)
 	assert_int_not_equal(WEXITSTATUS(status), 0);
 }
 
+static void of_a_limit_that_was_reached_the_log_tells(void **state)
+{
+	char text[500] = "";
+	int ends[2], status;
+
+	(void)state;
+#ifdef __SANITIZE_ADDRESS__
+	UNIT_SKIP("the sanitizer needs terabytes of addresses");
+#endif
+	assert_int_equal(pipe(ends), 0);
+	pid_t pid = fork();
+	if (pid == 0) {
+		volatile size_t far_too_much = SIZE_MAX / 4;
+		dup2(ends[1], STDERR_FILENO);
+		setrlimit(RLIMIT_AS, &(struct rlimit){(rlim_t)8 << 30, (rlim_t)8 << 30});
+		mem_realloc(NULL, far_too_much);
+		_exit(0);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_true(read(ends[0], text, sizeof(text) - 1) > 0);
+	assert_non_null(strstr(text, "level=error"));
+	assert_non_null(strstr(text, "msg=\"out of memory: 4611686018427387903 bytes more"));
+	assert_non_null(strstr(text, "which is 8192 MB"));
+	close(ends[0]);
+	close(ends[1]);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -70,6 +98,7 @@ int main(void)
 		cmocka_unit_test(texts_are_copied),
 		cmocka_unit_test(freeing_sets_null_and_can_be_repeated),
 		cmocka_unit_test(running_out_of_memory_ends_the_process),
+		cmocka_unit_test(of_a_limit_that_was_reached_the_log_tells),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -281,6 +281,62 @@ static void what_one_printed_comes_as_bytes_and_nothing_as_nothing(void **state)
 	assert_memory_equal(PQgetvalue(r, 0, LOG_INVOCATION_ID), loud.bytes, sizeof(loud.bytes));
 }
 
+/* ---- Who follows ---- */
+
+/* Five logs of 1000 bytes, printed just now and stored one after the other. */
+static void print_five(void)
+{
+	int64_t now_us = clock_wall_us();
+
+	pg_scratch_exec(
+		pg, "do $$ begin perform ensure_metrics_partitions(current_date + i) from generate_series(-1, 1) i; end $$");
+	for (uint8_t i = 1; i <= 5; i++) {
+		struct uuid id = add(now_us - (6 - i) * 1000, i, "");
+		print(&id, "convert_to(repeat('x', 1000), 'UTF8')");
+	}
+}
+
+/* The last digits of the ids that are told, in order: "1 2". place goes on. */
+static const char *told(struct fixture *f, int limit, int bytes, struct log_place *place)
+{
+	static char text[64];
+	AUTO(db_result_clear) PGresult *r = NULL;
+	struct err err;
+
+	assert_ok(db_logs_after(f->db, FUNCTION, limit, bytes, place, &r, &err));
+	text[0] = '\0';
+	for (int i = 0; i < PQntuples(r) && !PQgetisnull(r, 0, LOG_INVOCATION_ID); i++)
+		sprintf(text + strlen(text), "%s%d", i > 0 ? " " : "", PQgetvalue(r, i, LOG_INVOCATION_ID)[15]);
+	return text;
+}
+
+static void logs_are_told_in_the_order_they_were_stored_up_to_so_many_and_so_many_bytes(void **state)
+{
+	struct fixture *f = *state;
+	struct log_place place = {.stored_in = 0};
+
+	print_five();
+	assert_string_equal(told(f, 2, 1000000, &place), "1 2");
+	assert_string_equal(told(f, 9, 1000, &place), "3");
+	assert_string_equal(told(f, 9, 1001, &place), "4 5");
+	assert_string_equal(told(f, 9, 1000, &place), "");
+	assert_string_equal(told(f, 9, 1000, &place), "");
+}
+
+static void of_the_newest_logs_the_last_ones_are_told_when_not_all_may_be(void **state)
+{
+	struct fixture *f = *state;
+	struct log_place place = {.stored_in = -1};
+
+	print_five();
+	assert_string_equal(told(f, 9, 1000000, &place), "1 2 3 4 5");
+	place.stored_in = -1;
+	assert_string_equal(told(f, 3, 1000000, &place), "3 4 5");
+	place.stored_in = -1;
+	assert_string_equal(told(f, 9, 1001, &place), "4 5");
+	assert_string_equal(told(f, 9, 1001, &place), "");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -291,6 +347,10 @@ int main(void)
 		cmocka_unit_test_setup_teardown(days_that_are_not_asked_for_are_not_touched, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(one_is_found_by_its_id_whether_or_not_that_has_its_time, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(what_one_printed_comes_as_bytes_and_nothing_as_nothing, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(logs_are_told_in_the_order_they_were_stored_up_to_so_many_and_so_many_bytes,
+						set_up, tear_down),
+		cmocka_unit_test_setup_teardown(of_the_newest_logs_the_last_ones_are_told_when_not_all_may_be, set_up,
+						tear_down),
 	};
 
 	return cmocka_run_group_tests(tests, start_postgres, stop_postgres);

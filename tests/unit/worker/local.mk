@@ -15,6 +15,7 @@ unit_tests += \
 	%D%/test_log_format \
 	%D%/test_log_lines \
 	%D%/test_mask \
+	%D%/test_memory \
 	%D%/test_meter \
 	%D%/test_package \
 	%D%/test_patience \

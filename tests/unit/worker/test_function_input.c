@@ -3,6 +3,8 @@
 #include <stdbool.h>
 #include <sys/stat.h>
 
+#include "base/buf.h"
+#include "base/mem.h"
 #include "tests/unit/unit.h"
 
 struct fixture {
@@ -368,6 +370,35 @@ static void all_mistakes_are_reported_together(void **state)
 	assert_int_equal(json_array_size(f->errors), 8);
 }
 
+static void of_many_mistakes_the_first_are_told_and_no_more_of_a_name_than_is_needed(void **state)
+{
+	struct fixture *f = *state;
+	AUTO(buf_free) struct buf body = {0};
+
+	buf_add_str(&body, "{" MINIMAL ",\"");
+	for (int i = 0; i < 1000; i++)
+		buf_add_str(&body, "\xc3\xa4-long-name-");
+	buf_add_str(&body, "\":1");
+	for (int i = 0; i < 1000; i++)
+		buf_printf(&body, ",\"unknown_%d\":1", i);
+	buf_add_str(&body, ",\"environment\":{\"\":1");
+	for (int i = 0; i < 1000; i++)
+		buf_printf(&body, ",\"BERTH_%d\":1", i);
+	buf_add_str(&body, "}}");
+	assert_int_equal(parse(f, body.data, NULL), -1);
+	assert_int_equal(json_array_size(f->errors), FUNCTION_INPUT_ERRORS_MAX);
+	AUTO(mem_free) char *told = json_dumps(f->errors, 0);
+	assert_true(strlen(told) < 6000);
+
+	buf_reset(&body);
+	buf_add_str(&body, "{" MINIMAL ",\"");
+	for (int i = 0; i < 1000; i++)
+		buf_add_str(&body, "x\xc3\xa4");
+	buf_add_str(&body, "\":1}");
+	assert_int_equal(parse(f, body.data, NULL), -1);
+	assert_int_equal(strlen(json_string_value(json_object_get(json_array_get(f->errors, 0), "field"))), 160);
+}
+
 static void sizes_are_limited(void **state)
 {
 	struct fixture *f = *state;
@@ -474,6 +505,7 @@ int main(void)
 		TEST(a_setting_that_names_no_runtime_is_a_mistake_of_that_field),
 		TEST(a_network_is_for_runtimes_that_have_one),
 		TEST(all_mistakes_are_reported_together),
+		TEST(of_many_mistakes_the_first_are_told_and_no_more_of_a_name_than_is_needed),
 		TEST(sizes_are_limited),
 		TEST(an_update_keeps_what_it_does_not_say),
 		TEST(the_limits_come_from_the_table),

@@ -2,6 +2,7 @@
 #include "worker/functions.h"
 
 #include <signal.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 
 #include "base/clock.h"
@@ -505,6 +506,61 @@ static void bad_input_is_refused_before_anything_happens(void **state)
 	assert_status(f, call(f, "GET", "/functions?cursor=x", ""), 400);
 }
 
+/* A body of so many of text with commas between. */
+static char *long_body(const char *before, const char *text, size_t count, const char *after)
+{
+	char *body = malloc(strlen(before) + count * (strlen(text) + 1) + strlen(after) + 1);
+	char *p = stpcpy(body, before);
+
+	for (size_t i = 0; i < count; i++) {
+		p = stpcpy(p, text);
+		*p++ = ',';
+	}
+	strcpy(p - 1, after);
+	return body;
+}
+
+static void a_body_that_would_take_much_memory_is_refused_before_it_is_parsed(void **state)
+{
+	static const struct {
+		const char *before, *text;
+		size_t count;
+		const char *after;
+	} rows[] = {
+		{"{\"name\":[", "{}", 4000000, "]}"},
+		{"{\"environment\":{", "\"A\":\"\"", 1000000, "}}"},
+		{"{\"environment\":", "[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[", 1, "}"},
+	};
+	struct fixture *f = *state;
+	struct rusage before, after;
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		char *body = long_body(rows[i].before, rows[i].text, rows[i].count, rows[i].after);
+		getrusage(RUSAGE_SELF, &before);
+		assert_status(f, call(f, "POST", "/functions", body), 400);
+		getrusage(RUSAGE_SELF, &after);
+		assert_string_equal(text(f, "code"), "invalid_request");
+		assert_has(f, "more than 8192 members and elements, or is nested more than 16 deep");
+		assert_true(after.ru_maxrss - before.ru_maxrss < 16384); /* KB; it was 900 MB */
+		free(body);
+	}
+}
+
+static void an_answer_is_not_larger_than_what_it_answers(void **state)
+{
+	struct fixture *f = *state;
+	AUTO(buf_free) struct buf body = {0};
+
+	buf_add_str(&body, "{\"name\":1");
+	for (int i = 0; i < 8000; i++)
+		buf_printf(&body, ",\"field_%d\":1", i);
+	buf_add_str(&body, "}");
+	assert_status(f, call(f, "POST", "/functions", body.data), 422);
+	assert_int_equal(json_array_size(json_object_get(f->answer, "errors")), 20);
+	assert_has(f, "At least 20 field(s) are not valid; errors names these. Nothing was stored");
+	assert_true(f->response.out.len < 8192);
+}
+
 static void a_function_is_changed_and_deleted_only_at_the_version_that_is_meant(void **state)
 {
 	struct fixture *f = *state;
@@ -724,6 +780,8 @@ int main(void)
 		TEST(values_of_secrets_are_never_shown_and_stay_when_their_mask_is_sent_back),
 		TEST(a_name_that_is_taken_costs_no_sandbox),
 		TEST(bad_input_is_refused_before_anything_happens),
+		TEST(a_body_that_would_take_much_memory_is_refused_before_it_is_parsed),
+		TEST(an_answer_is_not_larger_than_what_it_answers),
 		TEST(a_function_is_changed_and_deleted_only_at_the_version_that_is_meant),
 		TEST(a_list_comes_in_pages),
 		TEST(without_a_sandbox_nothing_is_deployed),

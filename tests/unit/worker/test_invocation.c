@@ -69,6 +69,7 @@ static int tear_down(void **state)
 	fake_poolmgr_kill(&f->poolmgr);
 	unit_remove_dir(&f->dir);
 	buf_free(&f->lease.init);
+	mask_free(&f->lease.mask);
 	invocation_free(&f->invocation);
 	conf_free(&f->conf);
 	free(f);
@@ -928,6 +929,39 @@ static void a_log_without_end_does_not_outlast_the_deadline(void **state)
 	assert_in_range(f->outcome.exec_us, 200000, 1500000);
 }
 
+static void print_letters_for_ever(int control, int log)
+{
+	static char letters[65536];
+	AUTO(buf_free) struct buf payload = {0};
+
+	memset(letters, 'a', sizeof(letters));
+	expect_invoke(control, &payload);
+	while (fd_write_all(log, letters, sizeof(letters), NULL) == 0)
+		;
+}
+
+/* They are looked for while it prints: what there is to do at the deadline does not grow with them. */
+static void secrets_without_number_do_not_outlast_the_deadline(void **state)
+{
+	struct fixture *f = *state;
+	AUTO(buf_free) struct buf secrets = {0};
+	int64_t start_us = clock_mono_us();
+
+	for (size_t len = 8; len < 250; len++) {
+		memset(buf_reserve(&secrets, len), 'a', len);
+		secrets.len += len;
+		buf_add(&secrets, "", 1);
+	}
+	f->lease.mask = mask_new(secrets.data, secrets.len);
+	f->lease.timeout_ms = 200;
+	f->lease.log_bytes = 16 << 20;
+	signal(SIGPIPE, SIG_IGN);
+	run(f, print_letters_for_ever);
+	assert_failed(f, PROBLEM_FUNCTION_TIMEOUT, "timeout");
+	assert_log(f, "***");
+	assert_in_range(clock_mono_us() - start_us, 200000, 1500000);
+}
+
 static void trickle(int control, int log)
 {
 	static const char frame[] = "\0\0\0\x19\x06{\"request_id\":\"" REQUEST_ID "\"}\n12";
@@ -1709,6 +1743,7 @@ int main(void)
 		TEST(what_was_printed_before_is_counted_but_not_shown),
 		TEST(a_flood_of_log_is_read_counted_and_costs_no_memory),
 		TEST(a_log_without_end_does_not_outlast_the_deadline),
+		TEST(secrets_without_number_do_not_outlast_the_deadline),
 		TEST(an_answer_may_come_byte_by_byte),
 		TEST(bytes_that_keep_coming_do_not_move_the_deadline),
 		TEST(a_large_input_and_a_large_log_do_not_wait_for_each_other),

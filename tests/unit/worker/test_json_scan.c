@@ -165,6 +165,46 @@ static void the_visitor_sees_only_the_outermost_members_and_can_stop(void **stat
 	assert_int_equal(json_scan("[{\"stop\":1}]", 12, &visitor, &e), 0);
 }
 
+/* So many of text, with commas between, in brackets. */
+static char *list_of(const char *text, size_t count)
+{
+	char *list = malloc(count * (strlen(text) + 1) + 2), *p = list;
+
+	for (size_t i = 0; i < count; i++)
+		p += sprintf(p, "%c%s", i == 0 ? '[' : ',', text);
+	strcpy(p, "]");
+	return list;
+}
+
+static void a_text_that_is_going_to_be_parsed_has_few_values_and_levels(void **state)
+{
+	static const struct {
+		const char *text;
+		size_t count;
+		bool too_much;
+	} rows[] = {
+		{"{}", JSON_SCAN_SMALL_VALUES - 1, false},
+		{"{}", JSON_SCAN_SMALL_VALUES, true},
+		{"{\"a\":[1]}", (JSON_SCAN_SMALL_VALUES - 1) / 3, false},
+		{"{\"a\":[1]}", (JSON_SCAN_SMALL_VALUES - 1) / 3 + 1, true},
+		{"[[[[[[[[[[[[[[[]]]]]]]]]]]]]]]", 1, false},
+		{"[[[[[[[[[[[[[[[[]]]]]]]]]]]]]]]]", 1, true},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		struct json_scan_error e = {0};
+		char *list = list_of(rows[i].text, rows[i].count);
+		assert_int_equal(json_scan_small(list, strlen(list), &e), rows[i].too_much ? -1 : 0);
+		assert_int_equal(e.too_much, rows[i].too_much);
+		assert_int_equal(json_scan(list, strlen(list), NULL, &e), 0);
+		free(list);
+	}
+	struct json_scan_error e;
+	assert_int_equal(json_scan_small("[1,", 3, &e), -1);
+	assert_false(e.too_much);
+}
+
 /* Whatever jansson takes, the scan takes, and the other way round but for what jansson cannot represent. */
 static void it_agrees_with_a_parser_on_damaged_texts(void **state)
 {
@@ -200,6 +240,7 @@ int main(void)
 		cmocka_unit_test(depth_is_bounded),
 		cmocka_unit_test(an_error_says_where),
 		cmocka_unit_test(the_visitor_sees_only_the_outermost_members_and_can_stop),
+		cmocka_unit_test(a_text_that_is_going_to_be_parsed_has_few_values_and_levels),
 		cmocka_unit_test(it_agrees_with_a_parser_on_damaged_texts),
 	};
 

@@ -19,13 +19,14 @@ static struct log_source source(const char *log)
 }
 
 /* "<ms since the request> <level> <text>|…" */
-static void write_line(const struct log_line *line, void *arg)
+static bool write_line(const struct log_line *line, void *arg)
 {
 	struct buf *out = arg;
 
 	buf_printf(out, "%d %s ", (int)((line->at_us - BEGAN_US) / 1000), line->level);
 	buf_add(out, line->text.data, line->text.len);
-	buf_add_str(out, "|");
+	buf_add_str(out, line->continues ? "+" : "|");
+	return true;
 }
 
 static void assert_lines(const struct log_source *s, const char *expected)
@@ -124,6 +125,60 @@ static void what_is_missing_and_what_went_wrong_is_told_by_the_platform(void **s
 			 "90 platform function_timeout: it took longer than 90 ms|");
 }
 
+static bool count_three(const struct log_line *line, void *arg)
+{
+	int *count = arg;
+
+	(void)line;
+	return ++*count < 3;
+}
+
+static void who_has_enough_is_told_no_more(void **state)
+{
+	struct log_source s = source("one\ntwo\nthree\nfour\n");
+	int count = 0;
+
+	(void)state;
+	s.log_bytes = 1000;
+	s.error_code = "function_error";
+	s.error_message = "";
+	log_lines(&s, count_three, &count);
+	assert_int_equal(count, 3);
+}
+
+static bool note_piece(const struct log_line *line, void *arg)
+{
+	struct buf *out = arg;
+
+	buf_printf(out, "%u%s ", (unsigned)line->text.len, line->continues ? "+" : "");
+	return true;
+}
+
+static void assert_pieces(const char *text, size_t times, size_t times_more, const char *expected)
+{
+	AUTO(buf_free) struct buf log = {0}, out = {0};
+
+	for (size_t i = 0; i < times_more; i++)
+		buf_add_str(&log, ".");
+	for (size_t i = 0; i < times; i++)
+		buf_add_str(&log, text);
+	buf_add_str(&log, "\n");
+	struct log_source s = source(log.data);
+	log_lines(&s, note_piece, &out);
+	assert_string_equal(buf_str(&out), expected);
+}
+
+static void a_very_long_line_comes_in_pieces_that_end_with_a_character(void **state)
+{
+	(void)state;
+	assert_int_equal(LOG_LINE_BYTES, 524288);
+	assert_pieces("x", LOG_LINE_BYTES, 0, "524288 ");
+	assert_pieces("x", LOG_LINE_BYTES + 1, 0, "524288+ 1 ");
+	assert_pieces("\xc3\xa4", LOG_LINE_BYTES, 1, "524287+ 524288+ 2 ");
+	assert_pieces("\xf0\x9f\x98\x80", LOG_LINE_BYTES / 4 * 3 / 2, 3, "524287+ 262148 ");
+	assert_pieces("\x80", LOG_LINE_BYTES * 2, 0, "524285+ 524285+ 6 "); /* no UTF-8 at all */
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -132,6 +187,8 @@ int main(void)
 		cmocka_unit_test(lines_of_both_streams_are_in_the_order_they_were_begun),
 		cmocka_unit_test(notes_that_make_no_sense_are_passed_by),
 		cmocka_unit_test(what_is_missing_and_what_went_wrong_is_told_by_the_platform),
+		cmocka_unit_test(who_has_enough_is_told_no_more),
+		cmocka_unit_test(a_very_long_line_comes_in_pieces_that_end_with_a_character),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

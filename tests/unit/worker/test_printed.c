@@ -23,6 +23,7 @@ struct piece {
 struct fixture {
 	struct printed printed;
 	struct printed_log log;
+	struct mask *mask;
 };
 
 static int set_up(void **state)
@@ -37,6 +38,7 @@ static int tear_down(void **state)
 
 	printed_free(&f->printed);
 	printed_log_free(&f->log);
+	mask_free(&f->mask);
 	free(f);
 	return 0;
 }
@@ -49,11 +51,11 @@ static void take(struct fixture *f, const struct piece *p)
 	printed_take(&f->printed, p->stream, p->len, p->ms);
 }
 
-static void finish(struct fixture *f, const char *secret)
+static void begin(struct fixture *f, size_t room, const char *secret)
 {
-	struct mask mask = {secret, secret != NULL ? strlen(secret) + 1 : 0};
-
-	printed_finish(&f->printed, &mask, &f->log);
+	mask_free(&f->mask);
+	f->mask = mask_new(secret, secret != NULL ? strlen(secret) + 1 : 0);
+	printed_begin(&f->printed, room, f->mask);
 }
 
 static void assert_log(const struct fixture *f, const char *text, size_t text_len, const char *streams, size_t streams_len)
@@ -68,10 +70,10 @@ static void assert_log(const struct fixture *f, const char *text, size_t text_le
 #define PRINT(f, room, secret, ...)                                                                                            \
 	do {                                                                                                                   \
 		const struct piece pieces_[] = {__VA_ARGS__};                                                                  \
-		printed_begin(&(f)->printed, room);                                                                            \
+		begin(f, room, secret);                                                                                        \
 		for (size_t i_ = 0; i_ < ARRAY_SIZE(pieces_); i_++)                                                            \
 			take(f, &pieces_[i_]);                                                                                 \
-		finish(f, secret);                                                                                             \
+		printed_finish(&(f)->printed, &(f)->log);                                                                      \
 	} while (0)
 
 static void what_goes_to_stdout_alone_is_kept_as_it_is(void **state)
