@@ -5,18 +5,34 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/fd.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "poolmgr/tree.h"
 
+/*
+ * A version of Berth mounted the whole of it, so that its functions could lock it. After an upgrade from that one, a lock on
+ * such a directory counts for as long as that poolmgr may still be there: until its last invocations have waited, loaded and
+ * run, for each of which no setting allows more than a quarter of an hour.
+ */
+#define OLD_POOLMGR_US INT64_C(3600000000)
+
 static uv_loop_t *loop;
 static int all_fd = -1;
 static char *all_path;
+static int64_t started_us;
 
-char *directory_path(const char *id)
+char *directory_mounted_path(const char *id)
 {
-	return mem_printf("%s/%s", all_path, id);
+	return mem_printf("%s/%s/" DIRECTORY_MOUNTED, all_path, id);
+}
+
+static int make_readable(int dir_fd, const char *name, struct err *err)
+{
+	if (mkdirat(dir_fd, name, 0755) < 0 || fchmodat(dir_fd, name, 0755, 0) < 0) /* whatever the umask says */
+		return err_set(err, errno, "make directory '%s'", name);
+	return 0;
 }
 
 int directory_make(const char *id, struct err *err)
@@ -25,8 +41,8 @@ int directory_make(const char *id, struct err *err)
 
 	if (fd < 0)
 		return err_prefix(err, "%s", all_path);
-	if (fchmod(fd, 0755) < 0 || mkdirat(fd, "function", 0755) < 0 || fchmodat(fd, "function", 0755, 0) < 0)
-		return err_set(err, errno, "make directory '%s/%s/function'", all_path, id);
+	if (make_readable(fd, DIRECTORY_MOUNTED, err) < 0 || make_readable(fd, DIRECTORY_FUNCTION, err) < 0)
+		return err_prefix(err, "%s/%s", all_path, id);
 	return TAKE_FD(fd);
 }
 
@@ -35,8 +51,17 @@ bool directory_exists(const char *id)
 	return faccessat(all_fd, id, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
 }
 
+static bool is_mounted_whole(const char *id)
+{
+	AUTO(mem_free) char *function = mem_printf("%s/function", id);
+
+	return directory_exists(function);
+}
+
 bool directory_is_owned(const char *id)
 {
+	if (is_mounted_whole(id) && clock_mono_us() - started_us > OLD_POOLMGR_US)
+		return false;
 	return tree_is_owned(all_fd, id);
 }
 
@@ -114,6 +139,7 @@ int directory_each(void (*one)(const char *id, void *arg), void *arg, struct err
 int directory_init(uv_loop_t *l, const struct conf *conf, struct err *err)
 {
 	loop = l;
+	started_us = clock_mono_us();
 	all_path = mem_printf("%s/sandboxes", conf->master_state_dir);
 	all_fd = open(all_path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	return all_fd < 0 ? err_set(err, errno, "open '%s'", all_path) : 0;

@@ -17,6 +17,7 @@
 #include "base/fd.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "poolmgr/directory.h"
 #include "poolmgr/tree.h"
 #include "poolmgr/version.h"
 
@@ -226,7 +227,7 @@ static int unpack(const char *sha256, const void *data, size_t len, const struct
 static int link_files(const char *sha256, int dir_fd, struct err *err)
 {
 	AUTO(fd_close) int from = openat(packages_fd, sha256, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	AUTO(fd_close) int to = openat(dir_fd, "function", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	AUTO(fd_close) int to = openat(dir_fd, DIRECTORY_FUNCTION, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
 	if (from < 0 || to < 0)
 		return err_set(err, errno, "open package %.16s… or the sandbox's directory", sha256);

@@ -31,7 +31,7 @@ bool package_is_unpacked(const char *sha256);
  */
 void package_unpack(const char *sha256, void *archive, size_t archive_len, package_done_fn done, void *arg);
 
-/* Links an unpacked package's files into the directory "function" below dir_fd, which the caller keeps open until done. */
+/* Links an unpacked package's files into a sandbox's directory (DIRECTORY_FUNCTION), which the caller keeps open until done. */
 void package_link(const char *sha256, int dir_fd, package_done_fn done, void *arg);
 
 #endif

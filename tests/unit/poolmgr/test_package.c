@@ -6,6 +6,7 @@
 
 #include "base/fd.h"
 #include "base/mem.h"
+#include "poolmgr/directory.h"
 #include "poolmgr/package.h"
 #include "poolmgr/tree.h"
 #include "tests/unit/poolmgr/archives.h"
@@ -360,10 +361,12 @@ static void only_hashes_name_packages(void **state)
 static struct outcome link_into(const char *sha256, const char *directory)
 {
 	AUTO(mem_free) char *path = mem_printf("%s/%s", rig.dir, directory);
-	AUTO(mem_free) char *function = mem_printf("%s/function", path);
+	AUTO(mem_free) char *mounted = mem_printf("%s/" DIRECTORY_MOUNTED, path);
+	AUTO(mem_free) char *function = mem_printf("%s/" DIRECTORY_FUNCTION, path);
 	struct outcome o = {0};
 
 	assert_int_equal(mkdir(path, 0755), 0);
+	assert_int_equal(mkdir(mounted, 0755), 0);
 	assert_int_equal(mkdir(function, 0755), 0);
 	AUTO(fd_close) int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	assert_true(fd >= 0);
@@ -386,7 +389,7 @@ static void a_package_is_linked_not_copied(void **state)
 	if (o.failed)
 		fail_msg("%s", o.err.msg);
 	AUTO(mem_free) char *original = mem_printf("%s/packages/%s/lib/mod.x", rig.dir, sha256);
-	AUTO(mem_free) char *linked = mem_printf("%s/box/function/lib/mod.x", rig.dir);
+	AUTO(mem_free) char *linked = mem_printf("%s/box/" DIRECTORY_FUNCTION "/lib/mod.x", rig.dir);
 	assert_int_equal(stat(original, &a), 0);
 	assert_int_equal(stat(linked, &b), 0);
 	assert_int_equal(a.st_ino, b.st_ino);
@@ -489,20 +492,22 @@ static void beyond_the_limit_the_package_unused_longest_goes(void **state)
 	unpack_large('b', 400, b);
 	assert_true(package_is_unpacked(b));
 	assert_false(package_is_unpacked(a));
-	assert_true(rig_exists("box3/function/main.x")); /* a sandbox keeps what it has */
+	assert_true(rig_exists("box3/" DIRECTORY_FUNCTION "/main.x")); /* a sandbox keeps what it has */
 	empty_the_cache();
 }
 
 static void a_package_that_is_being_linked_stays(void **state)
 {
 	AUTO(mem_free) char *path = mem_printf("%s/box4", rig.dir);
-	AUTO(mem_free) char *function = mem_printf("%s/function", path);
+	AUTO(mem_free) char *mounted = mem_printf("%s/" DIRECTORY_MOUNTED, path);
+	AUTO(mem_free) char *function = mem_printf("%s/" DIRECTORY_FUNCTION, path);
 	char a[SHA256_TEXT_SIZE];
 	struct outcome o = {0};
 
 	(void)state;
 	unpack_large('l', 10, a);
 	assert_int_equal(mkdir(path, 0755), 0);
+	assert_int_equal(mkdir(mounted, 0755), 0);
 	assert_int_equal(mkdir(function, 0755), 0);
 	AUTO(fd_close) int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	package_link(a, fd, on_done, &o);
