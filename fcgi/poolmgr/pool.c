@@ -373,6 +373,7 @@ void pool_set_conf(const struct conf *c)
 {
 	conf = c;
 	demand_set_conf(c);
+	keep_set_conf(c);
 	room_set_conf(c);
 	serve_set_conf(c);
 	supply_set_conf(c);
