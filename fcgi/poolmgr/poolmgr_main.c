@@ -71,6 +71,7 @@ static void set_conf(const struct conf *c)
 	pool_set_conf(conf);
 	shim_set_conf(conf);
 	reconcile_set_conf(conf);
+	client_set_conf(conf);
 	log_init("poolmgr", (enum log_level)log_level_parse(conf->log_level));
 }
 
@@ -225,7 +226,7 @@ static int init(const struct heritage *heritage, struct scoreboard *board, struc
 	stats_init(conf, docker, languages, board);
 	autopsy_init(docker);
 	cgroup_init(loop, HERITAGE_WARDEN_FD);
-	client_init(loop, HERITAGE_LISTEN_FD);
+	client_init(loop, conf, HERITAGE_LISTEN_FD);
 	return 0;
 }
 

@@ -35,6 +35,9 @@ static int version_new(struct spec *stolen, struct version **version, struct err
 
 	if (!uuid_parse(spec->function_id, &id) || spec->version < 1 || spec->version > INT32_MAX)
 		return err_set(err, EINVAL, "function version with a bad id");
+	if (MIN(MIN(spec->memory_limit_mb, spec->cpu_millis), MIN(spec->tmp_mb, spec->tmp_inodes)) < 1 ||
+	    MIN(MIN(spec->pids, spec->nofile), spec->max_concurrency) < 1) /* which Docker takes for no limit at all */
+		return err_set(err, EINVAL, "function version without limits");
 	AUTO(mem_free) char *init = init_payload_new(spec);
 	AUTO(buf_free) struct buf secrets = {0};
 	secrets_add(&secrets, spec->environment);

@@ -74,7 +74,7 @@ void pool_rig_start(const char *conninfo)
 	listen_fd = fd_listen_unix(dir_fd, "poolmgr.sock", SOCK_SEQPACKET | SOCK_NONBLOCK, 0600, 64, &err);
 	close(dir_fd);
 	assert_true(listen_fd >= 0);
-	client_init(rig.loop, listen_fd);
+	client_init(rig.loop, rig.conf, listen_fd);
 	if (conninfo != NULL)
 		WAIT_FOR(store_is_up());
 	threads_stop(); /* the survey of packages is over then, and its descriptors closed */

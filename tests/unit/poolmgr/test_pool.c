@@ -473,12 +473,12 @@ static void a_sandbox_nobody_waits_for_any_more_once_its_files_are_linked_serves
 /* A worker that gives back as good what it has just asked about is mistaken, but the next one does not suffer. */
 static void what_one_worker_asked_is_not_answered_to_the_next(void **state)
 {
-	AUTO(worker_close) struct worker w = worker_connect();
 	AUTO(worker_close) struct worker next = worker_connect();
 	AUTO(function_free) struct function f = deployed("asked about");
 
 	(void)state;
 	for (int docker_was_asked = 0; docker_was_asked < 2; docker_was_asked++) {
+		AUTO(worker_close) struct worker w = worker_connect();
 		struct grant g = worker_take(&w, f.name);
 		struct sandbox *s = sandbox_find(g.sandbox_id);
 		rig.tick = NULL;
