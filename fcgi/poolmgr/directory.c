@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "poolmgr/tree.h"
+#include "poolmgr/work.h"
 
 /*
  * A version of Berth mounted the whole of it, so that its functions could lock it. After an upgrade from that one, a lock on
@@ -18,7 +19,6 @@
  */
 #define OLD_POOLMGR_US INT64_C(3600000000)
 
-static uv_loop_t *loop;
 static int all_fd = -1;
 static char *all_path;
 static int64_t started_us;
@@ -76,7 +76,7 @@ bool directory_is_gone(int fd)
 /* ---- Removing ---- */
 
 struct removal {
-	uv_work_t work;
+	struct work work;
 	char *id;
 	void (*after)(bool removed, void *arg);
 	void *arg;
@@ -84,18 +84,17 @@ struct removal {
 	int rc;
 };
 
-static void remove_run(uv_work_t *work)
+static void remove_run(struct work *work)
 {
-	struct removal *r = work->data;
+	struct removal *r = (struct removal *)work;
 
 	r->rc = tree_remove(all_fd, r->id, &r->err);
 }
 
-static void remove_after(uv_work_t *work, int status)
+static void remove_after(struct work *work)
 {
-	struct removal *r = work->data;
+	struct removal *r = (struct removal *)work;
 
-	(void)status;
 	if (r->rc < 0)
 		log_sandbox(LOG_ERROR, r->id, "its directory stays: %s", r->err.msg);
 	r->after(r->rc == 0, r->arg);
@@ -110,8 +109,8 @@ void directory_remove(const char *id, void (*after)(bool removed, void *arg), vo
 	r->id = mem_strdup(id);
 	r->after = after;
 	r->arg = arg;
-	r->work.data = r;
-	uv_queue_work(loop, &r->work, remove_run, remove_after);
+	r->work = (struct work){remove_run, remove_after, NULL, NULL};
+	work_begin(WORK_DIRECTORY, &r->work);
 }
 
 /* ---- All of them ---- */
@@ -136,9 +135,9 @@ int directory_each(void (*one)(const char *id, void *arg), void *arg, struct err
 	return tree_each(all_fd, visit_one, &v, err);
 }
 
-int directory_init(uv_loop_t *l, const struct conf *conf, struct err *err)
+int directory_init(uv_loop_t *loop, const struct conf *conf, struct err *err)
 {
-	loop = l;
+	work_init(loop);
 	started_us = clock_mono_us();
 	all_path = mem_printf("%s/sandboxes", conf->master_state_dir);
 	all_fd = open(all_path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);

@@ -34,12 +34,27 @@ static enum { KNOWN, ASKED, OUTDATED } list = KNOWN; /* OUTDATED: asked for, and
 static int64_t ask_again_us;                         /* 0: need not */
 
 static const struct conf *conf;
-static bool unallotted;  /* what each may have is to be found out anew */
-static int64_t short_by; /* sandboxes that are to be kept and may not be */
+static struct version *held; /* of those, the versions with keep > 0: as many as there are sandboxes at most */
+static bool unallotted;      /* what each may have is to be found out anew */
+static int64_t short_by;     /* sandboxes that are to be kept and may not be */
 
 static void ask(void);
 
 /* ---- Which versions are kept ---- */
+
+/* Is on the lists of those that are, or not. */
+static void set_keep(struct version *v, int count)
+{
+	if (v->keep > 0 && count == 0) {
+		DL_DELETE2(v->shape->kept, v, kept_prev, kept_next);
+		DL_DELETE2(held, v, held_prev, held_next);
+	}
+	if (v->keep == 0 && count > 0) {
+		DL_APPEND2(v->shape->kept, v, kept_prev, kept_next);
+		DL_APPEND2(held, v, held_prev, held_next);
+	}
+	v->keep = count;
+}
 
 /* Shares out what may be kept. */
 static void allot(void)
@@ -52,7 +67,7 @@ static void allot(void)
 		struct version *v = k->version;
 		if (v == NULL)
 			continue;
-		v->keep = (int)MIN(v->spec->min_warm, MIN(sandboxes, memory_mb / v->spec->memory_limit_mb));
+		set_keep(v, (int)MIN(v->spec->min_warm, MIN(sandboxes, memory_mb / v->spec->memory_limit_mb)));
 		sandboxes -= v->keep;
 		memory_mb -= v->keep * v->spec->memory_limit_mb;
 		missing += v->spec->min_warm - v->keep;
@@ -70,14 +85,11 @@ static void set_version(struct kept *k, struct version *v)
 	if (v == before)
 		return;
 	if (before != NULL) {
-		before->keep = 0;
-		DL_DELETE2(before->shape->kept, before, kept_prev, kept_next);
+		set_keep(before, 0);
 		version_unref(&k->version);
 	}
-	if (v != NULL) {
+	if (v != NULL)
 		k->version = version_ref(v);
-		DL_APPEND2(v->shape->kept, v, kept_prev, kept_next);
-	}
 	unallotted = true;
 }
 
@@ -226,15 +238,14 @@ static void supply(struct version *v, int64_t now_us)
 
 void keep_tick(int64_t now_us)
 {
-	const struct kept *k, *next;
+	struct version *v, *next;
 
 	if (ask_again_us != 0 && now_us >= ask_again_us)
 		keep_refresh();
 	if (unallotted)
 		allot();
-	HASH_ITER (hh, all, k, next)
-		if (k->version != NULL)
-			supply(k->version, now_us);
+	DL_FOREACH_SAFE2 (held, v, next, held_next)
+		supply(v, now_us);
 }
 
 /* NULL: there is none. */

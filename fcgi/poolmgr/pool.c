@@ -46,7 +46,7 @@ static void enqueue(struct waiter *w, struct version *v)
 	}
 	AUTO(version_unref) struct version *held = version_ref(v);
 	if (v->idle == NULL)
-		v->collisions++;
+		demand_note_collision(v);
 	serve_queue(held);
 	if (held->waiters == NULL)
 		return;
@@ -324,19 +324,11 @@ static void check_deadlines(int64_t now_us)
 	}
 }
 
-static void forget_collisions(void)
-{
-	struct version *v, *next;
-
-	HASH_ITER (hh, versions, v, next)
-		v->collisions /= 2;
-}
-
 void pool_tick(int64_t now_us)
 {
 	check_deadlines(now_us);
 	serve_late();
-	forget_collisions();
+	demand_tick();
 	autopsy_tick(now_us);
 	warmup_tick(now_us);
 	keep_tick(now_us);

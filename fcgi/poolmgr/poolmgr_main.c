@@ -7,7 +7,7 @@
  * poolmgr crashes, the workers' invocations go on; they name what they hold to the next poolmgr, and everything else is
  * removed.
  *
- * It is one event loop; no callback blocks, work on files goes to libuv's thread pool.
+ * It is one event loop; no callback blocks, work on files goes to threads (poolmgr/work.h).
  */
 #include <errno.h>
 #include <signal.h>
