@@ -324,6 +324,16 @@ int64_t conf_memory_budget_mb(const struct conf *conf)
 	return conf->pool_memory_budget_mb > 0 ? conf->pool_memory_budget_mb : machine_mb / 4 * 3;
 }
 
+int64_t conf_warm_sandboxes(const struct conf *conf)
+{
+	return conf->pool_max_sandboxes * conf->pool_min_warm_percent / 100;
+}
+
+int64_t conf_warm_memory_mb(const struct conf *conf)
+{
+	return conf_memory_budget_mb(conf) * conf->pool_min_warm_percent / 100;
+}
+
 int conf_keep_restart(const struct conf *now, struct conf *next, struct buf *ignored, struct err *err)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(settings); i++) {

@@ -37,6 +37,10 @@ int conf_turns(const struct conf *conf);
 /* pool.memory_budget_mb, likewise. */
 int64_t conf_memory_budget_mb(const struct conf *conf);
 
+/* How many sandboxes, and with how much memory, min_warm may keep ready on a node, of all functions together. */
+int64_t conf_warm_sandboxes(const struct conf *conf);
+int64_t conf_warm_memory_mb(const struct conf *conf);
+
 /*
  * Gives the settings marked RESTART in *next the values they have in *now, since a reload cannot change them, and appends the
  * names of those that differed to ignored: "pool.user, docker.socket". -1 when the rest of next does not go with the old

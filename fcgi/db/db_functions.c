@@ -126,6 +126,15 @@ static const struct db_statement function_list = {
 	.reads = true,
 };
 
+static const struct db_statement functions_warm = {
+	.name = "functions_warm",
+	.sql = "select coalesce(sum(min_warm), 0), coalesce(sum(min_warm::bigint * memory_limit_mb), 0) "
+	       "from functions join function_versions using (function_id, version) "
+	       "where min_warm > 0 and ($1::uuid is null or function_id <> $1::uuid)",
+	.param_count = 1,
+	.reads = true,
+};
+
 static const struct db_statement spec_get = {
 	.name = "spec_get",
 	.sql = "select spec from function_spec($1, $2::integer) as spec where spec is not null",
@@ -410,6 +419,17 @@ int db_function_list(struct db *db, int limit, const struct uuid *after, struct 
 		end = &(*end)->next;
 	}
 	*out = TAKE_PTR(list);
+	return 0;
+}
+
+int db_functions_warm(struct db *db, const char *but_for_id, int64_t *sandboxes, int64_t *memory_mb, struct err *err)
+{
+	AUTO(db_result_clear) PGresult *r = NULL;
+
+	if (db_run(db, &functions_warm, (struct db_param[]){{but_for_id}}, &r, err) < 0)
+		return -1;
+	*sandboxes = atoll(PQgetvalue(r, 0, 0));
+	*memory_mb = atoll(PQgetvalue(r, 0, 1));
 	return 0;
 }
 

@@ -46,6 +46,9 @@ int db_function_spec(struct db *db, const char *ref, int64_t version, struct spe
 /* At most limit functions whose id is greater than after (NULL: from the start), in order of id. An empty page is *out NULL. */
 int db_function_list(struct db *db, int limit, const struct uuid *after, struct db_function **out, struct err *err);
 
+/* What the functions keep ready together, but for this one (NULL: for none): the sum of min_warm, and of its memory limits. */
+int db_functions_warm(struct db *db, const char *but_for_id, int64_t *sandboxes, int64_t *memory_mb, struct err *err);
+
 /*
  * version -1: whatever is current; else ESTALE when that is not the current one. Frees the name; the versions go, and the
  * packages no other function uses.

@@ -17,6 +17,9 @@
 		-1, -1, -1, -1, -1, -1                                                                                         \
 	}
 
+/* How many sandboxes a worker keeps for its next requests at most, beside the one it has in hand. */
+#define IPC_KEPT_MAX 8
+
 /* poolmgr's socket in the run directory. */
 #define IPC_SOCKET_NAME "poolmgr.sock"
 

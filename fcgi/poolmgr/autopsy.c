@@ -42,7 +42,7 @@ static void look(struct sandbox *s)
 
 void autopsy_ask(struct client *client, struct sandbox *s, uint64_t seq)
 {
-	if (s == NULL || s->autopsy_seq != 0) {
+	if (s == NULL) {
 		answer(client, seq, NULL);
 		return;
 	}

@@ -27,8 +27,8 @@ static void become_spare(struct sandbox *s)
 {
 	fd_close(&s->control_listener);
 	fd_close(&s->log_listener);
-	unlinkat(s->dir_fd, "control.sock", 0);
-	unlinkat(s->dir_fd, "log.sock", 0);
+	unlinkat(s->dir_fd, DIRECTORY_CONTROL, 0);
+	unlinkat(s->dir_fd, DIRECTORY_LOG, 0);
 	sandbox_is_up(s);
 }
 
@@ -141,10 +141,10 @@ static int make_sockets(struct sandbox *s, struct err *err)
 	s->dir_fd = directory_make(s->id, err);
 	if (s->dir_fd < 0)
 		return -1;
-	s->control_listener = fd_listen_unix(s->dir_fd, "control.sock", SOCK_STREAM | SOCK_NONBLOCK, 0666, 1, err);
+	s->control_listener = fd_listen_unix(s->dir_fd, DIRECTORY_CONTROL, SOCK_STREAM | SOCK_NONBLOCK, 0666, 1, err);
 	if (s->control_listener < 0)
 		return -1;
-	s->log_listener = fd_listen_unix(s->dir_fd, "log.sock", SOCK_STREAM | SOCK_NONBLOCK, 0666, 2, err);
+	s->log_listener = fd_listen_unix(s->dir_fd, DIRECTORY_LOG, SOCK_STREAM | SOCK_NONBLOCK, 0666, 2, err);
 	if (s->log_listener < 0)
 		return -1;
 	s->control_watch = watch_new(loop, s->control_listener, UV_READABLE, on_control_connection, s);
@@ -179,7 +179,7 @@ static void on_container_started(const struct err *err, void *arg)
 void boot_start(struct shape *shape)
 {
 	struct sandbox *s = sandbox_new(shape);
-	AUTO(mem_free) char *host_dir = directory_path(s->id);
+	AUTO(mem_free) char *host_dir = directory_mounted_path(s->id);
 	struct err err;
 
 	counters[COUNT_START]++;

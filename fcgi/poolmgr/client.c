@@ -20,11 +20,17 @@
 /* For want of descriptors: the connection waits meanwhile, instead of waking the loop again at once. */
 #define ACCEPT_PAUSE_MS 100
 
+/* Beside the workers, old and new ones during a reload: who asks for numbers. */
+#define OTHER_CLIENTS 64
+
 struct client {
 	int fd;
 	struct watch *watch;
 	uint32_t pid;
 	bool invokes, controls;             /* what it is, going by its user: root is both */
+	bool greeted;
+	bool wants_sandbox;                 /* it has asked for one, and has no answer yet */
+	bool wants_finding;                 /* likewise, how one ended */
 	bool broken;                        /* a send failed: to be closed */
 	char held_sandbox[SANDBOX_ID_SIZE]; /* of an earlier poolmgr; "" none */
 	struct client *prev, *next;
@@ -36,6 +42,9 @@ static const uid_t *welcome;       /* HERITAGE_CLIENTS of them */
 static struct watch *listen_watch; /* NULL: accepting pauses */
 static uv_timer_t accept_timer;    /* the end of the pause */
 static bool out_of_fds;            /* since the last accept that succeeded, and it was said */
+static bool too_many;              /* since the last one that was not refused, and it was said */
+static const struct conf *conf;
+static int count;
 static struct client *clients;
 static struct buf scratch; /* what strings of the message in hand point into */
 
@@ -54,6 +63,7 @@ static void let_go_of_held(struct client *c)
 static void client_close(struct client *c)
 {
 	DL_DELETE(clients, c);
+	count--;
 	pool_client_gone(c);
 	let_go_of_held(c);
 	watch_free(&c->watch);
@@ -119,9 +129,52 @@ static void (*const handlers[IPC_TYPE_COUNT])(struct client *c, struct ipc_msg *
 static const bool of_invoke[IPC_TYPE_COUNT] = {[IPC_LEASE] = true};
 static const bool of_control[IPC_TYPE_COUNT] = {[IPC_CHECK] = true, [IPC_INVALIDATE] = true, [IPC_STATS] = true};
 
-static bool may_say(const struct client *c, enum ipc_type type)
+/* What a worker has no reason to do, in words; NULL: it is all right. So what one may cost us is bounded. */
+static const char *excess(const struct client *c, enum ipc_type type)
 {
-	return (!of_invoke[type] || c->invokes) && (!of_control[type] || c->controls);
+	if ((of_invoke[type] && !c->invokes) || (of_control[type] && !c->controls))
+		return "says what only another kind of worker has to say";
+	switch (type) {
+	case IPC_HELLO:
+		return c->greeted ? "says HELLO once more" : NULL;
+	case IPC_LEASE:
+	case IPC_CHECK:
+		if (c->wants_sandbox)
+			return "asks for a sandbox while it waits for another";
+		return pool_count_leases(c) > IPC_KEPT_MAX ? "asks for more sandboxes than a worker may have" : NULL;
+	case IPC_AUTOPSY:
+		return c->wants_finding ? "asks how a sandbox ended while it waits to hear of another" : NULL;
+	default:
+		return NULL;
+	}
+}
+
+static void note_question(struct client *c, enum ipc_type type)
+{
+	c->greeted = c->greeted || type == IPC_HELLO;
+	c->wants_sandbox = c->wants_sandbox || type == IPC_LEASE || type == IPC_CHECK;
+	c->wants_finding = c->wants_finding || type == IPC_AUTOPSY;
+}
+
+static void note_answer(struct client *c, enum ipc_type type)
+{
+	c->wants_sandbox = c->wants_sandbox && type != IPC_GRANT && type != IPC_DENY;
+	c->wants_finding = c->wants_finding && type != IPC_FINDING;
+}
+
+/* False when the client is to be closed. */
+static bool handle(struct client *c, struct ipc_msg *m)
+{
+	const char *problem = excess(c, m->type);
+
+	if (problem != NULL) {
+		log_error("worker %u %s: its connection is closed", c->pid, problem);
+		return false;
+	}
+	note_question(c, m->type);
+	if (handlers[m->type] != NULL)
+		handlers[m->type](c, m);
+	return true;
 }
 
 /* Takes one message; false when the client is to be closed. */
@@ -140,13 +193,9 @@ static bool serve_one(struct client *c)
 		log_error("worker %u: %s", c->pid, err.msg);
 		return false;
 	}
-	bool allowed = may_say(c, m.type);
-	if (!allowed)
-		log_error("worker %u: %s is not for it to say", c->pid, ipc_name(m.type));
-	else if (handlers[m.type] != NULL)
-		handlers[m.type](c, &m);
+	bool goes_on = handle(c, &m);
 	ipc_close_fds(&m);
-	return allowed;
+	return goes_on;
 }
 
 static void on_readable(int events, void *arg)
@@ -162,6 +211,7 @@ void client_send(struct client *c, const struct ipc_msg *msg)
 {
 	struct err err;
 
+	note_answer(c, msg->type);
 	if (c->broken || ipc_send(c->fd, msg, &err) == 0)
 		return;
 	if (err.code != EPIPE && err.code != ECONNRESET)
@@ -203,6 +253,21 @@ static bool is_welcome(struct client *c)
 	return c->invokes || c->controls;
 }
 
+static int64_t most_workers(void)
+{
+	return conf->invoke_max_workers + conf->control_workers + conf->deploy_max_workers + conf->query_workers;
+}
+
+static bool is_full(void)
+{
+	bool full = count >= 2 * most_workers() + OTHER_CLIENTS;
+
+	if (full && !too_many)
+		log_error("%d connections are more than there can be workers: no more are taken", count);
+	too_many = full;
+	return full;
+}
+
 static void on_connection(int events, void *arg)
 {
 	(void)events;
@@ -214,7 +279,10 @@ static void on_connection(int events, void *arg)
 		return;
 	}
 	out_of_fds = false;
-
+	if (is_full()) {
+		close(fd);
+		return;
+	}
 	struct client *c = mem_alloc(sizeof(*c));
 	c->fd = fd;
 	if (!is_welcome(c)) {
@@ -224,6 +292,7 @@ static void on_connection(int events, void *arg)
 	}
 	c->watch = watch_new(loop, c->fd, UV_READABLE, on_readable, c);
 	DL_APPEND(clients, c);
+	count++;
 }
 
 bool client_anyone_holds(const char *sandbox_id)
@@ -238,16 +307,18 @@ bool client_anyone_holds(const char *sandbox_id)
 
 int client_count(void)
 {
-	const struct client *c;
-	int n;
-
-	DL_COUNT(clients, c, n);
-	return n;
+	return count;
 }
 
-void client_init(uv_loop_t *l, int fd, const uid_t uids[HERITAGE_CLIENTS])
+void client_set_conf(const struct conf *c)
+{
+	conf = c;
+}
+
+void client_init(uv_loop_t *l, const struct conf *c, int fd, const uid_t uids[HERITAGE_CLIENTS])
 {
 	loop = l;
+	client_set_conf(c);
 	listen_fd = fd;
 	welcome = uids;
 	uv_timer_init(loop, &accept_timer);

@@ -1,7 +1,8 @@
 /*
  * The workers' connections. A client is one worker process; what it sends becomes calls of pool.h, what the pool decides goes
  * back through here. A worker that breaks a rule, or is too slow to take an answer, loses its connection and with it its
- * leases.
+ * leases. What one can have us keep is bounded (ipc/ipc_msg.def), and so is the number of connections, so that one that was
+ * taken over does not take up memory without end.
  */
 #ifndef POOLMGR_CLIENT_H
 #define POOLMGR_CLIENT_H
@@ -10,13 +11,15 @@
 #include <uv.h>
 
 #include "base/err.h"
+#include "conf/conf.h"
 #include "ipc/heritage.h"
 #include "ipc/ipc.h"
 
 struct client;
 
 /* Serves the listening socket, which stays the caller's, for those users and root; clients stays valid. */
-void client_init(uv_loop_t *loop, int listen_fd, const uid_t clients[HERITAGE_CLIENTS]);
+void client_init(uv_loop_t *loop, const struct conf *conf, int listen_fd, const uid_t clients[HERITAGE_CLIENTS]);
+void client_set_conf(const struct conf *conf);
 
 /* Serves it no more, and closes all connections. */
 void client_deinit(void);

@@ -29,6 +29,31 @@
 #define COLLISIONS_WORTH 8
 
 static const struct conf *conf;
+static struct version *collided; /* those that have collisions; references, by collided_next */
+
+void demand_note_collision(struct version *v)
+{
+	v->collisions++;
+	if (v->collided)
+		return;
+	v->collided = true;
+	version_ref(v);
+	DL_APPEND2(collided, v, collided_prev, collided_next);
+}
+
+void demand_tick(void)
+{
+	struct version *v, *next;
+
+	DL_FOREACH_SAFE2 (collided, v, next, collided_next) {
+		v->collisions /= 2;
+		if (v->collisions > 0)
+			continue;
+		DL_DELETE2(collided, v, collided_prev, collided_next);
+		v->collided = false;
+		version_unref(&v);
+	}
+}
 
 static int late(const struct version *v, int64_t late_us)
 {

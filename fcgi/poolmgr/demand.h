@@ -11,6 +11,10 @@ struct version;
 
 void demand_set_conf(const struct conf *conf);
 
+/* A request found all sandboxes of the version leased. That is forgotten soon: half of it every tick. */
+void demand_note_collision(struct version *version);
+void demand_tick(void);
+
 /* How many spares the version's queue is worth. */
 int demand_for_spares(const struct version *version);
 

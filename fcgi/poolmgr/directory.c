@@ -5,18 +5,34 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/fd.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "poolmgr/tree.h"
+#include "poolmgr/work.h"
 
-static uv_loop_t *loop;
+/*
+ * A version of Berth mounted the whole of it, so that its functions could lock it. After an upgrade from that one, a lock on
+ * such a directory counts for as long as that poolmgr may still be there: until its last invocations have waited, loaded and
+ * run, for each of which no setting allows more than a quarter of an hour.
+ */
+#define OLD_POOLMGR_US INT64_C(3600000000)
+
 static int all_fd = -1;
 static char *all_path;
+static int64_t started_us;
 
-char *directory_path(const char *id)
+char *directory_mounted_path(const char *id)
 {
-	return mem_printf("%s/%s", all_path, id);
+	return mem_printf("%s/%s/" DIRECTORY_MOUNTED, all_path, id);
+}
+
+static int make_readable(int dir_fd, const char *name, struct err *err)
+{
+	if (mkdirat(dir_fd, name, 0755) < 0 || fchmodat(dir_fd, name, 0755, 0) < 0) /* whatever the umask says */
+		return err_set(err, errno, "make directory '%s'", name);
+	return 0;
 }
 
 int directory_make(const char *id, struct err *err)
@@ -25,8 +41,8 @@ int directory_make(const char *id, struct err *err)
 
 	if (fd < 0)
 		return err_prefix(err, "%s", all_path);
-	if (fchmod(fd, 0755) < 0 || mkdirat(fd, "function", 0755) < 0 || fchmodat(fd, "function", 0755, 0) < 0)
-		return err_set(err, errno, "make directory '%s/%s/function'", all_path, id);
+	if (make_readable(fd, DIRECTORY_MOUNTED, err) < 0 || make_readable(fd, DIRECTORY_FUNCTION, err) < 0)
+		return err_prefix(err, "%s/%s", all_path, id);
 	return TAKE_FD(fd);
 }
 
@@ -35,8 +51,17 @@ bool directory_exists(const char *id)
 	return faccessat(all_fd, id, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
 }
 
+static bool is_mounted_whole(const char *id)
+{
+	AUTO(mem_free) char *function = mem_printf("%s/function", id);
+
+	return directory_exists(function);
+}
+
 bool directory_is_owned(const char *id)
 {
+	if (is_mounted_whole(id) && clock_mono_us() - started_us > OLD_POOLMGR_US)
+		return false;
 	return tree_is_owned(all_fd, id);
 }
 
@@ -51,7 +76,7 @@ bool directory_is_gone(int fd)
 /* ---- Removing ---- */
 
 struct removal {
-	uv_work_t work;
+	struct work work;
 	char *id;
 	void (*after)(bool removed, void *arg);
 	void *arg;
@@ -59,18 +84,17 @@ struct removal {
 	int rc;
 };
 
-static void remove_run(uv_work_t *work)
+static void remove_run(struct work *work)
 {
-	struct removal *r = work->data;
+	struct removal *r = (struct removal *)work;
 
 	r->rc = tree_remove(all_fd, r->id, &r->err);
 }
 
-static void remove_after(uv_work_t *work, int status)
+static void remove_after(struct work *work)
 {
-	struct removal *r = work->data;
+	struct removal *r = (struct removal *)work;
 
-	(void)status;
 	if (r->rc < 0)
 		log_sandbox(LOG_ERROR, r->id, "its directory stays: %s", r->err.msg);
 	r->after(r->rc == 0, r->arg);
@@ -85,8 +109,8 @@ void directory_remove(const char *id, void (*after)(bool removed, void *arg), vo
 	r->id = mem_strdup(id);
 	r->after = after;
 	r->arg = arg;
-	r->work.data = r;
-	uv_queue_work(loop, &r->work, remove_run, remove_after);
+	r->work = (struct work){remove_run, remove_after, NULL, NULL};
+	work_begin(WORK_DIRECTORY, &r->work);
 }
 
 /* ---- All of them ---- */
@@ -111,9 +135,10 @@ int directory_each(void (*one)(const char *id, void *arg), void *arg, struct err
 	return tree_each(all_fd, visit_one, &v, err);
 }
 
-int directory_init(uv_loop_t *l, const struct conf *conf, struct err *err)
+int directory_init(uv_loop_t *loop, const struct conf *conf, struct err *err)
 {
-	loop = l;
+	work_init(loop);
+	started_us = clock_mono_us();
 	all_path = mem_printf("%s/sandboxes", conf->master_state_dir);
 	all_fd = open(all_path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	return all_fd < 0 ? err_set(err, errno, "open '%s'", all_path) : 0;

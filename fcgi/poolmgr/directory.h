@@ -1,6 +1,8 @@
 /*
- * The directories of sandboxes on the host, <state_dir>/sandboxes/<id>; each is /berth in its sandbox. Only this user can reach
- * one on the host (its parent is 0700); the sandbox's own user must be able to connect and read.
+ * The directories of sandboxes on the host. <state_dir>/sandboxes/<id> is poolmgr's: that it is locked says that a poolmgr has
+ * this sandbox. <id>/berth is /berth in the sandbox, with the sockets and the function's files; what a function may do to it,
+ * to lock it above all, says nothing to anybody. Only this user can reach one on the host (the parent of all is 0700); the
+ * sandbox's own user must be able to connect and read.
  */
 #ifndef POOLMGR_DIRECTORY_H
 #define POOLMGR_DIRECTORY_H
@@ -13,10 +15,15 @@
 
 int directory_init(uv_loop_t *loop, const struct conf *conf, struct err *err);
 
-char *directory_path(const char *id); /* in new memory */
+/* What is in it, by names that begin at the descriptor of directory_make. */
+#define DIRECTORY_MOUNTED  "berth"
+#define DIRECTORY_CONTROL  DIRECTORY_MOUNTED "/control.sock"
+#define DIRECTORY_LOG      DIRECTORY_MOUNTED "/log.sock"
+#define DIRECTORY_FUNCTION DIRECTORY_MOUNTED "/function"
 
-/* With 'function' in it, which is empty. It is ours until the descriptor returned is closed: another poolmgr leaves it alone.
- */
+char *directory_mounted_path(const char *id); /* in new memory */
+
+/* With an empty DIRECTORY_FUNCTION. It is ours until the descriptor returned is closed: another poolmgr leaves it alone. */
 int directory_make(const char *id, struct err *err);
 
 bool directory_exists(const char *id);

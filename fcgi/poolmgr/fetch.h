@@ -11,7 +11,7 @@ struct version;
 /* Makes version->package READY in the end, and serves who waits for that; who waits when it fails is denied. */
 void fetch_package(struct version *version);
 
-/* The same of a package in a memory file, unless this node has it. fd is borrowed; max_bytes: more is refused. */
+/* The same of a package in a sealed memory file, unless this node has it. fd is borrowed; max_bytes: more is refused. */
 int fetch_from_file(struct version *version, int fd, off_t max_bytes, struct err *err);
 
 #endif

@@ -33,9 +33,50 @@ static struct kept *all;
 static enum { KNOWN, ASKED, OUTDATED } list = KNOWN; /* OUTDATED: asked for, and to be asked for again */
 static int64_t ask_again_us;                         /* 0: need not */
 
+static const struct conf *conf;
+static struct version *held; /* of those, the versions with keep > 0: as many as there are sandboxes at most */
+static bool unallotted;      /* what each may have is to be found out anew */
+static int64_t short_by;     /* sandboxes that are to be kept and may not be */
+
 static void ask(void);
 
 /* ---- Which versions are kept ---- */
+
+/* Is on the lists of those that are, or not. */
+static void set_keep(struct version *v, int count)
+{
+	if (v->keep > 0 && count == 0) {
+		DL_DELETE2(v->shape->kept, v, kept_prev, kept_next);
+		DL_DELETE2(held, v, held_prev, held_next);
+	}
+	if (v->keep == 0 && count > 0) {
+		DL_APPEND2(v->shape->kept, v, kept_prev, kept_next);
+		DL_APPEND2(held, v, held_prev, held_next);
+	}
+	v->keep = count;
+}
+
+/* Shares out what may be kept. */
+static void allot(void)
+{
+	int64_t sandboxes = conf_warm_sandboxes(conf), memory_mb = conf_warm_memory_mb(conf), missing = 0;
+	const struct kept *k, *next;
+
+	unallotted = false;
+	HASH_ITER (hh, all, k, next) {
+		struct version *v = k->version;
+		if (v == NULL)
+			continue;
+		set_keep(v, (int)MIN(v->spec->min_warm, MIN(sandboxes, memory_mb / v->spec->memory_limit_mb)));
+		sandboxes -= v->keep;
+		memory_mb -= v->keep * v->spec->memory_limit_mb;
+		missing += v->spec->min_warm - v->keep;
+	}
+	if (missing > short_by)
+		log_warn("%lld sandboxes less than the functions' min_warm are kept: pool.min_warm_percent is for all together",
+			 (long long)missing);
+	short_by = missing;
+}
 
 static void set_version(struct kept *k, struct version *v)
 {
@@ -44,15 +85,12 @@ static void set_version(struct kept *k, struct version *v)
 	if (v == before)
 		return;
 	if (before != NULL) {
-		before->keep = 0;
-		DL_DELETE2(before->shape->kept, before, kept_prev, kept_next);
+		set_keep(before, 0);
 		version_unref(&k->version);
 	}
-	if (v != NULL) {
+	if (v != NULL)
 		k->version = version_ref(v);
-		v->keep = (int)v->spec->min_warm;
-		DL_APPEND2(v->shape->kept, v, kept_prev, kept_next);
-	}
+	unallotted = true;
 }
 
 static void free_unless_looked_up(struct kept *k)
@@ -75,6 +113,11 @@ static void on_resolved(const struct err *err, struct version *v, void *arg)
 		set_version(k, v != NULL && v->spec->min_warm > 0 ? v : NULL);
 	}
 	free_unless_looked_up(k);
+}
+
+static int by_id(const struct kept *a, const struct kept *b)
+{
+	return strcmp(a->id, b->id);
 }
 
 static struct kept *find_or_add(const char *id)
@@ -100,6 +143,7 @@ static void take_list(const json_t *ids)
 		k->listed = false;
 	json_array_foreach (ids, i, id)
 		find_or_add(json_string_value(id) ?: "")->listed = true;
+	HASH_SORT(all, by_id);
 	HASH_ITER (hh, all, k, next) {
 		if (k->listed) {
 			k->lookups++;
@@ -194,18 +238,28 @@ static void supply(struct version *v, int64_t now_us)
 
 void keep_tick(int64_t now_us)
 {
-	const struct kept *k, *next;
+	struct version *v, *next;
 
 	if (ask_again_us != 0 && now_us >= ask_again_us)
 		keep_refresh();
-	HASH_ITER (hh, all, k, next)
-		if (k->version != NULL)
-			supply(k->version, now_us);
+	if (unallotted)
+		allot();
+	DL_FOREACH_SAFE2 (held, v, next, held_next)
+		supply(v, now_us);
 }
 
+/* NULL: there is none. */
 static json_t *problem_json(const struct version *v)
 {
-	json_t *text = json_string(v->keep_problem); /* an agent's words may have been cut within a character */
+	char few[160];
+
+	snprintf(few, sizeof(few),
+		 "its min_warm is %lld, and %d are kept: pool.min_warm_percent has room for no more, of all functions together",
+		 (long long)v->spec->min_warm, v->keep);
+	if (v->keep_problem[0] == '\0' && v->keep >= v->spec->min_warm)
+		return NULL;
+	/* An agent's words may have been cut within a character. */
+	json_t *text = json_string(v->keep_problem[0] != '\0' ? v->keep_problem : few);
 
 	return json_pack("{s:s, s:s, s:o}", "function", v->spec->function_id, "name", v->spec->name, "problem",
 			 text != NULL ? text : json_string("its code failed while it was loaded"));
@@ -224,8 +278,15 @@ json_t *keep_json(void)
 			continue;
 		wanted += v->keep;
 		live += MIN(v->live, v->keep);
-		if (v->keep_problem[0] != '\0' && json_array_size(problems) < PROBLEMS_MAX)
-			json_array_append_new(problems, problem_json(v));
+		json_t *problem = json_array_size(problems) < PROBLEMS_MAX ? problem_json(v) : NULL;
+		if (problem != NULL)
+			json_array_append_new(problems, problem);
 	}
 	return json_pack("{s:i, s:i, s:i, s:o}", "functions", functions, "wanted", wanted, "live", live, "problems", problems);
+}
+
+void keep_set_conf(const struct conf *c)
+{
+	conf = c;
+	unallotted = true;
 }

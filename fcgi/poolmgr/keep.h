@@ -3,6 +3,10 @@
  * may have changed; of each the current version is kept: version->keep sandboxes, busy ones included, are live at all times.
  * What is lacking is assigned a spare and loads its code there. A version whose code does not load is tried again with growing
  * pauses.
+ *
+ * All of them together are kept pool.min_warm_percent of the node at most, whatever is stored: those with the lowest ids what
+ * they are to have, the others what is left. Requests come first all the same: when all else is busy, kept ones go, too
+ * (room.h).
  */
 #ifndef POOLMGR_KEEP_H
 #define POOLMGR_KEEP_H
@@ -10,8 +14,12 @@
 #include <jansson.h>
 #include <stdint.h>
 
+#include "conf/conf.h"
+
 struct sandbox;
 struct version;
+
+void keep_set_conf(const struct conf *conf);
 
 /* Which functions are kept, or which version of one is current, may have changed. */
 void keep_refresh(void);

@@ -32,10 +32,12 @@ libpoolmgr_a_SOURCES = \
 	%D%/supply.c %D%/supply.h \
 	%D%/tree.c %D%/tree.h \
 	%D%/uid.c %D%/uid.h \
+	%D%/unpack.c %D%/unpack.h \
 	%D%/version.c %D%/version.h \
 	%D%/waiter.c %D%/waiter.h \
 	%D%/warmup.c %D%/warmup.h \
 	%D%/watch.c %D%/watch.h \
+	%D%/work.c %D%/work.h \
 	runtimes/engine/docker.c runtimes/engine/docker.h \
 	runtimes/engine/docker_container.c \
 	runtimes/engine/docker_http.c runtimes/engine/docker_http.h

@@ -1,10 +1,11 @@
 /*
  * The node's cache of packages: <state_dir>/packages/<sha256>/ holds the unpacked files, read-only. A package appears there
- * whole or not at all, even when the power fails (unpacked beside it, written to the disk, then renamed). Work on files happens
- * in libuv's thread pool; callbacks come on the loop.
+ * whole or not at all (unpacked beside it, then renamed), and is used at once. After a power failure one that was not on the
+ * disk yet is unpacked anew: until it is, its directory has another mode, and no other process trusts it. Work on files happens
+ * in threads (poolmgr/work.h); callbacks come on the loop.
  *
- * Beyond pool.package_cache_mb, the packages unused longest are removed, but none that a known version runs
- * (poolmgr/version.h).
+ * Beyond pool.package_cache_mb, the packages unused longest are removed, but none that somebody waits for (poolmgr/version.h).
+ * Sandboxes keep the files they have.
  */
 #ifndef POOLMGR_PACKAGE_H
 #define POOLMGR_PACKAGE_H
@@ -19,11 +20,12 @@
 /* err NULL: done. */
 typedef void (*package_done_fn)(const struct err *err, void *arg);
 
-/* Opens the cache and removes what an earlier process left half unpacked. */
+/* Opens the cache; what an earlier process left half unpacked is removed meanwhile. */
 int package_init(uv_loop_t *loop, const struct conf *conf, struct err *err);
 void package_set_conf(const struct conf *conf);
 
 bool package_is_unpacked(const char *sha256);
+int64_t package_cached_bytes(void); /* what all take on the disk */
 
 /*
  * Checks that the archive has that hash and unpacks it within the configured limits. Steals the archive, which was malloc'ed.
@@ -31,7 +33,10 @@ bool package_is_unpacked(const char *sha256);
  */
 void package_unpack(const char *sha256, void *archive, size_t archive_len, package_done_fn done, void *arg);
 
-/* Links an unpacked package's files into the directory "function" below dir_fd, which the caller keeps open until done. */
+/* The same of an archive in a file, which is stolen; reading it must not block. */
+void package_unpack_file(const char *sha256, int fd, size_t archive_len, package_done_fn done, void *arg);
+
+/* Links an unpacked package's files into a sandbox's directory (DIRECTORY_FUNCTION), which the caller keeps open until done. */
 void package_link(const char *sha256, int dir_fd, package_done_fn done, void *arg);
 
 #endif

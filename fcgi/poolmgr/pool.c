@@ -25,6 +25,11 @@
 #include "poolmgr/warmup.h"
 
 #define DRAINING_RETRY_MS 1000
+#define REF_MAX           64 /* longer than any name or id */
+
+/* A client has one; more are there for a moment only, of those that were denied while PostgreSQL was asked for their function.
+ */
+#define WAITERS_MAX 10000
 
 static const struct conf *conf;
 static bool stopping;
@@ -42,7 +47,7 @@ static void enqueue(struct waiter *w, struct version *v)
 	}
 	AUTO(version_unref) struct version *held = version_ref(v);
 	if (v->idle == NULL)
-		v->collisions++;
+		demand_note_collision(v);
 	serve_queue(held);
 	if (held->waiters == NULL)
 		return;
@@ -78,16 +83,31 @@ static void start_resolving(struct waiter *w)
 	resolve(w->ref, w->number, on_resolved, w);
 }
 
+/* No matter what is asked for. False: it was denied. */
+static bool is_taken(struct waiter *w)
+{
+	if (stopping)
+		waiter_deny(w, "draining", "", "this node is stopping", DRAINING_RETRY_MS);
+	else if (waiter_count > WAITERS_MAX)
+		waiter_deny(w, "overloaded", "", "too many requests wait on this node", obstacle_retry_after_ms(NULL));
+	else
+		return true;
+	return false;
+}
+
 void pool_lease(struct client *client, const struct ipc_lease *r)
 {
 	struct waiter *w = waiter_new(client, r->seq, r->deadline_us, r->request_id);
 
+	if (!is_taken(w))
+		return;
+	if (r->function.len > REF_MAX) {
+		waiter_deny(w, "not_found", "", "", 0);
+		return;
+	}
 	w->ref = mem_strndup(r->function.data, r->function.len);
 	w->number = r->version;
-	if (stopping)
-		waiter_deny(w, "draining", "", "this node is stopping", DRAINING_RETRY_MS);
-	else
-		start_resolving(w);
+	start_resolving(w);
 }
 
 static int check_version(const struct ipc_check *r, int archive_fd, struct version **version, struct err *err)
@@ -108,12 +128,22 @@ void pool_check(struct client *client, const struct ipc_check *r, int archive_fd
 	AUTO(version_unref) struct version *v = NULL;
 	struct err err;
 
-	if (stopping)
-		waiter_deny(w, "draining", "", "this node is stopping", DRAINING_RETRY_MS);
-	else if (check_version(r, archive_fd, &v, &err) < 0)
+	if (!is_taken(w))
+		return;
+	if (check_version(r, archive_fd, &v, &err) < 0)
 		waiter_deny(w, "runtime_unavailable", "", err.msg, obstacle_retry_after_ms(NULL));
 	else
 		enqueue(w, v);
+}
+
+int pool_count_leases(const struct client *client)
+{
+	const struct sandbox *s;
+	int n = 0;
+
+	DL_FOREACH (sandbox_lists[SANDBOX_LEASED], s)
+		n += s->holder == client;
+	return n;
 }
 
 struct sandbox *pool_find_lease(const struct client *client, uint64_t lease_id)
@@ -296,19 +326,11 @@ static void check_deadlines(int64_t now_us)
 	}
 }
 
-static void forget_collisions(void)
-{
-	struct version *v, *next;
-
-	HASH_ITER (hh, versions, v, next)
-		v->collisions /= 2;
-}
-
 void pool_tick(int64_t now_us)
 {
 	check_deadlines(now_us);
 	serve_late();
-	forget_collisions();
+	demand_tick();
 	autopsy_tick(now_us);
 	warmup_tick(now_us);
 	keep_tick(now_us);
@@ -355,11 +377,7 @@ void pool_revoke(void)
 
 int pool_waiting(void)
 {
-	const struct waiter *w;
-	int n;
-
-	DL_COUNT2(waiters, w, n, all_next);
-	return n;
+	return waiter_count;
 }
 
 void pool_init(uv_loop_t *loop, const struct conf *c, struct docker *docker)
@@ -375,6 +393,7 @@ void pool_set_conf(const struct conf *c)
 {
 	conf = c;
 	demand_set_conf(c);
+	keep_set_conf(c);
 	room_set_conf(c);
 	serve_set_conf(c);
 	supply_set_conf(c);

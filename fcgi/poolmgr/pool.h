@@ -25,6 +25,9 @@ void pool_set_conf(const struct conf *conf);
 void pool_lease(struct client *client, const struct ipc_lease *request);
 void pool_check(struct client *client, const struct ipc_check *request, int archive_fd); /* archive_fd is borrowed */
 
+/* How many sandboxes it has. */
+int pool_count_leases(const struct client *client);
+
 /* NULL when this client has no such lease. */
 struct sandbox *pool_find_lease(const struct client *client, uint64_t lease_id);
 

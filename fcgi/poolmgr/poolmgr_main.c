@@ -7,7 +7,7 @@
  * poolmgr crashes, the workers' invocations go on; they name what they hold to the next poolmgr, and everything else is
  * removed.
  *
- * It is one event loop; no callback blocks, work on files goes to libuv's thread pool.
+ * It is one event loop; no callback blocks, work on files goes to threads (poolmgr/work.h).
  */
 #include <errno.h>
 #include <signal.h>
@@ -71,6 +71,7 @@ static void set_conf(const struct conf *c)
 	pool_set_conf(conf);
 	shim_set_conf(conf);
 	reconcile_set_conf(conf);
+	client_set_conf(conf);
 	log_init("poolmgr", (enum log_level)log_level_parse(conf->log_level));
 }
 
@@ -228,7 +229,7 @@ static int init(const struct heritage *heritage, struct scoreboard *board, struc
 	stats_init(conf, docker, board);
 	autopsy_init(docker);
 	cgroup_init(loop, HERITAGE_WARDEN_FD);
-	client_init(loop, HERITAGE_LISTEN_FD, heritage->clients);
+	client_init(loop, conf, HERITAGE_LISTEN_FD, heritage->clients);
 	return 0;
 }
 

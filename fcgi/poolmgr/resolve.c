@@ -8,10 +8,15 @@
 #include "base/mem.h"
 #include "poolmgr/store.h"
 
-/* "<name or id>@<number>" → version. Only what exists is cached, so there are never more than functions and their versions. */
+/* What is remembered. Beyond that, what was asked for longest ago is asked of PostgreSQL again. */
+#define REFS_MAX       4096
+#define REFS_BYTES_MAX (UINT64_C(64) << 20)
+
+/* "<name or id>@<number>" → version. Only what exists is remembered. */
 struct ref {
 	char *text;
 	struct version *version;
+	struct ref *prev, *next; /* by_use */
 	UT_hash_handle hh;
 };
 
@@ -32,8 +37,20 @@ struct lookup {
 };
 
 static struct ref *refs;
+static struct ref *by_use; /* the same: longest unused first */
+static size_t refs_bytes;
 static struct lookup *lookups;
 static uint64_t epoch; /* counts invalidations */
+
+static void forget(struct ref *r)
+{
+	refs_bytes -= r->version->bytes;
+	HASH_DEL(refs, r);
+	DL_DELETE(by_use, r);
+	version_unref(&r->version);
+	free(r->text);
+	free(r);
+}
 
 static void remember(const char *text, struct version *v)
 {
@@ -41,15 +58,11 @@ static void remember(const char *text, struct version *v)
 
 	r->text = mem_strdup(text);
 	r->version = version_ref(v);
+	refs_bytes += v->bytes;
 	HASH_ADD_KEYPTR(hh, refs, r->text, strlen(r->text), r);
-}
-
-static void forget(struct ref *r)
-{
-	HASH_DEL(refs, r);
-	version_unref(&r->version);
-	free(r->text);
-	free(r);
+	DL_APPEND(by_use, r);
+	while (by_use != r && (HASH_COUNT(refs) > REFS_MAX || refs_bytes > REFS_BYTES_MAX))
+		forget(by_use);
 }
 
 static void end_lookup(struct lookup *l, const struct err *err, struct version *v)
@@ -103,6 +116,8 @@ void resolve(const char *name, uint32_t number, resolve_fn done, void *arg)
 
 	HASH_FIND_STR(refs, text, r);
 	if (r != NULL) {
+		DL_DELETE(by_use, r);
+		DL_APPEND(by_use, r);
 		done(NULL, r->version, arg);
 		return;
 	}

@@ -1,6 +1,7 @@
 /*
  * From what a request says ("hello", an id, a version number) to a version: a cache over PostgreSQL, kept right by the workers'
- * INVALIDATE and by NOTIFY. Lookups of the same thing are made once for all who wait.
+ * INVALIDATE and by NOTIFY. Lookups of the same thing are made once for all who wait. It is bounded: what was asked for longest
+ * ago is forgotten, and with it a version that has neither sandboxes nor requests.
  */
 #ifndef POOLMGR_RESOLVE_H
 #define POOLMGR_RESOLVE_H

@@ -31,12 +31,12 @@ static bool is_kept(const struct sandbox *s)
 	return s->version->live <= s->version->keep;
 }
 
-static bool evict_idle(void)
+static bool evict_idle(bool kept)
 {
 	struct sandbox *s;
 
 	DL_FOREACH (sandbox_lists[SANDBOX_IDLE], s)
-		if (!is_kept(s)) {
+		if (is_kept(s) == kept) {
 			sandbox_kill(s, COUNT_EVICT_FULL);
 			return true;
 		}
@@ -58,15 +58,16 @@ static bool evict_spare(const struct shape *needy)
 	return true;
 }
 
-static void make(const struct shape *needy, int sandboxes, int64_t memory_mb)
+static void make(const struct shape *needy, int sandboxes, int64_t memory_mb, bool for_requests)
 {
-	while (!will_have(sandboxes, memory_mb) && (evict_idle() || evict_spare(needy)))
+	while (!will_have(sandboxes, memory_mb) &&
+	       (evict_idle(false) || evict_spare(needy) || (for_requests && evict_idle(true))))
 		;
 }
 
-void room_make(const struct shape *shape, int count)
+void room_make(const struct shape *shape, int count, bool for_requests)
 {
-	make(shape, count, count * shape->key.memory_mb);
+	make(shape, count, count * shape->key.memory_mb, for_requests);
 }
 
 static void end_idle(int64_t now_us)
@@ -84,7 +85,7 @@ static void end_idle(int64_t now_us)
 
 void room_enforce(void)
 {
-	make(NULL, 0, 0);
+	make(NULL, 0, 0, false);
 }
 
 void room_tick(int64_t now_us)

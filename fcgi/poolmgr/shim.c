@@ -15,6 +15,7 @@
 #include "base/mem.h"
 #include "poolmgr/cgroup.h"
 #include "poolmgr/counter.h"
+#include "poolmgr/work.h"
 
 #define ID_LENGTH        64
 #define COMMAND          "containerd-shim" /* as comm has it, cut after 15 characters: proc_pid_comm(5) */
@@ -32,11 +33,10 @@ struct shim {
 };
 
 struct search {
-	uv_work_t work;
+	struct work work;
 	struct shim *found;
 };
 
-static uv_loop_t *loop;
 static const struct conf *conf;
 static struct shim *shims; /* by container */
 static bool searching;
@@ -76,9 +76,9 @@ static struct shim *shim_of_process_new(const char *pid)
 	return s;
 }
 
-static void search_run(uv_work_t *work)
+static void search_run(struct work *work)
 {
-	struct search *search = work->data;
+	struct search *search = (struct search *)work;
 	DIR *proc = opendir("/proc");
 	const struct dirent *entry;
 
@@ -119,12 +119,11 @@ static void note(struct shim *s)
 	known->seen = true;
 }
 
-static void search_after(uv_work_t *work, int status)
+static void search_after(struct work *work)
 {
-	struct search *search = work->data;
+	struct search *search = (struct search *)work;
 	struct shim *s, *next;
 
-	(void)status;
 	HASH_ITER (hh, shims, s, next)
 		s->seen = false;
 	LL_FOREACH_SAFE (search->found, s, next)
@@ -141,9 +140,9 @@ void shim_search(void)
 	if (searching)
 		return;
 	struct search *search = mem_alloc(sizeof(*search));
-	search->work.data = search;
+	search->work = (struct work){search_run, search_after, NULL, NULL};
 	searching = true;
-	uv_queue_work(loop, &search->work, search_run, search_after);
+	work_begin(WORK_CHORE, &search->work);
 }
 
 void shim_listed(const char *container_id)
@@ -201,8 +200,8 @@ void shim_set_conf(const struct conf *c)
 	conf = c;
 }
 
-void shim_init(uv_loop_t *l, const struct conf *c)
+void shim_init(uv_loop_t *loop, const struct conf *c)
 {
-	loop = l;
+	work_init(loop);
 	conf = c;
 }

@@ -78,12 +78,12 @@ static int affordable(const struct shape *shape, enum purpose purpose, int64_t n
 	return MIN(most, MAX(wanted(shape, FOR_KEPT, now_us), is_due ? 1 : 0));
 }
 
-/* Starts what the shape lacks. Others are not evicted for spares. */
-static void top_up_shape(struct shape *shape, enum purpose purpose, int64_t now_us)
+/* Starts what the shape lacks. Others are not evicted for spares. False: there is no room for all of it yet. */
+static bool top_up_shape(struct shape *shape, enum purpose purpose, int64_t now_us)
 {
 	if (obstacle_lasting(shape) != NULL) {
 		deny_hopeless_of(shape);
-		return;
+		return true;
 	}
 	int n = affordable(shape, purpose, now_us);
 
@@ -91,27 +91,31 @@ static void top_up_shape(struct shape *shape, enum purpose purpose, int64_t now_
 		int more = MIN(n - shape->spare_count - shape->starting, startable());
 		if (!room_for(shape)) {
 			if (purpose < FOR_SPARES)
-				room_make(shape, more);
-			return;
+				room_make(shape, more, purpose == FOR_WAITING);
+			return false;
 		}
 		if (purpose == FOR_SPARES)
 			spare_us = now_us;
 		boot_start(shape);
 	}
+	return true;
 }
 
+/* Of what comes free for one purpose, nothing is used for a later one, which may well need less, and would take it piece by
+ * piece. */
 static void top_up(enum purpose purpose)
 {
 	static bool running; /* a start that fails at once comes back here */
+	bool is_room = true;
 	struct shape *shape;
 	int64_t now_us = clock_mono_us();
 
 	if (running || stopped || !docker_is_up(docker))
 		return;
 	running = true;
-	for (enum purpose p = FOR_WAITING; p <= purpose; p++)
+	for (enum purpose p = FOR_WAITING; p <= purpose && is_room; p++)
 		DL_FOREACH (shapes, shape)
-			top_up_shape(shape, p, now_us);
+			is_room = top_up_shape(shape, p, now_us) && is_room;
 	running = false;
 	if (shapes != NULL) { /* another one is first next time */
 		shape = shapes;

@@ -13,6 +13,47 @@
 struct version *versions;
 struct version *candidates;
 
+/* The versions that have a package, so that what becomes of it costs no walk over all. */
+struct users {
+	char *sha256;
+	struct version *versions; /* by package_next */
+	UT_hash_handle hh;
+};
+
+static struct users *users;
+
+static struct users *users_of(const char *sha256)
+{
+	struct users *u;
+
+	HASH_FIND_STR(users, sha256, u);
+	return u;
+}
+
+static void add_user(struct version *v)
+{
+	struct users *u = users_of(v->spec->package_sha256);
+
+	if (u == NULL) {
+		u = mem_alloc(sizeof(*u));
+		u->sha256 = mem_strdup(v->spec->package_sha256);
+		HASH_ADD_KEYPTR(hh, users, u->sha256, strlen(u->sha256), u);
+	}
+	DL_APPEND2(u->versions, v, package_prev, package_next);
+}
+
+static void remove_user(struct version *v)
+{
+	struct users *u = users_of(v->spec->package_sha256);
+
+	DL_DELETE2(u->versions, v, package_prev, package_next);
+	if (u->versions != NULL)
+		return;
+	HASH_DEL(users, u);
+	free(u->sha256);
+	free(u);
+}
+
 /* The INIT frame's payload (runtimes/protocol.md). */
 static char *init_payload_new(const struct spec *s)
 {
@@ -35,6 +76,9 @@ static int version_new(struct spec *stolen, struct version **version, struct err
 
 	if (!uuid_parse(spec->function_id, &id) || spec->version < 1 || spec->version > INT32_MAX)
 		return err_set(err, EINVAL, "function version with a bad id");
+	if (MIN(MIN(spec->memory_limit_mb, spec->cpu_millis), MIN(spec->tmp_mb, spec->tmp_inodes)) < 1 ||
+	    MIN(MIN(spec->pids, spec->nofile), spec->max_concurrency) < 1) /* which Docker takes for no limit at all */
+		return err_set(err, EINVAL, "function version without limits");
 	AUTO(mem_free) char *init = init_payload_new(spec);
 	AUTO(buf_free) struct buf secrets = {0};
 	secrets_add(&secrets, spec->environment);
@@ -47,11 +91,13 @@ static int version_new(struct spec *stolen, struct version **version, struct err
 	snprintf(v->key, sizeof(v->key), "%s/%d", spec->function_id, (int)spec->version);
 	v->function_id = id;
 	v->shape = shape;
+	v->bytes = sizeof(*v) + 2 * strlen(init) + secrets.len; /* init once more for spec, of which it is most */
 	v->init = TAKE_PTR(init);
 	v->secrets = secrets;
 	secrets = (struct buf){0};
 	v->spec = TAKE_PTR(spec);
 	v->refs = 1;
+	add_user(v);
 	shape->users++;
 	*version = v;
 	return 0;
@@ -108,17 +154,29 @@ int version_candidate_new(struct spec *spec, struct version **version, struct er
 	return 0;
 }
 
-bool version_uses_package(const char *sha256)
+bool version_needs_package(const char *sha256)
 {
-	const struct version *v, *next;
+	const struct users *u = users_of(sha256);
+	const struct version *v;
 
-	HASH_ITER (hh, versions, v, next)
-		if (strcmp(v->spec->package_sha256, sha256) == 0)
-			return true;
-	DL_FOREACH (candidates, v)
-		if (strcmp(v->spec->package_sha256, sha256) == 0)
+	if (u == NULL)
+		return false;
+	DL_FOREACH2 (u->versions, v, package_next)
+		if (v->waiters != NULL || v->keep > v->live)
 			return true;
 	return false;
+}
+
+void version_package_gone(const char *sha256)
+{
+	const struct users *u = users_of(sha256);
+	struct version *v;
+
+	if (u == NULL)
+		return;
+	DL_FOREACH2 (u->versions, v, package_next)
+		if (v->package == PACKAGE_READY)
+			v->package = PACKAGE_UNKNOWN;
 }
 
 bool version_is_single_use(const struct version *v)
@@ -139,7 +197,8 @@ void version_unref(struct version **version)
 	*version = NULL;
 	if (v == NULL || --v->refs > 0)
 		return;
-	assert(v->waiters == NULL && v->idle == NULL && v->live == 0 && !v->hungry && v->keep == 0);
+	assert(v->waiters == NULL && v->idle == NULL && v->live == 0 && !v->hungry && !v->collided && v->keep == 0);
+	remove_user(v);
 	if (v->candidate)
 		DL_DELETE(candidates, v);
 	else

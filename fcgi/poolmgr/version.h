@@ -1,6 +1,6 @@
 /*
  * A version of a function as poolmgr knows it: what to run, which sandboxes run it, who waits for one. Referenced by the cache
- * of names, by its sandboxes and by whoever waits; gone with the last reference.
+ * of names, which is bounded (poolmgr/resolve.h), by its sandboxes and by whoever waits; gone with the last reference.
  */
 #ifndef POOLMGR_VERSION_H
 #define POOLMGR_VERSION_H
@@ -27,6 +27,8 @@ struct version {
 	char *init;         /* payload of the INIT frame */
 	struct buf secrets; /* of its environment, as GRANT has them (poolmgr/secrets.h) */
 	enum version_package package;
+	struct version *package_prev, *package_next; /* others with the same package */
+	size_t bytes;                                /* of memory, or so */
 	int refs;
 	bool stale; /* a newer version is current, or the function is gone: its sandboxes are not kept */
 
@@ -35,7 +37,9 @@ struct version {
 	int live;               /* sandboxes ASSIGNED, WARMING, LEASED or IDLE; at most spec->max_concurrency */
 	int coming;             /* sandboxes ASSIGNED or WARMING: each will serve one of the waiting */
 	int64_t usual_us;       /* how long an invocation takes, moving average; 0: not known yet */
-	int collisions;         /* requests that found every sandbox leased, of late: halved every tick */
+	int collisions;         /* requests that found every sandbox leased, of late (poolmgr/demand.h) */
+	bool collided;          /* it has any, and is on the list of those */
+	struct version *collided_prev, *collided_next;
 
 	struct waiter *waiters; /* first come, first served */
 	int waiting;            /* how many; at most pool.queue_length */
@@ -44,6 +48,7 @@ struct version {
 
 	int keep; /* its min_warm while it is the current version; then it is in shape->kept (poolmgr/keep.h) */
 	struct version *kept_prev, *kept_next;
+	struct version *held_prev, *held_next;
 	int keep_failures;      /* in a row, of loading it for that */
 	int64_t keep_failed_us; /* the latest */
 	int64_t keep_retry_us;
@@ -69,8 +74,11 @@ int version_get_new(struct spec *spec, struct version **version, struct err *err
 /* A new candidate, with one reference. Steals spec in any case. */
 int version_candidate_new(struct spec *spec, struct version **version, struct err *err);
 
-/* Does any of them run this package? */
-bool version_uses_package(const char *sha256);
+/* Is any of them about to have this package linked into a sandbox? The others can have it fetched again. */
+bool version_needs_package(const char *sha256);
+
+/* It is not unpacked on this node any more. */
+void version_package_gone(const char *sha256);
 
 /* Does each invocation get a sandbox of its own? */
 bool version_is_single_use(const struct version *version);

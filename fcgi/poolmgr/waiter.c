@@ -10,6 +10,7 @@
 #include "poolmgr/counter.h"
 
 struct waiter *waiters;
+int waiter_count;
 
 struct waiter *waiter_new(struct client *client, uint64_t seq, uint64_t deadline_us, struct str request_id)
 {
@@ -21,6 +22,7 @@ struct waiter *waiter_new(struct client *client, uint64_t seq, uint64_t deadline
 	w->deadline_us = (int64_t)MIN(deadline_us, (uint64_t)INT64_MAX);
 	snprintf(w->request_id, sizeof(w->request_id), "%.*s", (int)MIN(request_id.len, 64u), request_id.data);
 	DL_APPEND2(waiters, w, all_prev, all_next);
+	waiter_count++;
 	return w;
 }
 
@@ -61,6 +63,7 @@ void waiter_free(struct waiter *w)
 {
 	waiter_leave_queue(w);
 	DL_DELETE2(waiters, w, all_prev, all_next);
+	waiter_count--;
 	free(w->ref);
 	free(w);
 }

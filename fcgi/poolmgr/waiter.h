@@ -27,6 +27,7 @@ struct waiter {
 
 /* All there are, first come first. */
 extern struct waiter *waiters;
+extern int waiter_count;
 
 struct waiter *waiter_new(struct client *client, uint64_t seq, uint64_t deadline_us, struct str request_id);
 

@@ -409,16 +409,28 @@ static void check_runtime(const struct check *check, const struct spec *spec)
 		      (long long)d->least_memory_mb);
 }
 
+/* Together with what others keep ready, and less than before is always allowed. */
+static void check_sum(const struct check *check, const char *what, int64_t own, int64_t others, int64_t before, int64_t most)
+{
+	if (own <= before || own + others <= most)
+		return;
+	wrong(check, "min_warm", "out_of_range",
+	      "min_warm of all functions together would keep %lld %s ready, %lld of them for this one; at most %lld may be, so "
+	      "that "
+	      "requests have the rest. Lower min_warm, here or of another function, or have pool.min_warm_percent raised",
+	      (long long)(own + others), what, (long long)own, (long long)most);
+}
+
 static void check_min_warm(const struct check *check, const struct spec *spec)
 {
-	int64_t budget_mb = conf_memory_budget_mb(check->rules->conf);
+	const struct function_rules *r = check->rules;
 
 	if (spec->min_warm > spec->max_concurrency)
 		wrong(check, "min_warm", "out_of_range", "min_warm must not exceed max_concurrency, which is %lld",
 		      (long long)spec->max_concurrency);
-	else if (spec->min_warm * spec->memory_limit_mb > budget_mb)
-		wrong(check, "min_warm", "out_of_range", "%lld sandboxes of %lld MB do not fit: this node has %lld MB for all",
-		      (long long)spec->min_warm, (long long)spec->memory_limit_mb, (long long)budget_mb);
+	check_sum(check, "sandboxes", spec->min_warm, r->others.sandboxes, r->before.sandboxes, conf_warm_sandboxes(r->conf));
+	check_sum(check, "MB", spec->min_warm * spec->memory_limit_mb, r->others.memory_mb, r->before.memory_mb,
+		  conf_warm_memory_mb(r->conf));
 }
 
 /* Rules that concern more than one field, of an input whose fields are good. */

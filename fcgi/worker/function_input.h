@@ -22,9 +22,16 @@ struct function_input {
 };
 void function_input_clear(struct function_input *input); /* destructor for AUTO */
 
+/* What min_warm keeps ready. */
+struct function_warm {
+	int64_t sandboxes, memory_mb;
+};
+
 struct function_rules {
 	const struct conf *conf;
 	const struct language *languages;
+	struct function_warm others; /* all other functions together */
+	struct function_warm before; /* this one until now: so much it may go on having */
 };
 
 /*

@@ -100,11 +100,32 @@ static int refuse_input(json_t *errors, struct problem *problem)
 	return -1;
 }
 
+/*
+ * What min_warm keeps ready, of a new function (NULL) or one that is updated. Two deployments at a time may not see each other;
+ * poolmgr keeps no more than may be (poolmgr/keep.h).
+ */
+static int read_warm(struct deployment *d, const struct spec *updated, struct function_rules *rules, struct problem *problem)
+{
+	const char *id = updated != NULL ? updated->function_id : NULL;
+	struct err err = {0};
+
+	if (updated != NULL)
+		rules->before = (struct function_warm){updated->min_warm, updated->min_warm * updated->memory_limit_mb};
+	if (db_functions_warm(d->worker->db, id, &rules->others.sandboxes, &rules->others.memory_mb, &err) == 0)
+		return 0;
+	db_problem(problem, &err, id != NULL ? id : "");
+	return -1;
+}
+
 /* current: what holds where the body is silent, or NULL. */
 static int check_input(struct deployment *d, const struct spec *current, struct problem *problem)
 {
-	struct function_rules rules = {d->worker->conf, d->worker->languages};
+	struct function_rules rules = {.conf = d->worker->conf, .languages = d->worker->languages};
 	AUTO(json_decrefp) json_t *errors = json_array();
+	bool warm = json_object_get(d->body, "min_warm") != NULL || (current != NULL && current->min_warm > 0);
+
+	if (warm && read_warm(d, d->source == NULL ? current : NULL, &rules, problem) < 0)
+		return -1;
 
 	if (d->source != NULL && json_object_get(d->body, "name") == NULL)
 		function_input_error(errors, "name", "required", "name is missing: a copy needs one of its own");

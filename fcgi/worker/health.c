@@ -144,7 +144,7 @@ void health_ready(struct worker *w, const struct request *request, struct respon
 
 void health_limits(struct worker *w, const struct request *request, struct response *response)
 {
-	struct function_rules rules = {w->conf, w->languages};
+	struct function_rules rules = {.conf = w->conf, .languages = w->languages};
 	json_t *invocation = json_pack("{s:I, s:I}", "request_bytes", (json_int_t)w->conf->limits_request_bytes,
 				       "queue_timeout_ms", (json_int_t)w->conf->pool_queue_timeout_ms);
 	/* Of what is sent to be parsed; and of answers that have the lines of a log. */

@@ -21,7 +21,7 @@
 #include "worker/problem.h"
 
 #define LEASE_KEEP_US      100000
-#define LEASE_KEPT_MAX     8
+#define LEASE_KEPT_MAX     IPC_KEPT_MAX
 #define LEASE_FUNCTION_MAX 64 /* a longer name is not kept for */
 
 struct lease_client;

@@ -511,5 +511,5 @@ def sandbox_id():
         for line in mounts:
             fields = line.split()
             if fields[4] == "/berth":
-                return fields[3].rpartition("/")[2]
+                return fields[3].split("/")[-2]
 """

@@ -89,7 +89,7 @@ def test_the_mounts_are_its_directory_and_the_runtimes_read_only(container, stac
         assert mounts.pop("/tmp")["Driver"] == "local"  # a tmpfs: the test of its limits
     assert set(mounts) == {"/berth", "/opt/berth"}
     assert not any(m["RW"] for m in mounts.values())
-    assert mounts["/berth"]["Source"] == f"{stack.dir}/state/sandboxes/{sandbox}"
+    assert mounts["/berth"]["Source"] == f"{stack.dir}/state/sandboxes/{sandbox}/berth"
     assert all(m["Propagation"] == "rprivate" for m in mounts.values())
 
 

@@ -105,6 +105,40 @@ def test_code_that_does_not_load_is_told_and_not_tried_without_end(api, deploy, 
     check_problem(api.execute(function), 502, "init_error")
 
 
+def errors_of(answer):
+    return [(e["field"], e["message"]) for e in check_problem(answer, 422, "invalid_function")["errors"]]
+
+
+def test_min_warm_leaves_room_for_calls_and_deployments_whatever_was_stored_before(api, deploy, reload):
+    small = {"memory_limit_mb": 64, "timeout_ms": 10000}
+    greedy = [deploy(CODE, min_warm=5, **small) for _ in range(2)]
+    other = deploy(CODE, **small)
+    reload("pool.max_sandboxes=8")
+    wait_until_kept(api, 4)
+    problems = {p["function"]: p["problem"] for p in pool(api)["min_warm"]["problems"]}
+    assert problems.keys() == {function["id"] for function in greedy}
+    assert all("pool.min_warm_percent" in text for text in problems.values())
+
+    assert starts_at_once(api, other, 6, 1)
+    for function in greedy:
+        api.output(function)
+    deploy(CODE, **small)
+    for change in ({"code": CODE + "# new\n"}, {"code": CODE + "# newer\n", "min_warm": 4}):
+        assert api.put(f"/functions/{greedy[0]['id']}", json=change).status_code == 200
+    ((field, message),) = errors_of(api.put(f"/functions/{greedy[0]['id']}", json={"min_warm": 5}))
+    assert field == "min_warm"
+    assert "10 sandboxes ready, 5 of them for this one; at most 4" in message
+    body = {"name": "one-more", "language": "python", "code": CODE, "min_warm": 1} | small
+    assert [field for field, _ in errors_of(api.post("/functions", json=body))] == ["min_warm"]
+    copy = {"name": "a-copy", "from": greedy[0]["name"]}
+    assert [field for field, _ in errors_of(api.post("/functions", json=copy))] == ["min_warm"]
+
+    for function, count in ((greedy[0], 1), (greedy[1], 3)):
+        assert api.put(f"/functions/{function['id']}", json={"min_warm": count}).status_code == 200
+    wait_until_kept(api, 4)
+    assert pool(api)["min_warm"]["problems"] == []
+
+
 # Room
 
 

@@ -23,6 +23,19 @@ def container_of(pid):
     return found and found.group(1)
 
 
+def sandboxes_of(stack, code):
+    """Container ids of the sandboxes that have this code linked into them."""
+    found = []
+    for container, sandbox in stack.containers().items():
+        files = (stack.dir / "state" / "sandboxes" / sandbox).glob("**/function/main.py")
+        try:
+            if any(file.read_text() == code for file in files):
+                found.append(container)
+        except FileNotFoundError:
+            pass  # gone meanwhile
+    return found
+
+
 def cgroup_procs(pid):
     """The file that lists all processes in the cgroup of a process."""
     for line in Path(f"/proc/{pid}/cgroup").read_text().splitlines():

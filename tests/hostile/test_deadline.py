@@ -4,7 +4,7 @@ import statistics
 import time
 
 import pytest
-from host import cgroup_procs, container_of, living
+from host import cgroup_procs, container_of, living, sandboxes_of
 from support import check_problem, processes, wait_for
 from table import RUNTIMES, SETTINGS
 
@@ -37,18 +37,6 @@ def handler(event, context):
     while True:
         time.sleep(1)
 """
-
-
-def sandboxes_of(stack, code):
-    """Container ids of the sandboxes that have this code linked into them."""
-    found = []
-    for container, sandbox in stack.containers().items():
-        try:
-            if (stack.dir / "state" / "sandboxes" / sandbox / "function" / "main.py").read_text() == code:
-                found.append(container)
-        except FileNotFoundError:
-            pass
-    return found
 
 
 def rest_of(api, stack, function, code):

@@ -632,6 +632,32 @@ static void every_change_of_the_current_version_is_notified(void **state)
 	PQfinish(listener);
 }
 
+static void what_min_warm_keeps_ready_is_added_up_of_current_versions(void **state)
+{
+	struct fixture *f = *state;
+	AUTO(db_function_free) struct db_function *stored = NULL;
+	int64_t sandboxes, memory_mb;
+	struct uuid gone;
+
+	assert_int_equal(db_functions_warm(f->db, NULL, &sandboxes, &memory_mb, &f->err), 0);
+	assert_int_equal(sandboxes + memory_mb, 0);
+	create(f, "three", "code");
+	create(f, "changed", "code");
+	create(f, "deleted", "code");
+	AUTO(spec_free) struct spec *spec = current_spec(f, "changed");
+	spec->version = 2;
+	spec->min_warm = 2;
+	spec->memory_limit_mb = 200;
+	assert_int_equal(db_function_update(f->db, spec, NULL, 0, &stored, &f->err), 0);
+	assert_int_equal(db_function_delete(f->db, "deleted", -1, &gone, &f->err), 0);
+	assert_int_equal(db_functions_warm(f->db, NULL, &sandboxes, &memory_mb, &f->err), 0);
+	assert_int_equal(sandboxes, 3 + 2);
+	assert_int_equal(memory_mb, 3 * 128 + 2 * 200);
+	assert_int_equal(db_functions_warm(f->db, spec->function_id, &sandboxes, &memory_mb, &f->err), 0);
+	assert_int_equal(sandboxes, 3);
+	assert_int_equal(memory_mb, 3 * 128);
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
 
 /* From now on f->db loses its connection at the next commit. */
@@ -785,6 +811,7 @@ int main(void)
 		TEST(metrics_from_before_were_not_measured),
 		TEST(a_version_that_leaves_out_a_limit_is_refused),
 		TEST(functions_are_listed_page_by_page),
+		TEST(what_min_warm_keeps_ready_is_added_up_of_current_versions),
 		TEST(a_deleted_function_is_gone_and_its_name_free),
 		TEST(a_package_stays_as_long_as_any_function_uses_it),
 		TEST(a_deletion_waits_for_a_deploy_of_its_package_and_leaves_it),

@@ -3,6 +3,7 @@
 #include "tests/unit/poolmgr/rig.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
@@ -10,24 +11,43 @@
 #include "base/fd.h"
 #include "base/mem.h"
 
-static int open_fds[64], open_count;
+static int open_fds[WORKER_CONNECTIONS + 10], open_count;
+
+/* The index of another connection. */
+static int connect_one(struct worker *w)
+{
+	AUTO(mem_free) char *path = mem_printf("%s/poolmgr.sock", rig.dir);
+	int fd = fd_connect_unix(path, SOCK_SEQPACKET | SOCK_NONBLOCK, NULL);
+
+	assert_true(fd >= 0 && open_count < (int)ARRAY_SIZE(open_fds) && w->count < WORKER_CONNECTIONS);
+	open_fds[open_count++] = fd;
+	memset(&w->all[w->count], 0, sizeof(w->all[0]));
+	w->all[w->count].fd = fd;
+	return w->count++;
+}
 
 struct worker worker_connect(void)
 {
-	AUTO(mem_free) char *path = mem_printf("%s/poolmgr.sock", rig.dir);
-	struct worker w = {.fd = fd_connect_unix(path, SOCK_SEQPACKET | SOCK_NONBLOCK, NULL)};
+	struct worker w = {0};
 
-	assert_true(w.fd >= 0 && open_count < (int)ARRAY_SIZE(open_fds));
-	open_fds[open_count++] = w.fd;
+	connect_one(&w);
+	w.fd = w.all[0].fd;
 	return w;
+}
+
+static void close_one(int fd)
+{
+	for (int i = 0; i < open_count; i++)
+		if (open_fds[i] == fd)
+			open_fds[i] = open_fds[--open_count];
+	fd_close(&fd);
 }
 
 void worker_close(struct worker *w)
 {
-	for (int i = 0; i < open_count; i++)
-		if (open_fds[i] == w->fd)
-			open_fds[i] = open_fds[--open_count];
-	fd_close(&w->fd);
+	while (w->count > 0)
+		close_one(w->all[--w->count].fd);
+	w->fd = -1;
 	buf_free(&w->scratch);
 }
 
@@ -39,11 +59,48 @@ void worker_close_all(void)
 
 /* ---- Questions ---- */
 
-void worker_send(struct worker *w, struct ipc_msg *msg)
+static void send_over(int fd, struct ipc_msg *msg)
 {
 	struct err err;
 
-	assert_ok(ipc_send(w->fd, msg, &err));
+	assert_ok(ipc_send(fd, msg, &err));
+}
+
+void worker_send(struct worker *w, struct ipc_msg *msg)
+{
+	send_over(w->fd, msg);
+}
+
+/* Which slot of the connection has that lease; 0: is free. -1: none. */
+static int slot_of(const struct worker *w, int connection, uint64_t lease_id)
+{
+	for (int i = 0; i < (int)ARRAY_SIZE(w->all[0].leases); i++)
+		if (w->all[connection].leases[i] == lease_id)
+			return i;
+	return -1;
+}
+
+/* Over a connection that may ask for a sandbox. */
+static uint64_t ask_for_sandbox(struct worker *w, struct ipc_msg *msg)
+{
+	int i = 0;
+
+	while (i < w->count && (w->all[i].asked != 0 || slot_of(w, i, 0) < 0))
+		i++;
+	if (i == w->count)
+		connect_one(w);
+	w->all[i].asked = w->seq;
+	send_over(w->all[i].fd, msg);
+	return w->seq;
+}
+
+/* Over the connection that has the lease; any, when none has. */
+static int connection_of(const struct worker *w, uint64_t lease_id)
+{
+	for (int i = 0; i < w->count; i++)
+		if (slot_of(w, i, lease_id) >= 0)
+			return i;
+	return 0;
 }
 
 void worker_hello(struct worker *w, const char *held_sandbox)
@@ -62,8 +119,7 @@ uint64_t worker_lease_until(struct worker *w, const char *function, uint32_t ver
 				      .deadline_us = (uint64_t)deadline_us,
 				      .request_id = STR("request")}};
 
-	worker_send(w, &m);
-	return w->seq;
+	return ask_for_sandbox(w, &m);
 }
 
 uint64_t worker_lease(struct worker *w, const char *function, uint32_t version)
@@ -80,18 +136,27 @@ uint64_t worker_check_fd(struct worker *w, const char *spec, int fd, int64_t dea
 				      .request_id = STR("request")}};
 
 	m.fds[0] = fd;
-	worker_send(w, &m);
-	return w->seq;
+	return ask_for_sandbox(w, &m);
 }
 
 uint64_t worker_check(struct worker *w, const json_t *spec, const struct buf *archive)
 {
 	AUTO(mem_free) char *text = json_dumps(spec, JSON_COMPACT);
-	AUTO(fd_close) int fd = memfd_create("package", MFD_CLOEXEC);
+	AUTO(fd_close) int fd = memfd_create("package", MFD_CLOEXEC | MFD_ALLOW_SEALING);
 
 	assert_int_equal(write(fd, archive->data, archive->len), archive->len);
+	assert_int_equal(fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE), 0);
 	json_decref((json_t *)spec);
 	return worker_check_fd(w, text, fd, clock_mono_us() + 2 * RIG_PATIENCE_US);
+}
+
+static void give_back(struct worker *w, struct ipc_msg *msg)
+{
+	int i = connection_of(w, msg->release.lease_id), slot = slot_of(w, i, msg->release.lease_id);
+
+	if (slot >= 0)
+		w->all[i].leases[slot] = 0;
+	send_over(w->all[i].fd, msg);
 }
 
 void worker_release(struct worker *w, uint64_t lease_id, bool destroy)
@@ -103,7 +168,7 @@ void worker_release(struct worker *w, uint64_t lease_id, bool destroy)
 					.destroy = destroy,
 					.reason = STR(destroy ? "test" : "")}};
 
-	worker_send(w, &m);
+	give_back(w, &m);
 }
 
 void worker_release_after(struct worker *w, uint64_t lease_id, uint32_t runs, uint64_t busy_us)
@@ -113,7 +178,7 @@ void worker_release_after(struct worker *w, uint64_t lease_id, uint32_t runs, ui
 		.release = {.lease_id = lease_id, .runs = runs, .busy_us = busy_us, .reason = STR("")},
 	};
 
-	worker_send(w, &m);
+	give_back(w, &m);
 }
 
 uint64_t worker_invalidate(struct worker *w, const char *function_id, uint32_t version)
@@ -129,17 +194,25 @@ uint64_t worker_autopsy(struct worker *w, uint64_t lease_id)
 {
 	struct ipc_msg m = {.type = IPC_AUTOPSY, .autopsy = {.seq = ++w->seq, .lease_id = lease_id}};
 
-	worker_send(w, &m);
+	send_over(w->all[connection_of(w, lease_id)].fd, &m);
 	return w->seq;
 }
 
 /* ---- Answers ---- */
 
-bool worker_has_message(const struct worker *w)
+static bool has_message(int fd)
 {
-	struct pollfd p = {.fd = w->fd, .events = POLLIN};
+	struct pollfd p = {.fd = fd, .events = POLLIN};
 
 	return poll(&p, 1, 0) == 1;
+}
+
+bool worker_has_message(const struct worker *w)
+{
+	for (int i = 0; i < w->count; i++)
+		if (has_message(w->all[i].fd))
+			return true;
+	return false;
 }
 
 static bool note_recall(struct worker *w, const struct ipc_msg *m)
@@ -149,15 +222,27 @@ static bool note_recall(struct worker *w, const struct ipc_msg *m)
 	return true;
 }
 
-static void receive(struct worker *w, enum ipc_type type, struct ipc_msg *m)
+/* Which connection has one; it is waited for. */
+static int readable(const struct worker *w)
+{
+	int i = 0;
+
+	WAIT_FOR(worker_has_message(w));
+	while (!has_message(w->all[i].fd))
+		i++;
+	return i;
+}
+
+/* Returns the connection it came over. */
+static int receive(struct worker *w, enum ipc_type type, struct ipc_msg *m)
 {
 	struct err err;
 
-	int rc;
+	int rc, i;
 
 	do {
-		WAIT_FOR(worker_has_message(w));
-		rc = ipc_recv(w->fd, IPC_POOLMGR, 0, &w->scratch, m, &err);
+		i = readable(w);
+		rc = ipc_recv(w->all[i].fd, IPC_POOLMGR, 0, &w->scratch, m, &err);
 	} while (rc > 0 && m->type == IPC_RECALL && note_recall(w, m));
 	if (rc == 0)
 		fail_msg("the connection was closed instead of %s", ipc_name(type));
@@ -168,6 +253,17 @@ static void receive(struct worker *w, enum ipc_type type, struct ipc_msg *m)
 			 m->deny.detail.data, ipc_name(type));
 	if (m->type != type)
 		fail_msg("%s instead of %s", ipc_name(m->type), ipc_name(type));
+	return i;
+}
+
+/* The answer to a question for a sandbox. */
+static int receive_for(struct worker *w, enum ipc_type type, uint64_t seq, struct ipc_msg *m)
+{
+	int i = receive(w, type, m);
+
+	assert_int_equal(w->all[i].asked, seq);
+	w->all[i].asked = 0;
+	return i;
 }
 
 static void copy_str(char *to, size_t size, struct str from)
@@ -182,9 +278,10 @@ struct grant worker_granted(struct worker *w, uint64_t seq)
 	struct ipc_msg m;
 	struct grant g = {0};
 
-	receive(w, IPC_GRANT, &m);
+	int i = receive_for(w, IPC_GRANT, seq, &m);
 	assert_int_equal(m.grant.seq, seq);
 	g.lease_id = m.grant.lease_id;
+	w->all[i].leases[slot_of(w, i, 0)] = g.lease_id;
 	g.kind = (enum ipc_start_kind)m.grant.start_kind;
 	g.version = m.grant.version;
 	g.timeout_ms = m.grant.timeout_ms;
@@ -231,7 +328,7 @@ struct denial worker_denied(struct worker *w, uint64_t seq)
 	struct ipc_msg m;
 	struct denial d = {0};
 
-	receive(w, IPC_DENY, &m);
+	receive_for(w, IPC_DENY, seq, &m);
 	assert_int_equal(m.deny.seq, seq);
 	copy_str(d.code, sizeof(d.code), m.deny.code);
 	copy_str(d.reason, sizeof(d.reason), m.deny.reason);
@@ -272,7 +369,14 @@ json_t *worker_stats_new(struct worker *w)
 
 void worker_assert_silent(struct worker *w)
 {
-	json_decref(worker_stats_new(w));
+	struct worker one = *w;
+
+	for (int i = 0; i < w->count; i++) {
+		one.fd = w->all[i].fd;
+		json_decref(worker_stats_new(&one));
+	}
+	one.fd = w->fd;
+	*w = one;
 }
 
 void worker_wait_for_close(struct worker *w)

@@ -1,4 +1,8 @@
-/* A worker of the pool in rig.h, over a real connection. What it does not expect fails the test. */
+/*
+ * A worker of the pool in rig.h, over a real connection. What it does not expect fails the test. A real one has one question
+ * open at a time and few sandboxes: where a test goes on asking it stands for as many as are needed, each with a connection of
+ * its own.
+ */
 #ifndef UNIT_POOLMGR_FAKE_WORKER_H
 #define UNIT_POOLMGR_FAKE_WORKER_H
 
@@ -11,9 +15,16 @@
 #include "ipc/ipc.h"
 #include "poolmgr/sandbox.h"
 
+#define WORKER_CONNECTIONS 310
 struct worker {
-	int fd;
+	int fd;       /* the first connection */
 	uint64_t seq; /* of the latest question */
+	int count;    /* of connections */
+	struct {
+		int fd;
+		uint64_t asked;                    /* for a sandbox; 0: it has its answer */
+		uint64_t leases[IPC_KEPT_MAX + 1]; /* 0: none */
+	} all[WORKER_CONNECTIONS];
 	struct buf scratch;
 	int recalls;           /* RECALLs received */
 	uint64_t recalled[16]; /* their leases */

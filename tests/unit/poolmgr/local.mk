@@ -63,6 +63,7 @@ pool_rig = %D%/pool_rig.c %D%/pool_rig.h %D%/fake_worker.c %D%/fake_worker.h $(a
 %C%_test_boot_SOURCES = %D%/test_boot.c $(sandbox_rig)
 %C%_test_rest_SOURCES = %D%/test_rest.c $(sandbox_rig)
 %C%_test_stray_SOURCES = %D%/test_stray.c $(sandbox_rig)
+%C%_test_stray_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=clock_mono_us
 %C%_test_stats_SOURCES = %D%/test_stats.c $(pool_rig)
 %C%_test_store_SOURCES = %D%/test_store.c $(archives) $(rig) $(slow_store)
 %C%_test_store_CPPFLAGS = $(AM_CPPFLAGS) $(PQ_CFLAGS)

@@ -20,6 +20,7 @@
 #include "poolmgr/stats.h"
 #include "poolmgr/store.h"
 #include "poolmgr/stray.h"
+#include "poolmgr/work.h"
 
 static int listen_fd = -1;
 static int fds_before;
@@ -80,7 +81,7 @@ void pool_rig_start(const char *conninfo)
 	assert_true(listen_fd >= 0);
 	for (int i = 0; i < HERITAGE_CLIENTS; i++)
 		pool_rig_clients[i] = geteuid();
-	client_init(rig.loop, listen_fd, pool_rig_clients);
+	client_init(rig.loop, rig.conf, listen_fd, pool_rig_clients);
 	if (conninfo != NULL)
 		WAIT_FOR(store_is_up());
 	threads_stop(); /* the survey of packages is over then, and its descriptors closed */
@@ -147,6 +148,7 @@ void pool_rig_assert_nothing_leaks(void)
 	WAIT_FOR(fake_docker_count(rig.engine) == 0);
 	assert_int_equal(rig_count_names("sandboxes"), 0);
 	resolve_forget_all();
+	rig.tick = pool_tick; /* what is forgotten after a while */
 	WAIT_FOR(HASH_COUNT(versions) == 0);
 	WAIT_FOR(candidates == NULL);
 	WAIT_FOR(open_fds() == fds_before);
@@ -225,49 +227,56 @@ struct shape *default_shape(void)
 
 /* ---- Threads ---- */
 
-#define THREADS 4 /* libuv's default */
+#define THREADS_MAX 32
 
 static struct {
-	bool stopped;
-	uv_work_t work[THREADS];
+	int stopped;
+	struct work work[THREADS_MAX];
 	sem_t busy, go_on;
 	int ended;
 } threads;
 
-static void wait_in_thread(uv_work_t *work)
+static void wait_in_thread(struct work *work)
 {
 	(void)work;
 	sem_post(&threads.busy);
 	sem_wait(&threads.go_on);
 }
 
-static void on_thread_ended(uv_work_t *work, int status)
+static void on_thread_ended(struct work *work)
 {
 	(void)work;
-	(void)status;
 	threads.ended++;
 }
 
-void threads_stop(void)
+void threads_stop_of(enum work_kind from, enum work_kind to)
 {
 	sem_init(&threads.busy, 0, 0);
 	sem_init(&threads.go_on, 0, 0);
 	threads.ended = 0;
-	threads.stopped = true;
-	for (int i = 0; i < THREADS; i++)
-		uv_queue_work(rig.loop, &threads.work[i], wait_in_thread, on_thread_ended);
-	for (int i = 0; i < THREADS; i++)
+	for (enum work_kind kind = from; kind <= to; kind++)
+		for (int i = 0; i < work_threads(kind); i++) {
+			struct work *work = &threads.work[threads.stopped++];
+			*work = (struct work){wait_in_thread, on_thread_ended, NULL, NULL};
+			work_begin(kind, work);
+		}
+	for (int i = 0; i < threads.stopped; i++)
 		sem_wait(&threads.busy);
+}
+
+void threads_stop(void)
+{
+	threads_stop_of(0, WORK_KINDS - 1);
 }
 
 void threads_go_on(void)
 {
-	if (!threads.stopped)
+	if (threads.stopped == 0)
 		return;
-	threads.stopped = false;
-	for (int i = 0; i < THREADS; i++)
+	for (int i = 0; i < threads.stopped; i++)
 		sem_post(&threads.go_on);
-	WAIT_FOR(threads.ended == THREADS);
+	WAIT_FOR(threads.ended == threads.stopped);
+	threads.stopped = 0;
 	sem_destroy(&threads.busy);
 	sem_destroy(&threads.go_on);
 }

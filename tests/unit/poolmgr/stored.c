@@ -93,7 +93,7 @@ struct function deployed(const char *code)
 
 void assert_code_is(const struct grant *g, const char *code)
 {
-	AUTO(mem_free) char *path = mem_printf("%s/sandboxes/%s/function/main.x", rig.dir, g->sandbox_id);
+	AUTO(mem_free) char *path = mem_printf("%s/sandboxes/%s/berth/function/main.x", rig.dir, g->sandbox_id);
 	AUTO(mem_free) char *text = NULL;
 	struct err err;
 

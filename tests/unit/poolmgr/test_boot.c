@@ -21,9 +21,9 @@ static void a_sandbox_becomes_a_spare_once_its_agent_has_said_hello(void **state
 	assert_int_equal(s->state, SANDBOX_SPARE);
 	assert_int_equal(s->control_listener, -1);
 	assert_int_equal(s->log_listener, -1);
-	assert_false(rig_exists("sandboxes/%s/control.sock", s->id));
-	assert_false(rig_exists("sandboxes/%s/log.sock", s->id));
-	assert_true(rig_exists("sandboxes/%s/function", s->id));
+	assert_false(rig_exists("sandboxes/%s/berth/control.sock", s->id));
+	assert_false(rig_exists("sandboxes/%s/berth/log.sock", s->id));
+	assert_true(rig_exists("sandboxes/%s/berth/function", s->id));
 
 	struct fake_container *c = fake_docker_find(rig.engine, s->id);
 	assert_non_null(c);
@@ -42,7 +42,7 @@ static void docker_is_told_the_directory_the_user_and_the_shape(void **state)
 	struct sandbox *s = create_in(SANDBOX_SPARE);
 	json_t *body = fake_docker_find(rig.engine, s->id)->body, *host = json_object_get(body, "HostConfig");
 	AUTO(mem_free) char *user = mem_printf("%u:%u", s->uid, s->uid);
-	AUTO(mem_free) char *dir = mem_printf("%s/sandboxes/%s", rig.dir, s->id);
+	AUTO(mem_free) char *dir = mem_printf("%s/sandboxes/%s/berth", rig.dir, s->id);
 
 	assert_string_equal(json_string_value(json_object_get(body, "User")), user);
 	assert_string_equal(json_string_value(json_object_get(body, "Image")), "alpha-image");
@@ -62,7 +62,7 @@ static void the_sandboxes_user_can_reach_its_directory_whatever_the_umask(void *
 	static const struct {
 		const char *name;
 		mode_t mode;
-	} files[] = {{"", 0755}, {"/function", 0755}, {"/control.sock", 0666}, {"/log.sock", 0666}};
+	} files[] = {{"/berth", 0755}, {"/berth/function", 0755}, {"/berth/control.sock", 0666}, {"/berth/log.sock", 0666}};
 	struct stat st;
 
 	(void)state;
@@ -154,7 +154,7 @@ static void nobody_else_can_connect_once_the_agent_has(void **state)
 	(void)state;
 	struct sandbox *s = create_in(SANDBOX_BOOTING);
 	int agent = s->control_fd;
-	AUTO(mem_free) char *path = mem_printf("%s/sandboxes/%s/control.sock", rig.dir, s->id);
+	AUTO(mem_free) char *path = mem_printf("%s/sandboxes/%s/berth/control.sock", rig.dir, s->id);
 	AUTO(fd_close) int intruder = fd_connect_unix(path, SOCK_STREAM, NULL);
 	assert_true(intruder >= 0); /* into the backlog, where it stays */
 	assert_int_equal(send(intruder, FAKE_HELLO, FAKE_HELLO_LEN, MSG_NOSIGNAL), FAKE_HELLO_LEN);

@@ -203,6 +203,78 @@ static void what_is_kept_is_not_evicted_when_the_node_is_full(void **state)
 	assert_int_equal(idle_of(&f), 1);
 }
 
+static void all_together_are_kept_what_the_settings_allow_and_the_rest_is_told(void **state)
+{
+	AUTO(function_free) struct function f = function_new("first");
+	AUTO(function_free) struct function g = function_new("second");
+	const struct function *first = strcmp(f.id, g.id) < 0 ? &f : &g, *second = first == &f ? &g : &f;
+
+	(void)state;
+	f.min_warm = g.min_warm = 5;
+	rig.conf->pool_max_sandboxes = 12;
+	pool_set_conf(rig.conf);
+	deploy(&f);
+	deploy(&g);
+	wait_for_idle(first, 5);
+	wait_for_idle(second, 1);
+	json_t *json = keep_json(), *problem = json_array_get(json_object_get(json, "problems"), 0);
+	assert_int_equal(json_integer_value(json_object_get(json, "wanted")), 6);
+	assert_string_equal(json_string_value(json_object_get(problem, "function")), second->id);
+	assert_non_null(strstr(json_string_value(json_object_get(problem, "problem")), "its min_warm is 5, and 1 are kept"));
+	json_decref(json);
+
+	rig.conf->pool_memory_budget_mb = 6 * 128; /* half of which is three */
+	pool_set_conf(rig.conf);
+	tick(clock_mono_us() + 2 * rig.conf->pool_idle_timeout_ms * 1000);
+	wait_for_idle(first, 3);
+	wait_for_idle(second, 0);
+
+	rig.conf->pool_memory_budget_mb = 10000;
+	rig.conf->pool_min_warm_percent = 90;
+	pool_set_conf(rig.conf);
+	wait_for_idle(first, 5);
+	wait_for_idle(second, 5);
+}
+
+/* It would have to wait for ever, since what is kept never goes by itself. */
+static void when_all_else_is_busy_a_request_gets_what_is_kept_for_others(void **state)
+{
+	AUTO(worker_close) struct worker w = worker_connect();
+	AUTO(function_free) struct function f = kept("gives way", 2);
+	AUTO(function_free) struct function one = deployed("one that is busy");
+	AUTO(function_free) struct function two = deployed("two");
+
+	(void)state;
+	rig.conf->pool_max_sandboxes = 4;
+	pool_set_conf(rig.conf);
+	wait_for_idle(&f, 2);
+	struct grant a = worker_take(&w, one.name), b = worker_take(&w, one.name);
+	struct grant c = worker_take(&w, two.name);
+	assert_int_equal(idle_of(&f), 1);
+	worker_release(&w, a.lease_id, true);
+	wait_for_idle(&f, 2);
+	worker_release(&w, b.lease_id, false);
+	worker_release(&w, c.lease_id, false);
+}
+
+static void a_large_request_gets_the_room_of_several_that_are_kept(void **state)
+{
+	AUTO(worker_close) struct worker w = worker_connect();
+	AUTO(function_free) struct function f = kept("small ones", 3);
+	AUTO(function_free) struct function large = function_new("large");
+
+	(void)state;
+	large.memory_limit_mb = 6 * 128 - 10;
+	deploy(&large);
+	rig.conf->pool_memory_budget_mb = 6 * 128;
+	pool_set_conf(rig.conf);
+	wait_for_idle(&f, 3);
+	struct grant g = worker_take(&w, large.name);
+	assert_int_equal(idle_of(&f), 0);
+	worker_release(&w, g.lease_id, true);
+	wait_for_idle(&f, 3);
+}
+
 static void die_long_after_loading(struct sandbox *s)
 {
 	char id[SANDBOX_ID_SIZE];
@@ -405,6 +477,9 @@ int main(void)
 		TEST(what_is_kept_takes_spares_and_they_are_made_good),
 		TEST(what_is_kept_outlives_its_time_and_what_is_beyond_does_not),
 		TEST(what_is_kept_is_not_evicted_when_the_node_is_full),
+		TEST(all_together_are_kept_what_the_settings_allow_and_the_rest_is_told),
+		TEST(when_all_else_is_busy_a_request_gets_what_is_kept_for_others),
+		TEST(a_large_request_gets_the_room_of_several_that_are_kept),
 		TEST(one_that_dies_is_replaced),
 		TEST(a_new_version_is_loaded_and_the_old_one_goes),
 		TEST(how_many_are_kept_can_be_changed_and_a_deleted_function_keeps_none),

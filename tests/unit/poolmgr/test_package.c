@@ -2,13 +2,23 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <semaphore.h>
 #include <sys/stat.h>
 
 #include "base/fd.h"
 #include "base/mem.h"
+#include "poolmgr/directory.h"
 #include "poolmgr/package.h"
 #include "poolmgr/tree.h"
+#include "poolmgr/work.h"
 #include "tests/unit/poolmgr/archives.h"
+
+/* Work that takes until it is told to end. */
+struct staying {
+	struct work work;
+	sem_t *until;
+	bool left;
+};
 
 /* What a job came to. */
 struct outcome {
@@ -74,6 +84,30 @@ static void assert_file(const char *sha256, const char *name, const char *text, 
 	assert_string_equal(have, text);
 	assert_int_equal(stat(path, &st), 0);
 	assert_int_equal(st.st_mode & 07777, mode);
+}
+
+static void at_once(struct work *work)
+{
+	(void)work;
+}
+
+static bool is_done;
+
+static void on_work_done(struct work *work)
+{
+	(void)work;
+	is_done = true;
+}
+
+/* For all work of that kind that was begun before. */
+static void wait_for_work(enum work_kind kind)
+{
+	struct work last = {at_once, on_work_done, NULL, NULL};
+
+	assert_int_equal(work_threads(kind), 1);
+	is_done = false;
+	work_begin(kind, &last);
+	WAIT_FOR(is_done);
 }
 
 /* ---- What is accepted ---- */
@@ -171,7 +205,7 @@ static void a_package_that_is_there_already_stays(void **state)
 	assert_false(unpack_members(ARCHIVE_IS_TAR_GZ, &member, 1, sha256).failed);
 	assert_int_equal(stat(path, &second), 0);
 	assert_int_equal(first.st_ino, second.st_ino);
-	assert_int_equal(rig_count_names("packages"), before);
+	WAIT_FOR(rig_count_names("packages") == before);
 }
 
 static void the_same_package_may_be_unpacked_twice_at_once(void **state)
@@ -194,7 +228,7 @@ static void the_same_package_may_be_unpacked_twice_at_once(void **state)
 		assert_false(outcomes[i].failed);
 	}
 	assert_file(sha256, "main.x", "at once", 0444);
-	assert_int_equal(rig_count_names("packages"), before + 1);
+	WAIT_FOR(rig_count_names("packages") == before + 1);
 }
 
 /* ---- What is refused ---- */
@@ -360,10 +394,12 @@ static void only_hashes_name_packages(void **state)
 static struct outcome link_into(const char *sha256, const char *directory)
 {
 	AUTO(mem_free) char *path = mem_printf("%s/%s", rig.dir, directory);
-	AUTO(mem_free) char *function = mem_printf("%s/function", path);
+	AUTO(mem_free) char *mounted = mem_printf("%s/" DIRECTORY_MOUNTED, path);
+	AUTO(mem_free) char *function = mem_printf("%s/" DIRECTORY_FUNCTION, path);
 	struct outcome o = {0};
 
 	assert_int_equal(mkdir(path, 0755), 0);
+	assert_int_equal(mkdir(mounted, 0755), 0);
 	assert_int_equal(mkdir(function, 0755), 0);
 	AUTO(fd_close) int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	assert_true(fd >= 0);
@@ -386,7 +422,7 @@ static void a_package_is_linked_not_copied(void **state)
 	if (o.failed)
 		fail_msg("%s", o.err.msg);
 	AUTO(mem_free) char *original = mem_printf("%s/packages/%s/lib/mod.x", rig.dir, sha256);
-	AUTO(mem_free) char *linked = mem_printf("%s/box/function/lib/mod.x", rig.dir);
+	AUTO(mem_free) char *linked = mem_printf("%s/box/" DIRECTORY_FUNCTION "/lib/mod.x", rig.dir);
 	assert_int_equal(stat(original, &a), 0);
 	assert_int_equal(stat(linked, &b), 0);
 	assert_int_equal(a.st_ino, b.st_ino);
@@ -402,52 +438,106 @@ static void linking_a_package_that_is_not_there_fails(void **state)
 
 /* ---- When the power fails ---- */
 
-int __real_syncfs(int fd);
 int __wrap_syncfs(int fd);
 
 static struct {
 	int calls;
 	bool fails;
-	char published[SHA256_TEXT_SIZE]; /* must not be there yet; "": whatever */
+	sem_t *waits; /* the call takes until it is posted; NULL: no time */
 } sync_to_disk;
 
 /* What reaches the disk cannot be seen without cutting the power. */
 int __wrap_syncfs(int fd)
 {
+	(void)fd;
+	if (sync_to_disk.waits != NULL)
+		sem_wait(sync_to_disk.waits);
 	sync_to_disk.calls++;
-	if (sync_to_disk.published[0] != '\0' && package_is_unpacked(sync_to_disk.published))
-		abort();
 	if (sync_to_disk.fails) {
 		errno = EIO;
 		return -1;
 	}
-	return __real_syncfs(fd);
+	return 0;
 }
 
-static void a_package_is_on_the_disk_before_it_has_its_name(void **state)
+static mode_t mode_of(const char *sha256)
 {
-	AUTO(buf_free) struct buf archive = {0};
+	AUTO(mem_free) char *path = mem_printf("%s/packages/%s", rig.dir, sha256);
+	struct stat st;
+
+	return stat(path, &st) < 0 ? 0 : st.st_mode & 0777;
+}
+
+static struct outcome link_into(const char *sha256, const char *directory);
+
+static void a_package_is_used_before_it_is_on_the_disk_and_nobody_else_trusts_it_before(void **state)
+{
+	const struct archive_member member = {.path = "main.x", .content = "durable"};
+	const struct archive_member another = {.path = "main.x", .content = "durable, too"};
+	char sha256[SHA256_TEXT_SIZE], next[SHA256_TEXT_SIZE];
+	sem_t disk;
+
+	(void)state;
+	wait_for_work(WORK_SYNC); /* one that is under way, and one for what came since it began */
+	wait_for_work(WORK_SYNC);
+	sem_init(&disk, 0, 0);
+	sync_to_disk.calls = 0;
+	sync_to_disk.waits = &disk;
+	assert_false(unpack_members(ARCHIVE_IS_TAR_GZ, &member, 1, sha256).failed);
+	assert_false(unpack_members(ARCHIVE_IS_TAR_GZ, &another, 1, next).failed);
+	assert_true(package_is_unpacked(sha256));
+	assert_false(link_into(sha256, "box5").failed);
+	assert_int_equal(mode_of(sha256), 0700);
+	assert_int_equal(mode_of(next), 0700);
+	sem_post(&disk);
+	WAIT_FOR(mode_of(sha256) == 0755);
+	assert_int_equal(mode_of(next), 0700); /* it came after the call had begun */
+	sem_post(&disk);
+	WAIT_FOR(mode_of(next) == 0755);
+	assert_int_equal(sync_to_disk.calls, 2);
+	sync_to_disk.waits = NULL;
+	sem_destroy(&disk);
+}
+
+static void a_package_the_disk_does_not_take_goes(void **state)
+{
+	const struct archive_member member = {.path = "main.x", .content = "not durable"};
 	char sha256[SHA256_TEXT_SIZE];
 
 	(void)state;
-	archive_make_one("durable", &archive);
-	archive_hash(&archive, sha256);
-	sync_to_disk.calls = 0;
-	memcpy(sync_to_disk.published, sha256, sizeof(sha256));
-	assert_false(unpack(sha256, &archive).failed);
-	assert_int_equal(sync_to_disk.calls, 1);
-	assert_true(package_is_unpacked(sha256));
-	sync_to_disk.published[0] = '\0';
+	sync_to_disk.fails = true;
+	assert_false(unpack_members(ARCHIVE_IS_TAR_GZ, &member, 1, sha256).failed);
+	WAIT_FOR(!package_is_unpacked(sha256));
+	sync_to_disk.fails = false;
+	assert_false(unpack_members(ARCHIVE_IS_TAR_GZ, &member, 1, sha256).failed);
+	WAIT_FOR(mode_of(sha256) == 0755);
 }
 
-static void a_package_the_disk_does_not_take_is_refused(void **state)
+/* Half of its files may be empty. */
+static void what_was_not_on_the_disk_when_an_earlier_process_ended_is_unpacked_anew(void **state)
 {
-	const struct archive_member member = {.path = "main.x", .content = "not durable"};
+	const struct archive_member member = {.path = "main.x", .content = "before the power failed"};
+	char sha256[SHA256_TEXT_SIZE];
+	struct err err;
 
 	(void)state;
-	sync_to_disk.fails = true;
-	assert_refused(ARCHIVE_IS_TAR_GZ, &member, 1, "to the disk");
-	sync_to_disk.fails = false;
+	assert_false(unpack_members(ARCHIVE_IS_TAR_GZ, &member, 1, sha256).failed);
+	WAIT_FOR(mode_of(sha256) == 0755);
+	AUTO(mem_free) char *path = mem_printf("%s/packages/%s", rig.dir, sha256);
+	AUTO(mem_free) char *file = mem_printf("%s/main.x", path);
+	for (int before_the_survey = 0; before_the_survey < 2; before_the_survey++) {
+		assert_int_equal(chmod(path, 0700), 0);
+		assert_int_equal(chmod(file, 0600), 0);
+		unit_write_file(file, "");
+		assert_ok(package_init(rig.loop, rig.conf, &err));
+		if (before_the_survey == 0)
+			WAIT_FOR(mode_of(sha256) == 0);
+		assert_false(package_is_unpacked(sha256));
+		assert_false(unpack_members(ARCHIVE_IS_TAR_GZ, &member, 1, sha256).failed);
+		assert_true(package_is_unpacked(sha256));
+		assert_file(sha256, "main.x", "before the power failed", 0444);
+		WAIT_FOR(mode_of(sha256) == 0755);
+	}
 }
 
 /* ---- How much there may be ---- */
@@ -489,20 +579,22 @@ static void beyond_the_limit_the_package_unused_longest_goes(void **state)
 	unpack_large('b', 400, b);
 	assert_true(package_is_unpacked(b));
 	assert_false(package_is_unpacked(a));
-	assert_true(rig_exists("box3/function/main.x")); /* a sandbox keeps what it has */
+	assert_true(rig_exists("box3/" DIRECTORY_FUNCTION "/main.x")); /* a sandbox keeps what it has */
 	empty_the_cache();
 }
 
 static void a_package_that_is_being_linked_stays(void **state)
 {
 	AUTO(mem_free) char *path = mem_printf("%s/box4", rig.dir);
-	AUTO(mem_free) char *function = mem_printf("%s/function", path);
+	AUTO(mem_free) char *mounted = mem_printf("%s/" DIRECTORY_MOUNTED, path);
+	AUTO(mem_free) char *function = mem_printf("%s/" DIRECTORY_FUNCTION, path);
 	char a[SHA256_TEXT_SIZE];
 	struct outcome o = {0};
 
 	(void)state;
 	unpack_large('l', 10, a);
 	assert_int_equal(mkdir(path, 0755), 0);
+	assert_int_equal(mkdir(mounted, 0755), 0);
 	assert_int_equal(mkdir(function, 0755), 0);
 	AUTO(fd_close) int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	package_link(a, fd, on_done, &o);
@@ -513,6 +605,97 @@ static void a_package_that_is_being_linked_stays(void **state)
 	assert_false(o.failed);
 	package_set_conf(rig.conf);
 	assert_false(package_is_unpacked(a));
+	empty_the_cache();
+}
+
+/* As a node has them, where functions come and go. */
+static void of_thousands_of_packages_as_many_stay_as_there_is_space_for(void **state)
+{
+	char sha256[SHA256_TEXT_SIZE], first[SHA256_TEXT_SIZE];
+	int most = 0;
+
+	(void)state;
+	empty_the_cache();
+	rig.conf->pool_package_cache_mb = 4;
+	for (int n = 0; n < 2000; n++) {
+		AUTO(buf_free) struct buf archive = {0};
+		AUTO(mem_free) char *text = mem_printf("number %d", n);
+		archive_make_one(text, &archive);
+		archive_hash(&archive, sha256);
+		if (n == 0)
+			memcpy(first, sha256, sizeof(first));
+		assert_false(unpack(sha256, &archive).failed);
+		assert_true(package_is_unpacked(sha256));
+		assert_true(package_cached_bytes() <= 4 << 20);
+		most = MAX(most, (int)(package_cached_bytes() >> 10));
+	}
+	assert_in_range(most, 3 << 10, 4 << 10);
+	assert_false(package_is_unpacked(first));
+	wait_for_work(WORK_CHORE);
+	assert_true(rig_count_names("packages") < 1024);
+	rig.conf->pool_package_cache_mb = 2048;
+}
+
+static void stay_until(struct work *work)
+{
+	sem_wait(((struct staying *)work)->until);
+}
+
+static void on_left(struct work *work)
+{
+	((struct staying *)work)->left = true;
+}
+
+static void keep_busy(enum work_kind kind, struct staying *s, int count, sem_t *until)
+{
+	for (int i = 0; i < count; i++) {
+		s[i] = (struct staying){{stay_until, on_left, NULL, NULL}, until, false};
+		work_begin(kind, &s[i].work);
+	}
+}
+
+/* The largest of all are unpacked, packages are removed, and the disk is slow: each takes until it is told to end. */
+static void links_and_small_packages_wait_for_nothing_that_takes_long(void **state)
+{
+	const struct archive_member member = {.path = "main.x", .content = "small"};
+	struct staying large[3], chores[3], syncs[3];
+	struct outcome o = {0};
+	AUTO(buf_free) struct buf archive = {0};
+	char a[SHA256_TEXT_SIZE], b[SHA256_TEXT_SIZE];
+	sem_t until;
+
+	(void)state;
+	rig.conf->pool_package_cache_mb = 2048;
+	sem_init(&until, 0, 0);
+	keep_busy(WORK_UNPACK_LARGE, large, 3, &until);
+	keep_busy(WORK_CHORE, chores, 3, &until);
+	keep_busy(WORK_SYNC, syncs, 3, &until);
+	assert_false(unpack_members(ARCHIVE_IS_TAR_GZ, &member, 1, a).failed);
+	assert_false(link_into(a, "box6").failed);
+
+	/* Small as an archive, and large for all that: it goes on behind those, and not before the next small one. */
+	AUTO(mem_free) char *zeros = mem_alloc((17 << 20) + 1);
+	memset(zeros, '0', 17 << 20);
+	const struct archive_member bomb = {.path = "main.x", .content = zeros};
+	archive_make(ARCHIVE_IS_TAR_GZ, &bomb, 1, &archive);
+	archive_hash(&archive, b);
+	void *copy = mem_alloc(archive.len);
+	memcpy(copy, archive.data, archive.len);
+	package_unpack(b, copy, archive.len, on_done, &o);
+	for (int i = 0; i < 5; i++) {
+		AUTO(mem_free) char *text = mem_printf("small %d", i);
+		const struct archive_member one = {.path = "main.x", .content = text};
+		assert_false(unpack_members(ARCHIVE_IS_TAR_GZ, &one, 1, a).failed);
+	}
+	assert_false(o.done);
+	for (int i = 0; i < 9; i++)
+		sem_post(&until);
+	WAIT_FOR(o.done);
+	assert_false(o.failed);
+	assert_true(package_is_unpacked(b));
+	for (int i = 0; i < 3; i++)
+		WAIT_FOR(large[i].left && chores[i].left && syncs[i].left);
+	sem_destroy(&until);
 	empty_the_cache();
 }
 
@@ -528,6 +711,7 @@ static void what_an_earlier_process_unpacked_counts_and_goes_in_the_order_of_its
 	unpack_large('a', 400, a);
 	unpack_large('b', 400, b);
 	unpack_large('c', 400, c);
+	WAIT_FOR(mode_of(a) == 0755 && mode_of(b) == 0755 && mode_of(c) == 0755);
 	AUTO(mem_free) char *path = mem_printf("%s/packages/%s", rig.dir, b);
 	assert_int_equal(utimensat(AT_FDCWD, path, hours_ago, 0), 0);
 	rig.conf->pool_package_cache_mb = 1;
@@ -547,6 +731,7 @@ static void what_an_earlier_process_left_half_unpacked_goes_at_the_start_and_pac
 
 	(void)state;
 	assert_false(unpack_members(ARCHIVE_IS_TAR_GZ, &member, 1, sha256).failed);
+	WAIT_FOR(mode_of(sha256) == 0755);
 	AUTO(mem_free) char *gone = mem_printf("%s/packages/.removing-3", rig.dir);
 	assert_int_equal(mkdir(gone, 0755), 0);
 	AUTO(mem_free) char *half = mem_printf("%s/packages/.unpacking-77", rig.dir);
@@ -556,8 +741,7 @@ static void what_an_earlier_process_left_half_unpacked_goes_at_the_start_and_pac
 	assert_int_equal(mkdir(sub, 0755), 0);
 	unit_write_file(file, "half");
 	assert_ok(package_init(rig.loop, rig.conf, &err));
-	assert_false(rig_exists("packages/.unpacking-77"));
-	assert_false(rig_exists("packages/.removing-3"));
+	WAIT_FOR(!rig_exists("packages/.unpacking-77") && !rig_exists("packages/.removing-3"));
 	assert_true(package_is_unpacked(sha256));
 }
 
@@ -571,10 +755,11 @@ static void what_another_poolmgr_unpacks_at_the_start_is_left_alone(void **state
 	int others = tree_make_owned(packages, ".unpacking-of-another", &err);
 	assert_ok(others);
 	assert_ok(package_init(rig.loop, rig.conf, &err));
+	wait_for_work(WORK_CHORE);
 	assert_true(rig_exists("packages/.unpacking-of-another"));
 	fd_close(&others); /* it died */
 	assert_ok(package_init(rig.loop, rig.conf, &err));
-	assert_false(rig_exists("packages/.unpacking-of-another"));
+	WAIT_FOR(!rig_exists("packages/.unpacking-of-another"));
 }
 
 static void a_cache_that_cannot_be_opened_is_an_error_in_words(void **state)
@@ -633,10 +818,13 @@ int main(void)
 		TEST(only_hashes_name_packages),
 		TEST(a_package_is_linked_not_copied),
 		TEST(linking_a_package_that_is_not_there_fails),
-		TEST(a_package_is_on_the_disk_before_it_has_its_name),
-		TEST(a_package_the_disk_does_not_take_is_refused),
+		TEST(a_package_is_used_before_it_is_on_the_disk_and_nobody_else_trusts_it_before),
+		TEST(a_package_the_disk_does_not_take_goes),
+		TEST(what_was_not_on_the_disk_when_an_earlier_process_ended_is_unpacked_anew),
 		TEST(beyond_the_limit_the_package_unused_longest_goes),
 		TEST(a_package_that_is_being_linked_stays),
+		TEST(of_thousands_of_packages_as_many_stay_as_there_is_space_for),
+		TEST(links_and_small_packages_wait_for_nothing_that_takes_long),
 		TEST(what_an_earlier_process_unpacked_counts_and_goes_in_the_order_of_its_last_use),
 		TEST(what_an_earlier_process_left_half_unpacked_goes_at_the_start_and_packages_stay),
 		TEST(what_another_poolmgr_unpacks_at_the_start_is_left_alone),

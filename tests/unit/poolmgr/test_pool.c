@@ -191,11 +191,15 @@ static void a_check_that_cannot_be_is_denied_in_words(void **state)
 	AUTO(worker_close) struct worker w = worker_connect();
 	AUTO(function_free) struct function f = function_new("good");
 	AUTO(function_free) struct function other = function_new("other archive");
-	AUTO(fd_close) int empty = memfd_create("empty", MFD_CLOEXEC);
+	AUTO(fd_close) int empty = memfd_create("empty", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	AUTO(fd_close) int unsealed = memfd_create("unsealed", MFD_CLOEXEC | MFD_ALLOW_SEALING);
 	int64_t later_us = clock_mono_us() + RIG_PATIENCE_US;
 	int ends[2];
 
 	(void)state;
+	assert_int_equal(fcntl(empty, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE), 0);
+	assert_int_equal(write(unsealed, f.archive.data, f.archive.len), f.archive.len);
+	assert_int_equal(fcntl(unsealed, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW), 0);
 	struct denial d = worker_denied(&w, worker_check_fd(&w, "{", empty, later_us));
 	assert_string_equal(d.code, "runtime_unavailable");
 	assert_non_null(strstr(d.detail, "no JSON"));
@@ -208,6 +212,8 @@ static void a_check_that_cannot_be_is_denied_in_words(void **state)
 	json_decref(json);
 	d = worker_denied(&w, worker_check_fd(&w, spec, empty, later_us));
 	assert_non_null(strstr(d.detail, "a package of 0 bytes"));
+	d = worker_denied(&w, worker_check_fd(&w, spec, unsealed, later_us));
+	assert_non_null(strstr(d.detail, "in no sealed memory file"));
 	assert_int_equal(pipe(ends), 0);
 	d = worker_denied(&w, worker_check_fd(&w, spec, ends[0], later_us));
 	assert_non_null(strstr(d.detail, "package"));
@@ -468,17 +474,36 @@ static void a_sandbox_nobody_waits_for_any_more_once_its_files_are_linked_serves
 	assert_string_not_equal(g.init, "");
 }
 
+/* Large packages are unpacked, others are removed, and the disk is slow. */
+static void no_start_and_no_trial_waits_for_what_takes_long(void **state)
+{
+	AUTO(worker_close) struct worker w = worker_connect();
+	AUTO(function_free) struct function f = deployed("starts meanwhile");
+	AUTO(function_free) struct function tried = function_new("is tried meanwhile");
+
+	(void)state;
+	threads_stop_of(WORK_UNPACK_LARGE, WORK_CHORE);
+	rig.conf->pool_max_sandboxes = 1; /* so that there is room only once a directory is removed */
+	for (int i = 0; i < 3; i++) {
+		assert_int_equal(worker_take(&w, f.name).kind, IPC_START_COLD);
+		worker_close(&w);
+		w = worker_connect();
+	}
+	check_function(&w, &tried);
+	threads_go_on();
+}
+
 /* ---- Questions how a sandbox ended ---- */
 
 /* A worker that gives back as good what it has just asked about is mistaken, but the next one does not suffer. */
 static void what_one_worker_asked_is_not_answered_to_the_next(void **state)
 {
-	AUTO(worker_close) struct worker w = worker_connect();
 	AUTO(worker_close) struct worker next = worker_connect();
 	AUTO(function_free) struct function f = deployed("asked about");
 
 	(void)state;
 	for (int docker_was_asked = 0; docker_was_asked < 2; docker_was_asked++) {
+		AUTO(worker_close) struct worker w = worker_connect();
 		struct grant g = worker_take(&w, f.name);
 		struct sandbox *s = sandbox_find(g.sandbox_id);
 		rig.tick = NULL;
@@ -578,6 +603,7 @@ int main(void)
 		STORED_TEST(a_sandbox_of_its_own_is_destroyed_after_one_invocation),
 		STORED_TEST(a_sandbox_of_its_own_that_has_not_been_used_is_kept),
 		STORED_TEST(each_that_waits_gets_a_sandbox_of_its_own_within_the_concurrency),
+		STORED_TEST(no_start_and_no_trial_waits_for_what_takes_long),
 		STORED_TEST(what_one_worker_asked_is_not_answered_to_the_next),
 		STORED_TEST(a_sandbox_that_ends_while_its_files_are_linked_costs_no_request),
 		STORED_TEST(a_sandbox_whose_version_went_out_of_date_while_its_files_were_linked_is_not_kept),

@@ -1,9 +1,24 @@
 #include "tests/unit/poolmgr/sandbox_rig.h"
 
+#include <fcntl.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 
+#include "base/fd.h"
 #include "base/mem.h"
+#include "poolmgr/directory.h"
 #include "poolmgr/stray.h"
+
+/* How far the clock is ahead of the kernel's. */
+static int64_t clock_ahead_us;
+
+int64_t __real_clock_mono_us(void);
+int64_t __wrap_clock_mono_us(void);
+
+int64_t __wrap_clock_mono_us(void)
+{
+	return __real_clock_mono_us() + clock_ahead_us;
+}
 
 static void make_directory(const char *id)
 {
@@ -158,13 +173,79 @@ static void the_sweep_removes_directories_nobody_wants_kept(void **state)
 	rig_barrier();
 	assert_true(rig_exists("sandboxes/cccccccccccccccc"));
 	assert_true(rig_exists("sandboxes/lost+found"));
-	assert_true(rig_exists("sandboxes/%s/function", s->id));
+	assert_true(rig_exists("sandboxes/%s/berth/function", s->id));
 	assert_int_equal(s->state, SANDBOX_SPARE);
 	sandbox_kill(s, COUNT_KILL_OTHER);
 	stray_remove("cccccccccccccccc", COUNT_DRIFT_CONTAINER);
 	WAIT_FOR(!rig_exists("sandboxes/cccccccccccccccc"));
 	AUTO(mem_free) char *rest = mem_printf("%s/sandboxes/lost+found", rig.dir);
 	unit_remove_dir(&rest);
+}
+
+/* As a lock of the container's own function, or of a poolmgr: whose it is cannot be seen. */
+static int locked(const char *name)
+{
+	AUTO(mem_free) char *path = mem_printf("%s/sandboxes/%s", rig.dir, name);
+	int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	assert_int_equal(flock(fd, LOCK_EX | LOCK_NB), 0);
+	return fd;
+}
+
+static void make_below(const char *name)
+{
+	AUTO(mem_free) char *path = mem_printf("%s/sandboxes/%s", rig.dir, name);
+
+	assert_int_equal(mkdir(path, 0755), 0);
+}
+
+static void what_a_function_locks_belongs_to_nobody_for_that(void **state)
+{
+	(void)state;
+	fake_docker_add(rig.engine, "unit", "aaaaaaaaaaaaaaaa", "running");
+	make_directory("aaaaaaaaaaaaaaaa");
+	make_below("aaaaaaaaaaaaaaaa/" DIRECTORY_MOUNTED);
+	make_below("aaaaaaaaaaaaaaaa/" DIRECTORY_FUNCTION);
+	AUTO(fd_close) int mounted = locked("aaaaaaaaaaaaaaaa/" DIRECTORY_MOUNTED);
+	AUTO(fd_close) int function = locked("aaaaaaaaaaaaaaaa/" DIRECTORY_FUNCTION);
+	assert_false(directory_is_owned("aaaaaaaaaaaaaaaa"));
+	stray_remove("aaaaaaaaaaaaaaaa", COUNT_DRIFT_CONTAINER);
+	WAIT_FOR(fake_docker_count(rig.engine) == 0 && !rig_exists("sandboxes/aaaaaaaaaaaaaaaa"));
+}
+
+/* Which cannot be told from a function of its that has locked its own directory: so not for ever. */
+static void what_a_poolmgr_of_an_earlier_version_has_is_left_alone_for_as_long_as_it_may_last(void **state)
+{
+	(void)state;
+	fake_docker_add(rig.engine, "unit", "aaaaaaaaaaaaaaaa", "running");
+	make_directory("aaaaaaaaaaaaaaaa");
+	make_below("aaaaaaaaaaaaaaaa/function");
+	AUTO(fd_close) int theirs = locked("aaaaaaaaaaaaaaaa");
+	clock_ahead_us = INT64_C(3500000000);
+	stray_remove("aaaaaaaaaaaaaaaa", COUNT_DRIFT_CONTAINER);
+	assert_int_equal(stray_count(), 0);
+	clock_ahead_us = INT64_C(3700000000);
+	stray_remove("aaaaaaaaaaaaaaaa", COUNT_DRIFT_CONTAINER);
+	clock_ahead_us = 0;
+	assert_int_equal(stray_count(), 1);
+	WAIT_FOR(fake_docker_count(rig.engine) == 0 && !rig_exists("sandboxes/aaaaaaaaaaaaaaaa"));
+}
+
+/* One of this version has it, for ever if need be. */
+static void what_a_poolmgr_has_is_left_alone(void **state)
+{
+	(void)state;
+	fake_docker_add(rig.engine, "unit", "aaaaaaaaaaaaaaaa", "running");
+	make_directory("aaaaaaaaaaaaaaaa");
+	make_below("aaaaaaaaaaaaaaaa/" DIRECTORY_MOUNTED);
+	int theirs = locked("aaaaaaaaaaaaaaaa");
+	clock_ahead_us = INT64_C(3700000000);
+	stray_remove("aaaaaaaaaaaaaaaa", COUNT_DRIFT_CONTAINER);
+	clock_ahead_us = 0;
+	assert_int_equal(stray_count(), 0);
+	fd_close(&theirs);
+	stray_remove("aaaaaaaaaaaaaaaa", COUNT_DRIFT_CONTAINER);
+	WAIT_FOR(fake_docker_count(rig.engine) == 0 && !rig_exists("sandboxes/aaaaaaaaaaaaaaaa"));
 }
 
 int main(void)
@@ -179,6 +260,9 @@ int main(void)
 		SANDBOX_TEST(only_ids_of_sandboxes_are_removed_as_strays),
 		SANDBOX_TEST(a_sandbox_of_ours_is_no_stray),
 		SANDBOX_TEST(the_sweep_removes_directories_nobody_wants_kept),
+		SANDBOX_TEST(what_a_function_locks_belongs_to_nobody_for_that),
+		SANDBOX_TEST(what_a_poolmgr_of_an_earlier_version_has_is_left_alone_for_as_long_as_it_may_last),
+		SANDBOX_TEST(what_a_poolmgr_has_is_left_alone),
 	};
 
 	return cmocka_run_group_tests(tests, sandbox_rig_start, sandbox_rig_stop);

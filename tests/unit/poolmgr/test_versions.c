@@ -3,6 +3,8 @@
 
 #include "base/mem.h"
 #include "poolmgr/package.h"
+#include "poolmgr/pool.h"
+#include "poolmgr/resolve.h"
 #include "poolmgr/store.h"
 #include "tests/unit/poolmgr/slow_store.h"
 
@@ -97,7 +99,7 @@ static void a_broken_package_is_told_and_nothing_is_kept_of_it(void **state)
 	assert_false(rig_exists("packages/%s", f.sha256));
 }
 
-static void the_package_of_a_known_version_stays_and_one_nobody_knows_goes_when_space_is_short(void **state)
+static void a_package_goes_when_space_is_short_though_its_version_is_known_and_comes_back_for_the_next_request(void **state)
 {
 	AUTO(worker_close) struct worker w = worker_connect();
 	AUTO(function_free) struct function f = deployed("package in use");
@@ -107,13 +109,76 @@ static void the_package_of_a_known_version_stays_and_one_nobody_knows_goes_when_
 	WAIT_FOR(sandbox_total() == 0);
 	rig.conf->pool_package_cache_mb = 0;
 	package_set_conf(rig.conf);
-	assert_true(package_is_unpacked(f.sha256)); /* the next request needs it */
-	worker_done(&w, worker_invalidate(&w, f.id, 2));
-	WAIT_FOR(HASH_COUNT(versions) == 0);
-	package_set_conf(rig.conf);
 	assert_false(package_is_unpacked(f.sha256));
+	assert_int_equal(HASH_COUNT(versions), 1);
 	AUTO(worker_close_fds) struct grant g = worker_granted(&w, worker_lease(&w, f.name, 0));
 	assert_code_is(&g, "package in use");
+}
+
+static void a_package_that_a_request_waits_for_stays(void **state)
+{
+	AUTO(worker_close) struct worker w = worker_connect();
+	AUTO(function_free) struct function f = deployed("package waited for");
+
+	(void)state;
+	rig.conf->pool_package_cache_mb = 0;
+	package_set_conf(rig.conf);
+	rig.engine->boot = FAKE_BOOT_SILENT;
+	worker_lease(&w, f.name, 0);
+	WAIT_FOR(package_is_unpacked(f.sha256));
+	package_set_conf(rig.conf);
+	assert_true(package_is_unpacked(f.sha256));
+	worker_close(&w);
+	WAIT_FOR(pool_waiting() == 0);
+	package_set_conf(rig.conf);
+	assert_false(package_is_unpacked(f.sha256));
+}
+
+static int found;
+
+static void on_found(const struct err *err, struct version *v, void *arg)
+{
+	(void)arg;
+	assert_null(err);
+	assert_non_null(v);
+	found++;
+}
+
+/* What is known of each would be walked over and held in memory for ever. */
+static void of_ten_thousand_functions_few_are_remembered_and_each_is_found_again(void **state)
+{
+	const int many = 10000, at_a_time = 100;
+	AUTO(worker_close) struct worker w = worker_connect();
+	AUTO(function_free) struct function f = deployed("one of many");
+
+	(void)state;
+	pg_scratch_exec(pg,
+			"begin; insert into functions (function_id, name, version) "
+			"select gen_random_uuid(), 'many-' || n, 1 from generate_series(1, %d) n; "
+			"insert into function_versions select (jsonb_populate_record(v, jsonb_build_object('function_id', "
+			"f.function_id))).* from function_versions v, functions f "
+			"where f.name like 'many-%%' and v.function_id = '%s'; commit",
+			many, f.id);
+	struct grant g = worker_take(&w, f.name); /* its sandbox, and so its version, is there all the time */
+	found = 0;
+	for (int round = 0; round < 2; round++) {
+		for (int n = 1; n <= many; n++) {
+			AUTO(mem_free) char *name = mem_printf("many-%d", n);
+			resolve(name, 0, on_found, NULL);
+			if (n % at_a_time == 0)
+				WAIT_FOR(found == round * many + n);
+		}
+		assert_in_range(HASH_COUNT(versions), 1000, many / 2);
+	}
+	int before = found;
+	resolve("many-10000", 0, on_found, NULL);
+	assert_int_equal(found, before + 1); /* the latest at once */
+	worker_release(&w, g.lease_id, false);
+	AUTO(worker_close_fds) struct grant again = worker_granted(&w, worker_lease(&w, f.name, 0));
+	assert_string_equal(again.sandbox_id, g.sandbox_id);
+	pg_scratch_exec(pg, "begin; delete from function_versions v using functions f "
+			    "where f.function_id = v.function_id and f.name like 'many-%%'; "
+			    "delete from functions where name like 'many-%%'; commit");
 }
 
 /* ---- New versions ---- */
@@ -230,7 +295,9 @@ int main(void)
 		STORED_TEST(what_workers_keep_is_asked_for_once_postgresql_is_back),
 		STORED_TEST(a_package_that_vanished_from_the_node_is_fetched_again_and_costs_no_request),
 		STORED_TEST(a_broken_package_is_told_and_nothing_is_kept_of_it),
-		STORED_TEST(the_package_of_a_known_version_stays_and_one_nobody_knows_goes_when_space_is_short),
+		STORED_TEST(a_package_goes_when_space_is_short_though_its_version_is_known_and_comes_back_for_the_next_request),
+		STORED_TEST(a_package_that_a_request_waits_for_stays),
+		STORED_TEST(of_ten_thousand_functions_few_are_remembered_and_each_is_found_again),
 		STORED_TEST(after_done_no_lease_runs_the_older_version),
 		STORED_TEST(who_waits_for_the_older_version_gets_the_newer_one),
 		STORED_TEST(a_version_asked_for_by_its_number_stays_what_it_is),

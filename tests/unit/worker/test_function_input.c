@@ -44,7 +44,7 @@ static int set_up(void **state)
 	free(f->conf->sandbox_runtimes_dir);
 	f->conf->sandbox_runtimes_dir = strdup(f->dir);
 	assert_ok(language_load_all(f->conf, &f->languages, &err));
-	f->rules = (struct function_rules){f->conf, f->languages};
+	f->rules = (struct function_rules){.conf = f->conf, .languages = f->languages};
 	f->errors = json_array();
 	*state = f;
 	return 0;
@@ -218,6 +218,7 @@ static void a_function_has_to_fit_into_the_memory_of_the_node(void **state)
 	struct fixture *f = *state;
 
 	f->conf->pool_memory_budget_mb = 1000;
+	f->conf->pool_min_warm_percent = 100; /* more than it may be */
 	assert_int_equal(parse(f, "{" MINIMAL ",\"memory_limit_mb\":1000}", NULL), 0);
 	assert_one_error(f, "{" MINIMAL ",\"memory_limit_mb\":1001}", "memory_limit_mb", "out_of_range");
 	json_t *limits = function_input_limits(&f->rules);
@@ -228,6 +229,42 @@ static void a_function_has_to_fit_into_the_memory_of_the_node(void **state)
 	f->conf->pool_memory_budget_mb = 0; /* of any machine, some of its memory */
 	assert_true(conf_memory_budget_mb(f->conf) > 64);
 	assert_int_equal(parse(f, "{" MINIMAL ",\"memory_limit_mb\":64}", NULL), 0);
+}
+
+static const char *message(const struct fixture *f)
+{
+	return json_string_value(json_object_get(json_array_get(f->errors, 0), "message"));
+}
+
+static void min_warm_of_all_functions_together_leaves_room_for_requests(void **state)
+{
+	struct fixture *f = *state;
+
+	f->conf->pool_max_sandboxes = 8;
+	f->conf->pool_memory_budget_mb = 2000;
+	f->rules.others = (struct function_warm){2, 200};
+	assert_int_equal(parse(f, "{" MINIMAL ",\"min_warm\":2,\"memory_limit_mb\":400}", NULL), 0);
+	assert_one_error(f, "{" MINIMAL ",\"min_warm\":3}", "min_warm", "out_of_range");
+	assert_non_null(strstr(message(f), "would keep 5 sandboxes ready, 3 of them for this one; at most 4"));
+	assert_non_null(strstr(message(f), "pool.min_warm_percent"));
+	assert_one_error(f, "{" MINIMAL ",\"min_warm\":2,\"memory_limit_mb\":401}", "min_warm", "out_of_range");
+	assert_non_null(strstr(message(f), "would keep 1002 MB ready, 802 of them for this one; at most 1000"));
+}
+
+/* A setting was lowered, or others were deployed at the same time. */
+static void where_min_warm_is_beyond_what_may_be_less_is_allowed_and_more_is_not(void **state)
+{
+	struct fixture *f = *state;
+
+	f->conf->pool_max_sandboxes = 8;
+	f->rules.others = (struct function_warm){5, 5 * 128};
+	f->rules.before = (struct function_warm){5, 5 * 128};
+	assert_int_equal(parse(f, "{" MINIMAL ",\"min_warm\":5}", NULL), 0);
+	assert_int_equal(parse(f, "{" MINIMAL ",\"min_warm\":4}", NULL), 0);
+	assert_one_error(f, "{" MINIMAL ",\"min_warm\":6}", "min_warm", "out_of_range");
+	f->rules.before.sandboxes = 0;
+	assert_int_equal(parse(f, "{" MINIMAL ",\"min_warm\":0}", NULL), 0);
+	assert_one_error(f, "{" MINIMAL ",\"min_warm\":1}", "min_warm", "out_of_range");
 }
 
 /* The numbers a function may say, with what they are where it is silent and how far they may go. */
@@ -498,6 +535,8 @@ int main(void)
 		TEST(what_a_body_says_is_taken),
 		TEST(each_mistake_has_its_field_and_code),
 		TEST(a_function_has_to_fit_into_the_memory_of_the_node),
+		TEST(min_warm_of_all_functions_together_leaves_room_for_requests),
+		TEST(where_min_warm_is_beyond_what_may_be_less_is_allowed_and_more_is_not),
 		TEST(every_number_is_taken_at_its_bounds_and_refused_beyond_them),
 		TEST(every_number_has_to_be_a_whole_one),
 		TEST(the_settings_are_defaults_and_bounds),
