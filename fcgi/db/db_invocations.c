@@ -79,9 +79,8 @@ static const struct db_statement invocation_get = {
 	"l.stored_in, (extract(epoch from m.request_timestamp) * 1000000)::bigint::text, "                                     \
 	"(octet_length(l.log) + octet_length(l.times) + octet_length(l.streams))::bigint as size"
 
-/* How many rows a list has, and how many bytes are in those before each: PostgreSQL knows that without reading them. */
-#define LOG_SUMS(order)                                                                                                        \
-	"count(*) over () as found, sum(q.size) over (order by " order " rows unbounded preceding) - q.size as before"
+/* Of a list q: how many rows there are, and how many bytes are in those before each; PostgreSQL knows without reading them. */
+#define LOG_SUMS "select q.*, count(*) over () as found, sum(q.size) over w - q.size as before"
 
 #define HORIZON "(select pg_snapshot_xmin(pg_current_snapshot())::text::bigint as horizon) h"
 
@@ -98,22 +97,17 @@ static const struct db_statement log_get = {
 /* No invocation takes longer than a day, waiting included. With no log there is one row, which has the horizon alone. */
 static const struct db_statement logs_after = {
 	.name = "logs_after",
-	.sql = "select p.*, h.horizon from " HORIZON " left join lateral (select * from (select q.*, " LOG_SUMS(
-		"q.stored_in, q.at_us, q.metric_id") " from (select " LOG_COLUMNS
-						     " from invocation_logs l join metrics m on m.metric_id = l.metric_id and "
-						     "m.request_timestamp = "
-						     "l.request_timestamp "
-						     "where l.function_id = $1::uuid and l.request_timestamp > now() - "
-						     "interval '1 day' "
-						     "and m.request_timestamp > now() - interval '1 day' and l.stored_in >= "
-						     "$2::bigint and l.stored_in < h.horizon "
-						     "and (l.stored_in, l.request_timestamp, l.metric_id) > "
-						     "($2::bigint, coalesce(timestamptz 'epoch' + $3::bigint * interval '1 "
-						     "microsecond', '-infinity'), "
-						     "coalesce($4::uuid, '00000000-0000-0000-0000-000000000000')) "
-						     "order by l.stored_in, l.request_timestamp, l.metric_id limit "
-						     "$5::integer) q) b where b.before < $6::bigint "
-						     "order by b.stored_in, b.at_us, b.metric_id) p on true",
+	.sql = "select p.*, h.horizon from " HORIZON " left join lateral (select * from (" LOG_SUMS " from (select " LOG_COLUMNS
+	       " from invocation_logs l join metrics m on m.metric_id = l.metric_id and m.request_timestamp = "
+	       "l.request_timestamp "
+	       "where l.function_id = $1::uuid and l.request_timestamp > now() - interval '1 day' "
+	       "and m.request_timestamp > now() - interval '1 day' and l.stored_in >= $2::bigint and l.stored_in < h.horizon "
+	       "and (l.stored_in, l.request_timestamp, l.metric_id) > "
+	       "($2::bigint, coalesce(timestamptz 'epoch' + $3::bigint * interval '1 microsecond', '-infinity'), "
+	       "coalesce($4::uuid, '00000000-0000-0000-0000-000000000000')) "
+	       "order by l.stored_in, l.request_timestamp, l.metric_id limit $5::integer) q "
+	       "window w as (order by q.stored_in, q.at_us, q.metric_id rows unbounded preceding)) b "
+	       "where b.before < $6::bigint order by b.stored_in, b.at_us, b.metric_id) p on true",
 	.param_count = 6,
 	.reads = true,
 	.binary = true,
@@ -121,15 +115,13 @@ static const struct db_statement logs_after = {
 
 static const struct db_statement logs_newest = {
 	.name = "logs_newest",
-	.sql = "select p.*, h.horizon from " HORIZON " left join lateral (select * from (select q.*, " LOG_SUMS(
-		"q.at_us desc, q.metric_id desc") " from (select " LOG_COLUMNS
-						  " from metrics m join invocation_logs l on m.metric_id = l.metric_id and "
-						  "m.request_timestamp = "
-						  "l.request_timestamp "
-						  "where m.function_id = $1::uuid and l.stored_in < h.horizon order by "
-						  "m.request_timestamp desc limit "
-						  "$2::integer) q) b where b.before < $3::bigint "
-						  "order by b.stored_in, b.at_us, b.metric_id) p on true",
+	.sql = "select p.*, h.horizon from " HORIZON " left join lateral (select * from (" LOG_SUMS " from (select " LOG_COLUMNS
+	       " from metrics m join invocation_logs l on m.metric_id = l.metric_id and m.request_timestamp = "
+	       "l.request_timestamp "
+	       "where m.function_id = $1::uuid and l.stored_in < h.horizon order by m.request_timestamp desc limit "
+	       "$2::integer) q "
+	       "window w as (order by q.at_us desc, q.metric_id desc rows unbounded preceding)) b "
+	       "where b.before < $3::bigint order by b.stored_in, b.at_us, b.metric_id) p on true",
 	.param_count = 3,
 	.reads = true,
 	.binary = true,

@@ -42,7 +42,7 @@
 #define WAIT_MAX_S      60
 #define LIMIT_DEFAULT   20
 #define LIMIT_MAX       100
-#define PAGE_BYTES      LOG_PAGE_BYTES /* a log that does not fit is for the next page, whose first it is, as far as it fits */
+#define PAGE_BYTES      LOG_PAGE_BYTES /* the first log is told as far as it fits, others only whole */
 
 /* One request. */
 struct waiter {
