@@ -13,8 +13,8 @@
  *   ETIMEDOUT  it cancelled the statement after database.statement_timeout_ms. Try later, or less at once.
  *   EEXIST     the data breaks a unique constraint.
  *   EINVAL     the data is refused: another constraint, a value out of range, text that is no text.
- *   EINPROGRESS  db_commit only: the connection was lost, or fell silent, once COMMIT was sent. Only reading tells whether the
- *              transaction was committed, and only once it has ended: read what it has locked.
+ *   EINPROGRESS  db_commit: the connection was lost, or fell silent, once COMMIT was sent. Only reading tells whether the
+ *              transaction was committed, and only once it has ended: wait for what it has locked.
  *   EIO        anything else; the message is the server's.
  *
  * A connection lost while PostgreSQL was idle is replaced before the next statement or transaction; the caller does not notice.

@@ -18,8 +18,9 @@
 #define READ_BACK_US       5000000
 #define READ_BACK_PAUSE_US 100000
 
-#define UTC(column)      "to_char(" column " at time zone 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.MS\"Z\"')"
-#define FUNCTION_COLUMNS "function_spec(f.function_id::text, 0), f.status, " UTC("f.created_at") ", " UTC("f.updated_at")
+#define UTC(column)            "to_char(" column " at time zone 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.MS\"Z\"')"
+#define SPEC                   "function_spec(f.function_id::text, 0)"
+#define FUNCTION_COLUMNS(spec) spec ", f.status, " UTC("f.created_at") ", " UTC("f.updated_at")
 
 /*
  * The row of a package is locked until the transaction ends, whether it is new or not: see delete_function_versions() in
@@ -113,15 +114,17 @@ static const struct db_statement function_state = {
 
 static const struct db_statement function_get = {
 	.name = "function_get",
-	.sql = "select " FUNCTION_COLUMNS " from functions f where f.function_id = function_id_of($1)",
+	.sql = "select " FUNCTION_COLUMNS(SPEC) " from functions f where f.function_id = function_id_of($1)",
 	.param_count = 1,
 	.reads = true,
 };
 
 static const struct db_statement function_list = {
 	.name = "function_list",
-	.sql = "select " FUNCTION_COLUMNS " from functions f where f.status <> 'deleted' "
-	       "and ($2::uuid is null or f.function_id > $2::uuid) order by f.function_id limit $1::integer",
+	.sql = "select " FUNCTION_COLUMNS(
+		SPEC "::jsonb || '{\"environment\": {}}'") " from functions f where f.status <> 'deleted' "
+							   "and ($2::uuid is null or f.function_id > $2::uuid) order by "
+							   "f.function_id limit $1::integer",
 	.param_count = 2,
 	.reads = true,
 };

@@ -43,7 +43,10 @@ int db_function_get(struct db *db, const char *ref, struct db_function **out, st
 /* One version of a function; 0 is the current one. */
 int db_function_spec(struct db *db, const char *ref, int64_t version, struct spec **spec, struct err *err);
 
-/* At most limit functions whose id is greater than after (NULL: from the start), in order of id. An empty page is *out NULL. */
+/*
+ * At most limit functions whose id is greater than after (NULL: from the start), in order of id, with empty environments, which
+ * may be large and secret. An empty page is *out NULL.
+ */
 int db_function_list(struct db *db, int limit, const struct uuid *after, struct db_function **out, struct err *err);
 
 /* What the functions keep ready together, but for this one (NULL: for none): the sum of min_warm, and of its memory limits. */

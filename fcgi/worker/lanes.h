@@ -28,7 +28,7 @@ struct lanes_plan {
 	struct scoreboard *board;
 	enum child_role role;
 	int max_workers; /* of the pool */
-	bool in_halves; /* a lane has half of the workers at most */
+	bool in_halves;  /* a lane has half of the workers at most */
 };
 
 int lanes_new(const struct lanes_plan *plan, struct lanes **lanes, struct err *err);
@@ -45,8 +45,8 @@ bool lanes_workers_abound(const struct lanes *lanes);
 
 /*
  * To be called before lanes_accept, with the worker's own slot. False: the lane has its half of the workers. Else the slot is
- * busy in it until lanes_leave. Of two that try at once for the last place, neither may get it. Lanes of functions, and a single
- * one, can be entered at any time.
+ * busy in it until lanes_leave. Of two that try at once for the last place, neither may get it. Lanes of functions, and a
+ * single one, can be entered at any time.
  */
 bool lanes_enter(const struct lanes *lanes, struct slot *slot, int lane);
 void lanes_leave(const struct lanes *lanes, struct slot *slot);

@@ -264,6 +264,7 @@ def test_without_postgresql_warm_functions_run_and_the_rest_says_store_unavailab
         check_problem(api.delete(f"/functions/{cold['id']}"), 503, "store_unavailable")
     not_ready = api.get("/readyz")
     assert (not_ready.status_code, not_ready.json()["checks"]["database"]["status"]) == (503, "failed")
+    assert str(stack.dir) not in not_ready.text + api.get("/metrics/system").text
     assert api.get("/healthz").status_code == 200
     for one in traffic.loads:
         one.wait_for_more(20)

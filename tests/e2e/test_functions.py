@@ -33,6 +33,28 @@ def valid(**fields):
 # What is right
 
 
+SECRETIVE = "import os\n\ndef handler(event, context):\n    return [os.environ['A'], os.environ['API_TOKEN']]\n"
+
+
+def test_secrets_are_shown_to_nobody_and_stay_when_what_was_read_is_sent_back(api, deploy):
+    function = deploy(SECRETIVE, environment={"A": "1", "API_TOKEN": "correct horse"})
+    path = f"/functions/{function['id']}"
+    assert function["environment"] == {"A": "1", "API_TOKEN": "***"}
+    read = api.get(path).json()["environment"]
+    assert read == {"A": "1", "API_TOKEN": "***"}
+    changed = api.put(path, json={"environment": read | {"A": "2"}})
+    assert changed.status_code == 200 and changed.json()["environment"] == {"A": "2", "API_TOKEN": "***"}
+    assert api.output(function) == ["2", "correct horse"]
+    copy = api.post("/functions", json={"name": unique("copy"), "from": function["id"]}).json()
+    try:
+        assert api.output(copy) == ["2", "correct horse"]
+        listed = api.get("/functions?limit=200")
+        assert "correct horse" not in listed.text
+        assert listed.json()["items"] and all("environment" not in one for one in listed.json()["items"])
+    finally:
+        api.delete_for_sure(f"/functions/{copy['id']}")
+
+
 def test_a_copy_has_the_code_and_settings_of_its_source_but_for_what_is_given(api, deploy):
     source = deploy("def handler(event, context):\n    return [event, context.function_name]\n", timeout_ms=1234, environment={"A": "b"})
     name = unique("copy")

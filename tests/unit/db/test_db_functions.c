@@ -455,6 +455,7 @@ static void functions_are_listed_page_by_page(void **state)
 	assert_int_equal(db_function_delete(f->db, "f1", -1, &gone, &f->err), 0);
 	assert_int_equal(db_function_list(f->db, 2, NULL, &page, &f->err), 0);
 	assert_string_equal(page->spec->name, "f0");
+	assert_int_equal(json_object_size(page->spec->environment), 0);
 	assert_string_equal(page->next->spec->name, "f2");
 	assert_null(page->next->next);
 	db_function_free(&page);
