@@ -5,6 +5,7 @@ import contextlib
 import http.client
 import json
 import os
+import re
 import socket
 import ssl
 import subprocess
@@ -175,6 +176,18 @@ def test_a_body_of_unknown_length_over_http_2_counts_as_a_large_one(strict):
         for one in slow:
             one.kill()
             one.wait()
+
+
+def test_reading_over_http_2_is_not_taken_for_a_large_body(start_site):
+    """HTTP/2 need not say that a request has none."""
+    site = start_site(client__max_bodies=1)
+    for path in ("/functions/pause", "/functions/f/pause", "/metrics/pause"):
+        done = subprocess.run(
+            ["curl", "-sS", "--noproxy", "*", "--http2", "--parallel", "--parallel-immediate", "--cacert", site.ca,
+             "-w", "\n%{http_version} %{http_code}\n", *[f"{site.url}{path}?{i}=/pause" for i in range(6)]],
+            capture_output=True, text=True, timeout=30,
+        )  # fmt: skip
+        assert re.findall(r"^\d \d{3}$", done.stdout, re.M) == ["2 200"] * 6, done.stdout
 
 
 # Rate
