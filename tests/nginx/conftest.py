@@ -1,5 +1,7 @@
 """Starts nginx on the rendered configuration, in front of two fake FastCGI responders, in a directory of its own."""
 
+import concurrent.futures
+import contextlib
 import json
 import os
 import pathlib
@@ -9,6 +11,7 @@ import ssl
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 
 import pytest
@@ -82,6 +85,9 @@ INVOKE_LIMIT = 100000
 CONTROL_LIMIT = 20000 * 6 + 1048576
 
 
+RELEASED = threading.Event()  # requests for …/hold are answered once it is set
+
+
 def answer(name):
     """An answer that shows what the responder was given; some paths misbehave."""
 
@@ -93,6 +99,8 @@ def answer(name):
             time.sleep(8)
         if path.endswith("/pause"):
             time.sleep(1)
+        if path.endswith("/hold"):
+            RELEASED.wait(5)
         status = "502 Bad Gateway" if path.endswith("/function_error") else "200 OK"
         content = json.dumps({"socket": name, "params": params, "body_bytes": len(body)})
         if path.endswith("/big"):
@@ -205,6 +213,9 @@ class Site:
         """What berthd has been asked, through whichever socket."""
         return [request for responder in self.responders for request in responder.requests]
 
+    def all_asked(self):
+        return len(self.requests())
+
     def close(self):
         self.nginx.terminate()
         self.nginx.wait(10)
@@ -253,6 +264,38 @@ def raw_request(site, data):
                 answer += part
     head, _, body = answer.partition(b"\r\n\r\n")
     return head.decode(), body
+
+
+@contextlib.contextmanager
+def held(site, method, paths, refused=0, clients=()):
+    """
+    Sends requests for these paths (…/hold) at once, each as one of the clients. Of those that come through, none is answered before
+    the others were refused, as many as are expected, and the block has ended. Gives a list that has all answers then.
+    """
+    RELEASED.clear()
+    before, answers = site.all_asked(), []
+
+    def call(i):
+        headers = {"X-Test-Client": clients[i]} if clients else {}
+        return requests.request(method, site.url + paths[i], headers=headers, verify=site.ca, timeout=20)
+
+    with concurrent.futures.ThreadPoolExecutor(len(paths)) as pool:
+        calls = [pool.submit(call, i) for i in range(len(paths))]
+        try:
+            wait_for("the others to be held", lambda: site.all_asked() - before >= len(paths) - refused)
+            wait_for("some to be refused", lambda: sum(one.done() for one in calls) >= refused)
+            yield answers
+        finally:
+            RELEASED.set()
+    answers += [one.result() for one in calls]
+
+
+def at_once(site, method, paths, refused=0, clients=()):
+    """The answers to requests for these paths, all under way at a time but for those that are refused."""
+    with held(site, method, paths, refused, clients) as answers:
+        pass
+    assert sorted(answer.status_code for answer in answers) == [200] * (len(paths) - refused) + [429] * refused
+    return answers
 
 
 def assert_problem(response, status, code):

@@ -1,6 +1,5 @@
 """nginx's share of the platform: TLS, routes, limits, request ids, its own errors, static files."""
 
-import concurrent.futures
 import json
 import random
 import re
@@ -13,14 +12,13 @@ import pytest
 import requests
 
 from conftest import (
-    CALLER_REQUESTS,
     CONTROL_LIMIT,
     FUNCTION_REQUESTS,
     INVOKE_LIMIT,
     LANES,
     NODE_REQUESTS,
-    POOL_REQUESTS,
     assert_problem,
+    at_once,
     raw_request,
 )
 
@@ -98,7 +96,6 @@ def test_deployments_go_to_workers_of_their_own(site, http, method, path):
 )
 def test_searches_go_to_workers_of_their_own(site, http, path):
     assert http.get(site.url + path).json()["socket"] == "query"
-    assert http.post(site.url + path, json={}).json()["socket"] in ("control", "deploy")  # who refuses it
 
 
 @pytest.mark.parametrize(
@@ -119,28 +116,6 @@ def from_address(site, address):
     session.verify, session.trust_env = site.ca, False
     session.mount("https://", Adapter())
     return session
-
-
-@pytest.mark.parametrize(
-    "method, path", [("POST", "/functions/pause"), ("GET", "/metrics/functions/pause")], ids=["deployments", "searches"]
-)
-def test_of_what_takes_long_one_client_has_half_of_the_places_at_most(site, method, path):
-    def ask(address):
-        with from_address(site, address) as session:
-            return session.request(method, site.url + path, json={} if method == "POST" else None)
-
-    addresses = ["127.0.0.2"] * (CALLER_REQUESTS + 2) + ["127.0.0.3", "127.0.0.4", "127.0.0.5"]
-    with concurrent.futures.ThreadPoolExecutor(len(addresses)) as pool:
-        answers = list(pool.map(ask, addresses[: CALLER_REQUESTS + 2]))
-        refused = [a for a in answers if a.status_code != 200]
-        assert len(refused) == 2
-        for answer in refused:
-            assert_problem(answer, 429, "throttled")
-            assert int(answer.headers["Retry-After"]) >= 1
-        # All of them together.
-        answers = list(pool.map(ask, addresses[2:] + ["127.0.0.6"] * 3))
-        assert sum(a.status_code == 200 for a in answers) <= POOL_REQUESTS
-        assert [a.status_code for a in answers].count(429) == len(answers) - POOL_REQUESTS
 
 
 def test_a_client_is_always_in_the_same_lane(site):
@@ -274,31 +249,17 @@ def test_what_is_neither_a_name_nor_an_id_has_one_lane_for_all(site, http):
 
 
 def test_the_limit_of_a_function_cannot_be_had_once_for_each_spelling(site):
-    def call(spelt):
-        return requests.post(f"{site.url}/execute/{spelt}/pause", json={}, verify=site.ca).status_code
-
-    with concurrent.futures.ThreadPoolExecutor(12) as pool:
-        statuses = list(pool.map(call, spellings(ID, 12)))
-    assert sorted(statuses) == [200] * FUNCTION_REQUESTS + [429] * (12 - FUNCTION_REQUESTS)
+    at_once(site, "POST", [f"/execute/{spelt}/hold" for spelt in spellings(ID, 12)], refused=12 - FUNCTION_REQUESTS)
 
 
-@pytest.mark.parametrize("name, most", [("one", FUNCTION_REQUESTS), (None, NODE_REQUESTS)])
-def test_more_requests_than_may_wait_are_refused_at_once(site, http, name, most):
-    """name None: each of another function."""
-    def call(number):
-        start = time.monotonic()
-        answer = requests.post(f"{site.url}/execute/{name or f'n{number}'}/pause", json={}, verify=site.ca)
-        return answer, time.monotonic() - start
-
-    with concurrent.futures.ThreadPoolExecutor(NODE_REQUESTS * 2) as pool:
-        answers = list(pool.map(call, range(NODE_REQUESTS * 2)))
-    refused = [(answer, seconds) for answer, seconds in answers if answer.status_code != 200]
-    assert len(refused) == NODE_REQUESTS * 2 - most
-    for answer, seconds in refused:
-        problem = assert_problem(answer, 429, "throttled")
-        assert problem["reason"] == "queue_full"
-        assert answer.headers["Retry-After"] == "1"
-        assert seconds < 0.5  # the others take a second
+@pytest.mark.parametrize("name, most", [("one", FUNCTION_REQUESTS), ("{}", NODE_REQUESTS)])
+def test_more_requests_than_may_wait_are_refused_at_once(site, name, most):
+    answers = at_once(site, "POST", [f"/execute/{name.format(i)}/hold" for i in range(12)], refused=12 - most)
+    for answer in answers:
+        if answer.status_code == 429:
+            problem = assert_problem(answer, 429, "throttled")
+            assert problem["reason"] == "queue_full"
+            assert answer.headers["Retry-After"] == "1"
 
 
 def test_an_answer_that_does_not_come_is_a_gateway_timeout(site, http):

@@ -112,8 +112,9 @@ def test_a_body_over_the_limit_over_http_2_is_a_problem(site):
 def test_what_takes_no_body_takes_no_large_one(site, http):
     assert_problem(http.get(f"{site.url}/metrics", data=b"x" * 100_001), 413, "payload_too_large")
     assert_problem(http.get(f"{site.url}/functions/f/logs", data=(b"x" * 1000 for _ in range(101))), 413, "payload_too_large")
-    status, problem = curl(site, "-X", "GET", "-T", "-", f"{site.url}/functions/f/invocations", data=b"x" * 500_000)
-    assert (status, problem["code"], problem["limit"]) == (413, "payload_too_large", 100_000)
+    for method, path in (("GET", "/functions/f/invocations"), ("GET", "/functions"), ("DELETE", "/functions/f"), ("PATCH", "/functions/f")):
+        status, problem = curl(site, "-X", method, "-T", "-", site.url + path, data=b"x" * 500_000)
+        assert (status, problem["code"], problem["limit"]) == (413, "payload_too_large", 100_000)
 
 
 def test_without_the_platform_a_body_of_any_legal_size_is_a_bad_gateway(start_site):
