@@ -55,17 +55,33 @@ static int make_path(const char *path, struct err *err)
 	return make_dir(path, 0755, err);
 }
 
-static int open_path(const char *path, struct err *err)
+/* Whoever may write there could put something else in the place of what is in there. */
+static int keep_for_root(int fd, const struct identity *id)
+{
+	struct stat st;
+
+	if (!id->can_switch)
+		return 0;
+	if (fstat(fd, &st) < 0 || (st.st_uid != 0 && fchown(fd, 0, 0) < 0))
+		return -1;
+	return (st.st_mode & 022) != 0 ? fchmod(fd, st.st_mode & 07755) : 0;
+}
+
+static int open_path(const char *path, const struct identity *id, struct err *err)
 {
 	if (make_path(path, err) < 0)
 		return -1;
-	int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	return fd < 0 ? err_set(err, errno, "open directory '%s'", path) : fd;
+	AUTO(fd_close) int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0)
+		return err_set(err, errno, "open directory '%s'", path);
+	if (keep_for_root(fd, id) < 0)
+		return err_set(err, errno, "close directory '%s' to others", path);
+	return TAKE_FD(fd);
 }
 
-int estate_run_dir(const struct conf *conf, struct err *err)
+int estate_run_dir(const struct conf *conf, const struct identity *id, struct err *err)
 {
-	return open_path(conf->master_run_dir, err);
+	return open_path(conf->master_run_dir, id, err);
 }
 
 /* ---- Everything below a directory, relative to descriptors and following no link: users who are not trusted write there ----
@@ -292,7 +308,7 @@ static int take(int dir_fd, const struct conf *conf, const struct identity *id, 
 
 int estate_state_dir(const struct conf *conf, const struct identity *id, bool shared, struct err *err)
 {
-	AUTO(fd_close) int dir_fd = open_path(conf->master_state_dir, err);
+	AUTO(fd_close) int dir_fd = open_path(conf->master_state_dir, id, err);
 
 	if (dir_fd < 0)
 		return -1;

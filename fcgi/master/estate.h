@@ -17,8 +17,11 @@
 #include "conf/conf.h"
 #include "master/identity.h"
 
-/* Makes run_dir (mode 0755, parents too) unless it is there, and returns a descriptor of it. */
-int estate_run_dir(const struct conf *conf, struct err *err);
+/*
+ * Makes run_dir (mode 0755, parents too) unless it is there, and returns a descriptor of it. One that others could write is
+ * root's alone from then on.
+ */
+int estate_run_dir(const struct conf *conf, const struct identity *id, struct err *err);
 
 /*
  * The same for state_dir, and makes what is in there. shared: the berthd before uses it, too, perhaps as other users, who keep

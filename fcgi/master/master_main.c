@@ -181,7 +181,7 @@ static int init_run_dir(struct master *m, struct err *err)
 {
 	const struct conf *conf = m->settings->conf;
 
-	m->run_dir_fd = estate_run_dir(conf, err);
+	m->run_dir_fd = estate_run_dir(conf, &m->identity, err);
 	if (m->run_dir_fd < 0)
 		return -1;
 	m->pid_fd = m->standing == HEIR ? bequest_take(&m->inherited, "pid") : pidfile_lock(m->run_dir_fd, err);

@@ -117,7 +117,7 @@ static void directories_are_made_with_their_parents_whatever_the_umask(void **st
 
 	(void)state;
 	mode_t old = umask(0177);
-	AUTO(fd_close) int run_dir_fd = estate_run_dir(p.conf, &err);
+	AUTO(fd_close) int run_dir_fd = estate_run_dir(p.conf, &p.id, &err);
 	AUTO(fd_close) int state_dir_fd = estate_state_dir(p.conf, &p.id, false, &err);
 	umask(old);
 	assert_ok(run_dir_fd);
@@ -174,7 +174,7 @@ static void a_file_in_place_of_a_directory_is_refused(void **state)
 
 	(void)state;
 	unit_write_file(path, "");
-	assert_fails(estate_run_dir(p.conf, &err), "Not a directory");
+	assert_fails(estate_run_dir(p.conf, &p.id, &err), "Not a directory");
 }
 
 static void what_is_made_belongs_to_who_uses_it_alone(void **state)
@@ -213,6 +213,8 @@ static void make_as_one_user(struct place *p)
 	make(p, "spool/rejected", true, INVOKE, 0700);
 	make(p, "spool/rejected/some", false, INVOKE, 0600);
 	make(p, SPOOLED, false, INVOKE, 0600);
+	assert_int_equal(chown(p->state_dir, INVOKE, INVOKE), 0);
+	assert_int_equal(chmod(p->state_dir, 0775), 0);
 	have_users(p);
 }
 
@@ -246,6 +248,7 @@ static void once_it_is_gone_all_belongs_to_who_uses_it_and_what_others_could_wri
 	make_as_one_user(&p);
 	make_state_dirs(&p, true);
 	settle(&p);
+	assert_held(&p, ".", 0, 0, 0755);
 	assert_held(&p, "sandboxes", POOL, POOL, 0700);
 	assert_held(&p, "sandboxes/one", POOL, POOL, 0755);
 	assert_held(&p, "sandboxes/one/control.sock", SANDBOX, SANDBOX, 0600);

@@ -78,7 +78,7 @@ static void sockets_have_their_types_and_modes(void **state)
 
 	(void)state;
 	p.conf->invoke_lanes = 3;
-	AUTO(fd_close) int run_dir_fd = estate_run_dir(p.conf, &err);
+	AUTO(fd_close) int run_dir_fd = estate_run_dir(p.conf, &p.id, &err);
 	assert_ok(listen_open(run_dir_fd, p.conf, &p.id, NULL, listeners, &err));
 	assert_int_equal(listeners[LISTEN_INVOKE].count, 3);
 	assert_int_equal(listeners[LISTEN_DEPLOY].count, HERITAGE_CALLER_LANES);
@@ -102,7 +102,7 @@ static void when_one_socket_fails_none_stays_open(void **state)
 	struct err err;
 
 	(void)state;
-	AUTO(fd_close) int run_dir_fd = estate_run_dir(p.conf, &err);
+	AUTO(fd_close) int run_dir_fd = estate_run_dir(p.conf, &p.id, &err);
 	assert_int_equal(mkdir(in_the_way, 0700), 0);
 	int before = unit_open_fds();
 	assert_fails(listen_open(run_dir_fd, p.conf, &p.id, NULL, listeners, &err), "poolmgr.sock");
@@ -121,7 +121,7 @@ static void refusing_sockets_end_waiting_and_new_connections_at_once(void **stat
 
 	(void)state;
 	p.conf->invoke_lanes = 2;
-	AUTO(fd_close) int run_dir_fd = estate_run_dir(p.conf, &err);
+	AUTO(fd_close) int run_dir_fd = estate_run_dir(p.conf, &p.id, &err);
 	assert_ok(listen_open(run_dir_fd, p.conf, &p.id, NULL, listeners, &err));
 	assert_int_equal(link(path, hidden), 0);
 	AUTO(fd_close) int shared = dup(listeners[LISTEN_INVOKE].fds[1]); /* as a worker has it */
@@ -154,7 +154,7 @@ static void the_next_berthd_goes_on_with_the_sockets_of_nginx_and_has_a_poolmgr_
 
 	(void)state;
 	p.conf->invoke_lanes = 2;
-	AUTO(fd_close) int run_dir_fd = estate_run_dir(p.conf, &err);
+	AUTO(fd_close) int run_dir_fd = estate_run_dir(p.conf, &p.id, &err);
 	assert_ok(listen_open(run_dir_fd, p.conf, &p.id, NULL, before, &err));
 	assert_ok(listen_bequeath(before, &bequest, &err));
 	AUTO(fd_close) int waiting = try_to_connect(&p, "invoke-1.sock", SOCK_STREAM);
@@ -187,7 +187,7 @@ static void one_that_steps_back_leaves_the_names_as_they_were(void **state)
 	struct err err;
 
 	(void)state;
-	AUTO(fd_close) int run_dir_fd = estate_run_dir(p.conf, &err);
+	AUTO(fd_close) int run_dir_fd = estate_run_dir(p.conf, &p.id, &err);
 	assert_ok(listen_open(run_dir_fd, p.conf, &p.id, NULL, before, &err));
 	assert_ok(listen_bequeath(before, &bequest, &err));
 	assert_ok(listen_open(run_dir_fd, p.conf, &p.id, &bequest, after, &err));
@@ -207,7 +207,7 @@ static void a_socket_that_was_not_inherited_is_opened_and_one_that_is_not_wanted
 
 	(void)state;
 	p.conf->invoke_lanes = 2;
-	AUTO(fd_close) int run_dir_fd = estate_run_dir(p.conf, &err);
+	AUTO(fd_close) int run_dir_fd = estate_run_dir(p.conf, &p.id, &err);
 	assert_ok(listen_open(run_dir_fd, p.conf, &p.id, NULL, before, &err));
 	assert_ok(listen_bequeath(before, &bequest, &err));
 	p.conf->invoke_lanes = 3;
