@@ -50,7 +50,7 @@ def test_on_a_busy_node_those_go_first_that_answer_at_once(stack):
 
 def test_titles_say_what_each_process_is(stack):
     for process in stack.children():
-        assert re.fullmatch(r"berthd: (invoke|control|follow|poolmgr|collector|warden)/\d+", process.title)
+        assert re.fullmatch(r"berthd: (invoke|deploy|query|health|control|follow|poolmgr|collector|warden)/\d+", process.title)
     assert stack.master().title.endswith("/sbin/berthd")
 
 
