@@ -271,6 +271,8 @@ json_t *keep_json(void)
 	int functions = 0, wanted = 0, live = 0;
 	const struct kept *k, *next;
 
+	if (unallotted) /* nothing lacks just because it was not shared out yet */
+		allot();
 	HASH_ITER (hh, all, k, next) {
 		const struct version *v = k->version;
 		functions++;

@@ -236,6 +236,24 @@ static void all_together_are_kept_what_the_settings_allow_and_the_rest_is_told(v
 	wait_for_idle(second, 5);
 }
 
+/* The ticks of the pool are not waited for. */
+static void one_that_is_kept_is_no_problem_from_the_start(void **state)
+{
+	AUTO(function_free) struct function f = kept("no problem", 1);
+	json_t *json = NULL;
+
+	(void)state;
+	rig.tick = NULL;
+	do {
+		json_decref(json);
+		rig_turn();
+		json = keep_json();
+	} while (json_integer_value(json_object_get(json, "wanted")) == 0);
+	assert_int_equal(json_array_size(json_object_get(json, "problems")), 0);
+	json_decref(json);
+	rig.tick = tick;
+}
+
 /* It would have to wait for ever, since what is kept never goes by itself. */
 static void when_all_else_is_busy_a_request_gets_what_is_kept_for_others(void **state)
 {
@@ -478,6 +496,7 @@ int main(void)
 		TEST(what_is_kept_outlives_its_time_and_what_is_beyond_does_not),
 		TEST(what_is_kept_is_not_evicted_when_the_node_is_full),
 		TEST(all_together_are_kept_what_the_settings_allow_and_the_rest_is_told),
+		TEST(one_that_is_kept_is_no_problem_from_the_start),
 		TEST(when_all_else_is_busy_a_request_gets_what_is_kept_for_others),
 		TEST(a_large_request_gets_the_room_of_several_that_are_kept),
 		TEST(one_that_dies_is_replaced),
