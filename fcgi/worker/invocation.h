@@ -49,7 +49,8 @@ struct outcome {
 void outcome_clear(struct outcome *outcome); /* destructor for AUTO */
 
 struct invocation_input {
-	const char *request_id;  /* safe inside JSON, as request.h has it */
+	const char *id;          /* of the invocation, not known before: by it alone the answer is recognised */
+	const char *request_id;  /* the client's; a label, safe inside JSON, as request.h has it */
 	const char *traceparent; /* the same; "" for none */
 	int64_t begun_us;        /* when the request came; monotonic */
 	const char *body;        /* the request's JSON object */

@@ -57,6 +57,13 @@ def answers_are_its_own(run):
         assert run.api.output(run.function, "behave") == "well"
 
 
+def same_name_is_no_answer(run):
+    """The next invocations have the answers of their own runs, also while the attack goes on, and though their client calls them the same."""
+    name = run.answer.headers["X-Request-Id"]
+    for _ in range(3):
+        assert run.api.output(run.function, "behave", headers={"X-Request-Id": name}) == "well"
+
+
 def log_is_cut(run):
     log = run.log()
     assert len(log["text"].encode()) == LOG_BYTES < log["log_bytes"]

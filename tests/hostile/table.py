@@ -100,6 +100,8 @@ ATTACKS = [
     Attack("descriptors/forged_frame.py", EXITED),
     Attack("descriptors/forged_result.py", Output("forged", means="its own answer, given once"), then=checks.answers_are_its_own),
     Attack("descriptors/forged_request.py", EXITED),
+    Attack("descriptors/forged_early.py", Output("forged", means="its own answer, given once"), then=checks.same_name_is_no_answer),
+    Attack("descriptors/forged_early.js", Output("forged", means="its own answer, given once"), then=checks.same_name_is_no_answer),
     Attack("descriptors/forged_next.py", Output("wait for it"), then=checks.answers_are_its_own),
     Attack(
         "descriptors/pass_descriptors.py",
