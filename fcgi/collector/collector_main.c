@@ -147,6 +147,8 @@ static void tell_stored(const struct collector *c)
 		const struct record *r = &c->batch.records[i].record;
 		AUTO(mem_free) char *request_id = mem_strndup(r->request_id.data, r->request_id.len);
 		char id[UUID_TEXT_SIZE];
+		if (!record_is_invocation(r))
+			continue;
 		uuid_format(&r->invocation_id, id);
 		log_set_request(request_id);
 		log_debug("%s invocation=%s", c->batch.records[i].refused ? "refused" : "stored", id);

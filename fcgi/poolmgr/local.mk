@@ -2,6 +2,7 @@ noinst_LIBRARIES += libpoolmgr.a
 libpoolmgr_a_SOURCES = \
 	%D%/autopsy.c %D%/autopsy.h \
 	%D%/backlog.c %D%/backlog.h \
+	%D%/bill.c %D%/bill.h \
 	%D%/boot.c %D%/boot.h \
 	%D%/cgroup.c %D%/cgroup.h \
 	%D%/client.c %D%/client.h \

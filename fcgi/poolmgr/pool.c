@@ -147,6 +147,8 @@ bool pool_release(struct client *client, const struct ipc_release *r)
 	if (r->runs > 1) /* the first was granted */
 		counters[COUNT_GRANT_KEPT] += r->runs - 1;
 	s->holder = NULL;
+	s->cpu_read_us = s->cpu_seen_us = (int64_t)r->cpu_read_us;
+	s->restless = s->restless || r->restless != 0;
 	bool used_up = version_is_single_use(v) && r->runs > 0;
 	if (r->destroy || s->dead || v->stale || used_up || stopping) {
 		sandbox_kill(s, r->destroy ? counter_saying("kills", r->reason, COUNT_KILL_OTHER)
@@ -156,6 +158,8 @@ bool pool_release(struct client *client, const struct ipc_release *r)
 					   : COUNT_KILL_STOPPING);
 	} else {
 		sandbox_set_state(s, SANDBOX_IDLE);
+		if (s->restless && v->waiters == NULL)
+			rest_at_once(s);
 	}
 	serve_queue(v);
 	if (v->waiters != NULL)

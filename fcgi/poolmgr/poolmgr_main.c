@@ -23,6 +23,7 @@
 #include "ipc/heritage.h"
 #include "ipc/scoreboard.h"
 #include "poolmgr/autopsy.h"
+#include "poolmgr/bill.h"
 #include "poolmgr/boot.h"
 #include "poolmgr/client.h"
 #include "poolmgr/directory.h"
@@ -71,6 +72,7 @@ static void set_conf(const struct conf *c)
 	pool_set_conf(conf);
 	shim_set_conf(conf);
 	reconcile_set_conf(conf);
+	bill_set_conf(conf);
 	log_init("poolmgr", (enum log_level)log_level_parse(conf->log_level));
 }
 
@@ -104,12 +106,13 @@ static void stop(const char *why)
 static void stop_tick(int64_t now_us)
 {
 	sandbox_tick(now_us);
+	bill_tick(now_us, true);
 	if (sandbox_counts[SANDBOX_LEASED] > 0) {
 		stop_deadline_us = now_us + STOP_US;
 		if (now_us >= revoke_us)
 			pool_revoke();
 	}
-	if ((sandbox_total() == 0 && reconcile_is_over()) || now_us > stop_deadline_us) {
+	if ((sandbox_total() == 0 && reconcile_is_over() && !bill_is_pending()) || now_us > stop_deadline_us) {
 		log_info("stopped, %d sandboxes left", sandbox_total());
 		exit(0);
 	}
@@ -157,6 +160,7 @@ static void on_tick(uv_timer_t *timer)
 	pool_tick(now_us);
 	say_ready(now_us);
 	reconcile_tick(now_us);
+	bill_tick(now_us, false);
 	if (now_us >= publish_us) {
 		publish_us = now_us + PUBLISH_PERIOD_US;
 		stats_publish();
@@ -223,6 +227,7 @@ static int init(const struct heritage *heritage, struct scoreboard *board, struc
 	shim_init(loop, conf);
 	reconcile_init(conf, docker);
 	stats_init(conf, docker, languages, board);
+	bill_init(loop, conf, board, heritage->slot);
 	autopsy_init(docker);
 	cgroup_init(loop, HERITAGE_WARDEN_FD);
 	client_init(loop, HERITAGE_LISTEN_FD);

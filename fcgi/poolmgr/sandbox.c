@@ -10,10 +10,12 @@
 #include "base/fd.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "poolmgr/bill.h"
 #include "poolmgr/directory.h"
 #include "poolmgr/uid.h"
 
 #define SETTLE_US             1000000 /* one that ends sooner without having served has not really started */
+#define LEAST_BILLED_US       1000    /* less is not worth a record */
 #define REMOVE_RETRY_FIRST_US 100000
 #define REMOVE_RETRY_MOST_US  10000000
 
@@ -123,8 +125,14 @@ void sandbox_set_state(struct sandbox *s, enum sandbox_state state)
 	assert(!is_live(state) || s->version != NULL);
 	if ((s->state == SANDBOX_LEASED || s->state == SANDBOX_WARMING) && state == SANDBOX_IDLE) /* it has worked */
 		prove_good(s);
+	if (state == SANDBOX_IDLE && s->state != SANDBOX_LEASED) /* else its worker has said it */
+		s->cpu_read_us = cgroup_cpu_us(s->cgroup.fds[CGROUP_CPU]);
 	leave_state(s);
 	enter_state(s, state);
+	if (state == SANDBOX_IDLE) {
+		s->cpu_seen_us = s->cpu_read_us;
+		s->cpu_look_us = s->since_us;
+	}
 	if (state == SANDBOX_ASSIGNED || state == SANDBOX_LEASED)
 		cgroup_thaw(&s->cgroup);
 }
@@ -167,6 +175,7 @@ struct sandbox *sandbox_new(struct shape *shape)
 	s->shape = shape;
 	shape->users++;
 	s->exit_code = -1;
+	s->cpu_read_us = -1;
 	s->cgroup = CGROUP_NONE;
 	s->dir_fd = s->control_listener = s->log_listener = s->control_fd = s->log_fd = s->error_log_fd = -1;
 	HASH_ADD_STR(by_id, id, s);
@@ -226,6 +235,24 @@ static void remove_container(struct sandbox *s)
 	docker_remove(docker, s->id, on_container_removed, s);
 }
 
+int64_t sandbox_background_us(struct sandbox *s)
+{
+	s->cpu_seen_us = MAX(s->cpu_seen_us, cgroup_cpu_us(s->cgroup.fds[CGROUP_CPU]));
+	return s->cpu_read_us >= 0 ? MAX(s->cpu_seen_us - s->cpu_read_us, 0) : 0;
+}
+
+/* Not what a worker has: that is on its record. */
+static void bill_the_rest(struct sandbox *s)
+{
+	bool worker_has_it = s->state == SANDBOX_LEASED && s->holder != NULL;
+
+	if (s->version == NULL || s->version->candidate || worker_has_it)
+		return;
+	int64_t used_us = sandbox_background_us(s);
+	if (used_us >= LEAST_BILLED_US)
+		bill_add(s->version, used_us);
+}
+
 void sandbox_kill(struct sandbox *s, enum counter why)
 {
 	struct version *version = s->version;
@@ -234,6 +261,7 @@ void sandbox_kill(struct sandbox *s, enum counter why)
 		return;
 	log_sandbox(LOG_DEBUG, s->id, "%s → dying: %s", sandbox_state_name(s->state), counter_rows[why].text);
 	counters[why]++;
+	bill_the_rest(s);
 	sandbox_set_state(s, SANDBOX_DYING);
 	s->holder = NULL;
 	s->version = NULL;

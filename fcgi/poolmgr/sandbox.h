@@ -68,6 +68,11 @@ struct sandbox {
 	int64_t remove_retry_us; /* DYING: when to try again; 0: a removal is under way */
 	int remove_failures;
 
+	int64_t cpu_read_us; /* what it had used of the processor at the end of its latest invocation; -1: not known */
+	int64_t cpu_seen_us; /* and what it had when that was last looked at */
+	int64_t cpu_look_us; /* IDLE: when it is looked at next */
+	bool restless;       /* it used more than a little while it was IDLE: it is frozen as soon as it is again */
+
 	char container_id[65]; /* "" while CREATING */
 	struct cgroup cgroup;  /* opened while BOOTING, if there is a warden */
 	int dir_fd;
@@ -120,6 +125,9 @@ void sandbox_kill(struct sandbox *sandbox, enum counter why);
  */
 void sandbox_hold(struct sandbox *sandbox);
 void sandbox_release_hold(struct sandbox *sandbox);
+
+/* How much it has used of the processor since its latest invocation; 0 when that is not known. */
+int64_t sandbox_background_us(struct sandbox *sandbox);
 
 /* From now on only its end is heard of on its control socket: sandbox_died. */
 void sandbox_watch_end(struct sandbox *sandbox);

@@ -136,6 +136,7 @@ static int begin(struct invocation *v, struct lease *lease, struct outcome *outc
 	printed_begin(&v->printed, 0);
 
 	meter_begin(&lease->meter, clock_mono_us());
+	outcome->background_us = lease->meter.background_us;
 	int found = poll(p, ARRAY_SIZE(p), 0);
 	if (found > 0 && (p[1].revents | p[2].revents) != 0)
 		drain_log(v);

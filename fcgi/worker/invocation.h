@@ -39,6 +39,7 @@ struct outcome {
 	struct str output;          /* JSON, checked */
 	int64_t init_us, exec_us;
 	int64_t cpu_us;                    /* processor time, init included; -1: not known */
+	int64_t background_us;             /* used since the invocation before in that sandbox */
 	int64_t memory_bytes;              /* the most at one time; 0: not known */
 	struct str log;                    /* what was printed, up to the function's log_bytes */
 	struct str log_times, log_streams; /* and when, and where to: as in ipc/record.def */

@@ -55,6 +55,8 @@ static void give_back(struct lease_client *c, struct lease *lease, const char *d
 			      .release = {.lease_id = lease->id,
 					  .runs = lease->runs,
 					  .busy_us = (uint64_t)lease->busy_us,
+					  .cpu_read_us = (uint64_t)lease->meter.cpu_read_us, /* -1: IPC_CPU_UNKNOWN */
+					  .restless = lease->meter.restless,
 					  .destroy = destroy_reason != NULL,
 					  .reason = STR(destroy_reason != NULL ? destroy_reason : "")}};
 	char sandbox_id[sizeof(lease->sandbox_id)];
@@ -207,7 +209,9 @@ static void take_grant(struct lease_client *c, struct ipc_msg *msg, struct lease
 		.meter = {.cpu_fd = TAKE_FD(msg->fds[3]),
 			  .memory_fd = TAKE_FD(msg->fds[4]),
 			  .oom_fd = TAKE_FD(msg->fds[5]),
-			  .limit_bytes = (int64_t)g->memory_limit_mb << 20},
+			  .limit_bytes = (int64_t)g->memory_limit_mb << 20,
+			  .cpu_read_us = (int64_t)g->cpu_read_us,
+			  .restless = g->restless != 0},
 	};
 	copy_text(lease->sandbox_id, sizeof(lease->sandbox_id), g->sandbox_id);
 	copy_text(lease->runtime, sizeof(lease->runtime), g->runtime);
@@ -317,8 +321,8 @@ void lease_release(struct lease_client *c, struct lease *lease, const char *dest
 		/* Another poolmgr than the one that granted the lease knows the sandbox by this connection only. */
 		close_lease(lease);
 		link_close(c->link);
-	} else if (destroy_reason == NULL && lease->function[0] != '\0' && !lease->single_use && !c->hand_recalled &&
-		   link_fd(c->link) >= 0) {
+	} else if (destroy_reason == NULL && lease->function[0] != '\0' && !lease->single_use && !lease->meter.restless &&
+		   !c->hand_recalled && link_fd(c->link) >= 0) {
 		keep(c, lease);
 	} else {
 		give_back(c, lease, destroy_reason);

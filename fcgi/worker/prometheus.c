@@ -117,6 +117,22 @@ static void write_exec(struct page *p)
 	write_times(p, TALLY_EXEC);
 }
 
+static void write_seconds(struct page *p, const _Atomic uint64_t us[TALLY_RUNTIMES])
+{
+	for (int r = 0; r < TALLY_RUNTIMES; r++)
+		labelled(p, "runtime", tally_runtimes[r], (double)us[r] / 1e6);
+}
+
+static void write_cpu(struct page *p)
+{
+	write_seconds(p, p->tally.cpu_us);
+}
+
+static void write_background(struct page *p)
+{
+	write_seconds(p, p->tally.background_us);
+}
+
 static void write_request_bytes(struct page *p)
 {
 	sample(p, (double)p->tally.request_bytes);

@@ -2,6 +2,8 @@
 
 import json
 
+from support import wait_for
+
 LOG_BYTES = 4096  # as in the table's settings
 ANSWER_BYTES = 256 << 10  # more than an error's parts together, when each of them is cut as the protocol says
 
@@ -43,6 +45,16 @@ def addresses(stack):
 def rests(run):
     """Until the sandbox is back in the pool, where its end is noticed."""
     run.api.wait_for_rest()
+
+
+def is_billed(run):
+    """It is frozen soon, whatever pool.freeze_after_ms is, and the records of what follows say what it used until then."""
+    who = run.api.execute(run.function, "who")
+    wait_for("it to be frozen", run.stack.cgroup_of_user(who.json()["output"]).is_frozen, 5)
+    last = run.api.execute(run.function, "behave")
+    assert last.headers["Berth-Start"] == "warm"
+    rows = [run.database.metric(answer.headers["Berth-Invocation-Id"]) for answer in (who, last)]
+    assert sum(row["background_cpu_ms"] for row in rows) > 20
 
 
 def code_is_unchanged(run):

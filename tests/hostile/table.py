@@ -80,6 +80,8 @@ ATTACKS = [
     Attack("cpu/big_numbers.py", OUT_OF_TIME),
     Attack("cpu/regular_expression.py", OUT_OF_TIME),
     Attack("cpu/spin_in_children.py", OUT_OF_TIME),
+    Attack("cpu/spin_between.py", Output("left", means="billed, and frozen"), then=checks.is_billed),
+    Attack("cpu/spin_between.js", Output("left", means="billed, and frozen"), then=checks.is_billed, memory_limit_mb=256),
     Attack("cpu/blocked_loop.js", OUT_OF_TIME),
     Attack("cpu/microtasks.js", OUT_OF_TIME),
     Attack("cpu/regular_expression.js", OUT_OF_TIME),

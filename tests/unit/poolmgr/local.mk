@@ -4,6 +4,7 @@ AM_CPPFLAGS += -I$(top_srcdir)/runtimes
 unit_tests += \
 	%D%/test_autopsy \
 	%D%/test_backlog \
+	%D%/test_bill \
 	%D%/test_boot \
 	%D%/test_cgroup \
 	%D%/test_client \
@@ -41,6 +42,7 @@ archives = %D%/archives.c %D%/archives.h
 slow_store = %D%/slow_store.c %D%/slow_store.h $(pg_scratch)
 stored = %D%/stored.c %D%/stored.h $(pool_rig) $(fake_warden) $(pg_scratch)
 pool_rig = %D%/pool_rig.c %D%/pool_rig.h %D%/fake_worker.c %D%/fake_worker.h $(archives) $(rig)
+%C%_test_bill_SOURCES = %D%/test_bill.c $(sandbox_rig)
 %C%_test_autopsy_SOURCES = %D%/test_autopsy.c $(pool_rig)
 %C%_test_cgroup_SOURCES = %D%/test_cgroup.c $(fake_warden) $(rig)
 %C%_test_client_SOURCES = %D%/test_client.c $(pool_rig)
