@@ -24,6 +24,7 @@ libcommon_a_SOURCES = \
 	%D%/ipc/gauge.def \
 	%D%/ipc/heritage.c %D%/ipc/heritage.h \
 	%D%/ipc/ipc.c %D%/ipc/ipc.h %D%/ipc/ipc_msg.def \
+	%D%/ipc/pulse.c %D%/ipc/pulse.h \
 	%D%/ipc/record.c %D%/ipc/record.def %D%/ipc/record.h \
 	%D%/ipc/scoreboard.c %D%/ipc/scoreboard.h \
 	%D%/ipc/spec.c %D%/ipc/spec.def %D%/ipc/spec.h \

@@ -1,16 +1,20 @@
 #include "master/role.h"
 
+/* For a disk, or for the resolver of names, some wait without a deadline of their own. */
+#define WAITS 6
+
 const struct role roles[CHILD_ROLE_COUNT] = {
 	[CHILD_INVOKE] = {.program = "berthd-invoke", .listens = LISTEN_INVOKE, .at_reload = RELOAD_REPLACE, .batch = true},
 	[CHILD_CONTROL] = {.listens = LISTEN_CONTROL, .at_reload = RELOAD_REPLACE, .niceness = -10},
-	[CHILD_FOLLOW] = {.listens = LISTEN_FOLLOW, .at_reload = RELOAD_REPLACE},
+	[CHILD_FOLLOW] = {.listens = LISTEN_FOLLOW, .at_reload = RELOAD_REPLACE, .pulse = WAITS},
 	[CHILD_POOLMGR] = {.listens = LISTEN_POOLMGR,
 			   .privilege = PRIVILEGE_DOCKER,
 			   .at_reload = RELOAD_SIGNAL,
 			   .niceness = -10,
+			   .pulse = 1,
 			   .oom_score_adj = -500},
-	[CHILD_COLLECTOR] = {.listens = LISTEN_NONE, .at_reload = RELOAD_SIGNAL, .batch = true},
-	[CHILD_WARDEN] = {.listens = LISTEN_NONE, .privilege = PRIVILEGE_CGROUPS, .at_reload = RELOAD_NOTHING},
+	[CHILD_COLLECTOR] = {.listens = LISTEN_NONE, .at_reload = RELOAD_SIGNAL, .batch = true, .pulse = WAITS},
+	[CHILD_WARDEN] = {.listens = LISTEN_NONE, .privilege = PRIVILEGE_CGROUPS, .at_reload = RELOAD_NOTHING, .pulse = 1},
 };
 
 /* Workers hold sandboxes, so poolmgr outlives them; they write what the collector stores, and poolmgr uses the warden. */

@@ -21,6 +21,7 @@
 #include "conf/language.h"
 #include "engine/docker.h"
 #include "ipc/heritage.h"
+#include "ipc/pulse.h"
 #include "ipc/scoreboard.h"
 #include "poolmgr/autopsy.h"
 #include "poolmgr/bill.h"
@@ -153,6 +154,7 @@ static void on_tick(uv_timer_t *timer)
 	int64_t now_us = clock_mono_us();
 
 	(void)timer;
+	pulse_beat();
 	if (stop_deadline_us != 0) {
 		stop_tick(now_us);
 		return;
@@ -262,6 +264,7 @@ int poolmgr_main(const struct heritage *heritage)
 		return 1;
 	}
 	slot = scoreboard_slot(board, heritage->slot);
+	pulse_begin(slot);
 	watch_signals();
 	ready_deadline_us = clock_mono_us() + READY_AFTER_US;
 	uv_timer_init(loop, &tick_timer);

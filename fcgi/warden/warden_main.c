@@ -19,11 +19,13 @@
 #include <unistd.h>
 
 #include "base/buf.h"
+#include "base/clock.h"
 #include "base/fd.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "ipc/heritage.h"
 #include "ipc/ipc.h"
+#include "ipc/pulse.h"
 #include "ipc/scoreboard.h"
 #include "warden/shim.h"
 #include "warden/warden.h"
@@ -129,6 +131,7 @@ static int init(struct warden *w, const struct heritage *heritage, struct err *e
 	if (scoreboard_attach(HERITAGE_SCOREBOARD_FD, &w->board, err) < 0)
 		return -1;
 	w->slot = scoreboard_slot(w->board, heritage->slot);
+	pulse_begin(w->slot);
 	return warden_mounts_read("/proc/self/mountinfo", &w->mounts, err);
 }
 
@@ -148,7 +151,8 @@ int warden_main(const struct heritage *heritage)
 	};
 	atomic_store(&w.slot->state, SLOT_IDLE);
 	while (fds[0].revents == 0 && fds[1].revents == 0) {
-		if (poll(fds, ARRAY_SIZE(fds), -1) > 0 && fds[2].revents != 0)
+		pulse_beat();
+		if (poll(fds, ARRAY_SIZE(fds), clock_left_ms(pulse_due_us(INT64_MAX))) > 0 && fds[2].revents != 0)
 			serve_one(&w);
 	}
 	atomic_store(&w.slot->state, SLOT_STOPPING);

@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "db/db.h"
+#include "ipc/scoreboard.h"
 #include "worker/function_input.h"
 #include "worker/json_body.h"
 #include "worker/lease.h"
@@ -70,11 +71,30 @@ int health_ask_poolmgr(struct worker *w, bool whole, json_t **stats, struct err 
 static json_t *check_poolmgr(struct worker *w, json_t *checks)
 {
 	struct err err = {.msg = "the pool manager answers"};
+	int64_t silent_us = scoreboard_sum(w->board, CHILD_POOLMGR).silent_us;
 	json_t *stats = NULL;
-	bool ok = health_ask_poolmgr(w, false, &stats, &err) == 0;
+	bool ok = silent_us == 0 && health_ask_poolmgr(w, false, &stats, &err) == 0;
 
+	if (silent_us > 0)
+		err_set(&err, 0, "the pool manager has not moved for %.1f s", (double)silent_us / 1e6);
 	add_check(checks, "poolmgr", ok, err.msg);
 	return stats;
+}
+
+/* Those that there is but one of, and that a request does not wait for. */
+static void check_processes(struct worker *w, json_t *checks)
+{
+	static const enum child_role watched[] = {CHILD_FOLLOW, CHILD_COLLECTOR, CHILD_WARDEN};
+	struct err err = {.msg = "all of them show signs of life"};
+	bool ok = true;
+
+	for (size_t i = 0; i < ARRAY_SIZE(watched); i++) {
+		int64_t silent_us = scoreboard_sum(w->board, watched[i]).silent_us;
+		if (silent_us > 0)
+			ok = err_set(&err, 0, "%s has not moved for %.1f s", child_role_name(watched[i]),
+				     (double)silent_us / 1e6) == 0;
+	}
+	add_check(checks, "processes", ok, err.msg);
 }
 
 static bool check_docker(const json_t *stats, json_t *checks)
@@ -96,6 +116,7 @@ void health_ready(struct worker *w, const struct request *request, struct respon
 	bool database = health_check_database(w, checks);
 	AUTO(json_decrefp) json_t *stats = check_poolmgr(w, checks);
 	bool ready = check_docker(stats, checks) && database;
+	check_processes(w, checks);
 	AUTO(json_decrefp)
 	json_t *json = json_pack("{s:s, s:O, s:O?}", "status", ready ? "ready" : "not_ready", "checks", checks, "pool", stats);
 

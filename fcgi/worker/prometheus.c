@@ -153,6 +153,12 @@ static void write_processes(struct page *p)
 	}
 }
 
+static void write_silent(struct page *p)
+{
+	for (enum child_role role = 0; role < CHILD_ROLE_COUNT; role++)
+		labelled(p, "role", child_role_name(role), scoreboard_sum(p->board, role).silent);
+}
+
 static void write_process_requests(struct page *p)
 {
 	for (enum child_role role = 0; role < CHILD_ROLE_COUNT; role++)
@@ -185,9 +191,12 @@ static void write_stores(struct page *p)
 	sample(p, *scoreboard_stores(p->board) != 0);
 }
 
+/* During an upgrade there may be another berthd's as well; on this scoreboard there is one at most. */
 static bool poolmgr_is_up(const struct page *p)
 {
-	return scoreboard_sum(p->board, CHILD_POOLMGR).states[SLOT_IDLE] > 0;
+	struct scoreboard_sum sum = scoreboard_sum(p->board, CHILD_POOLMGR);
+
+	return sum.states[SLOT_IDLE] > 0 && sum.silent == 0;
 }
 
 static void write_poolmgr_up(struct page *p)
