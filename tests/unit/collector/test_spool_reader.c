@@ -12,6 +12,7 @@
 
 #include <cmocka.h>
 
+#include "base/fd.h"
 #include "base/mem.h"
 #include "tests/unit/collector/spool_fixture.h"
 
@@ -100,8 +101,6 @@ static void records_of_the_version_before_are_read_from_its_files(void **state)
 	assert_int_equal(fd_read_file(path, 1 << 20, &data, &len, &f->err), 0);
 	AUTO(fd_close) int fd = openat(f->spool.dir_fd, name, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
 	assert_int_equal(fd_write_all(fd, data, len, &f->err), 0);
-	assert_int_equal(spool_scan(f->spool.spool, &f->err), 0);
-	assert_non_null(spool_find(f->spool.spool, name));
 	spool_batch_reset(&f->batch, LIMIT);
 	assert_int_equal(spool_read(f->spool.dir_fd, name, 0, &f->batch, &f->err), 0);
 	assert_int_equal(f->batch.record_count, 2);
@@ -109,18 +108,6 @@ static void records_of_the_version_before_are_read_from_its_files(void **state)
 	assert_memory_equal(f->batch.records[0].record.log.data, "first", 5);
 	assert_int_equal(f->batch.records[0].record.background_us, 0);
 	assert_int_equal(f->batch.records[1].record.background_us, 900);
-}
-
-static void a_file_of_a_newer_version_is_left_to_who_can_read_it(void **state)
-{
-	static const char name[] = "62657274-6820-7370-6f6f-6c2072656300.7.spool";
-	struct fixture *f = *state;
-
-	AUTO(fd_close) int fd = openat(f->spool.dir_fd, name, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
-	assert_int_equal(fd_write_all(fd, "something new", 13, &f->err), 0);
-	assert_int_equal(spool_scan(f->spool.spool, &f->err), 0);
-	assert_null(spool_find(f->spool.spool, name));
-	assert_int_equal(file_size(&f->spool, name), 13);
 }
 
 static void a_growing_file_is_read_on_from_where_it_was(void **state)
@@ -372,7 +359,6 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(two_records_come_in_order),
 		TEST(records_of_the_version_before_are_read_from_its_files),
-		TEST(a_file_of_a_newer_version_is_left_to_who_can_read_it),
 		TEST(a_growing_file_is_read_on_from_where_it_was),
 		TEST(a_locked_file_is_never_finished),
 		TEST(half_a_record_is_left_alone_while_its_writer_lives),
