@@ -12,6 +12,7 @@ libpoolmgr_a_SOURCES = \
 	%D%/fetch.c %D%/fetch.h \
 	%D%/forecast.c %D%/forecast.h \
 	%D%/headroom.c %D%/headroom.h \
+	%D%/image.c %D%/image.h \
 	%D%/keep.c %D%/keep.h \
 	%D%/obstacle.c %D%/obstacle.h \
 	%D%/package.c %D%/package.h \

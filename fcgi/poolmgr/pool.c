@@ -11,6 +11,7 @@
 #include "poolmgr/counter.h"
 #include "poolmgr/demand.h"
 #include "poolmgr/fetch.h"
+#include "poolmgr/image.h"
 #include "poolmgr/keep.h"
 #include "poolmgr/obstacle.h"
 #include "poolmgr/package.h"
@@ -150,11 +151,12 @@ bool pool_release(struct client *client, const struct ipc_release *r)
 	s->cpu_read_us = s->cpu_seen_us = (int64_t)r->cpu_read_us;
 	s->restless = s->restless || r->restless != 0;
 	bool used_up = version_is_single_use(v) && r->runs > 0;
-	if (r->destroy || s->dead || v->stale || used_up || stopping) {
+	if (r->destroy || s->dead || v->stale || used_up || s->to_go || stopping) {
 		sandbox_kill(s, r->destroy ? counter_saying("kills", r->reason, COUNT_KILL_OTHER)
 				: s->dead  ? COUNT_KILL_ENDED
 				: v->stale ? COUNT_KILL_STALE
 				: used_up  ? COUNT_KILL_USED_UP
+				: s->to_go ? COUNT_KILL_IMAGE
 					   : COUNT_KILL_STOPPING);
 	} else {
 		sandbox_set_state(s, SANDBOX_IDLE);
@@ -318,6 +320,7 @@ void pool_tick(int64_t now_us)
 	boot_tick(now_us);
 	rest_tick(now_us);
 	sandbox_tick(now_us);
+	image_tick(now_us);
 	supply_tick(now_us);
 }
 

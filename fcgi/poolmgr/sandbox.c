@@ -1,9 +1,11 @@
 #include "poolmgr/sandbox.h"
 
 #include <assert.h>
+#include <errno.h>
 #include <sodium.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <utlist.h>
 
 #include "base/clock.h"
@@ -177,7 +179,7 @@ struct sandbox *sandbox_new(struct shape *shape)
 	s->exit_code = -1;
 	s->cpu_read_us = -1;
 	s->cgroup = CGROUP_NONE;
-	s->dir_fd = s->control_listener = s->log_listener = s->control_fd = s->log_fd = s->error_log_fd = -1;
+	s->dir_fd = s->control_listener = s->log_listener = s->control_fd = s->log_fd = s->error_log_fd = s->end_fd = -1;
 	HASH_ADD_STR(by_id, id, s);
 	enter_state(s, SANDBOX_CREATING);
 	return s;
@@ -190,11 +192,13 @@ static void drop_sockets(struct sandbox *s)
 	watch_free(&s->control_watch);
 	watch_free(&s->log_watch);
 	watch_free(&s->error_log_watch);
+	watch_free(&s->end_watch);
 	fd_close(&s->control_listener);
 	fd_close(&s->log_listener);
 	fd_close(&s->control_fd);
 	fd_close(&s->log_fd);
 	fd_close(&s->error_log_fd);
+	fd_close(&s->end_fd);
 	buf_free(&s->in);
 }
 
@@ -348,6 +352,21 @@ static void on_disconnect(int events, void *arg)
 	sandbox_died(arg, -1);
 }
 
+/* The launcher has said it, or is gone without a word. */
+static void on_end(int events, void *arg)
+{
+	struct sandbox *s = arg;
+	unsigned char code;
+
+	(void)events;
+	ssize_t n = recv(s->end_fd, &code, sizeof(code), MSG_DONTWAIT);
+	if (n < 0 && (errno == EAGAIN || errno == EINTR))
+		return;
+	watch_free(&s->end_watch);
+	s->launcher_gone = true;
+	sandbox_died(s, n == 1 ? code : -1);
+}
+
 void sandbox_watch_end(struct sandbox *s)
 {
 	buf_free(&s->in);
@@ -355,6 +374,8 @@ void sandbox_watch_end(struct sandbox *s)
 	watch_free(&s->error_log_watch);
 	watch_free(&s->control_watch);
 	s->control_watch = watch_new(loop, s->control_fd, UV_DISCONNECT, on_disconnect, s);
+	if (s->end_watch == NULL && !s->launcher_gone)
+		s->end_watch = watch_new(loop, s->end_fd, UV_READABLE | UV_DISCONNECT, on_end, s);
 }
 
 static void prove_settled(enum sandbox_state state, int64_t now_us)

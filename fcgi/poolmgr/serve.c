@@ -72,7 +72,7 @@ static void grant(struct version *v, struct sandbox *s)
 	s->initialised = true; /* or it is not given back as reusable */
 	s->recalled = false;
 	s->autopsy_seq = 0; /* an earlier holder's */
-	s->autopsy_us = 0;
+	s->autopsy_us = s->autopsy_end_us = 0;
 	sandbox_set_state(s, SANDBOX_LEASED);
 	client_send(w->client, &m);
 	log_set_request(w->request_id);

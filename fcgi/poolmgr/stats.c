@@ -12,6 +12,7 @@
 #include "poolmgr/backlog.h"
 #include "poolmgr/client.h"
 #include "poolmgr/counter.h"
+#include "poolmgr/image.h"
 #include "poolmgr/keep.h"
 #include "poolmgr/pool.h"
 #include "poolmgr/room.h"
@@ -25,7 +26,7 @@ static struct scoreboard *board;
 static int64_t started_us;
 static json_t *images; /* language → whether its image is there */
 
-static void on_image_checked(const struct err *err, void *arg)
+static void on_image_checked(const struct err *err, const char *id, void *arg)
 {
 	const struct language *l = arg;
 	const json_t *before = json_object_get(images, l->name);
@@ -33,6 +34,8 @@ static void on_image_checked(const struct err *err, void *arg)
 	if (err != NULL && !json_is_false(before))
 		log_warn("no image for %s: %s", l->name, err->msg);
 	json_object_set_new(images, l->name, json_boolean(err == NULL));
+	if (err == NULL)
+		image_learn(l, id);
 }
 
 void stats_check_images(void)

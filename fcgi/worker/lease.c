@@ -15,6 +15,9 @@
 #include "worker/json_body.h"
 #include "worker/link.h"
 
+/* poolmgr answers sooner (poolmgr/autopsy.c). */
+#define AUTOPSY_US 5500000
+
 struct lease_client {
 	struct link *link;
 	bool keeps;
@@ -367,9 +370,9 @@ struct finding lease_autopsy(struct lease_client *c, const struct lease *lease)
 	struct ipc_msg answer;
 	struct err err = {0};
 
-	/* A poolmgr that did not grant the lease knows nothing of it, so none is waited for; this one has link_ask's grace. */
+	/* A poolmgr that did not grant the lease knows nothing of it, so no other one is waited for. */
 	if (lease->generation != link_generation(c->link) || link_fd(c->link) < 0 ||
-	    link_ask(c->link, &msg, &msg.autopsy.seq, clock_mono_us(), &answer, &err) < 0)
+	    link_ask_once(c->link, &msg, &msg.autopsy.seq, clock_mono_us() + AUTOPSY_US, &answer, &err) < 0)
 		return (struct finding){0};
 	return (struct finding){
 		.known = answer.finding.known != 0,

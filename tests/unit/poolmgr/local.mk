@@ -14,6 +14,7 @@ unit_tests += \
 	%D%/test_driver \
 	%D%/test_forecast \
 	%D%/test_headroom \
+	%D%/test_image \
 	%D%/test_keep \
 	%D%/test_package \
 	%D%/test_pool \
@@ -51,6 +52,7 @@ pool_rig = %D%/pool_rig.c %D%/pool_rig.h %D%/fake_worker.c %D%/fake_worker.h $(a
 %C%_test_docker_SOURCES = %D%/test_docker.c $(rig)
 %C%_test_package_SOURCES = %D%/test_package.c $(archives) $(rig)
 %C%_test_package_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=syncfs
+%C%_test_image_SOURCES = %D%/test_image.c $(pool_rig)
 %C%_test_keep_SOURCES = %D%/test_keep.c $(stored)
 %C%_test_pool_SOURCES = %D%/test_pool.c $(stored) %D%/slow_store.c %D%/slow_store.h
 %C%_test_pool_CPPFLAGS = $(AM_CPPFLAGS) $(PQ_CFLAGS)
