@@ -18,16 +18,18 @@ libcommon_a_SOURCES = \
 	%D%/base/uuid.c %D%/base/uuid.h \
 	%D%/conf/conf.c %D%/conf/conf.def %D%/conf/conf.h \
 	%D%/conf/language.c %D%/conf/language.h \
-	%D%/ipc/cgroup_fds.h \
+	%D%/ipc/cgroup_fds.c %D%/ipc/cgroup_fds.h \
 	%D%/ipc/counter.def \
 	%D%/ipc/fdpass.c %D%/ipc/fdpass.h \
 	%D%/ipc/frame.c %D%/ipc/frame.h \
 	%D%/ipc/gauge.def \
 	%D%/ipc/heritage.c %D%/ipc/heritage.h \
 	%D%/ipc/ipc.c %D%/ipc/ipc.h %D%/ipc/ipc_msg.def \
+	%D%/ipc/pulse.c %D%/ipc/pulse.h \
 	%D%/ipc/record.c %D%/ipc/record.def %D%/ipc/record.h \
 	%D%/ipc/scoreboard.c %D%/ipc/scoreboard.h \
 	%D%/ipc/spec.c %D%/ipc/spec.def %D%/ipc/spec.h \
+	%D%/ipc/spool_file.c %D%/ipc/spool_file.h \
 	%D%/ipc/tally.c %D%/ipc/tally.h
 
 include %D%/db/local.mk

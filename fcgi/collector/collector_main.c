@@ -35,6 +35,7 @@
 #include "conf/conf.h"
 #include "db/db.h"
 #include "ipc/heritage.h"
+#include "ipc/pulse.h"
 #include "ipc/scoreboard.h"
 
 #define BATCH_MIN_BYTES (4u << 10)
@@ -106,6 +107,7 @@ static int collector_init(struct collector *c, const struct heritage *h, struct 
 	if (scoreboard_attach(HERITAGE_SCOREBOARD_FD, &c->board, err) < 0)
 		return -1;
 	c->slot = scoreboard_slot(c->board, h->slot);
+	pulse_begin(c->slot);
 	if (open_signals(&c->signal_fd, err) < 0 || spool_open(path, node, &c->spool, err) < 0)
 		return -1;
 	c->exporter = exporter_new(c->conf, c->spool->node);
@@ -149,6 +151,8 @@ static void tell_stored(const struct collector *c)
 		const struct record *r = &c->batch.records[i].record;
 		AUTO(mem_free) char *request_id = mem_strndup(r->request_id.data, r->request_id.len);
 		char id[UUID_TEXT_SIZE];
+		if (!record_is_invocation(r))
+			continue;
 		uuid_format(&r->invocation_id, id);
 		log_set_request(request_id);
 		log_debug("%s invocation=%s", c->batch.records[i].refused ? "refused" : "stored", id);
@@ -200,6 +204,7 @@ static int collect_file(struct collector *c, struct spool_file *file, struct err
 	file->looked_at_size = file->size;
 	file->looked_at_us = clock_mono_us();
 	while (more) {
+		pulse_beat();
 		struct err why;
 		if (spool_read(c->spool->dir_fd, file->name, file->offset, &c->batch, &why) < 0) {
 			/* One file's trouble must not stop the others. The next scan forgets one that is gone. */
@@ -366,7 +371,13 @@ static void wait_for_work(struct collector *c)
 	if (c->failing >= 0 && c->failing != ENOTCONN && c->failing != ETIMEDOUT)
 		pause_ms = MAX(pause_ms, RETRY_MIN_MS);
 	exporter_work(c->exporter);
-	if (exporter_poll(c->exporter, fds, ARRAY_SIZE(fds), (int)pause_ms) <= 0)
+	int64_t due_us = clock_mono_us() + pause_ms * 1000;
+	int n;
+	do {
+		pulse_beat();
+		n = exporter_poll(c->exporter, fds, ARRAY_SIZE(fds), clock_left_ms(pulse_due_us(due_us)));
+	} while (n == 0 && clock_left_ms(due_us) > 0);
+	if (n <= 0)
 		return;
 	take_signals(c);
 	if (fds[1].revents != 0)

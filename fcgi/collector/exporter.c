@@ -106,7 +106,7 @@ void exporter_take(struct exporter *e, const struct spool_batch *batch)
 {
 	for (size_t i = 0; e != NULL && i < batch->record_count; i++) {
 		const struct spool_record *r = &batch->records[i];
-		if (r->refused || !is_sampled(e, &r->record))
+		if (r->refused || !record_is_invocation(&r->record) || !is_sampled(e, &r->record))
 			continue;
 		if (e->waiting.len >= e->queue_bytes) {
 			e->dropped++;

@@ -115,7 +115,7 @@ static void note_file(struct spool *spool, const char *name)
 	struct spool_file *file = spool_find(spool, name);
 	if (file == NULL) {
 		file = mem_alloc(sizeof(*file));
-		memcpy(file->name, name, SPOOL_NAME_SIZE);
+		snprintf(file->name, sizeof(file->name), "%.*s", (int)sizeof(file->name) - 1, name);
 		HASH_ADD_STR(spool->files, name, file);
 	}
 	file->size = (uint64_t)st.st_size;
@@ -153,7 +153,7 @@ int spool_scan(struct spool *spool, struct err *err)
 	fd = -1; /* belongs to dir */
 	spool->scans++;
 	for (errno = 0; (entry = readdir(dir)) != NULL; errno = 0) {
-		if (record_file_key(entry->d_name, RECORD_FILE_SUFFIX, &id))
+		if (record_spool_key(entry->d_name, &id))
 			note_file(spool, entry->d_name);
 		else if (record_file_key(entry->d_name, RECORD_NEW_SUFFIX, &id))
 			remove_abandoned(spool, entry->d_name);
@@ -218,6 +218,6 @@ int spool_set_aside(const struct spool *spool, const char *name, uint64_t offset
 	AUTO(fd_close) int dir_fd = openat(spool->dir_fd, SPOOL_REJECTED_DIR, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (dir_fd < 0)
 		return err_set(err, errno, "open '%s/%s'", spool->path, SPOOL_REJECTED_DIR);
-	snprintf(aside, sizeof(aside), "%.*s-%" PRIu64 "%s", UUID_TEXT_SIZE - 1, name, offset, RECORD_FILE_SUFFIX);
+	snprintf(aside, sizeof(aside), "%.*s-%" PRIu64 ".spool", UUID_TEXT_SIZE - 1, name, offset);
 	return write_durably(dir_fd, aside, raw, len, err);
 }

@@ -20,7 +20,7 @@
 #define SPOOL_REJECTED_DIR RECORD_REJECTED_DIR
 
 struct spool_file {
-	char name[SPOOL_NAME_SIZE]; /* <uuid>.spool */
+	char name[SPOOL_NAME_SIZE]; /* <uuid><suffix> */
 	uint64_t size;              /* at the latest scan */
 	uint64_t offset;            /* stored up to here */
 	uint64_t looked_at_size;    /* its size when it was read last */
@@ -51,8 +51,9 @@ void spool_close(struct spool **spool); /* destructor for AUTO; accepts NULL */
 bool spool_claim(const struct spool *spool);
 
 /*
- * Finds new files, forgets those that are gone, notes the sizes. Names that are not <uuid>.spool are none of its business, but
- * for <uuid>.new: what a writer left that was killed before it gave its file the final name is removed after a minute.
+ * Finds new files, forgets those that are gone, notes the sizes. Names that are not those of spool files it can read are none
+ * of its business, but for <uuid>.new: what a writer left that was killed before it gave its file the final name is removed
+ * after a minute.
  */
 int spool_scan(struct spool *spool, struct err *err);
 

@@ -162,7 +162,7 @@ static int room_for(int fd, uint64_t offset, const struct spool_batch *batch, si
 		return 0;
 	if (fill(fd, offset, (char *)header, sizeof(header), &len, &at_end, err) < 0)
 		return -1;
-	if (len == sizeof(header) && buf_get_u32(header) == RECORD_MAGIC && buf_get_u32(header + 4) <= RECORD_MAX_SIZE)
+	if (len == sizeof(header) && record_version(header) != 0 && buf_get_u32(header + 4) <= RECORD_MAX_SIZE)
 		*room = MAX(*room, RECORD_HEADER_SIZE + (size_t)buf_get_u32(header + 4));
 	return 0;
 }
@@ -185,7 +185,7 @@ static int read_file(int fd, const char *name, uint64_t offset, struct spool_bat
 	struct uuid key;
 	size_t room;
 
-	if (!record_file_key(name, RECORD_FILE_SUFFIX, &key))
+	if (!record_spool_key(name, &key))
 		return err_set(err, 0, "is not the name of one");
 	if (room_for(fd, offset, batch, &room, err) < 0)
 		return -1;

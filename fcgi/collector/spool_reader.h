@@ -16,7 +16,7 @@
 #include "base/err.h"
 #include "ipc/record.h"
 
-#define SPOOL_NAME_SIZE (sizeof("01234567-89ab-cdef-0123-456789abcdef") + sizeof(RECORD_FILE_SUFFIX) - 1)
+#define SPOOL_NAME_SIZE (UUID_TEXT_SIZE + RECORD_SUFFIX_MAX)
 
 /* One record; everything it points to lives in the batch's raw. */
 struct spool_record {

@@ -315,7 +315,7 @@ static int copy_records(struct db *db, struct str node, struct spool_record *con
 	size_t none = logs.len;
 	buf_reserve(&metrics, count * METRIC_BYTES);
 	for (size_t i = 0; i < count; i++) {
-		if (records[i]->refused)
+		if (records[i]->refused || !record_is_invocation(&records[i]->record))
 			continue;
 		add_metric(&metrics, node, &records[i]->record);
 		add_log(&logs, &records[i]->record);

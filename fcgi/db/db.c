@@ -10,6 +10,7 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "ipc/pulse.h"
 
 #define PAUSE_MIN_MS 100
 #define PAUSE_MAX_MS 2000 /* who comes back after the API's Retry-After (worker/problem.def) is not refused for it */
@@ -146,9 +147,10 @@ static short wait_socket(PGconn *conn, short events, int64_t deadline_us)
 	struct pollfd p = {.fd = PQsocket(conn), .events = events};
 	int n;
 
-	do
-		n = poll(&p, 1, clock_left_ms(deadline_us));
-	while (n < 0 && errno == EINTR);
+	do {
+		pulse_beat();
+		n = poll(&p, 1, clock_left_ms(pulse_due_us(deadline_us)));
+	} while ((n < 0 && errno == EINTR) || (n == 0 && clock_left_ms(deadline_us) > 0));
 	return n > 0 ? p.revents : 0;
 }
 

@@ -22,7 +22,8 @@
 	"'response_ms', m.response_time_ms, 'queue_ms', m.queue_ms, 'init_ms', m.init_ms, 'exec_ms', m.exec_ms, "              \
 	"'overhead_ms', m.overhead_ms, 'status', m.status, "                                                                   \
 	"'error', case when m.error_flag then json_build_object('code', m.error_code, 'message', m.error_message) end, "       \
-	"'cpu_ms', m.cpu_ms, 'memory_peak_bytes', m.memory_peak_bytes, 'request_bytes', m.request_bytes, "                     \
+	"'cpu_ms', m.cpu_ms, 'background_cpu_ms', m.background_cpu_ms, "                                                       \
+	"'memory_peak_bytes', m.memory_peak_bytes, 'request_bytes', m.request_bytes, "                                         \
 	"'response_bytes', m.response_bytes, 'log_bytes', coalesce(" OF_LOG("l.log_bytes") ", 0)) from metrics m "
 
 /*

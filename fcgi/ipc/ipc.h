@@ -23,6 +23,8 @@
 /* poolmgr's socket in the run directory. */
 #define IPC_SOCKET_NAME "poolmgr.sock"
 
+#define IPC_CPU_UNKNOWN UINT64_MAX /* of cpu_read_us */
+
 enum ipc_side { IPC_WORKER, IPC_POOLMGR, IPC_WARDEN };
 enum ipc_start_kind { IPC_START_WARM, IPC_START_PREWARMED, IPC_START_COLD };
 

@@ -6,10 +6,27 @@
 #include <string.h>
 
 static const struct field fields[] = {
-#define RECORD_FIELD(field, type) {FIELD_##type, offsetof(struct record, field)},
+#define RECORD_FIELD(field, type, since) {FIELD_##type, offsetof(struct record, field)},
 #include "ipc/record.def"
 #undef RECORD_FIELD
 };
+
+/* How many of them a version has: new ones are at the end. */
+static size_t fields_of(uint32_t version)
+{
+	return 0
+#define RECORD_FIELD(field, type, since) +((since) <= version)
+#include "ipc/record.def"
+#undef RECORD_FIELD
+		;
+}
+
+bool record_is_invocation(const struct record *record)
+{
+	static const struct uuid none;
+
+	return memcmp(&record->invocation_id, &none, sizeof(none)) != 0;
+}
 
 uint64_t record_overhead_us(const struct record *record)
 {
@@ -28,6 +45,16 @@ bool record_file_key(const char *name, const char *suffix, struct uuid *key)
 	return uuid_parse(text, key);
 }
 
+bool record_spool_key(const char *name, struct uuid *key)
+{
+	static const char *const suffixes[] = {[5] = ".spool", [RECORD_VERSION] = RECORD_FILE_SUFFIX};
+
+	for (int version = RECORD_OLDEST; version <= RECORD_VERSION; version++)
+		if (record_file_key(name, suffixes[version], key))
+			return true;
+	return false;
+}
+
 static uint64_t checksum(const void *data, size_t len, const struct uuid *key)
 {
 	unsigned char hash[crypto_shorthash_BYTES];
@@ -41,7 +68,7 @@ void record_encode(const struct record *record, const struct uuid *key, struct b
 {
 	size_t start = out->len;
 
-	buf_add_u32(out, RECORD_MAGIC);
+	buf_add_u32(out, RECORD_MAGIC(RECORD_VERSION));
 	buf_add_u32(out, 0); /* length and checksum are known once the payload is there */
 	buf_add_u64(out, 0);
 	fields_encode(fields, ARRAY_SIZE(fields), record, out);
@@ -52,13 +79,21 @@ void record_encode(const struct record *record, const struct uuid *key, struct b
 	buf_put_u64(header + 8, checksum(header + RECORD_HEADER_SIZE, payload_len, key));
 }
 
+uint32_t record_version(const void *data)
+{
+	uint32_t version = buf_get_u32(data) ^ RECORD_MAGIC(0);
+
+	return version >= RECORD_OLDEST && version <= RECORD_VERSION ? version : 0;
+}
+
 ptrdiff_t record_decode(const void *data, size_t len, const struct uuid *key, struct record *record, struct err *err)
 {
 	const char *p = data;
 
 	if (len < RECORD_HEADER_SIZE)
 		return 0;
-	if (buf_get_u32(p) != RECORD_MAGIC)
+	uint32_t version = record_version(p);
+	if (version == 0)
 		return err_set(err, EPROTO, "no record header");
 	size_t payload_len = buf_get_u32(p + 4);
 	if (payload_len > RECORD_MAX_SIZE)
@@ -68,7 +103,8 @@ ptrdiff_t record_decode(const void *data, size_t len, const struct uuid *key, st
 	const char *payload = p + RECORD_HEADER_SIZE;
 	if (buf_get_u64(p + 8) != checksum(payload, payload_len, key))
 		return err_set(err, EPROTO, "record with a wrong checksum");
-	if (fields_decode(fields, ARRAY_SIZE(fields), payload, payload_len, record) < 0)
+	*record = (struct record){0};
+	if (fields_decode(fields, fields_of(version), payload, payload_len, record) < 0)
 		return err_set(err, EPROTO, "record that does not decode");
 	return (ptrdiff_t)(RECORD_HEADER_SIZE + payload_len);
 }
@@ -78,7 +114,7 @@ size_t record_resync(const void *data, size_t len)
 	const char *p = data;
 
 	for (size_t i = 1; i + 4 <= len; i++)
-		if (buf_get_u32(p + i) == RECORD_MAGIC)
+		if (record_version(p + i) != 0)
 			return i;
 	return len;
 }

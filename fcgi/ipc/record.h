@@ -14,34 +14,50 @@
 #include "base/fields.h"
 #include "base/uuid.h"
 
-#define RECORD_VERSION     5
-#define RECORD_MAGIC       (0x42535000u | RECORD_VERSION) /* "BSP" and the version */
-#define RECORD_HEADER_SIZE 16
-#define RECORD_MAX_SIZE    (32u << 20)
-#define RECORD_UNKNOWN     UINT64_MAX /* of a number that was not measured */
+/* What is written, and the oldest that is still read: at an upgrade the old workers write on, and the new collector stores
+ * that. */
+#define RECORD_VERSION        6
+#define RECORD_OLDEST         5
+#define RECORD_MAGIC(version) (0x42535000u | (version)) /* "BSP" and the version */
+#define RECORD_HEADER_SIZE    16
+#define RECORD_MAX_SIZE       (32u << 20)
+#define RECORD_UNKNOWN        UINT64_MAX /* of a number that was not measured */
 
-/* Spool files are <state_dir>/spool/<uuid>.spool; whoever writes one holds an exclusive flock(2) on it. */
+/*
+ * Spool files are <state_dir>/spool/<uuid><suffix>; whoever writes one holds an exclusive flock(2) on it. The suffix is another
+ * one for each version, so that a collector leaves alone what it cannot read: a newer one will.
+ */
 #define RECORD_SPOOL_DIR    "spool"
-#define RECORD_FILE_SUFFIX  ".spool"
 #define RECORD_ID_FILE      "id" /* of the spool: the collector's, as is what it could not store */
 #define RECORD_REJECTED_DIR "rejected"
+#define RECORD_FILE_SUFFIX  ".6.spool" /* of RECORD_VERSION */
+#define RECORD_SUFFIX_MAX   sizeof(".999.spool")
 #define RECORD_NEW_SUFFIX   ".new" /* in its place until the file is locked */
 #define RECORD_FILE_MODE    0440   /* its writer has it open; the collector is in its group, and nobody writes to it again */
 
 struct record {
-#define RECORD_FIELD(field, type) FIELD_C_##type field;
+#define RECORD_FIELD(field, type, since) FIELD_C_##type field;
 #include "ipc/record.def"
 #undef RECORD_FIELD
 };
 
+/* Is it of an invocation? */
+bool record_is_invocation(const struct record *record);
+
 /* What is left of the response time besides waiting, loading and running: the platform's own part. */
 uint64_t record_overhead_us(const struct record *record);
 
-/* Whether name is <uuid><suffix>. *key, the uuid, is its records' key; untouched otherwise. */
+/* Whether name is that of a spool file whose version is read. *key, the uuid, is its records' key; untouched otherwise. */
+bool record_spool_key(const char *name, struct uuid *key);
+
+/* Whether name is <uuid><suffix>. */
 bool record_file_key(const char *name, const char *suffix, struct uuid *key);
 
 /* Appends a whole record, header included. */
 void record_encode(const struct record *record, const struct uuid *key, struct buf *out);
+
+/* The version of a record that begins with these bytes, at least four; 0: none that is read. */
+uint32_t record_version(const void *data);
 
 /*
  * Looks at the front of data. Returns the bytes the first record takes and fills *record, whose strings point into data; 0 when

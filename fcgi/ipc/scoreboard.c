@@ -43,6 +43,14 @@ const char *slot_state_name(enum slot_state state)
 	return state_names[state];
 }
 
+int64_t slot_silent_us(const struct slot *slot)
+{
+	int64_t beat_us = atomic_load_explicit(&slot->beat_us, memory_order_relaxed);
+	int64_t quiet_us = clock_mono_us() - beat_us;
+
+	return beat_us != 0 && quiet_us >= SLOT_SILENT_US ? quiet_us : 0;
+}
+
 struct scoreboard {
 	struct shared *shared;
 	size_t size;
@@ -144,6 +152,7 @@ static void clear(struct slot *slot)
 	slot->dropped_records = 0;
 	slot->has_turn = 0;
 	slot->waits_in = 0;
+	slot->beat_us = 0;
 	slot->state = SLOT_FREE;
 }
 
@@ -180,6 +189,9 @@ static struct scoreboard_sum sum_once(struct scoreboard *board, enum child_role 
 		if (slot->pid == 0 || slot->role != (uint32_t)role || state >= SLOT_STATE_COUNT)
 			continue;
 		sum.states[state]++;
+		int64_t silent_us = slot_silent_us(slot);
+		sum.silent += silent_us > 0;
+		sum.silent_us = MAX(sum.silent_us, silent_us);
 		sum.requests += slot->requests;
 		sum.dropped_records += slot->dropped_records;
 	}

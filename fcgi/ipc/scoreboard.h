@@ -26,15 +26,20 @@ enum slot_state {
 const char *slot_state_name(enum slot_state state);
 
 struct slot {
-	_Atomic uint32_t state; /* enum slot_state */
-	_Atomic uint32_t role;  /* enum child_role; written by the master, before pid */
-	_Atomic int32_t pid;    /* 0 when free */
+	_Atomic uint32_t state;  /* enum slot_state */
+	_Atomic uint32_t role;   /* enum child_role; written by the master, before pid */
+	_Atomic int32_t pid;     /* 0 when free */
+	_Atomic int64_t beat_us; /* CLOCK_MONOTONIC: when it last showed that it is alive; 0: it does not (pulse.h) */
 	_Atomic uint64_t requests;
 	_Atomic uint64_t dropped_records; /* spool records that could not be written */
 	_Atomic uint32_t has_turn;        /* invoke: accepts requests (worker/turn.h) */
 	_Atomic uint32_t waits_in; /* 1 + the lane whose request waits for a sandbox (invoke), or is in hand (deploy and query;
 				      worker/lanes.h); 0: none */
 };
+
+/* How long it has shown no sign of life, when that is too long for one that is well; else 0. */
+#define SLOT_SILENT_US 2000000
+int64_t slot_silent_us(const struct slot *slot);
 
 struct scoreboard;
 
@@ -65,7 +70,9 @@ void scoreboard_count_failure(struct scoreboard *board, enum child_role role);
 
 /* All processes of one role: how many there are in each state, and what they and those before them have counted. */
 struct scoreboard_sum {
-	int states[SLOT_STATE_COUNT];
+	int states[SLOT_STATE_COUNT]; /* those that are silent, too */
+	int silent;
+	int64_t silent_us; /* for how long, the one that is so the longest */
 	uint64_t requests, dropped_records;
 	uint64_t failures; /* of those that are gone */
 };

@@ -44,6 +44,8 @@ void tally_count(struct tally *t, const struct tally_invocation *i)
 		add(&t->errors[runtime][i->error], 1);
 	add(&t->request_bytes, i->request_bytes);
 	add(&t->response_bytes, i->response_bytes);
+	add(&t->cpu_us[runtime], i->cpu_us);
+	add(&t->background_us[runtime], i->background_us);
 	for (int time = 0; time < TALLY_TIMES; time++) {
 		uint64_t us = i->us[time] > 0 ? (uint64_t)i->us[time] : 0;
 		if (us == 0 && (time == TALLY_INIT || time == TALLY_EXEC))
@@ -51,6 +53,11 @@ void tally_count(struct tally *t, const struct tally_invocation *i)
 		add(&t->times[runtime][time].buckets[bucket_of(us)], 1);
 		add(&t->times[runtime][time].sum_us, us);
 	}
+}
+
+void tally_count_background(struct tally *t, const char *runtime, uint64_t us)
+{
+	add(&t->background_us[find(tally_runtimes, TALLY_RUNTIMES, runtime)], us);
 }
 
 /* A tally is nothing but words. */

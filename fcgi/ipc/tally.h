@@ -38,6 +38,7 @@ struct tally {
 	_Atomic uint64_t invocations[TALLY_RUNTIMES][TALLY_STARTS];
 	_Atomic uint64_t errors[TALLY_RUNTIMES][TALLY_ERRORS];
 	_Atomic uint64_t request_bytes, response_bytes;
+	_Atomic uint64_t cpu_us[TALLY_RUNTIMES], background_us[TALLY_RUNTIMES];
 	struct tally_histogram times[TALLY_RUNTIMES][TALLY_TIMES];
 };
 
@@ -45,11 +46,15 @@ struct tally_invocation {
 	const char *runtime, *start; /* "" for none */
 	int error;                   /* -1: success */
 	uint64_t request_bytes, response_bytes;
+	uint64_t cpu_us, background_us; /* the latter: between the one before in that sandbox and this one */
 	int64_t us[TALLY_TIMES];
 };
 
 /* By the process that the tally is of. Loading and running count only where there was any. */
 void tally_count(struct tally *tally, const struct tally_invocation *invocation);
+
+/* What a sandbox used that has no more invocations. */
+void tally_count_background(struct tally *tally, const char *runtime, uint64_t us);
 
 /* Adds what from holds. */
 void tally_add(struct tally *to, const struct tally *from);

@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
+#include <inttypes.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -118,6 +119,10 @@ static int show_status(const struct settings *settings)
 	}
 	if (rc < 0) {
 		printf("berthd runs (pid %d), but its pool manager does not answer: %s\n", (int)master, err.msg);
+		if (err.code == EAGAIN) /* it is there, and does not move */
+			printf("It is replaced when it has not moved for master.stuck_after_ms, %" PRId64
+			       " ms; the log says so\n",
+			       settings->conf->master_stuck_after_ms);
 		return STATUS_NOT_RUNNING;
 	}
 	report_print(stats, master, stdout);

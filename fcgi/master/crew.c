@@ -8,6 +8,9 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "master/role.h"
+
+#define LOOKS_LEAST 4
 
 int crew_free_slot(struct crew *crew)
 {
@@ -125,6 +128,35 @@ void crew_kill_late(struct crew *crew, int64_t now_us)
 	}
 }
 
+/* Counts a look; returns how long it has not moved. */
+static int64_t look_at(struct crew_member *m, const struct slot *slot)
+{
+	int64_t beat_us = atomic_load(&slot->beat_us);
+
+	m->missed = beat_us == m->beat_us ? m->missed + 1 : 0;
+	m->beat_us = beat_us;
+	return (int64_t)m->missed * CREW_LOOK_US;
+}
+
+void crew_kill_stuck(struct crew *crew, int64_t now_us, int64_t stuck_after_us)
+{
+	if (now_us < crew->look_us)
+		return;
+	crew->look_us = now_us + CREW_LOOK_US;
+	for (int i = 0; i < crew->used; i++) {
+		struct crew_member *m = &crew->members[i];
+		if (m->pid == 0 || m->stopping || m->stuck_us != 0 || roles[m->role].pulse == 0)
+			continue;
+		int64_t still_us = look_at(m, scoreboard_slot(crew->board, i));
+		if (stuck_after_us == 0 || still_us < roles[m->role].pulse * MAX(stuck_after_us, LOOKS_LEAST * CREW_LOOK_US))
+			continue;
+		m->stuck_us = still_us;
+		log_error("%s/%d (pid %d) has not moved for %.1f s: it is killed and replaced", child_role_name(m->role), i,
+			  (int)m->pid, (double)still_us / 1e6);
+		kill(m->pid, SIGKILL);
+	}
+}
+
 static int find_pid(const struct crew *crew, pid_t pid)
 {
 	for (int i = 0; i < crew->used; i++)
@@ -133,9 +165,11 @@ static int find_pid(const struct crew *crew, pid_t pid)
 	return -1;
 }
 
-static void say_how(int status, char *how, size_t size)
+static void say_how(int status, int64_t stuck_us, char *how, size_t size)
 {
-	if (WIFSIGNALED(status))
+	if (WIFSIGNALED(status) && stuck_us > 0)
+		snprintf(how, size, "was killed, for it had not moved for %.1f s,", (double)stuck_us / 1e6);
+	else if (WIFSIGNALED(status))
 		snprintf(how, size, "was killed by SIG%s", sigabbrev_np(WTERMSIG(status)) ?: "?");
 	else
 		snprintf(how, size, "exited with status %d", WEXITSTATUS(status));
@@ -158,8 +192,8 @@ bool crew_reap(struct crew *crew, struct crew_death *death)
 	if (pid <= 0)
 		return false;
 	*death = (struct crew_death){.pid = pid, .role = CHILD_ROLE_COUNT};
-	say_how(status, death->how, sizeof(death->how));
 	int slot = find_pid(crew, pid);
+	say_how(status, slot < 0 ? 0 : crew->members[slot].stuck_us, death->how, sizeof(death->how));
 	if (slot < 0)
 		return true;
 

@@ -1,6 +1,7 @@
 /*
  * The children there are: one row per scoreboard slot. The master believes only this table about who is who. The scoreboard is
- * written by the children; the worst a bad child can do with it is to look idle or busy.
+ * written by the children; the worst a bad child can do with it is to look idle or busy,
+ * or to make somebody look stuck.
  */
 #ifndef MASTER_CREW_H
 #define MASTER_CREW_H
@@ -23,10 +24,14 @@ struct crew_member {
 	int64_t started_us;
 	int64_t kill_at_us; /* INT64_MAX: never */
 	bool stopping;      /* was told to finish */
+	int64_t beat_us;    /* its latest beat that was seen */
+	int missed;         /* looks since then that found no other */
+	int64_t stuck_us;   /* killed, for it had not moved for that time; 0: it was not */
 };
 
 struct crew {
 	struct scoreboard *board; /* borrowed */
+	int64_t look_us;          /* when to look for who is stuck next */
 	int used;                 /* every slot from here on is free */
 	struct crew_member members[CREW_SLOTS];
 };
@@ -34,7 +39,7 @@ struct crew {
 /* How a child ended, for the obituary and the throttle. */
 struct crew_death {
 	pid_t pid;
-	char how[48];         /* "exited with status 1" */
+	char how[96];         /* "exited with status 1" */
 	enum child_role role; /* CHILD_ROLE_COUNT: it is not in the table, somebody else left it to us; nothing below is set */
 	int64_t started_us;
 	bool asked;   /* it was stopping */
@@ -67,6 +72,14 @@ void crew_hurry(struct crew *crew);
 
 /* SIGKILL to those over their time. */
 void crew_kill_late(struct crew *crew, int64_t now_us);
+
+/*
+ * SIGKILL to those that have a pulse (role.h) and have shown no sign of life for that time; 0: to nobody. The time is counted
+ * in looks, of which there is one every CREW_LOOK_US: of a machine that slept, or had no time for the master either, no process
+ * is to blame.
+ */
+#define CREW_LOOK_US 500000
+void crew_kill_stuck(struct crew *crew, int64_t now_us, int64_t stuck_after_us);
 
 /* Collects one dead child, writes the obituary of one in the table and frees its slot; false when nobody died. */
 bool crew_reap(struct crew *crew, struct crew_death *death);

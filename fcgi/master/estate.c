@@ -146,7 +146,7 @@ static void share_spooled(int dir_fd, const char *name, const struct stat *st, c
 	const struct account *worker = &walk->id->accounts[CHILD_INVOKE];
 	struct uuid id;
 
-	if (!S_ISREG(st->st_mode) || !record_file_key(name, RECORD_FILE_SUFFIX, &id))
+	if (!S_ISREG(st->st_mode) || !record_spool_key(name, &id))
 		return;
 	AUTO(fd_close) int fd = openat(dir_fd, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
 	struct stat now;
@@ -160,7 +160,7 @@ static void hand_over_spooled(int dir_fd, const char *name, const struct stat *s
 {
 	struct uuid id;
 
-	if (!record_file_key(name, RECORD_FILE_SUFFIX, &id) && !record_file_key(name, RECORD_NEW_SUFFIX, &id))
+	if (!record_spool_key(name, &id) && !record_file_key(name, RECORD_NEW_SUFFIX, &id))
 		hand_over(dir_fd, name, st, walk);
 	else
 		share_spooled(dir_fd, name, st, walk);

@@ -172,13 +172,13 @@ static int keep_capabilities(struct err *err)
 int identity_assume(const struct identity *id, enum child_role role, enum privilege privilege, struct err *err)
 {
 	const struct account *a = &id->accounts[role];
-	gid_t groups[IDENTITY_MAX_GROUPS + 1];
+	gid_t groups[ARRAY_SIZE(a->groups)];
 	int count = a->group_count;
 
 	memcpy(groups, a->groups, sizeof(groups));
 	if (privilege == PRIVILEGE_DOCKER && id->has_docker_group)
 		groups[count++] = id->docker_gid;
-	if (privilege == PRIVILEGE_SPOOL)
+	if (privilege == PRIVILEGE_DOCKER || privilege == PRIVILEGE_SPOOL)
 		groups[count++] = id->accounts[CHILD_INVOKE].gid;
 	if (bound_capabilities(privilege, err) < 0)
 		return -1;

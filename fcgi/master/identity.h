@@ -18,7 +18,7 @@
 /* What a child may do beyond what its user may. */
 enum privilege {
 	PRIVILEGE_NONE,
-	PRIVILEGE_DOCKER,  /* may open Docker's socket */
+	PRIVILEGE_DOCKER,  /* may open Docker's socket, and has the group of the invoke workers, to record as they do */
 	PRIVILEGE_SPOOL,   /* has the group of the invoke workers, to read what they write */
 	PRIVILEGE_CGROUPS, /* may write files of root's and kill any process; no other capability */
 };
@@ -27,7 +27,7 @@ struct account {
 	char *name, *home;
 	uid_t uid;
 	gid_t gid;
-	gid_t groups[IDENTITY_MAX_GROUPS + 1]; /* supplementary groups, never Docker's; one place is free for another */
+	gid_t groups[IDENTITY_MAX_GROUPS + 2]; /* supplementary groups, never Docker's; two places are free for others */
 	int group_count;
 };
 

@@ -402,6 +402,7 @@ static void tick(struct master *m, int64_t now_us)
 	if (all_up && !m->ready)
 		become_ready(m);
 	crew_kill_late(m->crew, now_us);
+	crew_kill_stuck(m->crew, now_us, m->settings->conf->master_stuck_after_ms * 1000);
 }
 
 /* Signals. */

@@ -1,24 +1,29 @@
 #include "master/role.h"
 
+/* For a disk, or for the resolver of names, some wait without a deadline of their own. */
+#define WAITS 6
+
 const struct role roles[CHILD_ROLE_COUNT] = {
 	[CHILD_INVOKE] = {.program = "berthd-invoke", .listens = LISTEN_INVOKE, .at_reload = RELOAD_REPLACE, .batch = true},
 	[CHILD_DEPLOY] = {.listens = LISTEN_DEPLOY, .stores = true, .at_reload = RELOAD_REPLACE, .batch = true},
 	[CHILD_QUERY] = {.listens = LISTEN_QUERY, .stores = true, .at_reload = RELOAD_REPLACE, .batch = true},
 	[CHILD_HEALTH] = {.listens = LISTEN_HEALTH, .stores = true, .at_reload = RELOAD_REPLACE, .niceness = -10},
 	[CHILD_CONTROL] = {.listens = LISTEN_CONTROL, .stores = true, .at_reload = RELOAD_REPLACE, .niceness = -10},
-	[CHILD_FOLLOW] = {.listens = LISTEN_FOLLOW, .stores = true, .at_reload = RELOAD_REPLACE},
+	[CHILD_FOLLOW] = {.listens = LISTEN_FOLLOW, .stores = true, .at_reload = RELOAD_REPLACE, .pulse = WAITS},
 	[CHILD_POOLMGR] = {.listens = LISTEN_POOLMGR,
 			   .privilege = PRIVILEGE_DOCKER,
 			   .stores = true,
 			   .at_reload = RELOAD_SIGNAL,
 			   .niceness = -10,
+			   .pulse = 1,
 			   .oom_score_adj = -500},
 	[CHILD_COLLECTOR] = {.listens = LISTEN_NONE,
 			     .privilege = PRIVILEGE_SPOOL,
 			     .stores = true,
 			     .at_reload = RELOAD_SIGNAL,
-			     .batch = true},
-	[CHILD_WARDEN] = {.listens = LISTEN_NONE, .privilege = PRIVILEGE_CGROUPS, .at_reload = RELOAD_NOTHING},
+			     .batch = true,
+			     .pulse = WAITS},
+	[CHILD_WARDEN] = {.listens = LISTEN_NONE, .privilege = PRIVILEGE_CGROUPS, .at_reload = RELOAD_NOTHING, .pulse = 1},
 };
 
 #define WORKERS                                                                                                                \

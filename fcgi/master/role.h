@@ -22,8 +22,10 @@ struct role {
 	enum privilege privilege;
 	bool stores; /* is told how to connect to PostgreSQL */
 	enum role_reload at_reload;
-	int niceness;      /* nice(2), from the master's on: who answers at once, and uses little, goes first on a busy node */
-	bool batch;        /* SCHED_BATCH: when one wakes up, it does not take the processor from who is at work */
+	int niceness; /* nice(2), from the master's on: who answers at once, and uses little, goes first on a busy node */
+	bool batch;   /* SCHED_BATCH: when one wakes up, it does not take the processor from who is at work */
+	int pulse; /* it has one (ipc/pulse.h), and is stuck after so many times master.stuck_after_ms without; 0: it has none
+		    */
 	int oom_score_adj; /* what the kernel should spare when memory runs out: the smaller, the longer */
 };
 

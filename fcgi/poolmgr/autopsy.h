@@ -1,6 +1,7 @@
 /*
- * How a leased sandbox ended: a worker that finds its agent gone asks, and is told when Docker knows the container's exit code
- * and whether memory ran out, or that it is not known.
+ * How a leased sandbox ended: a worker that finds its agent gone asks. As a rule its launcher has said it (runtimes/launcher).
+ * When it could not, since it was killed along with all the rest, Docker is asked until it knows; it also says whether memory
+ * ran out.
  */
 #ifndef POOLMGR_AUTOPSY_H
 #define POOLMGR_AUTOPSY_H
@@ -18,7 +19,7 @@ void autopsy_ask(struct client *client, struct sandbox *sandbox, uint64_t seq);
 /* Sandbox hook: its container, or its agent, has ended. */
 void autopsy_on_dead(struct sandbox *sandbox);
 
-/* Docker's event may never come: then it is asked. Called every tick. */
+/* Docker's event may come late, or never: then it is asked. Called every tick. */
 void autopsy_tick(int64_t now_us);
 
 #endif

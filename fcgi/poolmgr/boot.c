@@ -13,6 +13,7 @@
 #include "base/mem.h"
 #include "ipc/frame.h"
 #include "poolmgr/directory.h"
+#include "poolmgr/image.h"
 #include "poolmgr/sandbox.h"
 
 #define PROTOCOL        1
@@ -112,12 +113,14 @@ static void on_hello(int events, void *arg)
 		return;
 	if (s->error_log_fd < 0)
 		on_log_connection(0, s); /* its event may come after this one */
+	if (s->end_fd < 0)
+		s->end_fd = accept_one(s->control_listener); /* the launcher connects for its own word second */
 	if (took < 0 || check_hello(&frame, &err) < 0)
 		sandbox_fail_start(s, err.msg);
 	else if ((size_t)took != s->in.len)
 		sandbox_fail_start(s, "the agent said more than HELLO");
-	else if (s->error_log_fd < 0)
-		sandbox_fail_start(s, "the agent said hello without its log connections");
+	else if (s->error_log_fd < 0 || s->end_fd < 0)
+		sandbox_fail_start(s, "the agent said hello without its other connections");
 	else if (s->state != SANDBOX_BOOTING)
 		sandbox_fail_start(s, "somebody said hello before its container was started");
 	else
@@ -141,7 +144,7 @@ static int make_sockets(struct sandbox *s, struct err *err)
 	s->dir_fd = directory_make(s->id, err);
 	if (s->dir_fd < 0)
 		return -1;
-	s->control_listener = fd_listen_unix(s->dir_fd, DIRECTORY_CONTROL, SOCK_STREAM | SOCK_NONBLOCK, 0666, 1, err);
+	s->control_listener = fd_listen_unix(s->dir_fd, DIRECTORY_CONTROL, SOCK_STREAM | SOCK_NONBLOCK, 0666, 2, err);
 	if (s->control_listener < 0)
 		return -1;
 	s->log_listener = fd_listen_unix(s->dir_fd, DIRECTORY_LOG, SOCK_STREAM | SOCK_NONBLOCK, 0666, 2, err);
@@ -183,6 +186,7 @@ void boot_start(struct shape *shape)
 	struct err err;
 
 	counters[COUNT_START]++;
+	snprintf(s->image_id, sizeof(s->image_id), "%s", image_of(shape->key.language));
 	if (make_sockets(s, &err) < 0) {
 		sandbox_fail_start(s, err.msg);
 		return;

@@ -1,28 +1,66 @@
 #include "poolmgr/image.h"
 
 #include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 #include <utlist.h>
 
 #include "base/log.h"
+#include "base/mem.h"
+#include "poolmgr/renewal.h"
 #include "poolmgr/shape.h"
 
-static struct docker *docker;
-static const struct language *languages;
-static json_t *images; /* language → whether its image is there */
+/* What is known of one language's image. */
+struct image {
+	const struct language *language;
+	enum { UNKNOWN, MISSING, THERE } state;
+	char id[DOCKER_IMAGE_ID_SIZE]; /* the latest that was there; "" none was yet */
+	struct image *next;
+};
 
-static void on_checked(const struct err *err, void *arg)
+static struct docker *docker;
+static struct image *images; /* of each language, in their order */
+
+static struct image *find(const struct language *language)
 {
-	const struct language *l = arg;
-	bool was_missing = image_is_missing(l);
+	struct image *i;
+
+	LL_SEARCH_SCALAR(images, i, language, language);
+	return i;
+}
+
+static void learn_id(struct image *i, const char *id)
+{
+	char before[DOCKER_IMAGE_ID_SIZE];
+
+	if (id[0] == '\0' || strlen(id) >= sizeof(i->id) || strcmp(i->id, id) == 0)
+		return;
+	memcpy(before, i->id, sizeof(before));
+	snprintf(i->id, sizeof(i->id), "%s", id);
+	if (before[0] == '\0') {
+		renewal_adopt(i->language);
+		return;
+	}
+	log_info("the image of %s is another one, %s: its sandboxes are replaced", i->language->name, id);
+	renewal_begin();
+}
+
+static void on_checked(const struct err *err, const char *id, void *arg)
+{
+	struct image *i = find(arg);
+	bool was_missing = i->state == MISSING;
 	char text[LANGUAGE_TEXT_SIZE];
 
 	if (err != NULL && err->code != ENOENT) /* an answer about something else */
 		return;
-	json_object_set_new(images, l->name, json_boolean(err == NULL));
+	i->state = err == NULL ? THERE : MISSING;
+	if (err == NULL)
+		learn_id(i, id);
 	if (err != NULL && !was_missing)
-		log_warn("%s", language_missing_text(l, text));
+		log_warn("%s", language_missing_text(i->language, text));
 	if (err == NULL && was_missing) {
-		log_info("the image of %s is there", l->name);
+		log_info("the image of %s is there", i->language->name);
 		shape_retry_all();
 	}
 }
@@ -34,36 +72,55 @@ void image_check(const struct language *language)
 
 void image_check_all(void)
 {
-	const struct language *l;
+	const struct image *i;
 
-	LL_FOREACH (languages, l)
-		image_check(l);
+	LL_FOREACH (images, i)
+		image_check(i->language);
 }
 
 bool image_all_known(void)
 {
-	const struct language *l;
+	const struct image *i;
 
-	LL_FOREACH (languages, l)
-		if (json_object_get(images, l->name) == NULL)
+	LL_FOREACH (images, i)
+		if (i->state == UNKNOWN)
 			return false;
 	return true;
 }
 
 bool image_is_missing(const struct language *language)
 {
-	return json_is_false(json_object_get(images, language->name));
+	return find(language)->state == MISSING;
+}
+
+const char *image_of(const struct language *language)
+{
+	return find(language)->id;
 }
 
 json_t *image_json(void)
 {
-	return json_incref(images);
+	json_t *json = json_object();
+	const struct image *i;
+
+	LL_FOREACH (images, i)
+		if (i->state != UNKNOWN)
+			json_object_set_new(json, i->language->name, json_boolean(i->state == THERE));
+	return json;
 }
 
-void image_init(struct docker *d, const struct language *list)
+void image_init(struct docker *d, const struct language *languages)
 {
+	const struct language *l;
+	struct image *i, *next;
+
 	docker = d;
-	languages = list;
-	json_decref(images);
-	images = json_object();
+	LL_FOREACH_SAFE (images, i, next)
+		free(i);
+	images = NULL;
+	LL_FOREACH (languages, l) {
+		i = mem_alloc(sizeof(*i));
+		i->language = l;
+		LL_APPEND(images, i);
+	}
 }

@@ -2,6 +2,7 @@ noinst_LIBRARIES += libpoolmgr.a
 libpoolmgr_a_SOURCES = \
 	%D%/autopsy.c %D%/autopsy.h \
 	%D%/backlog.c %D%/backlog.h \
+	%D%/bill.c %D%/bill.h \
 	%D%/boot.c %D%/boot.h \
 	%D%/cgroup.c %D%/cgroup.h \
 	%D%/client.c %D%/client.h \
@@ -18,6 +19,7 @@ libpoolmgr_a_SOURCES = \
 	%D%/pool.c %D%/pool.h \
 	%D%/poolmgr_main.c \
 	%D%/reconcile.c %D%/reconcile.h \
+	%D%/renewal.c %D%/renewal.h \
 	%D%/resolve.c %D%/resolve.h \
 	%D%/rest.c %D%/rest.h \
 	%D%/room.c %D%/room.h \

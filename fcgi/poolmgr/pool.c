@@ -15,6 +15,7 @@
 #include "poolmgr/keep.h"
 #include "poolmgr/obstacle.h"
 #include "poolmgr/package.h"
+#include "poolmgr/renewal.h"
 #include "poolmgr/resolve.h"
 #include "poolmgr/rest.h"
 #include "poolmgr/room.h"
@@ -178,15 +179,20 @@ bool pool_release(struct client *client, const struct ipc_release *r)
 	if (r->runs > 1) /* the first was granted */
 		counters[COUNT_GRANT_KEPT] += r->runs - 1;
 	s->holder = NULL;
+	s->cpu_read_us = s->cpu_seen_us = (int64_t)r->cpu_read_us;
+	s->restless = s->restless || r->restless != 0;
 	bool used_up = version_is_single_use(v) && r->runs > 0;
-	if (r->destroy || s->dead || v->stale || used_up || stopping) {
+	if (r->destroy || s->dead || v->stale || used_up || s->to_go || stopping) {
 		sandbox_kill(s, r->destroy ? counter_saying("kills", r->reason, COUNT_KILL_OTHER)
 				: s->dead  ? COUNT_KILL_ENDED
 				: v->stale ? COUNT_KILL_STALE
 				: used_up  ? COUNT_KILL_USED_UP
+				: s->to_go ? COUNT_KILL_IMAGE
 					   : COUNT_KILL_STOPPING);
 	} else {
 		sandbox_set_state(s, SANDBOX_IDLE);
+		if (s->restless && v->waiters == NULL)
+			rest_at_once(s);
 	}
 	serve_queue(v);
 	if (v->waiters != NULL)
@@ -338,6 +344,7 @@ void pool_tick(int64_t now_us)
 	boot_tick(now_us);
 	rest_tick(now_us);
 	sandbox_tick(now_us);
+	renewal_tick(now_us);
 	supply_tick(now_us);
 }
 

@@ -20,8 +20,10 @@
 #include "conf/language.h"
 #include "engine/docker.h"
 #include "ipc/heritage.h"
+#include "ipc/pulse.h"
 #include "ipc/scoreboard.h"
 #include "poolmgr/autopsy.h"
+#include "poolmgr/bill.h"
 #include "poolmgr/boot.h"
 #include "poolmgr/client.h"
 #include "poolmgr/directory.h"
@@ -72,6 +74,7 @@ static void set_conf(const struct conf *c)
 	shim_set_conf(conf);
 	reconcile_set_conf(conf);
 	client_set_conf(conf);
+	bill_set_conf(conf);
 	log_init("poolmgr", (enum log_level)log_level_parse(conf->log_level));
 }
 
@@ -105,12 +108,13 @@ static void stop(const char *why)
 static void stop_tick(int64_t now_us)
 {
 	sandbox_tick(now_us);
+	bill_tick(now_us, true);
 	if (sandbox_counts[SANDBOX_LEASED] > 0) {
 		stop_deadline_us = now_us + STOP_US;
 		if (now_us >= revoke_us)
 			pool_revoke();
 	}
-	if ((sandbox_total() == 0 && reconcile_is_over()) || now_us > stop_deadline_us) {
+	if ((sandbox_total() == 0 && reconcile_is_over() && !bill_is_pending()) || now_us > stop_deadline_us) {
 		log_info("stopped, %d sandboxes left", sandbox_total());
 		exit(0);
 	}
@@ -153,6 +157,7 @@ static void on_tick(uv_timer_t *timer)
 	int64_t now_us = clock_mono_us();
 
 	(void)timer;
+	pulse_beat();
 	if (stop_deadline_us != 0) {
 		stop_tick(now_us);
 		return;
@@ -160,6 +165,7 @@ static void on_tick(uv_timer_t *timer)
 	pool_tick(now_us);
 	say_ready(now_us);
 	reconcile_tick(now_us);
+	bill_tick(now_us, false);
 	if (now_us >= publish_us) {
 		publish_us = now_us + PUBLISH_PERIOD_US;
 		stats_publish();
@@ -227,6 +233,7 @@ static int init(const struct heritage *heritage, struct scoreboard *board, struc
 	shim_init(loop, conf);
 	reconcile_init(conf, docker);
 	stats_init(conf, docker, board);
+	bill_init(conf, board, heritage->slot);
 	autopsy_init(docker);
 	cgroup_init(loop, HERITAGE_WARDEN_FD);
 	client_init(loop, conf, HERITAGE_LISTEN_FD, heritage->clients);
@@ -258,6 +265,7 @@ int poolmgr_main(const struct heritage *heritage)
 		return 1;
 	}
 	slot = scoreboard_slot(board, heritage->slot);
+	pulse_begin(slot);
 	watch_signals();
 	ready_deadline_us = clock_mono_us() + READY_AFTER_US;
 	uv_timer_init(loop, &tick_timer);

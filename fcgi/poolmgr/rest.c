@@ -7,6 +7,7 @@
 
 #define BREATH_PERIOD_US 20000000
 #define BREATH_US        60000 /* a tick at least */
+#define LOOK_MOST_US     1000000
 
 static const struct conf *conf;
 static struct docker *docker;
@@ -20,6 +21,19 @@ static bool breathes(int64_t rested_us)
 	return rested_us % BREATH_PERIOD_US >= BREATH_PERIOD_US - BREATH_US;
 }
 
+/* Looks at what is not frozen yet; the longer it has been idle, the more seldom. */
+static void freeze_restless(struct sandbox *s, int64_t now_us)
+{
+	int64_t idle_us = now_us - s->since_us;
+
+	if (s->state != SANDBOX_IDLE || s->cgroup.frozen || now_us < s->cpu_look_us)
+		return;
+	s->cpu_look_us = now_us + MIN(idle_us / 8, LOOK_MOST_US);
+	s->restless = s->restless || cgroup_is_restless(sandbox_background_us(s), idle_us);
+	if (s->restless)
+		cgroup_freeze(&s->cgroup);
+}
+
 /* The lists are in the order the sandboxes came into them. */
 static void freeze_resting(enum sandbox_state state, int64_t now_us)
 {
@@ -27,8 +41,10 @@ static void freeze_resting(enum sandbox_state state, int64_t now_us)
 
 	DL_FOREACH (sandbox_lists[state], s) {
 		int64_t rested_us = now_us - s->since_us - conf->pool_freeze_after_ms * 1000;
-		if (rested_us < 0)
-			break;
+		if (rested_us < 0) {
+			freeze_restless(s, now_us);
+			continue;
+		}
 		if (breathes(rested_us))
 			cgroup_thaw(&s->cgroup);
 		else
@@ -51,6 +67,12 @@ static void settle_resting(enum sandbox_state state, int64_t now_us)
 		freeze_resting(state, now_us);
 	else
 		thaw_resting(state);
+}
+
+void rest_at_once(struct sandbox *s)
+{
+	if (docker_is_heard(docker))
+		cgroup_freeze(&s->cgroup);
 }
 
 void rest_tick(int64_t now_us)

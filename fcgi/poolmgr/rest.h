@@ -1,4 +1,7 @@
-/* Sandboxes that wait for work are frozen after a while: they cost no processor time then, but for a breath now and then. */
+/*
+ * Sandboxes that wait for work are frozen after a while: they cost no processor time then, but for a breath now and then. One
+ * whose function works on between its invocations is frozen as soon as that is seen, and from then on at once.
+ */
 #ifndef POOLMGR_REST_H
 #define POOLMGR_REST_H
 
@@ -10,5 +13,8 @@
 void rest_init(const struct conf *conf, struct docker *docker);
 void rest_set_conf(const struct conf *conf);
 void rest_tick(int64_t now_us);
+
+struct sandbox;
+void rest_at_once(struct sandbox *sandbox);
 
 #endif

@@ -1,19 +1,23 @@
 #include "poolmgr/sandbox.h"
 
 #include <assert.h>
+#include <errno.h>
 #include <sodium.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <utlist.h>
 
 #include "base/clock.h"
 #include "base/fd.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "poolmgr/bill.h"
 #include "poolmgr/directory.h"
 #include "poolmgr/uid.h"
 
 #define SETTLE_US             1000000 /* one that ends sooner without having served has not really started */
+#define LEAST_BILLED_US       1000    /* less is not worth a record */
 #define REMOVE_RETRY_FIRST_US 100000
 #define REMOVE_RETRY_MOST_US  10000000
 
@@ -123,8 +127,14 @@ void sandbox_set_state(struct sandbox *s, enum sandbox_state state)
 	assert(!is_live(state) || s->version != NULL);
 	if ((s->state == SANDBOX_LEASED || s->state == SANDBOX_WARMING) && state == SANDBOX_IDLE) /* it has worked */
 		prove_good(s);
+	if (state == SANDBOX_IDLE && s->state != SANDBOX_LEASED) /* else its worker has said it */
+		s->cpu_read_us = cgroup_cpu_us(s->cgroup.fds[CGROUP_CPU]);
 	leave_state(s);
 	enter_state(s, state);
+	if (state == SANDBOX_IDLE) {
+		s->cpu_seen_us = s->cpu_read_us;
+		s->cpu_look_us = s->since_us;
+	}
 	if (state == SANDBOX_ASSIGNED || state == SANDBOX_LEASED)
 		cgroup_thaw(&s->cgroup);
 }
@@ -167,8 +177,9 @@ struct sandbox *sandbox_new(struct shape *shape)
 	s->shape = shape;
 	shape->users++;
 	s->exit_code = -1;
+	s->cpu_read_us = -1;
 	s->cgroup = CGROUP_NONE;
-	s->dir_fd = s->control_listener = s->log_listener = s->control_fd = s->log_fd = s->error_log_fd = -1;
+	s->dir_fd = s->control_listener = s->log_listener = s->control_fd = s->log_fd = s->error_log_fd = s->end_fd = -1;
 	HASH_ADD_STR(by_id, id, s);
 	enter_state(s, SANDBOX_CREATING);
 	return s;
@@ -181,11 +192,13 @@ static void drop_sockets(struct sandbox *s)
 	watch_free(&s->control_watch);
 	watch_free(&s->log_watch);
 	watch_free(&s->error_log_watch);
+	watch_free(&s->end_watch);
 	fd_close(&s->control_listener);
 	fd_close(&s->log_listener);
 	fd_close(&s->control_fd);
 	fd_close(&s->log_fd);
 	fd_close(&s->error_log_fd);
+	fd_close(&s->end_fd);
 	buf_free(&s->in);
 }
 
@@ -226,6 +239,24 @@ static void remove_container(struct sandbox *s)
 	docker_remove(docker, s->id, on_container_removed, s);
 }
 
+int64_t sandbox_background_us(struct sandbox *s)
+{
+	s->cpu_seen_us = MAX(s->cpu_seen_us, cgroup_cpu_us(s->cgroup.fds[CGROUP_CPU]));
+	return s->cpu_read_us >= 0 ? MAX(s->cpu_seen_us - s->cpu_read_us, 0) : 0;
+}
+
+/* Not what a worker has: that is on its record. */
+static void bill_the_rest(struct sandbox *s)
+{
+	bool worker_has_it = s->state == SANDBOX_LEASED && s->holder != NULL;
+
+	if (s->version == NULL || s->version->candidate || worker_has_it)
+		return;
+	int64_t used_us = sandbox_background_us(s);
+	if (used_us >= LEAST_BILLED_US)
+		bill_add(s->version, used_us);
+}
+
 void sandbox_kill(struct sandbox *s, enum counter why)
 {
 	struct version *version = s->version;
@@ -234,6 +265,7 @@ void sandbox_kill(struct sandbox *s, enum counter why)
 		return;
 	log_sandbox(LOG_DEBUG, s->id, "%s → dying: %s", sandbox_state_name(s->state), counter_rows[why].text);
 	counters[why]++;
+	bill_the_rest(s);
 	sandbox_set_state(s, SANDBOX_DYING);
 	s->holder = NULL;
 	s->version = NULL;
@@ -320,6 +352,21 @@ static void on_disconnect(int events, void *arg)
 	sandbox_died(arg, -1);
 }
 
+/* The launcher has said it, or is gone without a word. */
+static void on_end(int events, void *arg)
+{
+	struct sandbox *s = arg;
+	unsigned char code;
+
+	(void)events;
+	ssize_t n = recv(s->end_fd, &code, sizeof(code), MSG_DONTWAIT);
+	if (n < 0 && (errno == EAGAIN || errno == EINTR))
+		return;
+	watch_free(&s->end_watch);
+	s->launcher_gone = true;
+	sandbox_died(s, n == 1 ? code : -1);
+}
+
 void sandbox_watch_end(struct sandbox *s)
 {
 	buf_free(&s->in);
@@ -327,6 +374,8 @@ void sandbox_watch_end(struct sandbox *s)
 	watch_free(&s->error_log_watch);
 	watch_free(&s->control_watch);
 	s->control_watch = watch_new(loop, s->control_fd, UV_DISCONNECT, on_disconnect, s);
+	if (s->end_watch == NULL && !s->launcher_gone)
+		s->end_watch = watch_new(loop, s->end_fd, UV_READABLE | UV_DISCONNECT, on_end, s);
 }
 
 static void prove_settled(enum sandbox_state state, int64_t now_us)

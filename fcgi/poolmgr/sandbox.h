@@ -61,19 +61,30 @@ struct sandbox {
 
 	bool initialised;        /* INIT was sent and answered: the next start is warm */
 	bool dead;               /* its agent or container ended while it was LEASED; the worker finds out by itself */
-	int exit_code;           /* of its container, -1: not known */
+	int exit_code;           /* of its agent, -1: not known */
+	bool launcher_gone;      /* whatever it has said before */
 	uint64_t autopsy_seq;    /* the worker's question how it ended (poolmgr/autopsy.h); 0: none */
-	int64_t autopsy_us;      /* when Docker is asked, unless it tells before; 0: it was */
+	int64_t autopsy_us;      /* when Docker is asked next, unless it tells before; 0: it is being asked */
+	int64_t autopsy_end_us;  /* when the worker is told what is known by then */
 	int holds;               /* what is at work on it and must come to its end before it is removed */
 	int64_t remove_retry_us; /* DYING: when to try again; 0: a removal is under way */
 	int remove_failures;
+
+	int64_t cpu_read_us; /* what it had used of the processor at the end of its latest invocation; -1: not known */
+	int64_t cpu_seen_us; /* and what it had when that was last looked at */
+	int64_t cpu_look_us; /* IDLE: when it is looked at next */
+	bool restless;       /* it used more than a little while it was IDLE: it is frozen as soon as it is again */
+
+	char image_id[DOCKER_IMAGE_ID_SIZE]; /* of what it was made of; "" not known */
+	bool to_go;                          /* LEASED: it is of an older image, and not used again */
 
 	char container_id[65]; /* "" while CREATING */
 	struct cgroup cgroup;  /* opened while BOOTING, if there is a warden */
 	int dir_fd;
 	int control_listener, log_listener;   /* CREATING and BOOTING only */
 	int control_fd, log_fd, error_log_fd; /* log: stdout, error_log: stderr */
-	struct watch *control_watch, *log_watch, *error_log_watch;
+	int end_fd;                           /* where its launcher says how the agent ended */
+	struct watch *control_watch, *log_watch, *error_log_watch, *end_watch;
 	struct buf in; /* BOOTING: what has come of HELLO; WARMING: of READY */
 
 	struct sandbox *prev, *next;           /* sandbox_lists[state] */
@@ -121,7 +132,10 @@ void sandbox_kill(struct sandbox *sandbox, enum counter why);
 void sandbox_hold(struct sandbox *sandbox);
 void sandbox_release_hold(struct sandbox *sandbox);
 
-/* From now on only its end is heard of on its control socket: sandbox_died. */
+/* How much it has used of the processor since its latest invocation; 0 when that is not known. */
+int64_t sandbox_background_us(struct sandbox *sandbox);
+
+/* From now on only its end is heard of on its control socket, and of its launcher: sandbox_died. */
 void sandbox_watch_end(struct sandbox *sandbox);
 
 /* Its agent or its container has ended; exit_code -1: not known. */

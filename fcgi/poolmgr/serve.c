@@ -62,6 +62,8 @@ static void grant(struct version *v, struct sandbox *s)
 		.response_bytes = (uint32_t)MIN(v->spec->response_bytes, conf->limits_response_bytes),
 		.log_bytes = (uint32_t)v->spec->log_bytes,
 		.single_use = version_is_single_use(v),
+		.cpu_read_us = s->initialised ? (uint64_t)s->cpu_read_us : IPC_CPU_UNKNOWN, /* before, nothing of it ran */
+		.restless = s->restless,
 		.runtime = STR(v->spec->runtime),
 		.init = s->initialised ? (struct str){"", 0} : STR(v->init),
 		.secrets = {buf_str(&v->secrets), (uint32_t)v->secrets.len},
@@ -70,7 +72,7 @@ static void grant(struct version *v, struct sandbox *s)
 	s->initialised = true; /* or it is not given back as reusable */
 	s->recalled = false;
 	s->autopsy_seq = 0; /* an earlier holder's */
-	s->autopsy_us = 0;
+	s->autopsy_us = s->autopsy_end_us = 0;
 	sandbox_set_state(s, SANDBOX_LEASED);
 	client_send(w->client, &m);
 	log_set_request(w->request_id);

@@ -46,6 +46,8 @@ struct shape {
 	int64_t retry_us;
 	char problem[512];
 
+	int64_t replaced_us; /* when one of an older image was last made to go (poolmgr/image.h) */
+
 	struct shape *prev, *next;
 };
 

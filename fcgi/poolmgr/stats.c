@@ -264,6 +264,7 @@ static json_t *processes_json(void)
 		json_t *one = json_object();
 		for (enum slot_state state = SLOT_STARTING; state < SLOT_STATE_COUNT; state++)
 			json_object_set_new(one, slot_state_name(state), json_integer(sum.states[state]));
+		json_object_set_new(one, "silent", json_integer(sum.silent));
 		json_object_set_new(one, "requests", json_integer((json_int_t)sum.requests));
 		json_object_set_new(one, "dropped_records", json_integer((json_int_t)sum.dropped_records));
 		json_object_set_new(json, child_role_name(role), one);

@@ -63,7 +63,7 @@ static void print_dependency(const json_t *stats, const char *name, const char *
 
 static void print_processes(const json_t *stats, FILE *out)
 {
-	static const char *const columns[] = {"starting", "idle", "busy", "stopping", "requests"};
+	static const char *const columns[] = {"starting", "idle", "busy", "stopping", "silent", "requests"};
 	AUTO(table_free) struct table t = {.columns = 1 + ARRAY_SIZE(columns)};
 	json_t *processes = json_object_get(stats, "processes"), *one;
 	int64_t dropped = 0;

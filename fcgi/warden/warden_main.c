@@ -19,12 +19,14 @@
 #include <unistd.h>
 
 #include "base/buf.h"
+#include "base/clock.h"
 #include "base/fd.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "conf/conf.h"
 #include "ipc/heritage.h"
 #include "ipc/ipc.h"
+#include "ipc/pulse.h"
 #include "ipc/scoreboard.h"
 #include "warden/confine.h"
 #include "warden/shim.h"
@@ -131,6 +133,7 @@ static int init(struct warden *w, const struct heritage *heritage, struct err *e
 	if (scoreboard_attach(HERITAGE_SCOREBOARD_FD, &w->board, err) < 0)
 		return -1;
 	w->slot = scoreboard_slot(w->board, heritage->slot);
+	pulse_begin(w->slot);
 	if (warden_mounts_read("/proc/self/mountinfo", &w->mounts, err) < 0)
 		return -1;
 	return confine(&w->mounts, heritage->conf->docker_containerd_dirs, err);
@@ -152,7 +155,8 @@ int warden_main(const struct heritage *heritage)
 	};
 	atomic_store(&w.slot->state, SLOT_IDLE);
 	while (fds[0].revents == 0 && fds[1].revents == 0) {
-		if (poll(fds, ARRAY_SIZE(fds), -1) > 0 && fds[2].revents != 0)
+		pulse_beat();
+		if (poll(fds, ARRAY_SIZE(fds), clock_left_ms(pulse_due_us(INT64_MAX))) > 0 && fds[2].revents != 0)
 			serve_one(&w);
 	}
 	atomic_store(&w.slot->state, SLOT_STOPPING);

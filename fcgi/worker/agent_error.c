@@ -59,7 +59,7 @@ int agent_error_parse(const char *payload, size_t len, struct mask *mask, struct
 		.exiting = json_is_true(json_object_get(json, "exiting")),
 	};
 	copy(e->kind, sizeof(e->kind), json_object_get(json, "kind"));
-	copy(e->request_id, sizeof(e->request_id), json_object_get(json, "request_id"));
+	copy(e->invocation_id, sizeof(e->invocation_id), json_object_get(json, "invocation_id"));
 	e->error = json_object();
 	json_object_set_new(e->error, "type", text_of(json_object_get(json, "type"), TYPE_MAX, mask));
 	json_object_set_new(e->error, "message", text_of(json_object_get(json, "message"), MESSAGE_MAX, mask));

@@ -12,17 +12,18 @@
 #include <stdint.h>
 
 #include "base/err.h"
+#include "base/uuid.h"
 #include "worker/mask.h"
 
 #define AGENT_ERROR_MAX 131072 /* a longer payload breaks the protocol */
 
 struct agent_error {
-	char kind[32];       /* "function", "invalid_output", "syntax", …; of no fixed set */
-	char request_id[72]; /* "" when it has none */
-	json_t *error;       /* owned: {"type", "message", "stack": […]}, for the client */
-	int64_t line;        /* of a syntax error; 0 when not said */
-	int64_t size_bytes;  /* of an output that was too large; 0 when not said */
-	bool exiting;        /* the agent ends after this */
+	char kind[32];                          /* "function", "invalid_output", "syntax", …; of no fixed set */
+	char invocation_id[UUID_TEXT_SIZE + 1]; /* "" when it has none; a longer one is cut, and nobody's */
+	json_t *error;                          /* owned: {"type", "message", "stack": […]}, for the client */
+	int64_t line;                           /* of a syntax error; 0 when not said */
+	int64_t size_bytes;                     /* of an output that was too large; 0 when not said */
+	bool exiting;                           /* the agent ends after this */
 };
 
 int agent_error_parse(const char *payload, size_t len, struct mask *mask, struct agent_error *e, struct err *err);

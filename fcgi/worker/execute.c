@@ -34,6 +34,7 @@ static const char *const start_kinds[] = {
 /* One invocation, from its request to its record. */
 struct call {
 	struct uuid id;
+	char id_text[UUID_TEXT_SIZE];
 	struct trace trace;
 	char traceparent[REQUEST_TRACEPARENT_SIZE]; /* with the invocation as the parent */
 	int64_t requested_at_us;                    /* wall clock */
@@ -78,7 +79,12 @@ static void take_lease(struct call *c, const struct lease *lease)
 /* Gets a sandbox, runs the function in it and gives it back. */
 static void attempt(struct worker *w, const struct request *request, uint32_t version, int64_t deadline_us, struct call *c)
 {
-	struct invocation_input input = {request->id, c->traceparent, c->start_us, request->body, request->body_len};
+	struct invocation_input input = {.id = c->id_text,
+					 .request_id = request->id,
+					 .traceparent = c->traceparent,
+					 .begun_us = c->start_us,
+					 .body = request->body,
+					 .body_len = request->body_len};
 	struct lease lease = LEASE_NONE;
 	struct denial denial = {0};
 
@@ -125,11 +131,8 @@ static void run(struct worker *w, const struct request *request, uint32_t versio
 
 static void respond(const struct call *c, struct response *response)
 {
-	char id[UUID_TEXT_SIZE];
-
-	uuid_format(&c->id, id);
 	if (c->known) /* the id of a record */
-		response_header(response, "Berth-Invocation-Id", "%s", id);
+		response_header(response, "Berth-Invocation-Id", "%s", c->id_text);
 	response_header(response, "traceparent", "%s", c->traceparent);
 	if (c->start_kind[0] != '\0')
 		response_header(response, "Berth-Start", "%s", c->start_kind);
@@ -165,6 +168,7 @@ static void record(struct worker *w, const struct request *request, const char *
 		.init_us = (uint64_t)o->init_us,
 		.exec_us = (uint64_t)o->exec_us,
 		.cpu_us = o->cpu_us >= 0 ? (uint64_t)o->cpu_us : RECORD_UNKNOWN,
+		.background_us = (uint64_t)o->background_us,
 		.memory_bytes = (uint64_t)o->memory_bytes,
 		.start_kind = STR(c->start_kind),
 		.runtime = STR(c->runtime),
@@ -195,6 +199,8 @@ static void count(struct worker *w, const struct request *request, const struct 
 		.error = c->failed ? (int)c->problem.code : -1,
 		.request_bytes = request->body_len,
 		.response_bytes = response->body_len,
+		.cpu_us = (uint64_t)MAX(o->cpu_us, 0),
+		.background_us = (uint64_t)o->background_us,
 		.us = {[TALLY_RESPONSE] = clock_mono_us() - c->start_us,
 		       [TALLY_QUEUE] = c->queue_us,
 		       [TALLY_INIT] = o->init_us,
@@ -216,6 +222,7 @@ static void invoke(struct worker *w, const struct request *request, uint32_t ver
 {
 	c->requested_at_us -= request->waited_us;
 	c->start_us -= request->waited_us;
+	uuid_format(&c->id, c->id_text);
 	trace_begin(&c->trace, &c->id, request->traceparent);
 	trace_format(&c->trace, c->traceparent);
 	run(w, request, version, c);

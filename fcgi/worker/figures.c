@@ -107,6 +107,7 @@ void figures_tell(const struct figures *figures, int64_t length_us, json_t *json
 			    json_pack("{s:o, s:o, s:o}", "total", milliseconds((double)r->cpu_us), "mean",
 				      milliseconds(share((double)r->cpu_us, r->cpu_requests)), "max",
 				      milliseconds((double)r->cpu_us_max)));
+	json_object_set_new(json, "background_cpu_ms", json_pack("{s:o}", "total", milliseconds((double)r->background_us)));
 	json_object_set_new(json, "memory_bytes",
 			    json_pack("{s:I, s:I}", "mean", (json_int_t)share((double)r->memory_bytes, r->memory_requests),
 				      "max", (json_int_t)r->memory_bytes_max));

@@ -23,6 +23,7 @@
 #include "base/mem.h"
 #include "db/db_metrics.h"
 #include "ipc/heritage.h"
+#include "ipc/pulse.h"
 #include "worker/connection.h"
 #include "worker/db_problem.h"
 #include "worker/health.h"
@@ -313,6 +314,7 @@ static int init(struct follower *f, const struct heritage *h, struct err *err)
 	if (scoreboard_attach(HERITAGE_SCOREBOARD_FD, &f->worker.board, err) < 0)
 		return -1;
 	f->worker.slot = scoreboard_slot(f->worker.board, h->slot);
+	pulse_begin(f->worker.slot);
 	f->worker.db = db_new(h->conf, "berth-follow");
 	sigemptyset(&blocked);
 	sigaddset(&blocked, SIGTERM);
@@ -332,7 +334,9 @@ static void serve(struct follower *f)
 	const int gate = 2;
 
 	while (fds[0].revents == 0 && fds[1].revents == 0) {
-		int64_t due_us = f->round != NULL ? 0 : f->waiters != NULL ? f->look_us : INT64_MAX;
+		int64_t work_us = f->round != NULL ? 0 : f->waiters != NULL ? f->look_us : INT64_MAX;
+		int64_t due_us = pulse_due_us(work_us);
+		pulse_beat();
 		if (poll(fds, ARRAY_SIZE(fds), clock_left_ms(due_us)) < 0)
 			continue;
 		if (fds[gate].revents != 0 && fds[gate].fd == HERITAGE_GATE_FD)

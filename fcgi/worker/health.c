@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "db/db.h"
+#include "ipc/scoreboard.h"
 #include "worker/discreet.h"
 #include "worker/function_input.h"
 #include "worker/json_body.h"
@@ -86,14 +87,36 @@ int health_ask_poolmgr(struct worker *w, bool whole, json_t **stats, struct err 
 /* poolmgr's numbers, NULL when it does not answer. */
 static json_t *check_poolmgr(struct worker *w, json_t *checks)
 {
+	int64_t silent_us = scoreboard_sum(w->board, CHILD_POOLMGR).silent_us;
 	json_t *stats = NULL;
 	struct err err;
-	bool ok = health_ask_poolmgr(w, false, &stats, &err) == 0;
+	bool ok = silent_us == 0 && health_ask_poolmgr(w, false, &stats, &err) == 0;
 
+	if (silent_us > 0)
+		err_set(&err, 0, "the pool manager has not moved for %.1f s", (double)silent_us / 1e6);
 	if (!ok)
 		log_warn("not ready: %s", err.msg);
-	add_check(checks, "poolmgr", ok, ok ? "the pool manager answers" : "the pool manager does not answer");
+	add_check(checks, "poolmgr", ok,
+		  ok              ? "the pool manager answers"
+		  : silent_us > 0 ? err.msg
+				  : "the pool manager does not answer");
 	return stats;
+}
+
+/* Those that there is but one of, and that a request does not wait for. */
+static void check_processes(struct worker *w, json_t *checks)
+{
+	static const enum child_role watched[] = {CHILD_FOLLOW, CHILD_COLLECTOR, CHILD_WARDEN};
+	struct err err = {.msg = "all of them show signs of life"};
+	bool ok = true;
+
+	for (size_t i = 0; i < ARRAY_SIZE(watched); i++) {
+		int64_t silent_us = scoreboard_sum(w->board, watched[i]).silent_us;
+		if (silent_us > 0)
+			ok = err_set(&err, 0, "%s has not moved for %.1f s", child_role_name(watched[i]),
+				     (double)silent_us / 1e6) == 0;
+	}
+	add_check(checks, "processes", ok, err.msg);
 }
 
 static bool check_docker(const json_t *stats, json_t *checks)
@@ -135,6 +158,7 @@ void health_ready(struct worker *w, const struct request *request, struct respon
 	AUTO(json_decrefp) json_t *stats = check_poolmgr(w, checks);
 	bool docker = check_docker(stats, checks), images = check_images(w, stats, checks);
 	bool ready = database && docker && images;
+	check_processes(w, checks);
 	AUTO(json_decrefp)
 	json_t *json = json_pack("{s:s, s:O, s:O?}", "status", ready ? "ready" : "not_ready", "checks", checks, "pool", stats);
 

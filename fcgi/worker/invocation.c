@@ -43,6 +43,7 @@ struct invocation {
 	struct printed_log log;
 	int64_t begun_us;  /* monotonic; of the request */
 	bool log_is_read;  /* all that was printed before the last bytes came */
+	bool passed_over;  /* an answer to another invocation */
 	struct err broken; /* why EVENT_BROKEN */
 };
 
@@ -129,12 +130,13 @@ static int begin(struct invocation *v, struct lease *lease, struct outcome *outc
 	v->log_fds[PRINTED_STDOUT] = lease->log_fd;
 	v->log_fds[PRINTED_STDERR] = lease->error_log_fd;
 	v->taken = v->sent = 0;
-	v->log_is_read = false;
+	v->log_is_read = v->passed_over = false;
 	buf_reset(&v->in);
 	buf_reset(&v->out);
 	printed_begin(&v->printed, 0, NULL);
 
 	meter_begin(&lease->meter, clock_mono_us());
+	outcome->background_us = lease->meter.background_us;
 	int found = poll(p, ARRAY_SIZE(p), 0);
 	if (found > 0 && (p[1].revents | p[2].revents) != 0)
 		drain_log(v);
@@ -428,16 +430,28 @@ static void too_large(struct invocation *v, const char *destroy_reason, int64_t 
 	     detail);
 }
 
+/*
+ * An answer to another invocation. When a function has answered in its agent's place, the agent's own answer may come when the
+ * next invocation is under way, which has to have its own: one is passed over, and then the sandbox has served its time.
+ */
+static enum event pass_over(struct invocation *v)
+{
+	if (v->passed_over)
+		return broken(v, "answers to other invocations");
+	v->passed_over = true;
+	return EVENT_NONE;
+}
+
 /* The line of a RESULT says only whose it is, in one way (runtimes/protocol.md), so it need not be parsed. */
-static bool is_result_of(const char *line, size_t len, const char *request_id)
+static bool is_result_of(const char *line, size_t len, const char *id)
 {
 	char wanted[META_MAX];
-	int wanted_len = snprintf(wanted, sizeof(wanted), "{\"request_id\":\"%s\"}", request_id);
+	int wanted_len = snprintf(wanted, sizeof(wanted), "{\"invocation_id\":\"%s\"}", id);
 
 	return len == (size_t)wanted_len && memcmp(line, wanted, len) == 0;
 }
 
-static enum event take_result(struct invocation *v, const struct frame *frame, const char *request_id)
+static enum event take_result(struct invocation *v, const struct frame *frame, const char *id)
 {
 	const char *meta, *output;
 	size_t meta_len, output_len;
@@ -446,8 +460,8 @@ static enum event take_result(struct invocation *v, const struct frame *frame, c
 
 	if (frame_split(frame, &meta, &meta_len, &output, &output_len, &v->broken) < 0)
 		return EVENT_BROKEN;
-	if (!is_result_of(meta, meta_len, request_id))
-		return broken(v, "RESULT of another request");
+	if (!is_result_of(meta, meta_len, id))
+		return pass_over(v);
 	if (output_len > (size_t)v->lease->response_bytes) {
 		too_large(v, NULL, (int64_t)output_len);
 		return EVENT_FRAME;
@@ -464,15 +478,15 @@ static enum event take_result(struct invocation *v, const struct frame *frame, c
 	return EVENT_FRAME;
 }
 
-static enum event take_error(struct invocation *v, const struct frame *frame, const char *request_id)
+static enum event take_error(struct invocation *v, const struct frame *frame, const char *id)
 {
 	AUTO(agent_error_clear) struct agent_error e = {0};
 	char detail[900];
 
 	if (parse_error(v, frame, &e) < 0)
 		return EVENT_BROKEN;
-	if (strcmp(e.request_id, request_id) != 0)
-		return broken(v, "ERROR of another request");
+	if (strcmp(e.invocation_id, id) != 0)
+		return pass_over(v);
 	const char *destroy_reason = e.exiting ? "exited after an error" : NULL;
 	describe(&e, detail, sizeof(detail));
 	if (strcmp(e.kind, "response_too_large") == 0)
@@ -484,8 +498,20 @@ static enum event take_error(struct invocation *v, const struct frame *frame, co
 	return EVENT_FRAME;
 }
 
+static enum event take_answer(struct invocation *v, const struct frame *frame, const char *id)
+{
+	switch (frame->type) {
+	case FRAME_RESULT:
+		return take_result(v, frame, id);
+	case FRAME_ERROR:
+		return take_error(v, frame, id);
+	default:
+		return broken(v, "neither RESULT nor ERROR after INVOKE");
+	}
+}
+
 /* Waits for the answer to INVOKE, which has the function's whole timeout from here. */
-static void await_result(struct invocation *v, const char *request_id)
+static void await_result(struct invocation *v, const char *id)
 {
 	int64_t limit_ms = v->lease->timeout_ms, start_us = clock_mono_us();
 	struct frame frame;
@@ -497,17 +523,16 @@ static void await_result(struct invocation *v, const char *request_id)
 	flush(v);
 	patience_expect(v->patience, start_us + v->lease->usual_us);
 
-	enum event event = next_event(v, start_us + limit_ms * 1000, &frame);
-	v->outcome->exec_us = clock_mono_us() - start_us;
-	if (event == EVENT_FRAME && frame.type == FRAME_RESULT)
-		event = take_result(v, &frame, request_id);
-	else if (event == EVENT_FRAME && frame.type == FRAME_ERROR)
-		event = take_error(v, &frame, request_id);
-	else if (event == EVENT_FRAME)
-		event = broken(v, "neither RESULT nor ERROR after INVOKE");
+	enum event event = EVENT_NONE;
+	while (event == EVENT_NONE) {
+		event = next_event(v, start_us + limit_ms * 1000, &frame);
+		v->outcome->exec_us = clock_mono_us() - start_us;
+		if (event == EVENT_FRAME)
+			event = take_answer(v, &frame, id);
+	}
 	if (event != EVENT_FRAME)
 		fail_without_frame(v, event, "exec", limit_ms);
-	else if (v->in.len > v->taken && v->outcome->destroy_reason == NULL)
+	else if ((v->passed_over || v->in.len > v->taken) && v->outcome->destroy_reason == NULL)
 		v->outcome->destroy_reason = "spoke unasked";
 }
 
@@ -536,9 +561,9 @@ static void queue_init(struct invocation *v)
 
 static void queue_invoke(struct invocation *v, const struct invocation_input *input)
 {
-	char meta[256];
-	int len = snprintf(meta, sizeof(meta), "{\"request_id\":\"%s\",\"remaining_ms\":%u", input->request_id,
-			   v->lease->timeout_ms);
+	char meta[320];
+	int len = snprintf(meta, sizeof(meta), "{\"invocation_id\":\"%s\",\"request_id\":\"%s\",\"remaining_ms\":%u", input->id,
+			   input->request_id, v->lease->timeout_ms);
 
 	if (input->traceparent[0] != '\0')
 		len += snprintf(meta + len, sizeof(meta) - (size_t)len, ",\"traceparent\":\"%s\"", input->traceparent);
@@ -558,7 +583,7 @@ void invocation_run(struct invocation *v, struct lease *lease, const struct invo
 		queue_init(v);
 	queue_invoke(v, input);
 	if (!needs_init || await_ready(v) == 0)
-		await_result(v, input->request_id);
+		await_result(v, input->id);
 	finish(v);
 }
 

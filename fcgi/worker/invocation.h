@@ -39,6 +39,7 @@ struct outcome {
 	struct str output;          /* JSON, checked */
 	int64_t init_us, exec_us;
 	int64_t cpu_us;                    /* processor time, init included; -1: not known */
+	int64_t background_us;             /* used since the invocation before in that sandbox */
 	int64_t memory_bytes;              /* the most at one time; 0: not known */
 	struct str log;                    /* what was printed, up to the function's log_bytes */
 	struct str log_times, log_streams; /* and when, and where to: as in ipc/record.def */
@@ -49,7 +50,8 @@ struct outcome {
 void outcome_clear(struct outcome *outcome); /* destructor for AUTO */
 
 struct invocation_input {
-	const char *request_id;  /* safe inside JSON, as request.h has it */
+	const char *id;          /* of the invocation, not known before: by it alone the answer is recognised */
+	const char *request_id;  /* the client's; a label, safe inside JSON, as request.h has it */
 	const char *traceparent; /* the same; "" for none */
 	int64_t begun_us;        /* when the request came; monotonic */
 	const char *body;        /* the request's JSON object */

@@ -16,6 +16,9 @@
 #include "worker/json_body.h"
 #include "worker/link.h"
 
+/* poolmgr answers sooner (poolmgr/autopsy.c). */
+#define AUTOPSY_US 5500000
+
 struct lease_client {
 	struct link *link;
 	bool keeps;
@@ -56,6 +59,8 @@ static void give_back(struct lease_client *c, struct lease *lease, const char *d
 			      .release = {.lease_id = lease->id,
 					  .runs = lease->runs,
 					  .busy_us = (uint64_t)lease->busy_us,
+					  .cpu_read_us = (uint64_t)lease->meter.cpu_read_us, /* -1: IPC_CPU_UNKNOWN */
+					  .restless = lease->meter.restless,
 					  .destroy = destroy_reason != NULL,
 					  .reason = STR(destroy_reason != NULL ? destroy_reason : "")}};
 	char sandbox_id[sizeof(lease->sandbox_id)];
@@ -211,7 +216,9 @@ static void take_grant(struct lease_client *c, struct ipc_msg *msg, struct lease
 		.meter = {.cpu_fd = TAKE_FD(msg->fds[3]),
 			  .memory_fd = TAKE_FD(msg->fds[4]),
 			  .oom_fd = TAKE_FD(msg->fds[5]),
-			  .limit_bytes = (int64_t)g->memory_limit_mb << 20},
+			  .limit_bytes = (int64_t)g->memory_limit_mb << 20,
+			  .cpu_read_us = (int64_t)g->cpu_read_us,
+			  .restless = g->restless != 0},
 	};
 	copy_text(lease->sandbox_id, sizeof(lease->sandbox_id), g->sandbox_id);
 	copy_text(lease->runtime, sizeof(lease->runtime), g->runtime);
@@ -320,8 +327,8 @@ void lease_release(struct lease_client *c, struct lease *lease, const char *dest
 		/* Another poolmgr than the one that granted the lease knows the sandbox by this connection only. */
 		close_lease(lease);
 		link_close(c->link);
-	} else if (destroy_reason == NULL && lease->function[0] != '\0' && !lease->single_use && !c->hand_recalled &&
-		   link_fd(c->link) >= 0) {
+	} else if (destroy_reason == NULL && lease->function[0] != '\0' && !lease->single_use && !lease->meter.restless &&
+		   !c->hand_recalled && link_fd(c->link) >= 0) {
 		keep(c, lease);
 	} else {
 		give_back(c, lease, destroy_reason);
@@ -366,9 +373,9 @@ struct finding lease_autopsy(struct lease_client *c, const struct lease *lease)
 	struct ipc_msg answer;
 	struct err err = {0};
 
-	/* A poolmgr that did not grant the lease knows nothing of it, so none is waited for; this one has link_ask's grace. */
+	/* A poolmgr that did not grant the lease knows nothing of it, so no other one is waited for. */
 	if (lease->generation != link_generation(c->link) || link_fd(c->link) < 0 ||
-	    link_ask(c->link, &msg, &msg.autopsy.seq, clock_mono_us(), &answer, &err) < 0)
+	    link_ask_once(c->link, &msg, &msg.autopsy.seq, clock_mono_us() + AUTOPSY_US, &answer, &err) < 0)
 		return (struct finding){0};
 	return (struct finding){
 		.known = answer.finding.known != 0,

@@ -96,7 +96,8 @@ struct finding {
 	uint32_t exit_code; /* 128 + the number of the signal that ended it */
 };
 
-/* Asks poolmgr, which asks Docker: takes some ten milliseconds, a second at most. */
+/* Asks poolmgr: takes a millisecond as a rule; as long as Docker does, some seconds at most, when all in the sandbox was
+ * killed. */
 struct finding lease_autopsy(struct lease_client *client, const struct lease *lease);
 
 bool lease_keeps_any(const struct lease_client *client);

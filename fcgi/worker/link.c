@@ -237,6 +237,13 @@ int link_ask(struct link *l, struct ipc_msg *question, uint64_t *seq, int64_t de
 	}
 }
 
+int link_ask_once(struct link *l, struct ipc_msg *question, uint64_t *seq, int64_t deadline_us, struct ipc_msg *answer,
+		  struct err *err)
+{
+	*seq = ++l->seq;
+	return ask_once(l, question, deadline_us, answer, err);
+}
+
 void link_hear(struct link *l)
 {
 	enum heard heard = HEARD_UNASKED;

@@ -35,6 +35,10 @@ void link_set_held(struct link *link, const char *sandbox_id);
 int link_ask(struct link *link, struct ipc_msg *question, uint64_t *seq, int64_t deadline_us, struct ipc_msg *answer,
 	     struct err *err);
 
+/* The same on the connection there is, and no other. */
+int link_ask_once(struct link *link, struct ipc_msg *question, uint64_t *seq, int64_t deadline_us, struct ipc_msg *answer,
+		  struct err *err);
+
 /* Says something that has no answer. When it cannot be said, the connection is given up. */
 int link_tell(struct link *link, const struct ipc_msg *msg, struct err *err);
 

@@ -1,53 +1,16 @@
 #include "worker/meter.h"
 
-#include <stdlib.h>
-#include <string.h>
 #include <unistd.h>
 
 #include "base/defs.h"
-
-/* The start of a file of a cgroup, as text; "" when there is none. */
-static void read_text(int fd, char *text, size_t size)
-{
-	ssize_t n = fd >= 0 ? pread(fd, text, size - 1, 0) : 0;
-
-	text[n > 0 ? n : 0] = '\0';
-}
-
-static int64_t number(const char *text, int64_t otherwise)
-{
-	return text[0] >= '0' && text[0] <= '9' ? strtoll(text, NULL, 10) : otherwise;
-}
-
-/* The number after a word at the start of a line. */
-static int64_t number_after(const char *text, const char *word, int64_t otherwise)
-{
-	size_t len = strlen(word);
-
-	for (const char *line = text; line != NULL; line = strchr(line, '\n')) {
-		line += *line == '\n';
-		if (strncmp(line, word, len) == 0)
-			return number(line + len, otherwise);
-	}
-	return otherwise;
-}
-
-/* v1's cpuacct.usage is a number of nanoseconds, v2's cpu.stat has lines. -1: neither. */
-static int64_t read_cpu_us(int fd)
-{
-	char text[256];
-
-	read_text(fd, text, sizeof(text));
-	int64_t ns = number(text, -1);
-	return ns >= 0 ? ns / 1000 : number_after(text, "usage_usec ", -1);
-}
+#include "ipc/cgroup_fds.h"
 
 static int64_t read_oom_kills(int fd)
 {
 	char text[256];
 
-	read_text(fd, text, sizeof(text));
-	return number_after(text, "oom_kill ", 0);
+	cgroup_read_text(fd, text, sizeof(text));
+	return cgroup_number_after(text, "oom_kill ", 0);
 }
 
 /*
@@ -62,11 +25,16 @@ static bool is_fresh(const struct meter *m, int64_t now_us)
 
 void meter_begin(struct meter *m, int64_t now_us)
 {
+	m->background_us = 0;
 	if (is_fresh(m, now_us)) {
-		m->cpu_start_us += m->cpu_us;
+		m->cpu_start_us = m->cpu_read_us;
 	} else {
-		m->cpu_start_us = read_cpu_us(m->cpu_fd);
+		m->cpu_start_us = cgroup_cpu_us(m->cpu_fd);
 		m->oom_start = read_oom_kills(m->oom_fd);
+		if (m->cpu_read_us >= 0 && m->cpu_start_us > m->cpu_read_us)
+			m->background_us = m->cpu_start_us - m->cpu_read_us;
+		if (m->ended_us != 0 && cgroup_is_restless(m->background_us, now_us - m->ended_us))
+			m->restless = true;
 	}
 	m->cpu_us = m->memory_bytes = 0;
 	if (m->memory_fd >= 0 && pwrite(m->memory_fd, "0", 1, 0) < 0)
@@ -77,10 +45,11 @@ void meter_read(struct meter *m, int64_t now_us)
 {
 	char text[64];
 
-	int64_t cpu_us = read_cpu_us(m->cpu_fd);
+	int64_t cpu_us = cgroup_cpu_us(m->cpu_fd);
 	m->cpu_us = cpu_us >= 0 && m->cpu_start_us >= 0 ? MAX(cpu_us - m->cpu_start_us, 0) : -1;
-	read_text(m->memory_fd, text, sizeof(text));
-	m->memory_bytes = number(text, 0);
+	m->cpu_read_us = cpu_us;
+	cgroup_read_text(m->memory_fd, text, sizeof(text));
+	m->memory_bytes = cgroup_number(text, 0);
 	m->ended_us = now_us;
 }
 

@@ -3,7 +3,8 @@
  * ipc/cgroup_fds.h; a node may have none of them, and they go with the sandbox.
  *
  * Reading them is a good part of what a short invocation costs. So when one follows right after the other, what was read at the
- * end of the first is the start of the second.
+ * end of the first is the start of the second. When it does not, what was used in between is known as well: a function may
+ * leave something behind that works on. The latest reading goes with the sandbox from worker to worker (ipc_msg.def).
  */
 #ifndef WORKER_METER_H
 #define WORKER_METER_H
@@ -19,12 +20,17 @@ struct meter {
 	int cpu_fd, memory_fd, oom_fd; /* -1: none */
 	int64_t limit_bytes;           /* of the sandbox's memory */
 	int64_t cpu_start_us, oom_start;
-	int64_t ended_us; /* when it was last read, monotonic; 0: never */
+	int64_t cpu_read_us; /* the processor time of the sandbox at the end of its latest invocation; -1: not known */
+	int64_t ended_us;    /* when that was, monotonic; 0: not in this worker */
 	int64_t cpu_us, memory_bytes;
+	int64_t background_us;
+	bool restless; /* more than a little of that: it should not be kept for the next invocation */
 };
-#define METER_NONE ((struct meter){.cpu_fd = -1, .memory_fd = -1, .oom_fd = -1})
+#define METER_NONE ((struct meter){.cpu_fd = -1, .memory_fd = -1, .oom_fd = -1, .cpu_read_us = -1})
 
-/* Everything from now on counts. */
+/* Everything from now on counts. background_us: what was used since the invocation before, apart from that; 0 when it is not
+ * known.
+ */
 void meter_begin(struct meter *meter, int64_t now_us);
 
 /*

@@ -117,6 +117,22 @@ static void write_exec(struct page *p)
 	write_times(p, TALLY_EXEC);
 }
 
+static void write_seconds(struct page *p, const _Atomic uint64_t us[TALLY_RUNTIMES])
+{
+	for (int r = 0; r < TALLY_RUNTIMES; r++)
+		labelled(p, "runtime", tally_runtimes[r], (double)us[r] / 1e6);
+}
+
+static void write_cpu(struct page *p)
+{
+	write_seconds(p, p->tally.cpu_us);
+}
+
+static void write_background(struct page *p)
+{
+	write_seconds(p, p->tally.background_us);
+}
+
 static void write_request_bytes(struct page *p)
 {
 	sample(p, (double)p->tally.request_bytes);
@@ -135,6 +151,12 @@ static void write_processes(struct page *p)
 			labelled_twice(p, (struct exposition_label){"role", child_role_name(role)},
 				       (struct exposition_label){"state", slot_state_name(state)}, sum.states[state]);
 	}
+}
+
+static void write_silent(struct page *p)
+{
+	for (enum child_role role = 0; role < CHILD_ROLE_COUNT; role++)
+		labelled(p, "role", child_role_name(role), scoreboard_sum(p->board, role).silent);
 }
 
 static void write_process_requests(struct page *p)
@@ -174,9 +196,12 @@ static void write_certificate_ends(struct page *p)
 	sample(p, (double)*scoreboard_certificate_ends_s(p->board));
 }
 
+/* During an upgrade there may be another berthd's as well; on this scoreboard there is one at most. */
 static bool poolmgr_is_up(const struct page *p)
 {
-	return scoreboard_sum(p->board, CHILD_POOLMGR).states[SLOT_IDLE] > 0;
+	struct scoreboard_sum sum = scoreboard_sum(p->board, CHILD_POOLMGR);
+
+	return sum.states[SLOT_IDLE] > 0 && sum.silent == 0;
 }
 
 static void write_poolmgr_up(struct page *p)

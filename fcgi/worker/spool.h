@@ -1,7 +1,6 @@
 /*
- * A worker's spool: one record per invocation, appended to a file of its own in one write(2), from where the collector stores
- * it. The file is locked as long as it is written, so the collector knows which ones are finished. A record that cannot be kept
- * is counted, never waited for.
+ * A worker's spool: one record per invocation, in a file of its own (ipc/spool_file.h), from where the collector stores it. A
+ * record that cannot be kept is counted, never waited for.
  */
 #ifndef WORKER_SPOOL_H
 #define WORKER_SPOOL_H

@@ -428,11 +428,34 @@ void docker_list(struct docker *d, docker_container_fn each, docker_done_fn done
 	docker_http_send(d->http, "GET", full, NULL, d->conf->docker_timeout_ms, on_list, l);
 }
 
-void docker_check_image(struct docker *d, const char *image, docker_done_fn done, void *arg)
-{
-	AUTO(mem_free) char *path = mem_printf("/images/%s/json", image);
+struct image_check {
+	struct docker *docker;
+	docker_image_fn done;
+	void *arg;
+};
 
-	send_request(&(struct request){d, "find the image", 0, done, arg}, "GET", NULL, path);
+static void on_image(const struct docker_answer *a, void *arg)
+{
+	struct image_check c = *(struct image_check *)arg;
+	struct err err;
+
+	free(arg);
+	if (check_answer(c.docker, a, "find the image", 0, &err) < 0) {
+		c.done(&err, NULL, c.arg);
+		return;
+	}
+	AUTO(json_decrefp) json_t *json = json_loadb(a->body, a->len, 0, NULL);
+	const char *id = json_string_value(json_object_get(json, "Id"));
+	c.done(NULL, id != NULL && strlen(id) < DOCKER_IMAGE_ID_SIZE ? id : "", c.arg);
+}
+
+void docker_check_image(struct docker *d, const char *image, docker_image_fn done, void *arg)
+{
+	struct image_check *c = mem_alloc(sizeof(*c));
+	AUTO(mem_free) char *path = mem_printf("%s/images/%s/json", d->prefix, image);
+
+	*c = (struct image_check){d, done, arg};
+	docker_http_send(d->http, "GET", path, NULL, d->conf->docker_timeout_ms, on_image, c);
 }
 
 /* ---- Events ---- */

@@ -124,8 +124,12 @@ void docker_prune(struct docker *docker, docker_done_fn done, void *arg);
 /* Calls each for every container of this instance, then done. */
 void docker_list(struct docker *docker, docker_container_fn each, docker_done_fn done, void *arg);
 
+/* err NULL: the image that stands behind the name now; "" when the engine does not say. */
+#define DOCKER_IMAGE_ID_SIZE 128
+typedef void (*docker_image_fn)(const struct err *err, const char *id, void *arg);
+
 /* Is an image there? */
-void docker_check_image(struct docker *docker, const char *image, docker_done_fn done, void *arg);
+void docker_check_image(struct docker *docker, const char *image, docker_image_fn done, void *arg);
 
 /* The body of POST /containers/create; a new reference. For tests. */
 json_t *docker_container_json(const struct conf *conf, const struct docker_launch *launch);

@@ -69,7 +69,7 @@ static json_t *host_config(const struct conf *conf, const struct docker_launch *
 	json_object_set_new(h, "CgroupnsMode", json_string("private"));
 	json_object_set_new(h, "Runtime", json_string(l->driver->engine_runtime));
 	json_object_set_new(h, "NetworkMode", l->egress ? json_printf("berth-%s", conf->master_instance) : json_string("none"));
-	json_object_set_new(h, "Init", json_true());
+	json_object_set_new(h, "Init", json_false()); /* the launcher is it */
 
 	set_mounts(h, conf, l);
 

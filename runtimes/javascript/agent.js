@@ -252,7 +252,9 @@ function init(payload) {
 
 function invoke(payload) {
     const split = payload.indexOf('\n');
-    const { request_id, remaining_ms, traceparent = null } = parse(payload.toString('utf8', 0, split));
+    const { invocation_id, request_id, remaining_ms, traceparent = null } = parse(payload.toString('utf8', 0, split));
+    // A host of before names no invocation, and knows its answer by the request.
+    const [name, id] = invocation_id ? ['invocation_id', invocation_id] : ['request_id', request_id];
     const deadline = now() + remaining_ms;
     let answered = false; // a callback may come twice, or after an error
 
@@ -270,24 +272,25 @@ function invoke(payload) {
         } catch (error) {
             const report = describe(error);
             report.message = `what the handler returned cannot be written as JSON: ${report.message}`;
-            return answer(ERROR, { request_id, kind: 'invalid_output' }, report);
+            return answer(ERROR, { [name]: id, kind: 'invalid_output' }, report);
         }
         const size_bytes = byteLength(output);
         const limit = settings.limits.response_bytes;
         if (size_bytes > limit) {
             const message = `the output has ${size_bytes} bytes, the limit is ${limit}`;
-            const fields = { request_id, kind: 'response_too_large', size_bytes };
+            const fields = { [name]: id, kind: 'response_too_large', size_bytes };
             return answer(ERROR, fields, { type: 'ResponseTooLarge', message, stack: [] });
         }
-        return answer(RESULT, `{"request_id":"${request_id}"}\n${output}`);
+        return answer(RESULT, `{"${name}":"${id}"}\n${output}`);
     };
-    const failed = (error, exiting) => answer(ERROR, { request_id, kind: 'function', exiting }, describe(error));
+    const failed = (error, exiting) => answer(ERROR, { [name]: id, kind: 'function', exiting }, describe(error));
     const callback = (error, value) => (error === undefined || error === null ? succeed(value) : failed(error));
     fail = failed;
 
     const context = {
         awsRequestId: request_id,
         requestId: request_id,
+        invocationId: invocation_id,
         functionName: settings.function.name,
         functionVersion: String(settings.function.version),
         memoryLimitInMB: String(settings.limits.memory_limit_mb),

@@ -4,7 +4,7 @@
  * Connects to the two sockets the host left in /berth, hands them over as the
  * descriptors every agent expects, refuses some system calls that the engine's
  * own filter lets through, leaves the processor to who is at work when it wakes
- * up (SCHED_BATCH), and becomes the agent:
+ * up (SCHED_BATCH), and starts the agent:
  *
  *   0     /dev/null
  *   1     log.sock      what is printed here is the function's log
@@ -13,6 +13,11 @@
  *
  * Once descriptor 2 is the log socket, errors go there too. The exit code tells
  * the host which step failed.
+ *
+ * It stays as the init of the sandbox: passes signals on to the agent, collects
+ * what has ended, and when the agent has, says so to the host: its exit code, or
+ * 128 and the signal's number, is one byte on a second connection to
+ * control.sock. Then it ends with that code, and with it all that is left.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -20,6 +25,7 @@
 #include <linux/filter.h>
 #include <linux/seccomp.h>
 #include <sched.h>
+#include <signal.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <string.h>
@@ -27,6 +33,7 @@
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/un.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -36,6 +43,7 @@
 
 enum {
 	CONTROL_FD = 3,
+	END_FD = 3, /* of the launcher itself, once the agent is started */
 	CONNECT_TRIES = 50,
 	CONNECT_PAUSE_MS = 10,
 };
@@ -46,6 +54,7 @@ enum exit_code {
 	EXIT_LOG = 122,
 	EXIT_DESCRIPTORS = 123,
 	EXIT_FILTER = 124,
+	EXIT_FORK = 125,
 	EXIT_NOT_EXECUTABLE = 126, /* these two as in a shell */
 	EXIT_NOT_FOUND = 127,
 };
@@ -131,24 +140,9 @@ static int refuse_system_calls(void)
 	return 0;
 }
 
-int main(int argc, char **argv)
+/* In the child: becomes the agent. Returns an exit code when that fails. */
+static int become_agent(char **command, int null, int log, int error_log, int control)
 {
-	int control, log, error_log, null;
-
-	if (argc < 2) {
-		dprintf(STDERR_FILENO, "usage: launcher <agent> [argument...]\n");
-		return EXIT_USAGE;
-	}
-
-	if ((control = connect_to(BERTH_DIR "/control.sock")) == -1)
-		return EXIT_CONTROL;
-	if ((log = connect_to(BERTH_DIR "/log.sock")) == -1 || (error_log = connect_to(BERTH_DIR "/log.sock")) == -1)
-		return EXIT_LOG;
-	if ((null = open("/dev/null", O_RDWR | O_CLOEXEC)) == -1 || (null = move_up(null)) == -1) {
-		complain("/dev/null");
-		return EXIT_DESCRIPTORS;
-	}
-
 	if (dup2(null, STDIN_FILENO) == -1 || dup2(log, STDOUT_FILENO) == -1 || dup2(control, CONTROL_FD) == -1 ||
 	    dup2(error_log, STDERR_FILENO) == -1) {
 		complain("dup2");
@@ -160,8 +154,81 @@ int main(int argc, char **argv)
 	/* They get their share all the same; only a preference. */
 	sched_setscheduler(0, SCHED_BATCH, &(struct sched_param){0});
 
-	execvp(argv[1], argv + 1);
+	execvp(command[0], command);
 	int code = errno == ENOENT ? EXIT_NOT_FOUND : EXIT_NOT_EXECUTABLE;
-	complain(argv[1]);
+	complain(command[0]);
+	return code;
+}
+
+/* Holds nothing of the agent's, whose end is seen by its connections, and is none of the function's to look into. */
+static int keep_only(int end, int null)
+{
+	if (dup2(null, STDIN_FILENO) == -1 || dup2(null, STDOUT_FILENO) == -1 || dup2(null, STDERR_FILENO) == -1 ||
+	    dup2(end, END_FD) == -1)
+		return -1;
+	closefrom(END_FD + 1);
+	return prctl(PR_SET_DUMPABLE, 0);
+}
+
+/* Until the agent has ended; its exit code, as a shell has it. All signals are blocked. */
+static int attend(pid_t agent, const sigset_t *signals)
+{
+	siginfo_t info;
+	int status;
+
+	for (;;) {
+		if (sigwaitinfo(signals, &info) == -1)
+			continue;
+		if (info.si_signo != SIGCHLD)
+			kill(agent, info.si_signo);
+		for (pid_t pid; (pid = waitpid(-1, &status, WNOHANG)) > 0;)
+			if (pid == agent)
+				return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
+	}
+}
+
+static void tell_end(int code)
+{
+	const unsigned char byte = (unsigned char)code;
+
+	send(END_FD, &byte, sizeof(byte), MSG_DONTWAIT | MSG_NOSIGNAL); /* who does not listen will hear of it otherwise */
+}
+
+int main(int argc, char **argv)
+{
+	int control, end, log, error_log, null;
+	sigset_t all, before;
+
+	if (argc < 2) {
+		dprintf(STDERR_FILENO, "usage: launcher <agent> [argument...]\n");
+		return EXIT_USAGE;
+	}
+
+	if ((control = connect_to(BERTH_DIR "/control.sock")) == -1 || (end = connect_to(BERTH_DIR "/control.sock")) == -1)
+		return EXIT_CONTROL;
+	if ((log = connect_to(BERTH_DIR "/log.sock")) == -1 || (error_log = connect_to(BERTH_DIR "/log.sock")) == -1)
+		return EXIT_LOG;
+	if ((null = open("/dev/null", O_RDWR | O_CLOEXEC)) == -1 || (null = move_up(null)) == -1) {
+		complain("/dev/null");
+		return EXIT_DESCRIPTORS;
+	}
+
+	sigfillset(&all);
+	sigprocmask(SIG_SETMASK, &all, &before);
+	pid_t agent = fork();
+	if (agent == -1) {
+		complain("fork");
+		return EXIT_FORK;
+	}
+	if (agent == 0) {
+		sigprocmask(SIG_SETMASK, &before, NULL);
+		return become_agent(argv + 1, null, log, error_log, control);
+	}
+	if (keep_only(end, null) == -1) {
+		kill(agent, SIGKILL);
+		return EXIT_DESCRIPTORS;
+	}
+	int code = attend(agent, &all);
+	tell_end(code);
 	return code;
 }

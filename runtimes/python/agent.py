@@ -59,6 +59,7 @@ class Context:
 
     def __init__(self, meta, parameters, deadline):
         self.aws_request_id = self.request_id = meta["request_id"]
+        self.invocation_id = meta.get("invocation_id")
         self.traceparent = meta.get("traceparent")
         self.parameters = parameters
         self._deadline = deadline
@@ -282,7 +283,9 @@ def init(settings, directory):
 def invoke(handler, payload, output_bytes_max, directory):
     meta, _, body = payload.decode().partition("\n")
     meta = decode(meta)
-    request_id = meta["request_id"]
+    # A host of before names no invocation, and knows its answer by the request.
+    name = "invocation_id" if "invocation_id" in meta else "request_id"
+    id_ = meta[name]
     deadline = monotonic() + meta["remaining_ms"] / 1000
     kind = "function"
     try:
@@ -300,16 +303,16 @@ def invoke(handler, payload, output_bytes_max, directory):
         if kind == "invalid_output":
             message = f"what the handler returned cannot be written as JSON: {message}"
         flush()
-        fields = {"request_id": request_id, "kind": kind}
+        fields = {name: id_, "kind": kind}
         send_error(ERROR, fields, type(error).__name__, message, stack_of(error, directory))
         return
     flush()
     if len(output) > output_bytes_max:
         message = f"the output has {len(output)} bytes, the limit is {output_bytes_max}"
-        fields = {"request_id": request_id, "kind": "response_too_large", "size_bytes": len(output)}
+        fields = {name: id_, "kind": "response_too_large", "size_bytes": len(output)}
         send_error(ERROR, fields, "ResponseTooLarge", message, [])
         return
-    send(RESULT, f'{{"request_id":"{request_id}"}}\n{output}'.encode())
+    send(RESULT, f'{{"{name}":"{id_}"}}\n{output}'.encode())
 
 
 def disown():

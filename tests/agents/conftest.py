@@ -16,6 +16,7 @@ RUNTIMES = Path(__file__).resolve().parents[2] / "runtimes"
 FRAME_TIMEOUT_S = 10
 
 HELLO, INIT, READY, INIT_ERROR, INVOKE, RESULT, ERROR = range(1, 8)
+INVOCATION_ID = "0198c5d2-77aa-7b11-8c2d-3e4f5a6b7c8d"
 REQUEST_ID = "6f1c2a34-0d5e-4b7a-9c88-1f2e3d4c5b6a"
 FILES = {"python": "main.py", "javascript": "main.js"}
 
@@ -38,7 +39,7 @@ def init_frame(**settings):
 def invoke_frame(body=b"", request_id=REQUEST_ID, **meta):
     if not isinstance(body, bytes):
         body = json.dumps(body).encode()
-    meta = {"request_id": request_id, "remaining_ms": 3000} | meta
+    meta = {"invocation_id": INVOCATION_ID, "request_id": request_id, "remaining_ms": 3000} | meta
     return frame(INVOKE, json.dumps(meta).encode() + b"\n" + body)
 
 
@@ -120,7 +121,7 @@ class Agent:
         meta, _, output = payload.partition(b"\n")
         meta = json.loads(meta)
         if kind == RESULT:
-            assert meta == {"request_id": REQUEST_ID}
+            assert meta == {"invocation_id": INVOCATION_ID}
             return json.loads(output)
         return meta
 

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from conftest import ERROR, REQUEST_ID, invoke_frame
+from conftest import ERROR, INVOCATION_ID, invoke_frame
 
 
 def test_exception_is_an_error_with_the_functions_frames_only(ready, language, tmp_path):
@@ -24,7 +24,7 @@ exports.handler = (event) => (event ? inner(event) : 'fine');
     }[language]
     agent = ready(language, code)
     error = agent.invoke_error({"input": "cheese"})
-    assert error["request_id"] == REQUEST_ID
+    assert error["invocation_id"] == INVOCATION_ID
     assert error["kind"] == "function"
     assert error["type"] == {"python": "LookupError", "javascript": "RangeError"}[language]
     assert error["message"] == "no cheese"

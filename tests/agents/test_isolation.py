@@ -1,11 +1,12 @@
 """Logs are complete, children stay out of the way, and the function's code does not break the agent by accident."""
 
+import json
 import select
 import signal
 
 import pytest
 
-from conftest import REQUEST_ID, invoke_frame
+from conftest import ERROR, INVOCATION_ID, INVOKE, REQUEST_ID, RESULT, frame, invoke_frame
 
 
 @pytest.mark.parametrize(
@@ -189,14 +190,31 @@ def test_python_module_may_be_called_like_one_of_the_library(ready, name):
     assert agent.invoke() == 1
 
 
-def test_request_ids_do_not_mix(ready, language):
-    code = {
-        "python": "def handler(e, c): return c.request_id",
-        "javascript": "exports.handler = (e, c) => c.requestId;",
-    }[language]
-    agent = ready(language, code)
-    assert agent.invoke() == REQUEST_ID
-    other = REQUEST_ID.replace("6f", "70")
-    agent.send(invoke_frame(request_id=other))
-    _, payload = agent.receive()
-    assert payload == f'{{"request_id":"{other}"}}\n"{other}"'.encode()
+IDS = {
+    "python": "def handler(e, c): return [c.invocation_id, c.request_id]",
+    "javascript": "exports.handler = (e, c) => [c.invocationId ?? null, c.requestId];",
+}
+
+
+def test_an_answer_is_of_its_invocation_whatever_the_client_calls_its_request(ready, language):
+    agent = ready(language, IDS[language])
+    assert agent.invoke() == [INVOCATION_ID, REQUEST_ID]
+    other = INVOCATION_ID.replace("77", "78")
+    agent.send(invoke_frame(invocation_id=other))
+    kind, payload = agent.receive()
+    meta, _, output = payload.partition(b"\n")
+    assert kind == RESULT and meta == f'{{"invocation_id":"{other}"}}'.encode()
+    assert json.loads(output) == [other, REQUEST_ID]
+
+
+def test_a_host_that_names_no_invocation_gets_its_answer_by_the_request(ready, language):
+    agent = ready(language, IDS[language])
+    before = json.dumps({"request_id": REQUEST_ID, "remaining_ms": 3000}).encode() + b"\n"
+    agent.send(frame(INVOKE, before))
+    kind, payload = agent.receive()
+    meta, _, output = payload.partition(b"\n")
+    assert kind == RESULT and meta == f'{{"request_id":"{REQUEST_ID}"}}'.encode()
+    assert json.loads(output) == [None, REQUEST_ID]
+    agent.send(frame(INVOKE, before + b"["))
+    kind, payload = agent.receive()
+    assert kind == ERROR and json.loads(payload)["request_id"] == REQUEST_ID

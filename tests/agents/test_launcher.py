@@ -1,6 +1,7 @@
 """The launcher, built for a directory of the test's own."""
 
 import os
+import signal
 import socket
 import subprocess
 import time
@@ -120,3 +121,59 @@ def test_agent_that_is_no_program_is_126(launch):
 def test_no_agent_is_a_usage_error(launch):
     process, _ = launch()
     assert process.wait(5) == 120
+
+
+@pytest.mark.parametrize(
+    "script, code",
+    [("exit 0", 0), ("exit 3", 3), ("exit 255", 255), ("kill -9 $$", 137), ("kill -SEGV $$", 139), ("kill -TERM $$", 143)],
+)
+def test_how_the_agent_ended_is_told_and_repeated(launch, script, code):
+    process, (control, _) = launch("sh", "-c", script)
+    control.accept()
+    assert read_all(control.accept()[0]) == bytes([code])
+    assert process.wait(5) == code
+
+
+def test_an_agent_that_cannot_be_started_is_told_too(launch):
+    process, (control, _) = launch("no-such-agent")
+    control.accept()
+    assert read_all(control.accept()[0]) == bytes([127])
+
+
+def test_launcher_holds_nothing_of_its_agent(launch):
+    process, (control, log) = launch("sh", "-c", "exec 1>&- 2>&- 3>&-; exec sleep 60")
+    connections = [control.accept()[0], log.accept()[0], log.accept()[0]]
+    end = control.accept()[0]
+    assert [read_all(connection) for connection in connections] == [b"", b"", b""]
+    assert process.poll() is None
+    process.send_signal(signal.SIGTERM)
+    assert read_all(end) == bytes([143])
+
+
+def test_signals_are_passed_on(launch):
+    script = "trap 'exit 7' TERM; echo ready; while :; do sleep 0.05; done"
+    process, (control, log) = launch("sh", "-c", script)
+    assert log.accept()[0].recv(100) == b"ready\n"
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(5) == 7
+
+
+def test_an_agent_finds_no_signal_blocked(launch):
+    process, (_, log) = launch("grep", "-E", "Sig(Blk|Ign)", "/proc/self/status")
+    assert {line.split()[1] for line in read_all(log.accept()[0]).splitlines()[:1]} == {b"0" * 16}
+    assert process.wait(5) == 0
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="makes a namespace of processes")
+def test_as_init_it_collects_what_others_left_and_ends_all_of_it(build, launch):
+    program = build[1]
+    script = """
+orphan=$(sh -c 'sleep 0.1 >/dev/null & echo $!')
+until [ ! -e /proc/$orphan ]; do sleep 0.05; done
+sleep 3600 &
+echo $$
+"""
+    for name in ("control.sock", "log.sock"):
+        launch.listen(name)
+    process = subprocess.Popen(["unshare", "--pid", "--fork", "--mount-proc", program, "sh", "-c", script])
+    assert process.wait(10) == 0  # what goes on would keep its namespace alive

@@ -106,7 +106,8 @@ static void answer(FCGX_Request *request, const char *body, size_t len)
 
 static void serve_host(FCGX_Request *request, int agent, struct buf *in)
 {
-	static const char meta[] = "{\"request_id\":\"00000000-0000-7000-8000-000000000000\",\"remaining_ms\":3000}\n";
+	static const char meta[] =
+		"{\"invocation_id\":\"00000000-0000-7000-8000-000000000000\",\"request_id\":\"bench\",\"remaining_ms\":3000}\n";
 	static struct buf body, out;
 	const char *line, *output;
 	size_t line_len, output_len;

@@ -217,7 +217,7 @@ def test_ipc_is_private_with_a_small_shared_memory(host_config, look):
 
 
 def test_an_init_process_reaps_what_functions_leave(host_config, look):
-    assert host_config["Init"] is True
+    assert host_config["Init"] is False  # the launcher is it
     assert "init" in look("result = open('/proc/1/cmdline').read()")
 
 

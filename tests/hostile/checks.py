@@ -2,6 +2,8 @@
 
 import json
 
+from support import wait_for
+
 LOG_BYTES = 4096  # as in the table's settings
 ANSWER_BYTES = 256 << 10  # more than an error's parts together, when each of them is cut as the protocol says
 
@@ -45,6 +47,16 @@ def rests(run):
     run.api.wait_for_rest()
 
 
+def is_billed(run):
+    """It is frozen soon, whatever pool.freeze_after_ms is, and the records of what follows say what it used until then."""
+    who = run.api.execute(run.function, "who")
+    wait_for("it to be frozen", run.stack.cgroup_of_user(who.json()["output"]).is_frozen, 5)
+    last = run.api.execute(run.function, "behave")
+    assert last.headers["Berth-Start"] == "warm"
+    rows = [run.database.metric(answer.headers["Berth-Invocation-Id"]) for answer in (who, last)]
+    assert sum(row["background_cpu_ms"] for row in rows) > 20
+
+
 def code_is_unchanged(run):
     """The package that all sandboxes of this version have in common."""
     main = [path.read_text() for path in (run.stack.dir / "state" / "packages").glob("*/main.py")]
@@ -55,6 +67,13 @@ def answers_are_its_own(run):
     """Whatever was said for it: the next invocation has the answer of its own run."""
     for _ in range(3):
         assert run.api.output(run.function, "behave") == "well"
+
+
+def same_name_is_no_answer(run):
+    """The next invocations have the answers of their own runs, also while the attack goes on, and though their client calls them the same."""
+    name = run.answer.headers["X-Request-Id"]
+    for _ in range(3):
+        assert run.api.output(run.function, "behave", headers={"X-Request-Id": name}) == "well"
 
 
 def log_is_cut(run):

@@ -80,6 +80,8 @@ ATTACKS = [
     Attack("cpu/big_numbers.py", OUT_OF_TIME),
     Attack("cpu/regular_expression.py", OUT_OF_TIME),
     Attack("cpu/spin_in_children.py", OUT_OF_TIME),
+    Attack("cpu/spin_between.py", Output("left", means="billed, and frozen"), then=checks.is_billed),
+    Attack("cpu/spin_between.js", Output("left", means="billed, and frozen"), then=checks.is_billed, memory_limit_mb=256),
     Attack("cpu/blocked_loop.js", OUT_OF_TIME),
     Attack("cpu/microtasks.js", OUT_OF_TIME),
     Attack("cpu/regular_expression.js", OUT_OF_TIME),
@@ -100,6 +102,8 @@ ATTACKS = [
     Attack("descriptors/forged_frame.py", EXITED),
     Attack("descriptors/forged_result.py", Output("forged", means="its own answer, given once"), then=checks.answers_are_its_own),
     Attack("descriptors/forged_request.py", EXITED),
+    Attack("descriptors/forged_early.py", Output("forged", means="its own answer, given once"), then=checks.same_name_is_no_answer),
+    Attack("descriptors/forged_early.js", Output("forged", means="its own answer, given once"), then=checks.same_name_is_no_answer),
     Attack("descriptors/forged_next.py", Output("wait for it"), then=checks.answers_are_its_own),
     Attack(
         "descriptors/pass_descriptors.py",

@@ -96,13 +96,22 @@ void fake_agent_send(int control, enum frame_type type, const char *payload)
 		die("cannot write a frame");
 }
 
-void fake_agent_result(int control, const char *request_id, const char *output)
+void fake_agent_result(int control, const char *invocation_id, const char *output)
 {
 	AUTO(buf_free) struct buf payload = {0};
 
-	buf_printf(&payload, "{\"request_id\":\"%s\"}\n", request_id);
+	buf_printf(&payload, "{\"invocation_id\":\"%s\"}\n", invocation_id);
 	buf_add_str(&payload, output);
 	fake_agent_send(control, FRAME_RESULT, payload.data);
+}
+
+void fake_agent_answer(int control, const struct buf *invoke, const char *output)
+{
+	char id[64];
+
+	if (sscanf(invoke->data, "{\"invocation_id\":\"%63[^\"]", id) != 1)
+		die("INVOKE without the id of the invocation");
+	fake_agent_result(control, id, output);
 }
 
 void fake_agent_wait_for_close(int control)

@@ -27,7 +27,8 @@ int fake_agent_stop(struct fake_agent *agent);
 /* For scripts. */
 void fake_agent_expect(int control, enum frame_type type, struct buf *payload);
 void fake_agent_send(int control, enum frame_type type, const char *payload);
-void fake_agent_result(int control, const char *request_id, const char *output);
-void fake_agent_wait_for_close(int control); /* until the host hangs up */
+void fake_agent_result(int control, const char *invocation_id, const char *output);
+void fake_agent_answer(int control, const struct buf *invoke, const char *output); /* RESULT of what INVOKE asked for */
+void fake_agent_wait_for_close(int control);                                       /* until the host hangs up */
 
 #endif

@@ -122,6 +122,7 @@ static void container_free(struct fake_docker *d, struct fake_container *c)
 {
 	DL_DELETE(d->containers, c);
 	fake_container_hang_up(c);
+	fd_close(&c->end_fd);
 	free(c->name);
 	free(c->sandbox_id);
 	free(c->state);
@@ -144,7 +145,7 @@ static struct fake_container *container_new(struct fake_docker *d, const char *n
 	c->name = mem_strdup(name);
 	c->body = body;
 	c->state = mem_strdup(state);
-	c->control_fd = c->log_fd = c->error_log_fd = -1;
+	c->control_fd = c->log_fd = c->error_log_fd = c->end_fd = -1;
 	const char *id = label_of(c, "berth.sandbox");
 	c->sandbox_id = mem_strdup(id ? id : "");
 	DL_APPEND(d->containers, c);
@@ -227,12 +228,19 @@ void fake_container_hang_up(struct fake_container *c)
 	fd_close(&c->error_log_fd);
 }
 
+void fake_container_say_end(struct fake_container *c, unsigned char exit_code)
+{
+	send(c->end_fd, &exit_code, 1, MSG_NOSIGNAL);
+	fd_close(&c->end_fd);
+}
+
 /* As the launcher does it: control first. */
 static void agent_start(enum fake_boot agent, struct fake_container *c)
 {
 	if (agent == FAKE_BOOT_ABSENT)
 		return;
 	c->control_fd = agent_connect(c, "control.sock");
+	c->end_fd = agent_connect(c, "control.sock");
 	if (agent != FAKE_BOOT_NO_LOG) {
 		c->log_fd = agent_connect(c, "log.sock");
 		c->error_log_fd = agent_connect(c, "log.sock");
@@ -408,7 +416,7 @@ static int do_image(struct fake_docker *d, const struct request *r, char **body)
 
 	if (d->missing_image != NULL && strncmp(name, d->missing_image, strlen(d->missing_image)) == 0)
 		return refuse(404, body, "No such image: %s", d->missing_image);
-	*body = mem_strdup("{\"Id\":\"sha256:0\"}");
+	*body = mem_printf("{\"Id\":\"%s\"}", d->image_id ?: "sha256:0");
 	return 200;
 }
 
@@ -713,6 +721,7 @@ void fake_docker_die(struct fake_docker *d, const char *sandbox_id, bool told)
 	assert(c != NULL);
 	set_state(c, "exited");
 	fake_container_hang_up(c);
+	fd_close(&c->end_fd);
 	if (!told)
 		return;
 	AUTO(mem_free) char *code = mem_printf("%d", c->exit_code);
@@ -733,6 +742,7 @@ void fake_docker_reset(struct fake_docker *d)
 	d->api = "1.41";
 	d->min_api = "1.12";
 	d->missing_image = NULL;
+	d->image_id = NULL;
 	d->volume = NULL;
 	d->runtimes = "{\"runc\":{\"path\":\"runc\"},\"berth-runsc\":{\"path\":\"/usr/local/bin/runsc\"}}";
 	d->network = NULL;

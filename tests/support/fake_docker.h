@@ -48,7 +48,7 @@ struct fake_container {
 	int exit_code;    /* 137; told once it has ended */
 	bool oom_killed;  /* likewise */
 	json_t *body;     /* of its creation */
-	int control_fd, log_fd, error_log_fd;
+	int control_fd, log_fd, error_log_fd, end_fd;
 	struct fake_container *prev, *next;
 };
 
@@ -63,6 +63,7 @@ struct fake_manner {
 struct fake_docker {
 	/* The test may set these at any time. */
 	const char *version, *api, *min_api; /* of GET /version; min_api NULL: too old to have one */
+	const char *image_id;                /* of every image; NULL: sha256:0 */
 	const char *missing_image;           /* the one image that is not there; NULL: all are */
 	const char *volume;                  /* where every image declares one; NULL: none does */
 	const char *runtimes;                /* of GET /info, as JSON: runc and berth-runsc */
@@ -123,6 +124,9 @@ char *fake_docker_event_new(const char *instance, const char *sandbox_id, const 
 /* Bytes from the agent; false when the host has closed its end. */
 bool fake_container_say(struct fake_container *container, const void *data, size_t len);
 void fake_container_hang_up(struct fake_container *container);
+
+/* Its launcher says that the agent has ended, and how. */
+void fake_container_say_end(struct fake_container *container, unsigned char exit_code);
 
 /* The first process of every container that runs, as far as the engine says. */
 #define FAKE_PID 4711

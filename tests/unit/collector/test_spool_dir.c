@@ -80,14 +80,25 @@ static void a_new_file_stays_as_long_as_somebody_has_locked_it(void **state)
 
 static void other_names_are_never_removed(void **state)
 {
-	static const char *const names[] = {"id.new", "x" UUID ".new", UUID ".newer",    UUID,
-					    "notes",  UUID ".spool",   UUID ".spool.new"};
+	static const char *const names[] = {"id.new", "x" UUID ".new", UUID ".newer",     UUID,
+					    "notes",  UUID ".spool",   UUID ".spool.new", UUID ".7.spool"};
 	struct fixture *f = *state;
 
 	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
 		AUTO(fd_close) int fd = make_file(f, names[i], 3600);
 		assert_true(is_there_after_a_scan(f, names[i]));
 	}
+}
+
+/* It is for a newer collector to read. */
+static void a_file_of_a_newer_version_is_left_alone(void **state)
+{
+	struct fixture *f = *state;
+	AUTO(fd_close) int fd = make_file(f, UUID ".7.spool", 3600), known = make_file(f, UUID RECORD_FILE_SUFFIX, 3600);
+
+	assert_true(is_there_after_a_scan(f, UUID ".7.spool"));
+	assert_null(spool_find(f->spool, UUID ".7.spool"));
+	assert_non_null(spool_find(f->spool, UUID RECORD_FILE_SUFFIX));
 }
 
 #define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
@@ -97,6 +108,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(what_a_killed_writer_did_not_even_begin_is_removed_after_a_minute),
 		TEST(a_new_file_stays_as_long_as_somebody_has_locked_it),
+		TEST(a_file_of_a_newer_version_is_left_alone),
 		TEST(other_names_are_never_removed),
 	};
 

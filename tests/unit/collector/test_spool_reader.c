@@ -12,6 +12,7 @@
 
 #include <cmocka.h>
 
+#include "base/fd.h"
 #include "base/mem.h"
 #include "tests/unit/collector/spool_fixture.h"
 
@@ -85,6 +86,28 @@ static void two_records_come_in_order(void **state)
 	}
 	assert_int_equal(read->to, size_now(f));
 	assert_false(read->more);
+}
+
+/* At an upgrade the old workers write on: in files and records as they know them. */
+static void records_of_the_version_before_are_read_from_its_files(void **state)
+{
+	static const char name[] = "62657274-6820-7370-6f6f-6c2072656300.spool"; /* its key is that of the corpus */
+	const char *srcdir = getenv("srcdir");                                   /* automake's */
+	AUTO(mem_free)
+	char *path = mem_printf("%s/tests/fuzz/corpus/record/of-the-version-before", srcdir ?: "."), *data = NULL;
+	struct fixture *f = *state;
+	size_t len;
+
+	assert_int_equal(fd_read_file(path, 1 << 20, &data, &len, &f->err), 0);
+	AUTO(fd_close) int fd = openat(f->spool.dir_fd, name, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+	assert_int_equal(fd_write_all(fd, data, len, &f->err), 0);
+	spool_batch_reset(&f->batch, LIMIT);
+	assert_int_equal(spool_read(f->spool.dir_fd, name, 0, &f->batch, &f->err), 0);
+	assert_int_equal(f->batch.record_count, 2);
+	assert_int_equal(f->batch.damage_count, 0);
+	assert_memory_equal(f->batch.records[0].record.log.data, "first", 5);
+	assert_int_equal(f->batch.records[0].record.background_us, 0);
+	assert_int_equal(f->batch.records[1].record.background_us, 900);
 }
 
 static void a_growing_file_is_read_on_from_where_it_was(void **state)
@@ -335,6 +358,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(two_records_come_in_order),
+		TEST(records_of_the_version_before_are_read_from_its_files),
 		TEST(a_growing_file_is_read_on_from_where_it_was),
 		TEST(a_locked_file_is_never_finished),
 		TEST(half_a_record_is_left_alone_while_its_writer_lives),

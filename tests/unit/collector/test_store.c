@@ -145,6 +145,7 @@ static void every_column_is_filled_from_its_field(void **state)
 	r.init_us = 3000;
 	r.exec_us = 4250;
 	r.cpu_us = 1250;
+	r.background_us = 2750;
 	r.memory_bytes = 7340032;
 	r.error_code = STR("function_error");
 	r.error_message = STR("it \xff"
@@ -160,10 +161,11 @@ static void every_column_is_filled_from_its_field(void **state)
 	char *metric = pg_scratch_value(
 		pg,
 		"select concat_ws('|', version, request_id, response_time_ms, queue_ms, init_ms, exec_ms, start_kind, runtime, "
-		"status, error_flag, error_code, error_message, request_bytes, response_bytes, cpu_ms, memory_peak_bytes) from "
+		"status, error_flag, error_code, error_message, request_bytes, response_bytes, cpu_ms, background_cpu_ms, "
+		"memory_peak_bytes) from "
 		"metrics");
 	assert_string_equal(metric, "7|5f0c7a9e-req|1.501|2|3|4.25|warm|docker|502|t|function_error|it \xef\xbf\xbd"
-				    "broke|20|30|1.25|7340032");
+				    "broke|20|30|1.25|2.75|7340032");
 	AUTO(mem_free)
 	char *log = pg_scratch_value(
 		pg, "select concat_ws('|', encode(log, 'hex'), log_bytes, orphan_bytes, m.function_id = l.function_id, "
@@ -172,6 +174,33 @@ static void every_column_is_filled_from_its_field(void **state)
 	AUTO(mem_free)
 	char *us = pg_scratch_value(pg, "select (extract(epoch from request_timestamp) * 1000000)::bigint from metrics");
 	assert_int_equal(strtoull(us, NULL, 10), r.requested_at_us);
+}
+
+static void what_a_sandbox_used_after_its_last_invocation_is_in_the_figures_and_no_invocation(void **state)
+{
+	struct fixture *f = *state;
+	struct record one = sample_record(), bill = {.function_id = one.function_id,
+						     .version = one.version,
+						     .runtime = one.runtime,
+						     .requested_at_us = one.requested_at_us,
+						     .cpu_us = RECORD_UNKNOWN,
+						     .status = 200,
+						     .background_us = 30000};
+
+	one.cpu_us = 500;
+	one.background_us = 4000;
+	append(f, &one);
+	append(f, &bill);
+	assert_int_equal(load_and_store(f), 0);
+	assert_int_equal(stored(), 1);
+	AUTO(mem_free)
+	char *minute =
+		pg_scratch_value(pg, "select concat_ws('|', requests, warm, cpu_us, cpu_requests, background_us, "
+				     "response_us, octet_length(queue_histogram)) from metrics_minute where version = 1");
+	AUTO(mem_free)
+	char *alone = pg_scratch_value(pg, "select concat_ws('|', 1, 1, 500, 1, 34000, 1500, octet_length(queue_histogram)) "
+					   "from metrics_minute where version = 1");
+	assert_string_equal(minute, alone);
 }
 
 static void what_was_not_measured_is_null(void **state)
@@ -492,6 +521,7 @@ int main(void)
 		TEST(every_column_is_filled_from_its_field),
 		TEST(rows_lie_in_the_order_of_time),
 		TEST(what_was_not_measured_is_null),
+		TEST(what_a_sandbox_used_after_its_last_invocation_is_in_the_figures_and_no_invocation),
 		TEST(an_invocation_that_printed_nothing_has_no_log),
 		TEST(a_file_is_stored_once_however_often_it_is_replayed),
 		TEST(a_batch_with_old_offsets_is_not_stored),

@@ -1,5 +1,6 @@
 #include "ipc/record.h"
 
+#include <sodium.h>
 #include <stdbool.h>
 
 #include "base/fd.h"
@@ -13,7 +14,7 @@
 #define VALUE_UUID ((struct uuid){{0x41, 0x42, 0x43}})
 
 static const struct record sample = {
-#define RECORD_FIELD(field, type) .field = VALUE_##type,
+#define RECORD_FIELD(field, type, since) .field = VALUE_##type,
 #include "ipc/record.def"
 #undef RECORD_FIELD
 };
@@ -53,18 +54,73 @@ static void what_an_invocation_used_is_in_its_record(void **state)
 	assert_true(back.cpu_us == 1234567890123 && back.memory_bytes == 3154116608);
 }
 
-/* What a worker of another version wrote is skipped like damage: its fields may be others. */
+/* As a worker of that version wrote it: without the fields that came later. */
+static void encode_as(uint32_t version, struct buf *b)
+{
+	static const struct field fields[] = {
+#define RECORD_FIELD(field, type, since) {FIELD_##type, offsetof(struct record, field)},
+#include "ipc/record.def"
+#undef RECORD_FIELD
+	};
+	static const uint32_t sinces[] = {
+#define RECORD_FIELD(field, type, since) since,
+#include "ipc/record.def"
+#undef RECORD_FIELD
+	};
+	unsigned char sum[crypto_shorthash_BYTES];
+	size_t start = b->len;
+
+	buf_add_u32(b, RECORD_MAGIC(version));
+	buf_add_u32(b, 0);
+	buf_add_u64(b, 0);
+	for (size_t i = 0; i < ARRAY_SIZE(fields); i++)
+		if (sinces[i] <= version)
+			fields_encode(&fields[i], 1, &sample, b);
+	size_t payload_len = b->len - start - RECORD_HEADER_SIZE;
+	crypto_shorthash(sum, (unsigned char *)b->data + start + RECORD_HEADER_SIZE, payload_len, key.bytes);
+	buf_put_u32(b->data + start + 4, (uint32_t)payload_len);
+	memcpy(b->data + start + 8, sum, sizeof(sum));
+}
+
+static void a_record_of_a_version_before_is_read_without_what_it_has_not(void **state)
+{
+	(void)state;
+	for (uint32_t version = RECORD_OLDEST; version <= RECORD_VERSION; version++) {
+		AUTO(buf_free) struct buf b = {0};
+		struct record back;
+		encode_as(version, &b);
+		encode_as(RECORD_VERSION, &b);
+		ptrdiff_t n = decode(&b, &back);
+		assert_true(n > 0);
+#define RECORD_FIELD(field, type, since)                                                                                       \
+	{                                                                                                                      \
+		static const FIELD_C_##type none;                                                                              \
+		const void *expected = (since) <= version ? (const void *)&sample.field : &none;                               \
+		if (FIELD_##type != FIELD_STR)                                                                                 \
+			assert_memory_equal(&back.field, expected, sizeof(none));                                              \
+	}
+#include "ipc/record.def"
+#undef RECORD_FIELD
+		assert_int_equal(back.log.len, 9);
+		buf_consume(&b, (size_t)n);
+		assert_int_equal(decode(&b, &back), b.len);
+	}
+}
+
+/* What a worker of any other version wrote is skipped like damage: its fields may be others. */
 static void a_record_of_another_version_is_none(void **state)
 {
 	AUTO(buf_free) struct buf b = {0};
 	struct record record;
 
 	(void)state;
-	for (uint32_t version = 1; version < RECORD_VERSION; version++) {
+	for (uint32_t version = 1; version < 256; version++) {
+		if (version >= RECORD_OLDEST && version <= RECORD_VERSION)
+			continue;
 		buf_reset(&b);
 		record_encode(&sample, &key, &b);
 		size_t old_len = b.len;
-		buf_put_u32(b.data, (RECORD_MAGIC & ~0xffu) | version);
+		buf_put_u32(b.data, RECORD_MAGIC(version));
 		record_encode(&sample, &key, &b);
 		assert_int_equal(decode(&b, &record), -1);
 		assert_int_equal(record_resync(b.data, b.len), old_len);
@@ -144,9 +200,9 @@ static void only_the_name_of_a_spool_file_gives_a_key(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(others); i++)
-		assert_false(record_file_key(others[i], RECORD_FILE_SUFFIX, &got));
+		assert_false(record_spool_key(others[i], &got));
 	assert_memory_equal(&got, &key, sizeof(key));
-	assert_true(record_file_key("01020304-0000-0000-0000-000000000000.spool", RECORD_FILE_SUFFIX, &got));
+	assert_true(record_spool_key("01020304-0000-0000-0000-000000000000.spool", &got));
 	assert_memory_equal(&got, &key, sizeof(key));
 }
 
@@ -206,7 +262,29 @@ static void the_fuzzer_starts_from_a_record_of_this_version(void **state)
 	assert_int_equal(record_decode(data, len, &corpus_key, &record, &err), len);
 	assert_int_equal(record.cpu_us, 650);
 	assert_int_equal(record.memory_bytes, 9000000);
+	assert_int_equal(record.background_us, 900);
 	assert_memory_equal(record.runtime.data, "docker", 6);
+}
+
+static void a_spool_file_of_each_version_that_is_read_is_found_by_its_name(void **state)
+{
+	static const char uuid[] = "01020304-0000-0000-0000-000000000000";
+	static const struct {
+		const char *suffix;
+		bool is_read;
+	} cases[] = {{".spool", true}, {RECORD_FILE_SUFFIX, true}, {".4.spool", false}, {".7.spool", false}, {".new", false}};
+	char name[100];
+	struct uuid got;
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		memset(&got, 0, sizeof(got));
+		snprintf(name, sizeof(name), "%s%s", uuid, cases[i].suffix);
+		assert_int_equal(record_spool_key(name, &got), cases[i].is_read);
+		assert_int_equal(got.bytes[0], cases[i].is_read ? 1 : 0);
+	}
+	snprintf(name, sizeof(name), ".%d.spool", RECORD_VERSION);
+	assert_string_equal(name, RECORD_FILE_SUFFIX);
 }
 
 int main(void)
@@ -214,7 +292,9 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_record_comes_back_as_it_was),
 		cmocka_unit_test(what_an_invocation_used_is_in_its_record),
+		cmocka_unit_test(a_record_of_a_version_before_is_read_without_what_it_has_not),
 		cmocka_unit_test(a_record_of_another_version_is_none),
+		cmocka_unit_test(a_spool_file_of_each_version_that_is_read_is_found_by_its_name),
 		cmocka_unit_test(the_fuzzer_starts_from_a_record_of_this_version),
 		cmocka_unit_test(a_torn_record_is_not_all_there_at_every_length),
 		cmocka_unit_test(every_flipped_bit_is_noticed),

@@ -225,6 +225,100 @@ static void a_hurry_concerns_only_those_who_are_stopping(void **state)
 
 #define CREW_TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
+#define STUCK_AFTER_US 5000000
+#define LOOKS          (STUCK_AFTER_US / CREW_LOOK_US)
+
+/* So many looks, each a moment after it is due; beats: those that move in between. */
+static void look(int64_t *now_us, int looks, const int *beats, int count)
+{
+	for (int i = 0; i < looks; i++) {
+		for (int k = 0; k < count; k++)
+			scoreboard_slot(f.crew->board, beats[k])->beat_us++;
+		*now_us += CREW_LOOK_US;
+		crew_kill_stuck(f.crew, *now_us, STUCK_AFTER_US);
+	}
+}
+
+static bool is_alive(int slot)
+{
+	return f.crew->members[slot].stuck_us == 0;
+}
+
+static void who_does_not_move_is_killed_and_its_obituary_says_why(void **state)
+{
+	(void)state;
+	int poolmgr = start(CHILD_POOLMGR, 0, SLOT_IDLE), warden = start(CHILD_WARDEN, 0, SLOT_IDLE);
+	int64_t now_us = clock_mono_us();
+
+	look(&now_us, 3 * LOOKS, (int[]){poolmgr, warden}, 2);
+	look(&now_us, LOOKS - 1, (int[]){warden}, 1);
+	assert_true(is_alive(poolmgr));
+	look(&now_us, 1, (int[]){warden}, 1);
+	assert_false(is_alive(poolmgr));
+	assert_true(is_alive(warden));
+	struct crew_death death = bury();
+	assert_int_equal(death.role, CHILD_POOLMGR);
+	assert_false(death.asked || death.success);
+	assert_string_equal(death.how, "was killed, for it had not moved for 5.0 s,");
+}
+
+static void one_beat_is_enough_to_be_alive(void **state)
+{
+	(void)state;
+	int poolmgr = start(CHILD_POOLMGR, 0, SLOT_IDLE);
+	int64_t now_us = clock_mono_us();
+
+	for (int i = 0; i < 5; i++) {
+		look(&now_us, LOOKS - 1, NULL, 0);
+		look(&now_us, 1, &poolmgr, 1);
+	}
+	assert_true(is_alive(poolmgr));
+}
+
+/* A machine that slept, or had no time for the master either. */
+static void time_that_the_master_did_not_see_pass_does_not_count(void **state)
+{
+	(void)state;
+	int poolmgr = start(CHILD_POOLMGR, 0, SLOT_IDLE);
+	int64_t now_us = clock_mono_us();
+
+	look(&now_us, LOOKS - 2, NULL, 0);
+	now_us += INT64_C(3600000000);
+	crew_kill_stuck(f.crew, now_us, STUCK_AFTER_US);
+	assert_true(is_alive(poolmgr));
+	for (int i = 0; i < 1000; i++) /* called more often than it looks */
+		crew_kill_stuck(f.crew, now_us + i, STUCK_AFTER_US);
+	assert_true(is_alive(poolmgr));
+}
+
+static void who_may_wait_for_a_disk_has_more_time_and_who_has_no_pulse_all(void **state)
+{
+	(void)state;
+	int collector = start(CHILD_COLLECTOR, 0, SLOT_IDLE), worker = start(CHILD_INVOKE, 0, SLOT_BUSY);
+	int64_t now_us = clock_mono_us();
+
+	look(&now_us, 6 * LOOKS - 1, NULL, 0);
+	assert_true(is_alive(collector));
+	look(&now_us, 2, NULL, 0);
+	assert_false(is_alive(collector));
+	look(&now_us, 60 * LOOKS, NULL, 0);
+	assert_true(is_alive(worker));
+}
+
+static void nobody_is_killed_when_the_setting_says_never_or_who_is_to_stop_anyway(void **state)
+{
+	(void)state;
+	int poolmgr = start(CHILD_POOLMGR, 0, SLOT_IDLE), warden = start(CHILD_WARDEN, 0, SLOT_IDLE);
+	int64_t now_us = clock_mono_us();
+
+	for (int i = 0; i < 10 * LOOKS; i++)
+		crew_kill_stuck(f.crew, now_us += CREW_LOOK_US, 0);
+	assert_true(is_alive(poolmgr) && is_alive(warden));
+	crew_stop(f.crew, poolmgr, INT64_MAX);
+	look(&now_us, 10 * LOOKS, &warden, 1);
+	assert_true(is_alive(poolmgr));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -238,6 +332,11 @@ int main(void)
 		CREW_TEST(only_an_idle_one_is_chosen_when_a_pool_shrinks),
 		CREW_TEST(older_generations_are_stopped_and_the_new_one_goes_on),
 		CREW_TEST(who_does_not_finish_in_time_is_killed),
+		CREW_TEST(who_does_not_move_is_killed_and_its_obituary_says_why),
+		CREW_TEST(one_beat_is_enough_to_be_alive),
+		CREW_TEST(time_that_the_master_did_not_see_pass_does_not_count),
+		CREW_TEST(who_may_wait_for_a_disk_has_more_time_and_who_has_no_pulse_all),
+		CREW_TEST(nobody_is_killed_when_the_setting_says_never_or_who_is_to_stop_anyway),
 		CREW_TEST(a_hurry_concerns_only_those_who_are_stopping),
 	};
 

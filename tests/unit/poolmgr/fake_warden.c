@@ -72,6 +72,14 @@ struct fake_cgroup fake_cgroup_new(void)
 	return c;
 }
 
+void fake_cgroup_say(const struct fake_cgroup *c, enum cgroup_fd file, const char *text)
+{
+	ssize_t len = (ssize_t)strlen(text);
+
+	assert_int_equal(ftruncate(c->fds[file], 0), 0);
+	assert_int_equal(pwrite(c->fds[file], text, (size_t)len, 0), len);
+}
+
 void fake_cgroup_free(struct fake_cgroup *c)
 {
 	for (int i = 0; i < CGROUP_FD_COUNT; i++)

@@ -36,6 +36,9 @@ void fake_cgroup_free(struct fake_cgroup *c); /* destructor for AUTO */
 /* What was written to a file since the last look; "" nothing. Good until the next call. */
 const char *fake_cgroup_written(const struct fake_cgroup *c, enum cgroup_fd file);
 
+/* What poolmgr finds in a file from now on. */
+void fake_cgroup_say(const struct fake_cgroup *c, enum cgroup_fd file, const char *text);
+
 /* Are both the same file? */
 bool fake_cgroup_is_same(int fd, int other);
 

@@ -4,6 +4,7 @@ AM_CPPFLAGS += -I$(top_srcdir)/runtimes
 unit_tests += \
 	%D%/test_autopsy \
 	%D%/test_backlog \
+	%D%/test_bill \
 	%D%/test_boot \
 	%D%/test_cgroup \
 	%D%/test_client \
@@ -13,6 +14,7 @@ unit_tests += \
 	%D%/test_driver \
 	%D%/test_forecast \
 	%D%/test_headroom \
+	%D%/test_image \
 	%D%/test_keep \
 	%D%/test_package \
 	%D%/test_pool \
@@ -41,6 +43,7 @@ archives = %D%/archives.c %D%/archives.h
 slow_store = %D%/slow_store.c %D%/slow_store.h $(pg_scratch)
 stored = %D%/stored.c %D%/stored.h $(pool_rig) $(fake_warden) $(pg_scratch)
 pool_rig = %D%/pool_rig.c %D%/pool_rig.h %D%/fake_worker.c %D%/fake_worker.h $(archives) $(rig)
+%C%_test_bill_SOURCES = %D%/test_bill.c $(sandbox_rig)
 %C%_test_autopsy_SOURCES = %D%/test_autopsy.c $(pool_rig)
 %C%_test_cgroup_SOURCES = %D%/test_cgroup.c $(fake_warden) $(rig)
 %C%_test_client_SOURCES = %D%/test_client.c $(pool_rig)
@@ -49,6 +52,7 @@ pool_rig = %D%/pool_rig.c %D%/pool_rig.h %D%/fake_worker.c %D%/fake_worker.h $(a
 %C%_test_docker_SOURCES = %D%/test_docker.c $(rig)
 %C%_test_package_SOURCES = %D%/test_package.c $(archives) $(rig)
 %C%_test_package_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=syncfs
+%C%_test_image_SOURCES = %D%/test_image.c $(pool_rig)
 %C%_test_keep_SOURCES = %D%/test_keep.c $(stored)
 %C%_test_pool_SOURCES = %D%/test_pool.c $(stored) %D%/slow_store.c %D%/slow_store.h
 %C%_test_pool_CPPFLAGS = $(AM_CPPFLAGS) $(PQ_CFLAGS)

@@ -8,6 +8,7 @@
 struct shape shape;
 struct version version;
 struct seen seen;
+static struct spec spec = {.version = 7};
 static int fds_before;
 
 static void on_spare(struct sandbox *s)
@@ -140,7 +141,7 @@ int sandbox_rig_each(void **state)
 				       .tmp_inodes = 1000,
 				       .pids = 61,
 				       .nofile = 1021}};
-	version = (struct version){.shape = &shape, .refs = 1};
+	version = (struct version){.shape = &shape, .spec = &spec, .refs = 1};
 	rig_barrier();
 	fds_before = open_fds();
 	return 0;

@@ -1,6 +1,7 @@
 /* How a leased sandbox ended, asked by its worker over a real connection, answered by a fake Docker Engine. */
 #include "tests/unit/poolmgr/pool_rig.h"
 
+#include "base/fd.h"
 #include "base/mem.h"
 #include "poolmgr/autopsy.h"
 #include "poolmgr/pool.h"
@@ -109,15 +110,17 @@ static void nothing_is_known_of_a_container_that_still_runs_after_the_wait(void 
 	worker_assert_silent(&w); /* once */
 }
 
-static void nothing_is_known_when_docker_does_not_say(void **state)
+/* In the ways in which an engine can fail to. */
+static const struct fake_manner says_nothing[] = {
+	{.status = 404, .body = "{\"message\":\"No such container\"}"},
+	{.status = 500, .body = "{\"message\":\"busy\"}"},
+	{.status = 200, .body = "{}"},
+	{.status = 200, .body = "{\"State\":{\"Running\":true}}"},
+	{.raw = "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{"},
+};
+
+static void an_end_that_is_known_is_told_though_docker_does_not_say_more(void **state)
 {
-	static const struct fake_manner manners[] = {
-		{.status = 404, .body = "{\"message\":\"No such container\"}"},
-		{.status = 500, .body = "{\"message\":\"busy\"}"},
-		{.status = 200, .body = "{}"},
-		{.status = 200, .body = "{\"State\":{\"Running\":\"no\",\"OOMKilled\":true,\"ExitCode\":137}}"},
-		{.raw = "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{"},
-	};
 	AUTO(worker_close) struct worker w = worker_connect();
 	struct grant g;
 
@@ -125,12 +128,101 @@ static void nothing_is_known_when_docker_does_not_say(void **state)
 	struct sandbox *s = leased(&w, &g);
 	fake_docker_die(rig.engine, g.sandbox_id, true);
 	WAIT_FOR(s->exit_code == 137);
-	for (size_t i = 0; i < ARRAY_SIZE(manners); i++) {
-		rig.engine->manner[FAKE_INSPECT] = manners[i];
-		assert_unknown(&w, worker_autopsy(&w, g.lease_id));
+	for (size_t i = 0; i < ARRAY_SIZE(says_nothing); i++) {
+		rig.engine->manner[FAKE_INSPECT] = says_nothing[i];
+		assert_found(&w, worker_autopsy(&w, g.lease_id), false, 137);
 	}
+	rig.engine->manner[FAKE_INSPECT] = (struct fake_manner){.hold = true};
+	uint64_t seq = worker_autopsy(&w, g.lease_id);
+	WAIT_FOR(fake_docker_held(rig.engine, FAKE_INSPECT) == 1);
+	autopsy_tick(s->autopsy_end_us);
+	assert_found(&w, seq, false, 137);
 	rig.engine->manner[FAKE_INSPECT] = (struct fake_manner){0};
-	assert_found(&w, worker_autopsy(&w, g.lease_id), false, 137);
+	fake_docker_let_go(rig.engine, FAKE_INSPECT);
+	rig_barrier();
+	worker_assert_silent(&w); /* once */
+}
+
+/* Killed altogether, and Docker Engine has no time to notice: it is asked again until it has. */
+static void what_has_ended_altogether_is_asked_for_until_docker_knows(void **state)
+{
+	AUTO(worker_close) struct worker w = worker_connect();
+	struct grant g;
+
+	(void)state;
+	struct sandbox *s = leased(&w, &g);
+	fake_container_hang_up(container_of(&g));
+	fd_close(&container_of(&g)->end_fd);
+	WAIT_FOR(s->launcher_gone);
+	uint64_t seq = worker_autopsy(&w, g.lease_id);
+	for (size_t i = 0; i < ARRAY_SIZE(says_nothing); i++) {
+		WAIT_FOR(s->autopsy_us != 0);
+		rig.engine->manner[FAKE_INSPECT] = says_nothing[i];
+		autopsy_tick(s->autopsy_us);
+		assert_false(worker_has_message(&w));
+	}
+	WAIT_FOR(s->autopsy_us != 0);
+	rig.engine->manner[FAKE_INSPECT] = (struct fake_manner){0};
+	container_of(&g)->exit_code = 139;
+	fake_docker_die(rig.engine, g.sandbox_id, false);
+	autopsy_tick(s->autopsy_us);
+	assert_found(&w, seq, false, 139);
+}
+
+static void in_the_end_a_worker_is_told_that_nothing_is_known(void **state)
+{
+	AUTO(worker_close) struct worker w = worker_connect();
+	struct grant g;
+
+	(void)state;
+	struct sandbox *s = leased(&w, &g);
+	fake_container_hang_up(container_of(&g));
+	fd_close(&container_of(&g)->end_fd);
+	WAIT_FOR(s->launcher_gone);
+	uint64_t seq = worker_autopsy(&w, g.lease_id);
+	WAIT_FOR(s->autopsy_seq == seq);
+	autopsy_tick(s->autopsy_end_us);
+	assert_unknown(&w, seq);
+}
+
+static void what_the_launcher_says_need_not_be_asked(void **state)
+{
+	AUTO(worker_close) struct worker w = worker_connect();
+	AUTO(worker_close) struct worker other = worker_connect();
+	struct grant before, after;
+
+	(void)state;
+	struct sandbox *s = leased(&w, &before);
+	rig.engine->calls[FAKE_INSPECT] = 0;
+	fake_container_hang_up(container_of(&before));
+	fake_container_say_end(container_of(&before), 3);
+	WAIT_FOR(s->exit_code == 3);
+	assert_found(&w, worker_autopsy(&w, before.lease_id), false, 3);
+
+	rig.tick = pool_tick;
+	s = leased(&other, &after);
+	rig.engine->calls[FAKE_INSPECT] = 0;
+	fake_container_hang_up(container_of(&after));
+	uint64_t seq = worker_autopsy(&other, after.lease_id);
+	WAIT_FOR(s->autopsy_seq == seq);
+	fake_container_say_end(container_of(&after), 139);
+	assert_found(&other, seq, false, 139);
+	assert_int_equal(rig.engine->calls[FAKE_INSPECT], 0);
+}
+
+static void docker_is_asked_whether_a_kill_that_the_launcher_tells_was_for_memory(void **state)
+{
+	AUTO(worker_close) struct worker w = worker_connect();
+	struct grant g;
+
+	(void)state;
+	leased(&w, &g);
+	fake_container_hang_up(container_of(&g));
+	fake_container_say_end(container_of(&g), 137);
+	assert_found(&w, worker_autopsy(&w, g.lease_id), false, 137); /* it still runs, says Docker */
+	container_of(&g)->oom_killed = true;
+	fake_docker_die(rig.engine, g.sandbox_id, false);
+	assert_found(&w, worker_autopsy(&w, g.lease_id), true, 137);
 }
 
 static void nothing_is_known_of_a_lease_the_worker_does_not_have(void **state)
@@ -239,7 +331,11 @@ int main(void)
 		TEST(a_question_waits_for_docker_to_tell_the_end),
 		TEST(an_end_docker_never_tells_is_asked_for_after_a_while),
 		TEST(nothing_is_known_of_a_container_that_still_runs_after_the_wait),
-		TEST(nothing_is_known_when_docker_does_not_say),
+		TEST(an_end_that_is_known_is_told_though_docker_does_not_say_more),
+		TEST(what_has_ended_altogether_is_asked_for_until_docker_knows),
+		TEST(in_the_end_a_worker_is_told_that_nothing_is_known),
+		TEST(what_the_launcher_says_need_not_be_asked),
+		TEST(docker_is_asked_whether_a_kill_that_the_launcher_tells_was_for_memory),
 		TEST(nothing_is_known_of_a_lease_the_worker_does_not_have),
 		TEST(a_second_question_before_the_first_is_answered_ends_the_connection),
 		TEST(a_worker_that_goes_meanwhile_is_told_nothing_and_its_sandbox_removed_once_docker_has_answered),

@@ -281,7 +281,7 @@ static void an_agent_without_its_log_connection_is_not_kept(void **state)
 {
 	(void)state;
 	create(FAKE_BOOT_NO_LOG);
-	assert_failed_because("hello without its log connection");
+	assert_failed_because("hello without its other connections");
 }
 
 static void whoever_says_hello_before_the_container_can_run_is_not_believed(void **state)

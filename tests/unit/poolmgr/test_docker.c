@@ -12,6 +12,7 @@ struct outcome {
 	int calls, created_calls;
 	bool failed, create_failed;
 	char container_id[65];
+	char image_id[DOCKER_IMAGE_ID_SIZE];
 	struct err err;
 };
 
@@ -23,6 +24,14 @@ static void on_done(const struct err *err, void *arg)
 	o->failed = err != NULL;
 	if (err != NULL)
 		o->err = *err;
+}
+
+static void on_image(const struct err *err, const char *id, void *arg)
+{
+	struct outcome *o = arg;
+
+	snprintf(o->image_id, sizeof(o->image_id), "%s", id != NULL ? id : "");
+	on_done(err, arg);
 }
 
 static void on_created(const struct err *err, const char *container_id, void *arg)
@@ -92,7 +101,7 @@ static struct outcome check_image(const char *image)
 {
 	struct outcome o = {0};
 
-	docker_check_image(rig.docker, image, on_done, &o);
+	docker_check_image(rig.docker, image, on_image, &o);
 	finish(&o);
 	return o;
 }
@@ -414,11 +423,19 @@ static void a_removal_that_fails_is_told_in_dockers_words(void **state)
 static void an_image_is_there_or_it_is_not(void **state)
 {
 	(void)state;
-	assert_false(check_image("alpha-image").failed);
-	rig.engine->missing_image = "alpha-image";
 	struct outcome o = check_image("alpha-image");
+	assert_false(o.failed);
+	assert_string_equal(o.image_id, "sha256:0");
+	rig.engine->missing_image = "alpha-image";
+	o = check_image("alpha-image");
 	assert_true(o.failed);
 	assert_says(o.err, "No such image: alpha-image");
+	rig.engine->missing_image = NULL;
+	rig.engine->manner[FAKE_IMAGE] = (struct fake_manner){.status = 200, .body = "{\"Id\":7}"};
+	o = check_image("alpha-image");
+	assert_false(o.failed);
+	assert_string_equal(o.image_id, "");
+	rig.engine->manner[FAKE_IMAGE] = (struct fake_manner){0};
 }
 
 /* ---- How a container is ---- */
@@ -820,7 +837,7 @@ static void more_requests_than_connections_are_all_answered(void **state)
 	(void)state;
 	rig.engine->manner[FAKE_IMAGE].hold = true;
 	for (size_t i = 0; i < ARRAY_SIZE(outcomes); i++)
-		docker_check_image(rig.docker, "alpha-image", on_done, &outcomes[i]);
+		docker_check_image(rig.docker, "alpha-image", on_image, &outcomes[i]);
 	WAIT_FOR(fake_docker_held(rig.engine, FAKE_IMAGE) == 16); /* one connection is the event stream's */
 	assert_int_equal(rig.engine->connections, 17);
 	rig.engine->manner[FAKE_IMAGE].hold = false;

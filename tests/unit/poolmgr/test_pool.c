@@ -511,7 +511,7 @@ static void what_one_worker_asked_is_not_answered_to_the_next(void **state)
 		worker_autopsy(&w, g.lease_id);
 		WAIT_FOR(s->autopsy_us != 0);
 		if (docker_was_asked) {
-			autopsy_tick(INT64_MAX);
+			autopsy_tick(s->autopsy_us);
 			WAIT_FOR(fake_docker_held(rig.engine, FAKE_INSPECT) == 1);
 		}
 		worker_release(&w, g.lease_id, false);

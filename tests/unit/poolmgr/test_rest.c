@@ -104,12 +104,78 @@ static void of_several_those_are_frozen_that_have_rested_long_enough(void **stat
 	sandbox_kill(young, COUNT_KILL_OTHER);
 }
 
+/* As a worker gives it back: it had used that much at the end of its invocation. */
+static void give_back(struct sandbox *s, int64_t cpu_read_us)
+{
+	s->cpu_read_us = cpu_read_us;
+	sandbox_set_state(s, SANDBOX_IDLE);
+}
+
+static struct sandbox *create_used(const struct fake_cgroup *c, int64_t cpu_read_us)
+{
+	struct sandbox *s = create_with(1, c);
+
+	s->version = version_ref(&version);
+	sandbox_set_state(s, SANDBOX_ASSIGNED);
+	sandbox_set_state(s, SANDBOX_LEASED);
+	give_back(s, cpu_read_us);
+	WAIT_FOR(docker_is_heard(rig.docker));
+	return s;
+}
+
+static void what_works_on_while_it_is_idle_is_frozen_as_soon_as_that_is_seen(void **state)
+{
+	AUTO(fake_cgroup_free) struct fake_cgroup c = fake_cgroup_new();
+
+	(void)state;
+	fake_warden_start();
+	struct sandbox *s = create_used(&c, 1000);
+	fake_cgroup_say(&c, CGROUP_CPU, "21000000\n");
+	tick(s->since_us + 50000);
+	assert_string_equal(fake_cgroup_written(&c, CGROUP_FREEZER), "");
+	fake_cgroup_say(&c, CGROUP_CPU, "61000000\n");
+	tick(s->since_us + 100000);
+	assert_string_equal(fake_cgroup_written(&c, CGROUP_FREEZER), "FROZEN");
+	tick(s->since_us + 200000);
+	assert_string_equal(fake_cgroup_written(&c, CGROUP_FREEZER), "");
+
+	sandbox_set_state(s, SANDBOX_LEASED);
+	assert_string_equal(fake_cgroup_written(&c, CGROUP_FREEZER), "THAWED");
+	assert_true(s->restless);
+	give_back(s, 70000);
+	rest_at_once(s);
+	assert_string_equal(fake_cgroup_written(&c, CGROUP_FREEZER), "FROZEN");
+	sandbox_kill(s, COUNT_KILL_OTHER);
+}
+
+/* gVisor's kernel takes a twentieth of a processor. */
+static void a_little_work_while_it_is_idle_is_none(void **state)
+{
+	AUTO(fake_cgroup_free) struct fake_cgroup c = fake_cgroup_new();
+	int64_t after_us = rig.conf->pool_freeze_after_ms * 1000;
+	char text[32];
+
+	(void)state;
+	fake_warden_start();
+	struct sandbox *s = create_used(&c, 0);
+	for (int64_t us = 0; us < after_us; us += 50000) {
+		snprintf(text, sizeof(text), "%lld\n", (long long)(15000 + us / 20) * 1000);
+		fake_cgroup_say(&c, CGROUP_CPU, text);
+		tick(s->since_us + us);
+		assert_string_equal(fake_cgroup_written(&c, CGROUP_FREEZER), "");
+	}
+	assert_false(s->restless);
+	sandbox_kill(s, COUNT_KILL_OTHER);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		SANDBOX_TEST(what_rests_is_frozen_after_its_time_and_thawed_before_it_is_used),
 		SANDBOX_TEST(what_is_frozen_is_let_go_for_a_moment_now_and_then),
 		SANDBOX_TEST(nothing_is_frozen_while_docker_engine_is_not_heard_of),
+		SANDBOX_TEST(what_works_on_while_it_is_idle_is_frozen_as_soon_as_that_is_seen),
+		SANDBOX_TEST(a_little_work_while_it_is_idle_is_none),
 		SANDBOX_TEST(of_several_those_are_frozen_that_have_rested_long_enough),
 	};
 

@@ -30,7 +30,7 @@ static void everything_has_its_place(void **state)
 		"\"docker\":{\"ok\":true,\"detail\":\"\",\"version\":\"20.10\"},\"database\":{\"ok\":false,"
 		"\"detail\":\"no route\"},"
 		"\"lanes\":{\"count\":32,\"waiting\":9,\"longest\":7},"
-		"\"processes\":{\"invoke\":{\"starting\":0,\"idle\":3,\"busy\":1,\"stopping\":0,\"requests\":12,"
+		"\"processes\":{\"invoke\":{\"starting\":0,\"idle\":3,\"busy\":1,\"stopping\":0,\"silent\":2,\"requests\":12,"
 		"\"dropped_records\":5},"
 		"\"control\":{\"dropped_records\":2}},\"spool_bytes\":99,"
 		"\"sandboxes\":{\"spare\":4,\"leased\":2},\"waiting\":6,\"memory\":{\"committed_mb\":768,\"budget_mb\":4096},"
@@ -47,7 +47,7 @@ static void everything_has_its_place(void **state)
 	assert_says(text, "berthd 1.2.3, instance 'here', pid 4711, up 1 d 2 h\n");
 	assert_says(text, "Docker Engine  answers, version 20.10\n");
 	assert_says(text, "PostgreSQL     no route\n");
-	assert_says(text, "  invoke          0     3     1         0        12\n");
+	assert_says(text, "  invoke          0     3     1         0       2        12\n");
 	assert_says(text, "requests waiting for a worker: 9, in one lane of 32 at most 7\n");
 	assert_says(text, "records waiting for PostgreSQL: 99 bytes, dropped: 7\n");
 	assert_says(

@@ -19,11 +19,11 @@ static void what_the_agent_says_is_taken_over(void **state)
 	AUTO(agent_error_clear) struct agent_error e = {0};
 
 	(void)state;
-	parse("{\"kind\": \"function\", \"request_id\": \"r-1\", \"type\": \"ValueError\", \"message\": \"no\\n\\u00e4\","
+	parse("{\"kind\": \"function\", \"invocation_id\": \"r-1\", \"type\": \"ValueError\", \"message\": \"no\\n\\u00e4\","
 	      " \"stack\": [\"main.py:1\", \"main.py:2\"], \"line\": 7, \"size_bytes\": 9, \"exiting\": true}",
 	      NULL, &e);
 	assert_string_equal(e.kind, "function");
-	assert_string_equal(e.request_id, "r-1");
+	assert_string_equal(e.invocation_id, "r-1");
 	assert_string_equal(agent_error_type(&e), "ValueError");
 	assert_string_equal(agent_error_message(&e), "no\nä");
 	assert_string_equal(stack_line(&e, 1), "main.py:2");

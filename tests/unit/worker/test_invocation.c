@@ -17,6 +17,7 @@
 #include "tests/support/fake_poolmgr.h"
 #include "tests/unit/unit.h"
 
+#define ID         "inv-1"
 #define REQUEST_ID "req-1"
 #define INIT       "{\"handler\":\"main.handler\"}"
 
@@ -86,7 +87,7 @@ static void start(struct fixture *f, void (*script)(int control, int log))
 
 static void invoke_with(struct fixture *f, const char *body, size_t len)
 {
-	struct invocation_input input = {.request_id = REQUEST_ID, .traceparent = "", .body = body, .body_len = len};
+	struct invocation_input input = {.id = ID, .request_id = REQUEST_ID, .traceparent = "", .body = body, .body_len = len};
 
 	outcome_clear(&f->outcome);
 	invocation_run(f->invocation, &f->lease, &input, &f->outcome);
@@ -148,10 +149,11 @@ static void print_and_answer(int control, int log)
 	AUTO(buf_free) struct buf payload = {0};
 
 	expect_invoke(control, &payload);
-	if (strcmp(payload.data, "{\"request_id\":\"" REQUEST_ID "\",\"remaining_ms\":2000}\n{\"input\":1}") != 0)
+	if (strcmp(payload.data, "{\"invocation_id\":\"" ID "\",\"request_id\":\"" REQUEST_ID
+				 "\",\"remaining_ms\":2000}\n{\"input\":1}") != 0)
 		_exit(3);
 	fd_write_all(log, "hello\n", 6, NULL);
-	fake_agent_result(control, REQUEST_ID, "{\"a\": [1]}");
+	fake_agent_result(control, ID, "{\"a\": [1]}");
 	fake_agent_wait_for_close(control);
 }
 
@@ -181,7 +183,7 @@ static void init_then_answer(int control, int log)
 	usleep(20000);
 	fake_agent_send(control, FRAME_READY, "{}");
 	expect_invoke(control, &payload);
-	fake_agent_result(control, REQUEST_ID, "null");
+	fake_agent_result(control, ID, "null");
 	fake_agent_wait_for_close(control);
 }
 
@@ -409,7 +411,7 @@ static void work_and_answer(int control, int log)
 	(void)log;
 	expect_invoke(control, &payload);
 	cgroup_says("usage_usec 51000\n", "7340032\n", "oom_kill 2\n");
-	fake_agent_result(control, REQUEST_ID, "1");
+	fake_agent_result(control, ID, "1");
 	fake_agent_wait_for_close(control);
 }
 
@@ -539,7 +541,7 @@ static void answer_eight_bytes(int control, int log)
 	for (int i = 0; i < 3; i++) {
 		expect_invoke(control, &payload);
 		fd_write_all(log, "0123456789", 10, NULL);
-		fake_agent_result(control, REQUEST_ID, "\"123456\"");
+		fake_agent_result(control, ID, "\"123456\"");
 	}
 	fake_agent_wait_for_close(control);
 }
@@ -606,7 +608,7 @@ static void raise_error(int control, int log)
 	(void)log;
 	expect_invoke(control, &payload);
 	fake_agent_send(control, FRAME_ERROR,
-			"{\"request_id\":\"" REQUEST_ID
+			"{\"invocation_id\":\"" ID
 			"\",\"kind\":\"function\",\"type\":\"KeyError\",\"message\":\"'a'\",\"stack\":[]}");
 	fake_agent_wait_for_close(control);
 }
@@ -627,7 +629,7 @@ static void raise_error_and_exit(int control, int log)
 
 	(void)log;
 	expect_invoke(control, &payload);
-	fake_agent_send(control, FRAME_ERROR, "{\"request_id\":\"" REQUEST_ID "\",\"kind\":\"function\",\"exiting\":true}");
+	fake_agent_send(control, FRAME_ERROR, "{\"invocation_id\":\"" ID "\",\"kind\":\"function\",\"exiting\":true}");
 }
 
 static void an_error_after_which_the_agent_exits_ends_the_sandbox(void **state)
@@ -643,7 +645,7 @@ static void say_too_large(int control, int log)
 	(void)log;
 	expect_invoke(control, &payload);
 	fake_agent_send(control, FRAME_ERROR,
-			"{\"request_id\":\"" REQUEST_ID "\",\"kind\":\"response_too_large\",\"size_bytes\":2000000}");
+			"{\"invocation_id\":\"" ID "\",\"kind\":\"response_too_large\",\"size_bytes\":2000000}");
 	fake_agent_wait_for_close(control);
 }
 
@@ -666,7 +668,7 @@ static void send_too_large(int control, int log)
 	memset(output, '1', (1 << 20) + 1);
 	output[(1 << 20) + 1] = '\0';
 	expect_invoke(control, &payload);
-	fake_agent_result(control, REQUEST_ID, output);
+	fake_agent_result(control, ID, output);
 	fake_agent_wait_for_close(control);
 }
 
@@ -682,7 +684,7 @@ static void send_no_json(int control, int log)
 
 	(void)log;
 	expect_invoke(control, &payload);
-	fake_agent_result(control, REQUEST_ID, "{\"a\":NaN}");
+	fake_agent_result(control, ID, "{\"a\":NaN}");
 	fake_agent_wait_for_close(control);
 }
 
@@ -713,23 +715,25 @@ static void send_a_huge_header(int control, int log)
 	fake_agent_wait_for_close(control);
 }
 
-static void answer_another_request(int control, int log)
+static void answer_other_invocations(int control, int log)
 {
 	AUTO(buf_free) struct buf payload = {0};
 
 	(void)log;
 	expect_invoke(control, &payload);
-	fake_agent_result(control, "req-0", "1");
+	fake_agent_result(control, "inv-0", "1");
+	fake_agent_result(control, REQUEST_ID, "1");
 	fake_agent_wait_for_close(control);
 }
 
-static void fail_another_request(int control, int log)
+static void fail_other_invocations(int control, int log)
 {
 	AUTO(buf_free) struct buf payload = {0};
 
 	(void)log;
 	expect_invoke(control, &payload);
-	fake_agent_send(control, FRAME_ERROR, "{\"request_id\":\"req-0\",\"kind\":\"function\"}");
+	for (int i = 0; i < 2; i++)
+		fake_agent_send(control, FRAME_ERROR, "{\"invocation_id\":\"inv-0\",\"kind\":\"function\"}");
 	fake_agent_wait_for_close(control);
 }
 
@@ -739,7 +743,7 @@ static void answer_without_meta(int control, int log)
 
 	(void)log;
 	expect_invoke(control, &payload);
-	fake_agent_send(control, FRAME_RESULT, "{\"request_id\":\"" REQUEST_ID "\"}");
+	fake_agent_send(control, FRAME_RESULT, "{\"invocation_id\":\"" ID "\"}");
 	fake_agent_wait_for_close(control);
 }
 
@@ -759,20 +763,58 @@ static void answer_with_a_broken_report(int control, int log)
 
 	(void)log;
 	expect_invoke(control, &payload);
-	fake_agent_send(control, FRAME_ERROR, "{\"request_id\":\"" REQUEST_ID "\",\"message\":\"\\ud800\"}");
+	fake_agent_send(control, FRAME_ERROR, "{\"invocation_id\":\"" ID "\",\"message\":\"\\ud800\"}");
 	fake_agent_wait_for_close(control);
 }
 
 static void whatever_breaks_the_protocol_ends_the_sandbox_not_the_worker(void **state)
 {
-	static void (*const scripts[])(int, int) = {fail_another_request,       send_garbage,        send_a_huge_header,
-						    answer_another_request,     answer_without_meta, answer_with_ready,
+	static void (*const scripts[])(int, int) = {fail_other_invocations,     send_garbage,        send_a_huge_header,
+						    answer_other_invocations,   answer_without_meta, answer_with_ready,
 						    answer_with_a_broken_report};
 	struct fixture *f = *state;
 
 	for (size_t i = 0; i < ARRAY_SIZE(scripts); i++) {
 		run(f, scripts[i]);
 		assert_failed(f, PROBLEM_SANDBOX_EXITED, "broke the protocol");
+		assert_script_ended_well(f);
+	}
+}
+
+/* The client may call its next request the same, so its name for it is no proof. */
+static void answer_late_to_the_one_before(int control, int log)
+{
+	AUTO(buf_free) struct buf payload = {0};
+
+	(void)log;
+	expect_invoke(control, &payload);
+	fake_agent_send(control, FRAME_RESULT, "{\"request_id\":\"" REQUEST_ID "\"}\n\"another's\"");
+	fake_agent_result(control, ID, "\"its own\"");
+	fake_agent_wait_for_close(control);
+}
+
+static void fail_late_for_the_one_before(int control, int log)
+{
+	AUTO(buf_free) struct buf payload = {0};
+
+	(void)log;
+	expect_invoke(control, &payload);
+	fake_agent_send(control, FRAME_ERROR,
+			"{\"invocation_id\":\"" ID "0\",\"request_id\":\"" REQUEST_ID "\",\"kind\":\"function\"}");
+	usleep(20000);
+	fake_agent_result(control, ID, "\"its own\"");
+	fake_agent_wait_for_close(control);
+}
+
+static void an_answer_to_the_invocation_before_is_passed_over_and_the_last_of_its_sandbox(void **state)
+{
+	static void (*const scripts[])(int, int) = {answer_late_to_the_one_before, fail_late_for_the_one_before};
+	struct fixture *f = *state;
+
+	for (size_t i = 0; i < ARRAY_SIZE(scripts); i++) {
+		run(f, scripts[i]);
+		assert_output(f, "\"its own\"");
+		assert_string_equal(f->outcome.destroy_reason, "spoke unasked");
 		assert_script_ended_well(f);
 	}
 }
@@ -784,7 +826,7 @@ static void report_nonsense(int control, int log)
 	(void)log;
 	expect_invoke(control, &payload);
 	fake_agent_send(control, FRAME_ERROR,
-			"{\"request_id\":\"" REQUEST_ID
+			"{\"invocation_id\":\"" ID
 			"\",\"kind\":[],\"type\":7,\"message\":null,\"stack\":{\"a\":1},\"size_bytes\":\"x\"}");
 	fake_agent_wait_for_close(control);
 }
@@ -803,7 +845,7 @@ static void an_error_report_of_wrong_types_is_still_an_error_of_the_function(voi
 static void speak_first(int control, int log)
 {
 	(void)log;
-	fake_agent_result(control, REQUEST_ID, "\"forged\"");
+	fake_agent_result(control, ID, "\"forged\"");
 	fake_agent_wait_for_close(control);
 }
 
@@ -841,7 +883,7 @@ static void speak_on(int control, int log)
 	(void)log;
 	expect_invoke(control, &payload);
 	for (int i = 0; i < 2; i++)
-		frame_encode(&frames, FRAME_RESULT, "{\"request_id\":\"" REQUEST_ID "\"}\n", strlen(REQUEST_ID) + 18, "1", 1);
+		frame_encode(&frames, FRAME_RESULT, "{\"invocation_id\":\"" ID "\"}\n", strlen(ID) + 21, "1", 1);
 	fd_write_all(control, frames.data, frames.len, NULL);
 	fake_agent_wait_for_close(control);
 }
@@ -862,7 +904,7 @@ static void print_between(int control, int log)
 	fd_write_all(log, "late thread\n", 12, NULL);
 	expect_invoke(control, &payload);
 	fd_write_all(log, "mine\n", 5, NULL);
-	fake_agent_result(control, REQUEST_ID, "1");
+	fake_agent_result(control, ID, "1");
 	fake_agent_wait_for_close(control);
 }
 
@@ -890,7 +932,7 @@ static void print_a_flood(int control, int log)
 	expect_invoke(control, &payload);
 	for (size_t done = 0; done < FLOOD; done += sizeof(line))
 		fd_write_all(log, line, sizeof(line), NULL);
-	fake_agent_result(control, REQUEST_ID, "1");
+	fake_agent_result(control, ID, "1");
 	fake_agent_wait_for_close(control);
 }
 
@@ -964,7 +1006,7 @@ static void secrets_without_number_do_not_outlast_the_deadline(void **state)
 
 static void trickle(int control, int log)
 {
-	static const char frame[] = "\0\0\0\x19\x06{\"request_id\":\"" REQUEST_ID "\"}\n12";
+	static const char frame[] = "\0\0\0\x1c\x06{\"invocation_id\":\"" ID "\"}\n12";
 	AUTO(buf_free) struct buf payload = {0};
 
 	(void)log;
@@ -1019,7 +1061,7 @@ static void print_before_reading(int control, int log)
 	fd_write_all(log, line, sizeof(line), NULL);
 	char text[32];
 	snprintf(text, sizeof(text), "%zu", payload.len);
-	fake_agent_result(control, REQUEST_ID, text);
+	fake_agent_result(control, ID, text);
 	fake_agent_wait_for_close(control);
 }
 
@@ -1033,7 +1075,7 @@ static void a_large_input_and_a_large_log_do_not_wait_for_each_other(void **stat
 	start(f, print_before_reading);
 	invoke_with(f, body, len);
 	snprintf(expected, sizeof(expected), "%zu",
-		 len + strlen("{\"request_id\":\"" REQUEST_ID "\",\"remaining_ms\":2000}\n"));
+		 len + strlen("{\"invocation_id\":\"" ID "\",\"request_id\":\"" REQUEST_ID "\",\"remaining_ms\":2000}\n"));
 	assert_output(f, expected);
 	assert_int_equal(f->outcome.log_bytes, 2 << 20);
 	free(body);
@@ -1049,9 +1091,9 @@ static void answer_large(int control, int log)
 	output[0] = output[(1 << 20) - 2] = '"';
 	output[(1 << 20) - 1] = '\0';
 	expect_invoke(control, &payload);
-	fake_agent_result(control, REQUEST_ID, output);
+	fake_agent_result(control, ID, output);
 	expect_invoke(control, &payload);
-	fake_agent_result(control, REQUEST_ID, "2");
+	fake_agent_result(control, ID, "2");
 	fake_agent_wait_for_close(control);
 }
 
@@ -1075,7 +1117,7 @@ static void close_the_log_and_answer(int control, int log)
 	expect_invoke(control, &payload);
 	close(log);
 	usleep(100000);
-	fake_agent_result(control, REQUEST_ID, "1");
+	fake_agent_result(control, ID, "1");
 	fake_agent_wait_for_close(control);
 }
 
@@ -1149,7 +1191,7 @@ static void print_and_answer_many(int control, int log)
 	for (int i = 0; i < LOG_ROUNDS; i++) {
 		expect_invoke(control, &payload);
 		fd_write_all(log, line, line_length(i), NULL);
-		fake_agent_result(control, REQUEST_ID, "1");
+		fake_agent_result(control, ID, "1");
 	}
 	fake_agent_wait_for_close(control);
 }
@@ -1200,7 +1242,7 @@ static void load_then_print_and_answer(int control, int log)
 	expect_invoke(control, &payload);
 	usleep(20000); /* so that the worker sees READY alone */
 	fd_write_all(log, "hello\n", 6, NULL);
-	fake_agent_result(control, REQUEST_ID, "1");
+	fake_agent_result(control, ID, "1");
 	fake_agent_wait_for_close(control);
 }
 
@@ -1253,7 +1295,7 @@ static void answer_in_a_while(int control, int log)
 	(void)log;
 	expect_invoke(control, &payload);
 	usleep(150000);
-	fake_agent_result(control, REQUEST_ID, "1");
+	fake_agent_result(control, ID, "1");
 	fake_agent_wait_for_close(control);
 }
 
@@ -1337,7 +1379,7 @@ static void serve_one_and_watch(int control, int log)
 
 	(void)log;
 	expect_invoke(control, &payload);
-	fake_agent_result(control, REQUEST_ID, "1");
+	fake_agent_result(control, ID, "1");
 	if (read(control, &byte, 1) == 0)
 		shared->untouched++;
 	else
@@ -1736,6 +1778,7 @@ int main(void)
 		TEST(an_agent_that_does_not_check_the_size_is_checked),
 		TEST(an_output_that_is_no_json_is_never_passed_on),
 		TEST(whatever_breaks_the_protocol_ends_the_sandbox_not_the_worker),
+		TEST(an_answer_to_the_invocation_before_is_passed_over_and_the_last_of_its_sandbox),
 		TEST(an_error_report_of_wrong_types_is_still_an_error_of_the_function),
 		TEST(a_sandbox_that_speaks_before_it_is_asked_is_not_used),
 		TEST(a_sandbox_that_died_while_it_was_idle_is_not_used),

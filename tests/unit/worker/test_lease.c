@@ -886,7 +886,7 @@ static void grant_and_never_answer(int fd)
 	fake_poolmgr_expect_close(fd);
 }
 
-static void a_poolmgr_that_is_stuck_makes_nobody_wait_longer_than_a_second(void **state)
+static void a_poolmgr_that_is_stuck_makes_nobody_wait_for_ever(void **state)
 {
 	struct fixture *f = *state;
 
@@ -894,7 +894,7 @@ static void a_poolmgr_that_is_stuck_makes_nobody_wait_longer_than_a_second(void 
 	assert_int_equal(acquire(f, 5 * SECOND), 0);
 	int64_t start_us = clock_mono_us();
 	assert_false(lease_autopsy(f->client, &f->lease).known);
-	assert_in_range(clock_mono_us() - start_us, 900000, 1600000);
+	assert_in_range(clock_mono_us() - start_us, 6400000, 8000000); /* longer than poolmgr waits for Docker */
 	lease_release(f->client, &f->lease, "exited");
 	assert_int_equal(fake_poolmgr_wait(&f->poolmgr), 0);
 }
@@ -1052,7 +1052,7 @@ int main(void)
 		TEST(a_name_that_is_too_long_is_not_kept_for),
 		TEST(a_sandbox_for_one_invocation_goes_back_after_it),
 		TEST(poolmgr_is_asked_how_a_sandbox_ended),
-		TEST(a_poolmgr_that_is_stuck_makes_nobody_wait_longer_than_a_second),
+		TEST(a_poolmgr_that_is_stuck_makes_nobody_wait_for_ever),
 		TEST(another_poolmgr_is_not_asked_how_it_ended),
 		TEST(only_a_finding_says_how_a_sandbox_ended),
 		TEST(no_descriptor_outlasts_its_lease),

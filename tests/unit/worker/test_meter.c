@@ -30,7 +30,8 @@ static int set_up(void **state)
 	struct fixture *f = calloc(1, sizeof(*f));
 
 	f->dir = unit_make_dir();
-	f->meter = (struct meter){make_file(f, "cpu"), make_file(f, "memory"), make_file(f, "oom"), .limit_bytes = 64 << 20};
+	f->meter = (struct meter){make_file(f, "cpu"), make_file(f, "memory"), make_file(f, "oom"), .limit_bytes = 64 << 20,
+				  .cpu_read_us = -1};
 	f->now_us = 1;
 	assert_true(f->meter.cpu_fd >= 0 && f->meter.memory_fd >= 0 && f->meter.oom_fd >= 0);
 	*state = f;
@@ -218,6 +219,58 @@ static void a_kill_that_an_invocation_survived_is_not_the_next_ones(void **state
 	assert_false(meter_out_of_memory(&f->meter));
 }
 
+static void what_is_used_between_two_invocations_is_told_apart(void **state)
+{
+	struct fixture *f = *state;
+
+	say(f, V2_CPU("500000"), "0\n", V2_OOM("0"));
+	begin(f);
+	assert_int_equal(f->meter.background_us, 0); /* what it used to come up is nobody's */
+	say(f, V2_CPU("501000"), "0\n", V2_OOM("0"));
+	assert_int_equal(cpu_us(f), 1000);
+	say(f, V2_CPU("508000"), "0\n", V2_OOM("0"));
+	begin(f);
+	assert_int_equal(f->meter.background_us, 7000);
+	say(f, V2_CPU("510000"), "0\n", V2_OOM("0"));
+	assert_int_equal(cpu_us(f), 2000);
+	assert_int_equal(f->meter.cpu_read_us, 510000);
+	meter_begin(&f->meter, f->now_us + METER_GAP_US - 1); /* right after it */
+	assert_int_equal(f->meter.background_us, 0);
+}
+
+static void what_another_worker_has_read_is_where_it_goes_on(void **state)
+{
+	struct fixture *f = *state;
+
+	f->meter.cpu_read_us = 500000;
+	say(f, V2_CPU("900000"), "0\n", V2_OOM("0"));
+	begin(f);
+	assert_int_equal(f->meter.background_us, 400000);
+	assert_false(f->meter.restless); /* nobody here knows in what time */
+}
+
+static void more_than_a_little_between_two_invocations_is_restless_from_then_on(void **state)
+{
+	struct fixture *f = *state;
+
+	say(f, V2_CPU("0"), "0\n", V2_OOM("0"));
+	begin(f);
+	meter_read(&f->meter, f->now_us);
+	say(f, V2_CPU("20000"), "0\n", V2_OOM("0"));
+	f->now_us += 90000;
+	begin(f);
+	assert_false(f->meter.restless);
+	meter_read(&f->meter, f->now_us);
+	say(f, V2_CPU("110000"), "0\n", V2_OOM("0"));
+	f->now_us += 90000;
+	begin(f);
+	assert_int_equal(f->meter.background_us, 90000);
+	assert_true(f->meter.restless);
+	meter_read(&f->meter, f->now_us);
+	begin(f);
+	assert_true(f->meter.restless);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -232,6 +285,9 @@ int main(void)
 		TEST(what_follows_at_once_begins_where_the_one_before_ended),
 		TEST(a_kill_that_an_invocation_survived_is_not_the_next_ones),
 		TEST(a_cgroup_that_is_gone_in_between_makes_no_number_negative),
+		TEST(what_is_used_between_two_invocations_is_told_apart),
+		TEST(what_another_worker_has_read_is_where_it_goes_on),
+		TEST(more_than_a_little_between_two_invocations_is_restless_from_then_on),
 #undef TEST
 	};
 

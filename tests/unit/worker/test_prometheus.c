@@ -2,6 +2,7 @@
 
 #include <stdbool.h>
 
+#include "base/clock.h"
 #include "base/mem.h"
 #include "tests/unit/unit.h"
 
@@ -134,6 +135,22 @@ static void the_pools_numbers_are_left_out_while_poolmgr_is_not_there(void **sta
 	assert_line(f, "berth_requests_waiting 7");
 }
 
+static void a_poolmgr_that_shows_no_sign_of_life_is_not_up(void **state)
+{
+	struct fixture *f = *state;
+
+	poolmgr_is(f, SLOT_IDLE);
+	scoreboard_slot(f->board, 0)->beat_us = clock_mono_us() - SLOT_SILENT_US / 2;
+	write_all(f);
+	assert_line(f, "berth_poolmgr_up 1");
+	assert_line(f, "berth_processes_silent{role=\"poolmgr\"} 0");
+	scoreboard_slot(f->board, 0)->beat_us = clock_mono_us() - SLOT_SILENT_US;
+	write_all(f);
+	assert_line(f, "berth_poolmgr_up 0");
+	assert_line(f, "berth_processes_silent{role=\"poolmgr\"} 1");
+	assert_false(has_family(f, "berth_requests_waiting"));
+}
+
 static void what_workers_and_poolmgr_have_put_there_is_told_with_its_labels(void **state)
 {
 	static const struct tally_invocation failed = {
@@ -166,6 +183,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(every_family_of_the_table_is_told_and_has_samples, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(every_family_is_documented_and_nothing_else, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(the_pools_numbers_are_left_out_while_poolmgr_is_not_there, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(a_poolmgr_that_shows_no_sign_of_life_is_not_up, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(what_workers_and_poolmgr_have_put_there_is_told_with_its_labels, set_up,
 						tear_down),
 	};

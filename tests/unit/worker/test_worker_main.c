@@ -333,7 +333,7 @@ static void echo(int control, int log)
 	for (;;) {
 		fake_agent_expect(control, FRAME_INVOKE, &payload);
 		fd_write_all(log, "hi\n", 3, NULL);
-		fake_agent_result(control, "req-42", strchr(payload.data, '\n') + 1);
+		fake_agent_answer(control, &payload, strchr(payload.data, '\n') + 1);
 	}
 }
 
@@ -367,7 +367,7 @@ static void work(int control, int log)
 	fake_agent_expect(control, FRAME_INVOKE, &payload);
 	unit_write_file(meter_paths[0], "usage_usec 51000\n");
 	unit_write_file(meter_paths[1], "7340032\n");
-	fake_agent_result(control, "req-42", "1");
+	fake_agent_answer(control, &payload, "1");
 	fake_agent_wait_for_close(control);
 }
 
@@ -588,7 +588,7 @@ static void take_long(int control, int log)
 	(void)log;
 	fake_agent_expect(control, FRAME_INVOKE, &payload);
 	usleep(400000);
-	fake_agent_result(control, "req-42", "\"late\"");
+	fake_agent_answer(control, &payload, "\"late\"");
 	fake_agent_wait_for_close(control);
 }
 
@@ -890,7 +890,7 @@ static void wait_for_go(int control, int log)
 	fake_agent_expect(control, FRAME_INVOKE, &payload);
 	while (!shared->go)
 		usleep(1000);
-	fake_agent_result(control, "req-42", "\"late\"");
+	fake_agent_answer(control, &payload, "\"late\"");
 	fake_agent_wait_for_close(control);
 }
 
@@ -1015,7 +1015,7 @@ static void wait_for_go_then_echo(int control, int log)
 	fake_agent_expect(control, FRAME_INVOKE, &payload);
 	while (!shared->go)
 		usleep(1000);
-	fake_agent_result(control, "req-42", "\"late\"");
+	fake_agent_answer(control, &payload, "\"late\"");
 	echo(control, log);
 }
 

@@ -1,4 +1,4 @@
-# Answers a request that is not its own.
+# Answers for a request that its client calls the same, not for its invocation.
 
 import os
 import time
@@ -7,6 +7,7 @@ import time
 def handler(event, context):
     if event == "behave":
         return "well"
-    payload = b'{"request_id":"00000000-0000-4000-8000-000000000000"}\n"forged"'
-    os.write(3, len(payload).to_bytes(4, "big") + b"\x06" + payload)
+    for name in b"request_id", b"invocation_id":
+        payload = b'{"%s":"%s"}\n"forged"' % (name, context.request_id.encode())
+        os.write(3, len(payload).to_bytes(4, "big") + b"\x06" + payload)
     time.sleep(60)

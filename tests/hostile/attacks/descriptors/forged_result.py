@@ -6,6 +6,6 @@ import os
 def handler(event, context):
     if event == "behave":
         return "well"
-    payload = b'{"request_id":"%s"}\n"forged"' % context.request_id.encode()
+    payload = b'{"invocation_id":"%s"}\n"forged"' % context.invocation_id.encode()
     os.write(3, len(payload).to_bytes(4, "big") + b"\x06" + payload)
     return "the agent's"

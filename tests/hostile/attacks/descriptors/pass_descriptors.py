@@ -18,7 +18,7 @@ def handler(event, context):
         except OSError as error:
             return {"error": errno.errorcode[error.errno]}
     # The first byte of a frame, and the rest of it.
-    payload = b'{"request_id":"%s"}\n{"error":null}' % context.request_id.encode()
+    payload = b'{"invocation_id":"%s"}\n{"error":null}' % context.invocation_id.encode()
     frame = len(payload).to_bytes(4, "big") + b"\x06" + payload
     with socket.socket(fileno=os.dup(3)) as control:
         control.sendmsg([frame[:1]], rights)

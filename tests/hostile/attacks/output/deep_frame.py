@@ -7,6 +7,6 @@ import time
 def handler(event, context):
     if event == "behave":
         return "well"
-    payload = b'{"request_id":"%s"}\n' % context.request_id.encode() + b"[" * 30000 + b"]" * 30000
+    payload = b'{"invocation_id":"%s"}\n' % context.invocation_id.encode() + b"[" * 30000 + b"]" * 30000
     os.write(3, len(payload).to_bytes(4, "big") + b"\x06" + payload)
     time.sleep(60)

@@ -1,0 +1,24 @@
+#include "ipc/pulse.h"
+
+#include <stddef.h>
+
+#include "base/clock.h"
+
+static struct slot *slot;
+
+void pulse_begin(struct slot *s)
+{
+	slot = s;
+	pulse_beat();
+}
+
+void pulse_beat(void)
+{
+	if (slot != NULL)
+		atomic_store_explicit(&slot->beat_us, clock_mono_us(), memory_order_relaxed);
+}
+
+int64_t pulse_due_us(int64_t due_us)
+{
+	return slot != NULL ? MIN(due_us, clock_mono_us() + PULSE_US) : due_us;
+}
