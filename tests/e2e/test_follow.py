@@ -74,7 +74,7 @@ def test_nothing_new_is_said_after_the_time_asked_for(api, talker):
 def test_every_line_is_told_once_however_long_its_invocation_took(api, deploy):
     talker = deploy(TALKER, max_concurrency=8)
     place, told = start_from_now(api, talker), []
-    slow = in_background(lambda: api.execute(talker, {"say": "slow", "sleep": 2}))
+    slow = in_background(lambda: api.execute(talker, {"say": "slow", "sleep": 6}))
     done = threading.Event()
 
     def call():
@@ -84,7 +84,7 @@ def test_every_line_is_told_once_however_long_its_invocation_took(api, deploy):
 
     caller = threading.Thread(target=call)
     caller.start()
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 50
     while len(told) < 41 and time.monotonic() < deadline:
         page = follow(api, talker, after=place, wait_s=2, limit=7)
         assert len(page["items"]) <= 7
