@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "base/clock.h"
+#include "poolmgr/egress.h"
 #include "poolmgr/room.h"
 #include "poolmgr/shape.h"
 #include "poolmgr/store.h"
@@ -14,6 +15,15 @@
 #define RETRY_MOST_MS  300000
 
 static struct docker *docker;
+
+const char *obstacle_to_egress(const struct driver *driver)
+{
+	if (egress_problem() != NULL)
+		return egress_problem();
+	if (docker_is_up(docker) && !docker_offers(docker, driver->egress_runtime))
+		return "the network for egress is not known to Docker Engine: run scripts/egress up on this node";
+	return NULL;
+}
 
 const char *obstacle_lasting(const struct shape *s)
 {
@@ -28,11 +38,9 @@ const char *obstacle_lasting(const struct shape *s)
 	}
 	if (!docker_is_up(docker)) /* what it has is not known */
 		return NULL;
-	if (!docker_offers(docker, s->key.driver))
+	if (!docker_offers(docker, s->key.driver->engine_runtime))
 		return s->key.driver->missing;
-	if (s->key.egress && !docker_has_egress(docker))
-		return "the network for egress is not there: run scripts/egress up on this node";
-	return NULL;
+	return s->key.egress ? obstacle_to_egress(s->key.driver) : NULL;
 }
 
 static bool engine_is_down(void)

@@ -10,6 +10,7 @@
 #include "poolmgr/boot.h"
 #include "poolmgr/counter.h"
 #include "poolmgr/demand.h"
+#include "poolmgr/egress.h"
 #include "poolmgr/fetch.h"
 #include "poolmgr/keep.h"
 #include "poolmgr/obstacle.h"
@@ -148,11 +149,13 @@ bool pool_release(struct client *client, const struct ipc_release *r)
 		counters[COUNT_GRANT_KEPT] += r->runs - 1;
 	s->holder = NULL;
 	bool used_up = version_is_single_use(v) && r->runs > 0;
-	if (r->destroy || s->dead || v->stale || used_up || stopping) {
+	bool cut_off = s->shape->key.egress && egress_problem() != NULL;
+	if (r->destroy || s->dead || v->stale || used_up || cut_off || stopping) {
 		sandbox_kill(s, r->destroy ? counter_saying("kills", r->reason, COUNT_KILL_OTHER)
 				: s->dead  ? COUNT_KILL_ENDED
 				: v->stale ? COUNT_KILL_STALE
 				: used_up  ? COUNT_KILL_USED_UP
+				: cut_off  ? COUNT_KILL_NO_NETWORK
 					   : COUNT_KILL_STOPPING);
 	} else {
 		sandbox_set_state(s, SANDBOX_IDLE);
@@ -258,6 +261,22 @@ void pool_on_engine_down(void)
 	supply_deny_hopeless();
 }
 
+/* What has the network goes, when no invocation runs in it: the next request is told why there is none. */
+static void on_egress_lost(void)
+{
+	struct sandbox *s, *next;
+
+	for (int state = 0; state < SANDBOX_DYING; state++) {
+		DL_FOREACH_SAFE (sandbox_lists[state], s, next) {
+			if (s->shape->key.egress && state == SANDBOX_LEASED)
+				serve_recall(s->version);
+			else if (s->shape->key.egress)
+				sandbox_kill(s, COUNT_KILL_NO_NETWORK);
+		}
+	}
+	supply_deny_hopeless();
+}
+
 static void deny_late(struct waiter *w)
 {
 	const struct version *v = w->version;
@@ -305,6 +324,7 @@ static void forget_collisions(void)
 void pool_tick(int64_t now_us)
 {
 	check_deadlines(now_us);
+	egress_tick(now_us);
 	serve_late();
 	forget_collisions();
 	autopsy_tick(now_us);
@@ -363,6 +383,7 @@ int pool_waiting(void)
 void pool_init(uv_loop_t *loop, const struct conf *c, struct docker *docker)
 {
 	obstacle_init(docker);
+	egress_init(c, EGRESS_DIR, on_egress_lost);
 	serve_init();
 	supply_init(docker);
 	warmup_init(loop, keep_on_warm);

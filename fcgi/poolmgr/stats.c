@@ -13,6 +13,7 @@
 #include "poolmgr/client.h"
 #include "poolmgr/counter.h"
 #include "poolmgr/keep.h"
+#include "poolmgr/obstacle.h"
 #include "poolmgr/pool.h"
 #include "poolmgr/room.h"
 #include "poolmgr/sandbox.h"
@@ -156,11 +157,22 @@ static json_t *runtimes_json(void)
 	json_t *json = json_object();
 
 	for (size_t i = 0; i < driver_count; i++) {
-		bool offered = docker_offers(docker, drivers[i]);
+		bool offered = docker_offers(docker, drivers[i]->engine_runtime);
 		json_t *one = json_pack("{s:b, s:s}", "available", offered, "detail", offered ? "" : drivers[i]->missing);
 		json_object_set_new(json, drivers[i]->name, one);
 	}
 	return json;
+}
+
+/* With the first obstacle there is, to any of the runtimes that are there. */
+static json_t *egress_json(void)
+{
+	const char *obstacle = NULL;
+
+	for (size_t i = 0; i < driver_count && obstacle == NULL; i++)
+		if (docker_offers(docker, drivers[i]->engine_runtime))
+			obstacle = obstacle_to_egress(drivers[i]);
+	return json_pack("{s:b, s:o}", "available", obstacle == NULL, "detail", text_json(obstacle != NULL ? obstacle : ""));
 }
 
 /*
@@ -322,13 +334,12 @@ static void add_details(json_t *json)
 
 char *stats_text_new(bool whole)
 {
-	json_t *json =
-		json_pack("{s:{s:b, s:o, s:o}, s:o, s:b, s:{s:b, s:o}, s:O, s:o, s:o, s:i, s:i}", "docker", "ok",
-			  docker_is_up(docker), "detail", text_json(docker_problem(docker)), "version",
-			  text_json(docker_version(docker)), "runtimes", runtimes_json(), "egress", docker_has_egress(docker),
-			  "database", "ok", store_is_up(), "detail", text_json(store_problem()), "images", images, "sandboxes",
-			  states_json(SANDBOX_CREATING, SANDBOX_GONE, NULL, NULL), "min_warm", keep_json(), "waiting",
-			  pool_waiting(), "connections", client_count());
+	json_t *json = json_pack("{s:{s:b, s:o, s:o}, s:o, s:o, s:{s:b, s:o}, s:O, s:o, s:o, s:i, s:i}", "docker", "ok",
+				 docker_is_up(docker), "detail", text_json(docker_problem(docker)), "version",
+				 text_json(docker_version(docker)), "runtimes", runtimes_json(), "egress", egress_json(),
+				 "database", "ok", store_is_up(), "detail", text_json(store_problem()), "images", images,
+				 "sandboxes", states_json(SANDBOX_CREATING, SANDBOX_GONE, NULL, NULL), "min_warm", keep_json(),
+				 "waiting", pool_waiting(), "connections", client_count());
 
 	add_shapes(json);
 	if (whole)

@@ -1,0 +1,25 @@
+/*
+ * Whether sandboxes may have network "egress". scripts/egress makes the network and its rules, and looks at them every few
+ * seconds; what it found is in EGRESS_DIR/INSTANCE/state: "ok", or why not. A file that is not written any more means that
+ * nobody looks, and that counts as much as rules that are missing: what is not known to be shut is not opened.
+ */
+#ifndef POOLMGR_EGRESS_H
+#define POOLMGR_EGRESS_H
+
+#include <stdint.h>
+
+#include "conf/conf.h"
+
+#define EGRESS_DIR      "/run/berth-egress"
+#define EGRESS_STALE_US 20000000 /* scripts/egress looks four times as often */
+
+/* directory: EGRESS_DIR, but in tests. lost is called when the network was there and is not any more. */
+void egress_init(const struct conf *conf, const char *directory, void (*lost)(void));
+
+/* Reads what was found, once a second. */
+void egress_tick(int64_t now_us);
+
+/* Why no sandbox may have the network, in words a user understands; NULL: it may. Valid until the next tick. */
+const char *egress_problem(void);
+
+#endif
