@@ -13,12 +13,11 @@
 #include "base/log.h"
 #include "base/mem.h"
 
-#define PERIOD_US 1000000
+const char *egress_directory = "/run/berth-egress";
 
 static char *path;
 static void (*on_lost)(void);
 static struct err problem; /* msg "": none */
-static int64_t look_us;
 static struct stat seen;   /* the file when it was last another one: its times may be any, our clock is steady */
 static int64_t changed_us; /* when that was */
 
@@ -60,9 +59,6 @@ void egress_tick(int64_t now_us)
 	bool was_there = problem.msg[0] == '\0';
 	struct err err = {0};
 
-	if (now_us < look_us)
-		return;
-	look_us = now_us + PERIOD_US;
 	bool is_there = look(now_us, &err) == 0;
 	if (strcmp(problem.msg, err.msg) != 0)
 		log_line(was_there ? LOG_WARN : LOG_INFO, "%s", is_there ? "the network for egress is there" : err.msg);
@@ -76,12 +72,11 @@ const char *egress_problem(void)
 	return problem.msg[0] != '\0' ? problem.msg : NULL;
 }
 
-void egress_init(const struct conf *conf, const char *directory, void (*lost)(void))
+void egress_init(const struct conf *conf, void (*lost)(void))
 {
 	mem_free(&path);
-	path = mem_printf("%s/%s/state", directory, conf->master_instance);
+	path = mem_printf("%s/%s/state", egress_directory, conf->master_instance);
 	on_lost = lost;
-	look_us = 0;
 	seen = (struct stat){0};
 	err_set(&problem, 0, "the network for egress was not looked for yet");
 }

@@ -1,7 +1,7 @@
 /*
  * Whether sandboxes may have network "egress". scripts/egress makes the network and its rules, and looks at them every few
- * seconds; what it found is in EGRESS_DIR/INSTANCE/state: "ok", or why not. A file that is not written any more means that
- * nobody looks, and that counts as much as rules that are missing: what is not known to be shut is not opened.
+ * seconds; what it found is in /run/berth-egress/INSTANCE/state: "ok", or why not. A file that is not written any more means
+ * that nobody looks, and that counts as much as rules that are missing: what is not known to be shut is not opened.
  */
 #ifndef POOLMGR_EGRESS_H
 #define POOLMGR_EGRESS_H
@@ -10,13 +10,15 @@
 
 #include "conf/conf.h"
 
-#define EGRESS_DIR      "/run/berth-egress"
 #define EGRESS_STALE_US 20000000 /* scripts/egress looks four times as often */
 
-/* directory: EGRESS_DIR, but in tests. lost is called when the network was there and is not any more. */
-void egress_init(const struct conf *conf, const char *directory, void (*lost)(void));
+/* "/run/berth-egress", but in tests, which set it before egress_init. */
+extern const char *egress_directory;
 
-/* Reads what was found, once a second. */
+/* lost is called when the network was there and is not any more. */
+void egress_init(const struct conf *conf, void (*lost)(void));
+
+/* Reads what was found: a few bytes of a file in memory. */
 void egress_tick(int64_t now_us);
 
 /* Why no sandbox may have the network, in words a user understands; NULL: it may. Valid until the next tick. */

@@ -383,7 +383,7 @@ int pool_waiting(void)
 void pool_init(uv_loop_t *loop, const struct conf *c, struct docker *docker)
 {
 	obstacle_init(docker);
-	egress_init(c, EGRESS_DIR, on_egress_lost);
+	egress_init(c, on_egress_lost);
 	serve_init();
 	supply_init(docker);
 	warmup_init(loop, keep_on_warm);
