@@ -545,19 +545,19 @@ static void what_an_answer_says_in_the_wrong_type_counts_as_not_said(void **stat
 	}
 }
 
-/* ---- Runtimes and the network ---- */
+/* ---- Runtimes ---- */
 
 /* The driver asks for what the engine offers at every sixth probe. */
 static void provoke_look(void)
 {
-	int before = rig.engine->calls[FAKE_NETWORK];
+	int before = rig.engine->calls[FAKE_INFO];
 
-	for (int i = 0; i < 6 && rig.engine->calls[FAKE_NETWORK] == before; i++) {
+	for (int i = 0; i < 6 && rig.engine->calls[FAKE_INFO] == before; i++) {
 		provoke_probe();
 		rig_barrier();
 		rig_turn();
 	}
-	WAIT_FOR(rig.engine->calls[FAKE_NETWORK] > before);
+	WAIT_FOR(rig.engine->calls[FAKE_INFO] > before);
 	rig_barrier();
 }
 
@@ -670,20 +670,16 @@ static void a_list_of_runtimes_without_bounds_is_given_up(void **state)
 
 static void an_engine_that_is_slow_to_say_its_runtimes_is_not_up_before_and_is_up_once_it_has(void **state)
 {
-	static const enum fake_call slow[] = {FAKE_INFO, FAKE_NETWORK};
-
 	(void)state;
-	for (size_t i = 0; i < ARRAY_SIZE(slow); i++) {
-		fake_docker_stop(rig.engine);
-		WAIT_FOR(!docker_is_up(rig.docker));
-		rig.engine->manner[slow[i]].hold = true;
-		fake_docker_start(rig.engine);
-		WAIT_FOR(fake_docker_held(rig.engine, slow[i]) == 1);
-		assert_false(docker_is_up(rig.docker));
-		rig.engine->manner[slow[i]].hold = false;
-		fake_docker_let_go(rig.engine, slow[i]);
-		WAIT_FOR(docker_is_up(rig.docker));
-	}
+	fake_docker_stop(rig.engine);
+	WAIT_FOR(!docker_is_up(rig.docker));
+	rig.engine->manner[FAKE_INFO].hold = true;
+	fake_docker_start(rig.engine);
+	WAIT_FOR(fake_docker_held(rig.engine, FAKE_INFO) == 1);
+	assert_false(docker_is_up(rig.docker));
+	rig.engine->manner[FAKE_INFO].hold = false;
+	fake_docker_let_go(rig.engine, FAKE_INFO);
+	WAIT_FOR(docker_is_up(rig.docker));
 }
 
 static void what_an_engine_that_goes_while_it_is_asked_had_offered_is_asked_anew(void **state)

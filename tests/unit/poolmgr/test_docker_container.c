@@ -152,7 +152,7 @@ static void what_tells_of_the_host_and_of_other_sandboxes_is_masked(void **state
 		"/proc/timer_list", "/proc/timer_stats", "/proc/sched_debug", "/proc/scsi",     "/sys/firmware",
 		"/proc/cmdline",    "/proc/loadavg",     "/proc/diskstats",   "/proc/pressure", "/proc/locks",
 		"/proc/interrupts", "/proc/vmstat",      "/proc/zoneinfo",    "/proc/slabinfo", "/proc/key-users",
-		"/sys/block",       "/sys/class",        "/sys/kernel",       "/sys/module",    "/sys/devices/virtual",
+		"/proc/cgroups",    "/proc/sys/fs/file-nr", "/sys/block",   "/sys/class",        "/sys/kernel",       "/sys/module",    "/sys/devices/virtual",
 	};
 
 	(void)state;

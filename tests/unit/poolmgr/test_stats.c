@@ -74,6 +74,7 @@ static void a_runtime_the_engine_lacks_is_told_with_what_to_do_and_so_is_the_net
 				    lacks ? "the network for egress does not work: its rules are not there" : "");
 		json_decref(json);
 	}
+	pool_rig_egress(NULL);
 }
 
 static void an_engine_that_is_down_is_told_with_the_reason(void **state)

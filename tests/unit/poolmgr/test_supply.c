@@ -353,7 +353,7 @@ static void who_waits_when_the_engine_turns_out_to_lack_the_runtime_is_told(void
 	worker_assert_silent(&w);
 	rig.engine->runtimes = "{\"runc\":{}}";
 	rig.engine->manner[FAKE_IMAGE].raw = "this is no HTTP\r\n\r\n"; /* makes the driver look at the engine */
-	for (int i = 0; i < 10 && docker_offers(rig.docker, driver_find("gvisor")); i++) {
+	for (int i = 0; i < 10 && docker_offers(rig.docker, driver_find("gvisor")->engine_runtime); i++) {
 		int probes = rig.engine->calls[FAKE_VERSION];
 		docker_check_image(rig.docker, "any", ignore, NULL);
 		WAIT_FOR(rig.engine->calls[FAKE_VERSION] > probes);
