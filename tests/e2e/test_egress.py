@@ -44,6 +44,12 @@ def resolve(name):
     except OSError as error:
         return str(error)
 
+def name_of(address):
+    try:
+        return socket.gethostbyaddr(address)[0]
+    except OSError as error:
+        return str(error)
+
 def look():
     return {
         "uid": os.getuid(),
@@ -58,6 +64,8 @@ def handler(event, context):
         return listen(event["listen"], event["seconds"])
     if "resolve" in event:
         return resolve(event["resolve"])
+    if "name_of" in event:
+        return name_of(event["name_of"])
     if event.get("address"):
         return address()
     if event.get("look"):
@@ -226,6 +234,20 @@ def test_names_are_resolved_by_a_private_name_server_and_changes_are_followed(ap
     resolv_conf.write_text(f"nameserver {outside.other_private}\n")
     for function in functions.values():
         wait_for("the other one to be asked", lambda f=function: api.output(f, {"resolve": "far.example"}) == ["11.22.33.55"], 30)
+
+
+def test_nobody_tells_a_sandbox_of_others_by_their_addresses(api, deploy, function, outside, reload, runtime, tmp_path):
+    questions = outside.resolve(outside.private, "far.example", "11.22.33.44")
+    tmp_path.chmod(0o755)
+    (tmp_path / "resolv.conf").write_text(f"nameserver {outside.private}\n")
+    reload(f"egress.resolv_conf={tmp_path / 'resolv.conf'}")
+    other = deploy(CODE, runtime=runtime, network="egress", timeout_ms=10000)
+    address = api.output(other, {"address": True})
+    assert "host" in api.output(function, {"name_of": address}).lower()  # "Unknown host" or "Host name lookup failure"
+    # Whom it asked is the host's name server, which knows nothing of sandboxes, and not Docker Engine's, which would.
+    reverse = ".".join(reversed(address.split("."))) + ".in-addr.arpa 12"
+    assert reverse in questions.read_text()
+    assert reach(api, function, ["127.0.0.11"], 53) == {"127.0.0.11": "ECONNREFUSED"}
 
 
 def test_a_sandbox_is_not_told_what_the_hosts_names_end_in(api, function):

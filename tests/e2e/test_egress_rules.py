@@ -147,6 +147,25 @@ def test_sandboxes_do_not_reach_each_other(machine, sandbox):
         listening.kill()
 
 
+def test_a_database_on_the_machine_itself_can_be_an_exception(machine, sandbox):
+    machine.up(allow=f"{machine.outside.host}:{machine.port}")
+    assert said(sandbox, (machine.outside.host, machine.port)) == {GREETING}
+    assert said(sandbox, (machine.outside.host, 22)) == {"EHOSTUNREACH"}
+
+
+def test_nobody_sends_under_anothers_address(machine, sandbox):
+    """Not even one that had become root: here it is."""
+    receive = "import socket; s = socket.socket(type=socket.SOCK_DGRAM); s.bind(('', 9000)); print('listens', flush=True); print(s.recv(9).decode())"
+    receiver = machine.outside.start(PYTHON, "-c", receive, stdout=-1)
+    assert receiver.stdout.readline() == "listens\n"
+    sandbox.inside("ip", "addr", "add", "198.18.1.77/32", "dev", "eth0")
+    send = "import socket; s = socket.socket(type=socket.SOCK_DGRAM); s.bind(({!r}, 0)); s.sendto({!r}, ({!r}, 9000))"
+    own = sandbox.address()["addr_info"][0]["local"]
+    for address, text in (("198.18.1.77", b"another"), (own, b"own")):
+        sandbox.inside(PYTHON, "-c", send.format(address, text, machine.outside.public))
+    assert receiver.stdout.readline() == "own\n"
+
+
 def test_exceptions_are_open_for_their_ports_and_for_those_only(machine, sandbox):
     outside = machine.outside
     machine.up(allow=f"{outside.private}:{outside.port} {outside.other_private}/32")
