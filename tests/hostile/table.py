@@ -122,7 +122,7 @@ ATTACKS = [
     Attack("kernel/raw_sockets.py", Refused()),
     Attack("kernel/vsock.py", Refused()),
     Attack("kernel/proc_and_sys.py", Refused(), Refused(own=["oom_score_adj"])),
-    Attack("kernel/look_at_host.py", Refused(), Refused(own=["cmdline", "loadavg"])),
+    Attack("kernel/look_at_host.py", Refused(), Refused(own=["cgroups", "class", "cmdline", "loadavg"])),
     Attack("kernel/release_agent.py", Refused()),
     Attack("kernel/become_root.py", Refused()),
     Attack("kernel/devices.py", Refused(), Refused(own=["fuse", "net/tun"])),
@@ -134,7 +134,8 @@ ATTACKS = [
     *with_and_without_egress("network/host_loopback.py", Refused(), event=checks.addresses),
     *with_and_without_egress("network/other_sandboxes.py", Refused(found=["lo", "eth0"]), event=checks.addresses),
     *with_and_without_egress("network/other_addresses.py", Refused()),
-    *with_and_without_egress("network/another_address.py", Refused()),
+    Attack("network/another_address.py", Refused(), Refused(own=["address as root of its own", "route as root of its own"])),
+    Attack("network/another_address.py", Refused(), network="egress"),
     #
     Attack("output/log_flood.py", Output("printed", means="the log is cut"), then=checks.log_is_cut_of(64 << 20), timeout_ms=5000),
     Attack("output/endless_log.py", OUT_OF_TIME, then=checks.log_is_cut),
