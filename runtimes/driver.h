@@ -13,8 +13,8 @@
 struct driver {
 	const char *name;           /* as a function says it */
 	const char *engine_runtime; /* as Docker Engine says it: HostConfig.Runtime */
+	const char *egress_runtime; /* the same runtime, as scripts/egress registers it: it joins a sandbox to the network */
 	const char *missing;        /* what to do when the engine does not offer it */
-	const char *no_egress;      /* why its sandboxes cannot have a network; NULL: they can */
 	bool hangs_without_memory; /* the kernel may kill a part of a sandbox for a lack of memory, and the rest waits for it */
 	bool ignores_nr_inodes;    /* a tmpfs of its own does not limit the number of files: /tmp is one of the host's */
 	int64_t least_memory_mb;   /* of a sandbox */

@@ -51,6 +51,8 @@ need_port() {
     docker_config=/etc/docker/daemon.json                             # gvisor registers runtimes in it
     berth_runtimes=berth-                                             # whose names begin so
     engine_dir=/run/berth-docker                                      # who uses Docker Engine, and whether it was started for them
+    egress_runtime=/usr/local/libexec/berth-egress-runtime            # made by egress
+    egress_run_dir=/run/berth-egress                                  # likewise
     image_label=berth.recipe                                          # on all images that images has built
     # In a prefix, what make install puts there, and in a stack's directory, what stack does; there tls and recipes are beside it.
     berth_installed=(bin/berth sbin/berthd sbin/berthd-invoke libexec/berth share/berth share/doc/berth)
@@ -242,6 +244,52 @@ note_recipes() {
 
 # have_systemd: is systemd the init of this machine?
 have_systemd() { [[ -d /run/systemd/system ]]; }
+
+# ---- Runtimes of Docker Engine: entries of its configuration, beside whatever is configured there
+
+# register_runtime CONFIG NAME ENTRY: one at a time changes the file, whole or not at all.
+register_runtime() {
+    (
+        mkdir -p "${1%/*}"
+        exec 7>"$1.lock"
+        flock --timeout 60 7 || die "'$1' is locked"
+        now='{}'
+        [[ ! -s $1 ]] || now=$(<"$1")
+        if jq -e --arg name "$2" --argjson entry "$3" '.runtimes[$name] == $entry' <<<"$now" >/dev/null; then
+            ok "registered as $2"
+            exit
+        fi
+        jq --arg name "$2" --argjson entry "$3" '.runtimes[$name] = $entry' <<<"$now" >"$1.new" ||
+            die "'$1' is not JSON: nothing was changed"
+        mv "$1.new" "$1"
+        ok "registered as $2 in $1"
+    )
+}
+
+# _engine_has CONFIG SOCKET: does it offer all runtimes of CONFIG, just as they are there?
+_engine_has() {
+    local offered
+    offered=$(curl -fsS --max-time 5 --unix-socket "$2" http://docker/info 2>/dev/null) || return 1
+    jq -e --argjson offered "$offered" '.runtimes // {} | to_entries
+        | all($offered.Runtimes[.key] as $one | $one.path == .value.path and ($one.runtimeArgs // []) == (.value.runtimeArgs // []))' \
+        "$1" >/dev/null 2>&1
+}
+
+# tell_engine CONFIG SOCKET: a running engine reads its runtimes again, which disturbs no container.
+tell_engine() {
+    local pid
+    curl -fsS --max-time 5 --unix-socket "$2" http://docker/_ping >/dev/null 2>&1 || return 0
+    ! _engine_has "$1" "$2" || return 0
+    if pid=$(pgrep -o -f "^[^ ]*dockerd .*unix://$2( |\$)"); then
+        kill -HUP "$pid"
+    elif have_systemd; then
+        systemctl reload docker
+    elif pid=$(pgrep -o -x dockerd); then
+        kill -HUP "$pid"
+    fi
+    wait_until 10 _engine_has "$1" "$2" || die "Docker Engine does not offer the runtimes of $1: see its log"
+    ok "Docker Engine has read it"
+}
 
 # configure_build SOURCE_DIR BUILD_DIR CONFIGURE_OPTION…: only when it was not done with these options yet. Later changes to
 # configure.ac or Makefile.am are make's own business.

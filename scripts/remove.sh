@@ -147,6 +147,7 @@ remove_from_machine() {
     remove_runtimes
     remove_users
     remove "the apt source" "$berth_apt_source"
+    remove "the runtime for egress" "$egress_runtime" "$egress_run_dir"
     rm -rf -- "$engine_dir"
 }
 

@@ -9,6 +9,7 @@ libpoolmgr_a_SOURCES = \
 	%D%/counter.c %D%/counter.h \
 	%D%/demand.c %D%/demand.h \
 	%D%/directory.c %D%/directory.h \
+	%D%/egress.c %D%/egress.h \
 	%D%/fetch.c %D%/fetch.h \
 	%D%/forecast.c %D%/forecast.h \
 	%D%/headroom.c %D%/headroom.h \

@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "base/clock.h"
+#include "poolmgr/egress.h"
 #include "poolmgr/image.h"
 #include "poolmgr/room.h"
 #include "poolmgr/shape.h"
@@ -15,6 +16,15 @@
 #define RETRY_MOST_MS  300000
 
 static struct docker *docker;
+
+const char *obstacle_to_egress(const struct driver *driver)
+{
+	if (egress_problem() != NULL)
+		return egress_problem();
+	if (docker_is_up(docker) && !docker_offers(docker, driver->egress_runtime))
+		return "the network for egress is not known to Docker Engine: run scripts/egress up on this node";
+	return NULL;
+}
 
 const char *obstacle_lasting(const struct shape *s)
 {
@@ -29,13 +39,11 @@ const char *obstacle_lasting(const struct shape *s)
 	}
 	if (!docker_is_up(docker)) /* what it has is not known */
 		return NULL;
-	if (!docker_offers(docker, s->key.driver))
+	if (!docker_offers(docker, s->key.driver->engine_runtime))
 		return s->key.driver->missing;
 	if (image_is_missing(s->key.language))
 		return language_missing_text(s->key.language, text);
-	if (s->key.egress && !docker_has_egress(docker))
-		return "the network for egress is not there: run scripts/egress up on this node";
-	return NULL;
+	return s->key.egress ? obstacle_to_egress(s->key.driver) : NULL;
 }
 
 static bool engine_is_down(void)

@@ -11,6 +11,9 @@ struct version;
 
 void obstacle_init(struct docker *docker);
 
+/* What keeps a runtime's sandboxes from having network "egress"; NULL: nothing. Valid as below. */
+const char *obstacle_to_egress(const struct driver *driver);
+
 /* What keeps all sandboxes of the shape from being started until somebody does something about it; NULL: nothing. Valid until
  * the next call. */
 const char *obstacle_lasting(const struct shape *shape);

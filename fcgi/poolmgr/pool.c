@@ -10,6 +10,7 @@
 #include "poolmgr/boot.h"
 #include "poolmgr/counter.h"
 #include "poolmgr/demand.h"
+#include "poolmgr/egress.h"
 #include "poolmgr/fetch.h"
 #include "poolmgr/image.h"
 #include "poolmgr/keep.h"
@@ -182,12 +183,14 @@ bool pool_release(struct client *client, const struct ipc_release *r)
 	s->cpu_read_us = s->cpu_seen_us = (int64_t)r->cpu_read_us;
 	s->restless = s->restless || r->restless != 0;
 	bool used_up = version_is_single_use(v) && r->runs > 0;
-	if (r->destroy || s->dead || v->stale || used_up || s->to_go || stopping) {
+	bool cut_off = s->shape->key.egress && egress_problem() != NULL;
+	if (r->destroy || s->dead || v->stale || used_up || s->to_go || cut_off || stopping) {
 		sandbox_kill(s, r->destroy ? counter_saying("kills", r->reason, COUNT_KILL_OTHER)
 				: s->dead  ? COUNT_KILL_ENDED
 				: v->stale ? COUNT_KILL_STALE
 				: used_up  ? COUNT_KILL_USED_UP
 				: s->to_go ? COUNT_KILL_IMAGE
+				: cut_off  ? COUNT_KILL_NO_NETWORK
 					   : COUNT_KILL_STOPPING);
 	} else {
 		sandbox_set_state(s, SANDBOX_IDLE);
@@ -296,6 +299,22 @@ void pool_on_engine_down(void)
 	supply_deny_hopeless();
 }
 
+/* What has the network goes, when no invocation runs in it: the next request is told why there is none. */
+static void on_egress_lost(void)
+{
+	struct sandbox *s, *next;
+
+	for (int state = 0; state < SANDBOX_DYING; state++) {
+		DL_FOREACH_SAFE (sandbox_lists[state], s, next) {
+			if (s->shape->key.egress && state == SANDBOX_LEASED)
+				serve_recall(s->version);
+			else if (s->shape->key.egress)
+				sandbox_kill(s, COUNT_KILL_NO_NETWORK);
+		}
+	}
+	supply_deny_hopeless();
+}
+
 static void deny_late(struct waiter *w)
 {
 	const struct version *v = w->version;
@@ -335,6 +354,7 @@ static void check_deadlines(int64_t now_us)
 void pool_tick(int64_t now_us)
 {
 	check_deadlines(now_us);
+	egress_tick(now_us);
 	serve_late();
 	demand_tick();
 	autopsy_tick(now_us);
@@ -390,6 +410,7 @@ int pool_waiting(void)
 void pool_init(uv_loop_t *loop, const struct conf *c, struct docker *docker)
 {
 	obstacle_init(docker);
+	egress_init(c, on_egress_lost);
 	serve_init();
 	supply_init(docker);
 	warmup_init(loop, keep_on_warm);

@@ -14,6 +14,7 @@
 #include "poolmgr/counter.h"
 #include "poolmgr/image.h"
 #include "poolmgr/keep.h"
+#include "poolmgr/obstacle.h"
 #include "poolmgr/pool.h"
 #include "poolmgr/room.h"
 #include "poolmgr/sandbox.h"
@@ -137,11 +138,22 @@ static json_t *runtimes_json(void)
 	json_t *json = json_object();
 
 	for (size_t i = 0; i < driver_count; i++) {
-		bool offered = docker_offers(docker, drivers[i]);
+		bool offered = docker_offers(docker, drivers[i]->engine_runtime);
 		json_t *one = json_pack("{s:b, s:s}", "available", offered, "detail", offered ? "" : drivers[i]->missing);
 		json_object_set_new(json, drivers[i]->name, one);
 	}
 	return json;
+}
+
+/* With the first obstacle there is, to any of the runtimes that are there. */
+static json_t *egress_json(void)
+{
+	const char *obstacle = NULL;
+
+	for (size_t i = 0; i < driver_count && obstacle == NULL; i++)
+		if (docker_offers(docker, drivers[i]->engine_runtime))
+			obstacle = obstacle_to_egress(drivers[i]);
+	return json_pack("{s:b, s:o}", "available", obstacle == NULL, "detail", text_json(obstacle != NULL ? obstacle : ""));
 }
 
 /*
@@ -305,9 +317,9 @@ static void add_details(json_t *json)
 char *stats_text_new(bool whole)
 {
 	json_t *json =
-		json_pack("{s:{s:b, s:o, s:o}, s:o, s:b, s:{s:b, s:o}, s:o, s:o, s:o, s:i, s:i}", "docker", "ok",
+		json_pack("{s:{s:b, s:o, s:o}, s:o, s:o, s:{s:b, s:o}, s:o, s:o, s:o, s:i, s:i}", "docker", "ok",
 			  docker_is_up(docker), "detail", text_json(docker_problem(docker)), "version",
-			  text_json(docker_version(docker)), "runtimes", runtimes_json(), "egress", docker_has_egress(docker),
+			  text_json(docker_version(docker)), "runtimes", runtimes_json(), "egress", egress_json(),
 			  "database", "ok", store_is_up(), "detail", text_json(store_problem()), "images", image_json(),
 			  "sandboxes", states_json(SANDBOX_CREATING, SANDBOX_GONE, NULL, NULL), "min_warm", keep_json(),
 			  "waiting", pool_waiting(), "connections", client_count());

@@ -402,8 +402,6 @@ static void check_runtime(const struct check *check, const struct spec *spec)
 		wrong(check, "runtime", "invalid_value", "There is no runtime '%s'", spec->runtime);
 		return;
 	}
-	if (strcmp(spec->network, "egress") == 0 && d->no_egress != NULL)
-		wrong(check, "network", "not_available", "%s", d->no_egress);
 	if (spec->memory_limit_mb < d->least_memory_mb)
 		wrong(check, "memory_limit_mb", "out_of_range", "%s needs a memory_limit_mb of at least %lld", d->name,
 		      (long long)d->least_memory_mb);

@@ -5,6 +5,7 @@ extern const struct driver docker_driver;
 const struct driver docker_driver = {
 	.name = "docker",
 	.engine_runtime = "runc",
+	.egress_runtime = "berth-runc-egress",
 	.missing = "Docker Engine has no runtime runc: reinstall the package docker.io",
 	.least_memory_mb = 64,
 	.pids_each = 1,

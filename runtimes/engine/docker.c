@@ -39,7 +39,6 @@ struct docker {
 	char version[64];
 	char prefix[16];  /* "/v1.41" */
 	json_t *runtimes; /* by name, as the engine has them; NULL: not known yet */
-	bool egress;      /* the network is there */
 	bool containerd;  /* it was there once: an engine that says nothing of it may have none */
 	int probes_to_info;
 	bool probing;
@@ -578,16 +577,6 @@ static void probe_succeeded(struct docker *d)
 		d->events.up(d->events.arg);
 }
 
-static void on_network(const struct docker_answer *a, void *arg)
-{
-	struct docker *d = arg;
-
-	if (a->status != 0)
-		d->egress = a->status == 200;
-	d->probes_to_info = PROBES_PER_INFO;
-	probe_succeeded(d);
-}
-
 /* {"Runtimes": {"runc": {…}, …}, …} */
 static void on_info(const struct docker_answer *a, void *arg)
 {
@@ -601,8 +590,8 @@ static void on_info(const struct docker_answer *a, void *arg)
 	}
 	json_decref(d->runtimes);
 	d->runtimes = json_incref(runtimes);
-	AUTO(mem_free) char *path = mem_printf("%s/networks/berth-%s", d->prefix, d->conf->master_instance);
-	docker_http_send(d->http, "GET", path, NULL, PROBE_TIMEOUT_MS, on_network, d);
+	d->probes_to_info = PROBES_PER_INFO;
+	probe_succeeded(d);
 }
 
 /* {"Components": [{"Name": "containerd", …}, …], …} */
@@ -717,14 +706,9 @@ bool docker_is_unknown(const struct docker *d)
 	return d->health == UNKNOWN;
 }
 
-bool docker_offers(const struct docker *d, const struct driver *driver)
+bool docker_offers(const struct docker *d, const char *runtime)
 {
-	return json_object_get(d->runtimes, driver->engine_runtime) != NULL;
-}
-
-bool docker_has_egress(const struct docker *d)
-{
-	return d->egress;
+	return json_object_get(d->runtimes, runtime) != NULL;
 }
 
 const char *docker_problem(const struct docker *d)

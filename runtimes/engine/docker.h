@@ -47,7 +47,7 @@ struct docker_launch {
 	int64_t cpu_millis;
 	int64_t tmp_mb, tmp_inodes;
 	int64_t pids, nofile;
-	bool egress; /* on the network that scripts/egress makes */
+	bool egress; /* on the network that scripts/egress has made */
 };
 
 /* err NULL: done. */
@@ -97,11 +97,10 @@ const char *docker_problem(const struct docker *docker);
 int64_t docker_retry_ms(const struct docker *docker);
 
 /*
- * Whether the engine has a driver's runtime, and that network. It is asked when it comes up and now and then, as its
- * configuration can change while it runs.
+ * Whether the engine has a runtime. It is asked when it comes up and now and then, as its configuration can change while it
+ * runs.
  */
-bool docker_offers(const struct docker *docker, const struct driver *driver);
-bool docker_has_egress(const struct docker *docker);
+bool docker_offers(const struct docker *docker, const char *runtime);
 
 /* The engine's version, "" when never seen. */
 const char *docker_version(const struct docker *docker);

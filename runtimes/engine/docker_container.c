@@ -5,7 +5,88 @@
 #include "engine/docker.h"
 
 #define MB        (INT64_C(1) << 20)
-#define SHM_BYTES (8 * MB) /* /dev/shm: enough for semaphores */
+#define SHM_BYTES (8 * MB)                             /* /dev/shm: enough for semaphores */
+#define CA_FILE   "/etc/ssl/certs/ca-certificates.crt" /* Debian's place for all certificates */
+
+/*
+ * What would tell of the host and of other sandboxes, beyond what the engine masks by itself, which is here as well: a list
+ * takes the place of the engine's. Left is what languages look at: cpuinfo, meminfo, stat, uptime and version,
+ * /sys/devices/system and the sandbox's own cgroup. What a host does not have is passed over; gVisor's kernel has files of its
+ * own.
+ */
+static const char *const masked[] = {
+	"/proc/acpi",
+	"/proc/asound",
+	"/proc/bootconfig",
+	"/proc/buddyinfo",
+	"/proc/bus",
+	"/proc/cgroups",
+	"/proc/cmdline",
+	"/proc/config.gz",
+	"/proc/consoles",
+	"/proc/crypto",
+	"/proc/devices",
+	"/proc/diskstats",
+	"/proc/dma",
+	"/proc/driver",
+	"/proc/execdomains",
+	"/proc/fb",
+	"/proc/fs",
+	"/proc/interrupts",
+	"/proc/iomem",
+	"/proc/ioports",
+	"/proc/irq",
+	"/proc/kallsyms",
+	"/proc/kcore",
+	"/proc/key-users",
+	"/proc/keys",
+	"/proc/kmsg",
+	"/proc/kpagecgroup",
+	"/proc/kpagecount",
+	"/proc/kpageflags",
+	"/proc/latency_stats",
+	"/proc/loadavg",
+	"/proc/locks",
+	"/proc/mdstat",
+	"/proc/misc",
+	"/proc/modules",
+	"/proc/mtrr",
+	"/proc/pagetypeinfo",
+	"/proc/partitions",
+	"/proc/pressure",
+	"/proc/sched_debug",
+	"/proc/schedstat",
+	"/proc/scsi",
+	"/proc/slabinfo",
+	"/proc/softirqs",
+	"/proc/swaps",
+	"/proc/sys/fs/aio-nr",
+	"/proc/sys/fs/dentry-state",
+	"/proc/sys/fs/file-nr",
+	"/proc/sys/fs/inode-nr",
+	"/proc/sys/fs/inode-state",
+	"/proc/sys/kernel/pty",
+	"/proc/sysrq-trigger",
+	"/proc/timer_list",
+	"/proc/timer_stats",
+	"/proc/tty",
+	"/proc/vmallocinfo",
+	"/proc/vmstat",
+	"/proc/zoneinfo",
+	"/sys/block",
+	"/sys/bus",
+	"/sys/class",
+	"/sys/dev",
+	"/sys/devices/LNXSYSTM:00",
+	"/sys/devices/pci0000:00",
+	"/sys/devices/platform",
+	"/sys/devices/virtual",
+	"/sys/firmware",
+	"/sys/hypervisor",
+	"/sys/kernel",
+	"/sys/module",
+	"/sys/power",
+};
 
 static json_t *json_printf(const char *fmt, ...) PRINTF_LIKE(1, 2);
 
@@ -35,6 +116,11 @@ static json_t *tmpfs_volume(const struct conf *conf, const char *target, json_t 
 			 "Name", "local", "Options", "type", "tmpfs", "device", "tmpfs", "o", options);
 }
 
+static bool has_ca_file(const struct conf *conf, const struct docker_launch *l)
+{
+	return l->egress && conf->sandbox_ca_file[0] != '\0';
+}
+
 /* What it sees: the root and two directories to read, and /tmp, which is memory. */
 static void set_mounts(json_t *h, const struct conf *conf, const struct docker_launch *l)
 {
@@ -44,12 +130,38 @@ static void set_mounts(json_t *h, const struct conf *conf, const struct docker_l
 				  (long long)l->tmp_inodes);
 
 	json_object_set_new(h, "ReadonlyRootfs", json_true());
+	if (has_ca_file(conf, l))
+		json_array_append_new(mounts, read_only_mount(conf->sandbox_ca_file, CA_FILE));
 	if (l->driver->ignores_nr_inodes)
 		json_array_append_new(mounts, tmpfs_volume(conf, "/tmp", tmp));
 	else
 		json_object_set_new(h, "Tmpfs", json_pack("{s:o}", "/tmp", tmp));
 	json_object_set_new(h, "Mounts", mounts);
 	json_object_set_new(h, "ShmSize", json_integer(SHM_BYTES));
+}
+
+static json_t *masked_paths(void)
+{
+	json_t *paths = json_array();
+
+	for (size_t i = 0; i < ARRAY_SIZE(masked); i++)
+		json_array_append_new(paths, json_string(masked[i]));
+	return paths;
+}
+
+/*
+ * None of Docker's own networks: their resolver, which nothing in a sandbox can be kept from, knows the other sandboxes. The
+ * runtime joins the sandbox to the network of its instance (scripts/egress), where these addresses resolve names.
+ */
+static void set_network(json_t *h, const struct docker_launch *l)
+{
+	json_object_set_new(h, "NetworkMode", json_string("none"));
+	json_object_set_new(h, "Runtime", json_string(l->egress ? l->driver->egress_runtime : l->driver->engine_runtime));
+	if (!l->egress)
+		return;
+	json_object_set_new(h, "Dns", json_pack("[s, s, s]", "198.18.0.1", "198.18.0.2", "198.18.0.3"));
+	json_object_set_new(h, "DnsSearch", json_pack("[s]", ".")); /* not the host's domains */
+	json_object_set_new(h, "DnsOptions", json_pack("[s, s]", "timeout:2", "attempts:2"));
 }
 
 static json_t *ulimit(const char *name, int64_t value)
@@ -67,11 +179,11 @@ static json_t *host_config(const struct conf *conf, const struct docker_launch *
 	json_object_set_new(h, "Privileged", json_false());
 	json_object_set_new(h, "IpcMode", json_string("private"));
 	json_object_set_new(h, "CgroupnsMode", json_string("private"));
-	json_object_set_new(h, "Runtime", json_string(l->driver->engine_runtime));
-	json_object_set_new(h, "NetworkMode", l->egress ? json_printf("berth-%s", conf->master_instance) : json_string("none"));
 	json_object_set_new(h, "Init", json_false()); /* the launcher is it */
+	set_network(h, l);
 
 	set_mounts(h, conf, l);
+	json_object_set_new(h, "MaskedPaths", masked_paths());
 
 	/* How much it may use. Memory and swap together are as much as memory alone: there is no swap. */
 	json_object_set_new(h, "Memory", json_integer(l->memory_mb * MB));
@@ -89,6 +201,23 @@ static json_t *host_config(const struct conf *conf, const struct docker_launch *
 	return h;
 }
 
+/* The variables that Python, Node.js, and what is written in them, look at for the certificates to trust. */
+static const char *const ca_variables[] = {
+	"SSL_CERT_FILE", "REQUESTS_CA_BUNDLE",  "CURL_CA_BUNDLE",    "AWS_CA_BUNDLE",
+	"PIP_CERT",      "NODE_EXTRA_CA_CERTS", "NPM_CONFIG_CAFILE",
+};
+
+static json_t *environment(const struct conf *conf, const struct docker_launch *l)
+{
+	json_t *env = json_pack("[s, s, s]", "PATH=/usr/local/bin:/usr/bin:/bin", "HOME=/tmp", "LANG=C.UTF-8");
+
+	for (size_t i = 0; has_ca_file(conf, l) && i < ARRAY_SIZE(ca_variables); i++)
+		json_array_append_new(env, json_printf("%s=%s", ca_variables[i], CA_FILE));
+	if (l->egress) /* for scripts/egress-runtime, which takes it out */
+		json_array_append_new(env, json_printf("BERTH_EGRESS=%s", conf->master_instance));
+	return env;
+}
+
 json_t *docker_container_json(const struct conf *conf, const struct docker_launch *l)
 {
 	json_t *c = json_object();
@@ -102,7 +231,7 @@ json_t *docker_container_json(const struct conf *conf, const struct docker_launc
 	json_object_set_new(c, "User", json_printf("%u:%u", l->uid, l->uid));
 	json_object_set_new(c, "WorkingDir", json_string("/tmp"));
 	json_object_set_new(c, "Hostname", json_string("sandbox"));
-	json_object_set_new(c, "Env", json_pack("[s, s, s]", "PATH=/usr/local/bin:/usr/bin:/bin", "HOME=/tmp", "LANG=C.UTF-8"));
+	json_object_set_new(c, "Env", environment(conf, l));
 	json_object_set_new(
 		c, "Labels",
 		json_pack("{s:s, s:s}", DOCKER_LABEL_INSTANCE, conf->master_instance, DOCKER_LABEL_SANDBOX, l->sandbox_id));

@@ -5,8 +5,8 @@ extern const struct driver gvisor_driver;
 const struct driver gvisor_driver = {
 	.name = "gvisor",
 	.engine_runtime = "berth-runsc", /* registered by scripts/gvisor */
+	.egress_runtime = "berth-runsc-egress",
 	.missing = "gVisor is not installed, or not known to Docker Engine: run scripts/gvisor on this node",
-	.no_egress = "gVisor has no network on this node: runsc refuses it on kernels from 6.0 on; use runtime docker",
 	.hangs_without_memory = true,
 	.ignores_nr_inodes = true,
 	.least_memory_mb = 64,

@@ -1,6 +1,7 @@
 """What some rows of the table need: events that are made of the stack, and looks at more than the answer."""
 
 import json
+import subprocess
 
 from support import wait_for
 
@@ -28,7 +29,11 @@ class Run:
 def addresses(stack):
     """Where the platform is on this machine: what an attacker would have to guess."""
     sandboxes = stack.dir / "state" / "sandboxes"
+    shown = subprocess.run(["ip", "-j", "-4", "addr"], capture_output=True, text=True, check=True).stdout
+    machine = {address["local"] for link in json.loads(shown) for address in link["addr_info"]}
     return {
+        # And what it may be known by to containers and to sandboxes, if it has such an address at all.
+        "machine": sorted(machine - {"127.0.0.1"} | {"172.17.0.1", "198.18.0.1"}),
         "https_port": stack.port,
         "http_port": stack.http_port,
         "database": f"{stack.dir}/postgres/run/.s.PGSQL.5432",

@@ -42,7 +42,7 @@ def outcome(request, attack, runtime):
     outcomes = request.config.stash[OUTCOMES]
 
     def tell(text):
-        outcomes[attack.name, runtime] = text
+        outcomes[attack.label, runtime] = text
 
     tell("FAILED")
     return tell

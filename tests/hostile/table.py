@@ -35,6 +35,7 @@ class Attack:
         self.expected = {"docker": docker, "gvisor": gvisor or docker}
         self.settings = SETTINGS | settings
         self.path = HERE / "attacks" / name
+        self.label = name + (" with egress" if settings.get("network") == "egress" else "")
         self.language = LANGUAGES[self.path.suffix]
 
     def code(self):
@@ -44,6 +45,10 @@ class Attack:
     def tries(self):
         """What its first line says."""
         return self.path.read_text().partition("\n")[0].lstrip("#/ ")
+
+
+def with_and_without_egress(*args, **settings):
+    return [Attack(*args, network=network, **settings) for network in ("none", "egress")]
 
 
 OUT_OF_TIME = Problem("function_timeout", limit_ms=SETTINGS["timeout_ms"])
@@ -121,16 +126,20 @@ ATTACKS = [
     Attack("kernel/raw_sockets.py", Refused()),
     Attack("kernel/vsock.py", Refused()),
     Attack("kernel/proc_and_sys.py", Refused(), Refused(own=["oom_score_adj"])),
+    Attack("kernel/look_at_host.py", Refused(), Refused(own=["cgroups", "class", "cmdline", "loadavg"])),
     Attack("kernel/release_agent.py", Refused()),
     Attack("kernel/become_root.py", Refused()),
     Attack("kernel/devices.py", Refused(), Refused(own=["fuse", "net/tun"])),
     Attack("kernel/privileged_calls.py", Refused(), Refused(own=["nice"])),
     #
-    Attack("network/docker_socket.py", Refused()),
-    Attack("network/metadata.py", Refused()),
-    Attack("network/gateway.py", Refused(), event=checks.addresses),
-    Attack("network/host_loopback.py", Refused(), event=checks.addresses),
-    Attack("network/other_sandboxes.py", Refused(found=["lo"]), event=checks.addresses),
+    *with_and_without_egress("network/docker_socket.py", Refused()),
+    *with_and_without_egress("network/metadata.py", Refused()),
+    *with_and_without_egress("network/gateway.py", Refused(), event=checks.addresses),
+    *with_and_without_egress("network/host_loopback.py", Refused(), event=checks.addresses),
+    *with_and_without_egress("network/other_sandboxes.py", Refused(found=["lo", "eth0"]), event=checks.addresses),
+    *with_and_without_egress("network/other_addresses.py", Refused()),
+    Attack("network/another_address.py", Refused(), Refused(own=["address as root of its own", "route as root of its own"])),
+    Attack("network/another_address.py", Refused(), network="egress"),
     #
     Attack("output/log_flood.py", Output("printed", means="the log is cut"), then=checks.log_is_cut_of(64 << 20), timeout_ms=5000),
     Attack("output/endless_log.py", OUT_OF_TIME, then=checks.log_is_cut),
@@ -176,7 +185,7 @@ def markdown():
     """The rows of README.md's table."""
     lines = ["| attack | what it tries | docker | gvisor |", "|---|---|---|---|"]
     for attack in ATTACKS:
-        lines.append(f"| `{attack.name}` | {attack.tries()} | {cell(attack, 'docker')} | {cell(attack, 'gvisor')} |")
+        lines.append(f"| `{attack.label}` | {attack.tries()} | {cell(attack, 'docker')} | {cell(attack, 'gvisor')} |")
     return "\n".join(lines) + "\n"
 
 

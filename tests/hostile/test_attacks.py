@@ -7,7 +7,7 @@ from table import ATTACKS, RUNTIMES
 
 
 @pytest.mark.parametrize("runtime", RUNTIMES)
-@pytest.mark.parametrize("attack", ATTACKS, ids=lambda attack: attack.name)
+@pytest.mark.parametrize("attack", ATTACKS, ids=lambda attack: attack.label)
 def test_an_attack_harms_only_itself(attack, runtime, api, database, stack, deploy, neighbours, host, outcome):
     function = deploy(attack.code(), language=attack.language, runtime=runtime, **attack.settings)
     event = attack.event(stack) if callable(attack.event) else attack.event

@@ -7,7 +7,8 @@ from table import ATTACKS, HERE, markdown
 
 def test_each_attack_is_in_the_table_once():
     found = {f"{path.parent.name}/{path.name}" for path in HERE.glob("attacks/*/*") if path.is_file()}
-    assert Counter(attack.name for attack in ATTACKS) == Counter(found)
+    assert {attack.name for attack in ATTACKS} == found
+    assert max(Counter(attack.label for attack in ATTACKS).values()) == 1
 
 
 def test_the_readme_has_the_table():

@@ -427,16 +427,6 @@ static int do_info(struct fake_docker *d, const struct request *r, char **body)
 	return 200;
 }
 
-static int do_network(struct fake_docker *d, const struct request *r, char **body)
-{
-	const char *name = strstr(r->path, "/networks/") + strlen("/networks/");
-
-	if (d->network == NULL || strcmp(name, d->network) != 0)
-		return refuse(404, body, "network %s not found", name);
-	*body = mem_printf("{\"Name\":\"%s\",\"Driver\":\"bridge\"}", name);
-	return 200;
-}
-
 /* Answered by serve itself: its answer has no end. */
 static int do_events(struct fake_docker *d, const struct request *r, char **body)
 {
@@ -461,7 +451,6 @@ static const struct {
 	[FAKE_IMAGE] = {"GET", "/images/", "/json", do_image},
 	[FAKE_EVENTS] = {"GET", "/events", "", do_events},
 	[FAKE_INFO] = {"GET", "/info", "", do_info},
-	[FAKE_NETWORK] = {"GET", "/networks/", "", do_network},
 };
 
 /* ---- Requests ---- */
@@ -744,8 +733,8 @@ void fake_docker_reset(struct fake_docker *d)
 	d->missing_image = NULL;
 	d->image_id = NULL;
 	d->volume = NULL;
-	d->runtimes = "{\"runc\":{\"path\":\"runc\"},\"berth-runsc\":{\"path\":\"/usr/local/bin/runsc\"}}";
-	d->network = NULL;
+	d->runtimes = "{\"runc\":{\"path\":\"runc\"},\"berth-runsc\":{\"path\":\"/usr/local/bin/runsc\"},"
+		      "\"berth-runc-egress\":{},\"berth-runsc-egress\":{}}";
 	d->boot = FAKE_BOOT_GOOD;
 	d->unknown_calls = 0;
 }

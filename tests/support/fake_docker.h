@@ -23,7 +23,6 @@ enum fake_call {
 	FAKE_IMAGE,
 	FAKE_EVENTS,
 	FAKE_INFO,
-	FAKE_NETWORK,
 	FAKE_VOLUMES,
 	FAKE_VOLUME_REMOVE,
 	FAKE_CALL_COUNT
@@ -67,7 +66,6 @@ struct fake_docker {
 	const char *missing_image;           /* the one image that is not there; NULL: all are */
 	const char *volume;                  /* where every image declares one; NULL: none does */
 	const char *runtimes;                /* of GET /info, as JSON: runc and berth-runsc */
-	const char *network;                 /* the one network that is there; NULL: none is */
 	enum fake_boot boot;
 	struct fake_manner manner[FAKE_CALL_COUNT];
 

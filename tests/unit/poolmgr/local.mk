@@ -12,6 +12,7 @@ unit_tests += \
 	%D%/test_docker \
 	%D%/test_docker_container \
 	%D%/test_driver \
+	%D%/test_egress \
 	%D%/test_forecast \
 	%D%/test_headroom \
 	%D%/test_image \

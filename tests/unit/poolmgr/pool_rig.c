@@ -3,13 +3,17 @@
 #include <fcntl.h>
 #include <semaphore.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
 #include <utlist.h>
 
+#include "base/clock.h"
 #include "base/fd.h"
 #include "base/mem.h"
 #include "poolmgr/autopsy.h"
 #include "poolmgr/cgroup.h"
 #include "poolmgr/client.h"
+#include "poolmgr/egress.h"
 #include "poolmgr/headroom.h"
 #include "poolmgr/image.h"
 #include "poolmgr/package.h"
@@ -66,6 +70,7 @@ void pool_rig_start(const char *conninfo)
 	store_init(rig.loop, rig.conf, &store_hooks);
 	shape_init(rig.conf, rig.languages);
 	image_init(rig.docker, rig.languages);
+	egress_directory = rig.dir;
 	pool_init(rig.loop, rig.conf, rig.docker);
 	headroom_init("/nonexistent"); /* however busy this machine is */
 	shim_init(rig.loop, rig.conf);
@@ -86,6 +91,22 @@ void pool_rig_start(const char *conninfo)
 		WAIT_FOR(store_is_up());
 	threads_stop(); /* the survey of packages is over then, and its descriptors closed */
 	threads_go_on();
+}
+
+void pool_rig_egress(const char *text)
+{
+	AUTO(mem_free) char *directory = mem_printf("%s/%s", rig.dir, rig.conf->master_instance);
+	AUTO(mem_free) char *path = mem_printf("%s/state", directory);
+
+	unlink(path);
+	if (text != NULL) {
+		mkdir(directory, 0755);
+		FILE *file = fopen(path, "w");
+		assert_non_null(file);
+		fputs(text, file);
+		fclose(file);
+	}
+	egress_tick(clock_mono_us());
 }
 
 void pool_rig_stop(void)

@@ -21,6 +21,9 @@ extern uid_t pool_rig_clients[HERITAGE_CLIENTS];
 void pool_rig_start(const char *conninfo);
 void pool_rig_stop(void);
 
+/* What scripts/egress has found: "ok\n", or why the network does not work; NULL: nothing, it is not there. */
+void pool_rig_egress(const char *text);
+
 /* Before each test. */
 void pool_rig_reset(void);
 

@@ -562,25 +562,25 @@ static void what_an_answer_says_in_the_wrong_type_counts_as_not_said(void **stat
 	}
 }
 
-/* ---- Runtimes and the network ---- */
+/* ---- Runtimes ---- */
 
 /* The driver asks for what the engine offers at every sixth probe. */
 static void provoke_look(void)
 {
-	int before = rig.engine->calls[FAKE_NETWORK];
+	int before = rig.engine->calls[FAKE_INFO];
 
-	for (int i = 0; i < 6 && rig.engine->calls[FAKE_NETWORK] == before; i++) {
+	for (int i = 0; i < 6 && rig.engine->calls[FAKE_INFO] == before; i++) {
 		provoke_probe();
 		rig_barrier();
 		rig_turn();
 	}
-	WAIT_FOR(rig.engine->calls[FAKE_NETWORK] > before);
+	WAIT_FOR(rig.engine->calls[FAKE_INFO] > before);
 	rig_barrier();
 }
 
 static bool offers(const char *name)
 {
-	return docker_offers(rig.docker, driver_find(name));
+	return docker_offers(rig.docker, driver_find(name)->engine_runtime);
 }
 
 static void an_engine_offers_what_it_lists_and_nothing_else(void **state)
@@ -628,33 +628,11 @@ static void a_restarted_engine_is_asked_at_once_what_it_offers(void **state)
 {
 	(void)state;
 	rig.engine->runtimes = "{\"runc\":{}}";
-	rig.engine->network = "berth-unit";
 	fake_docker_stop(rig.engine);
 	WAIT_FOR(!docker_is_up(rig.docker));
 	fake_docker_start(rig.engine);
 	WAIT_FOR(docker_is_up(rig.docker));
 	assert_false(offers("gvisor"));
-	assert_true(docker_has_egress(rig.docker));
-}
-
-static void the_network_is_there_or_it_is_not(void **state)
-{
-	(void)state;
-	provoke_look();
-	assert_false(docker_has_egress(rig.docker));
-	rig.engine->network = "berth-other"; /* another instance's */
-	provoke_look();
-	assert_false(docker_has_egress(rig.docker));
-	rig.engine->network = "berth-unit";
-	provoke_look();
-	assert_true(docker_has_egress(rig.docker));
-	rig.engine->manner[FAKE_NETWORK].raw = "this is no HTTP\r\n\r\n"; /* which says neither */
-	provoke_look();
-	assert_true(docker_has_egress(rig.docker));
-	rig.engine->manner[FAKE_NETWORK] = (struct fake_manner){.status = 500, .body = "{}"};
-	provoke_look();
-	assert_false(docker_has_egress(rig.docker));
-	assert_true(docker_is_up(rig.docker));
 }
 
 static void what_does_not_say_its_runtimes_as_docker_engine_does_is_not_up(void **state)
@@ -709,20 +687,16 @@ static void a_list_of_runtimes_without_bounds_is_given_up(void **state)
 
 static void an_engine_that_is_slow_to_say_its_runtimes_is_not_up_before_and_is_up_once_it_has(void **state)
 {
-	static const enum fake_call slow[] = {FAKE_INFO, FAKE_NETWORK};
-
 	(void)state;
-	for (size_t i = 0; i < ARRAY_SIZE(slow); i++) {
-		fake_docker_stop(rig.engine);
-		WAIT_FOR(!docker_is_up(rig.docker));
-		rig.engine->manner[slow[i]].hold = true;
-		fake_docker_start(rig.engine);
-		WAIT_FOR(fake_docker_held(rig.engine, slow[i]) == 1);
-		assert_false(docker_is_up(rig.docker));
-		rig.engine->manner[slow[i]].hold = false;
-		fake_docker_let_go(rig.engine, slow[i]);
-		WAIT_FOR(docker_is_up(rig.docker));
-	}
+	fake_docker_stop(rig.engine);
+	WAIT_FOR(!docker_is_up(rig.docker));
+	rig.engine->manner[FAKE_INFO].hold = true;
+	fake_docker_start(rig.engine);
+	WAIT_FOR(fake_docker_held(rig.engine, FAKE_INFO) == 1);
+	assert_false(docker_is_up(rig.docker));
+	rig.engine->manner[FAKE_INFO].hold = false;
+	fake_docker_let_go(rig.engine, FAKE_INFO);
+	WAIT_FOR(docker_is_up(rig.docker));
 }
 
 static void what_an_engine_that_goes_while_it_is_asked_had_offered_is_asked_anew(void **state)
@@ -1246,7 +1220,6 @@ int main(void)
 		TEST(what_it_offers_is_not_asked_at_every_probe),
 		TEST(a_runtime_registered_while_the_engine_runs_is_offered_once_it_was_asked_again),
 		TEST(a_restarted_engine_is_asked_at_once_what_it_offers),
-		TEST(the_network_is_there_or_it_is_not),
 		TEST(what_does_not_say_its_runtimes_as_docker_engine_does_is_not_up),
 		TEST(a_list_of_runtimes_without_bounds_is_given_up),
 		TEST(an_engine_that_is_slow_to_say_its_runtimes_is_not_up_before_and_is_up_once_it_has),

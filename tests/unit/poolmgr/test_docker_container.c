@@ -95,11 +95,25 @@ static void it_has_no_network(void **state)
 	assert_null(json_object_get(host, "PortBindings"));
 }
 
-static void one_with_egress_is_on_the_network_of_its_instance_and_no_other(void **state)
+static bool has_text(json_t *array, const char *text)
+{
+	json_t *one;
+	size_t i;
+
+	json_array_foreach (array, i, one)
+		if (strcmp(json_string_value(one), text) == 0)
+			return true;
+	return false;
+}
+
+static void one_with_egress_is_on_none_of_dockers_networks_and_its_runtime_is_told_which_it_joins(void **state)
 {
 	(void)state;
 	json_t *its_host = json_object_get(other, "HostConfig");
-	assert_member(its_host, "NetworkMode", "\"berth-default\"");
+	assert_member(its_host, "NetworkMode", "\"none\"");
+	assert_true(has_text(json_object_get(other, "Env"), "BERTH_EGRESS=default"));
+	assert_member(its_host, "Dns", "[\"198.18.0.1\",\"198.18.0.2\",\"198.18.0.3\"]");
+	assert_member(its_host, "DnsSearch", "[\".\"]");
 	assert_null(json_object_get(its_host, "PortBindings"));
 	assert_null(json_object_get(its_host, "Links"));
 	assert_null(json_object_get(other, "NetworkingConfig"));
@@ -109,7 +123,7 @@ static void the_engine_is_told_the_runtime_of_the_driver(void **state)
 {
 	(void)state;
 	assert_member(host, "Runtime", "\"runc\"");
-	assert_member(json_object_get(other, "HostConfig"), "Runtime", "\"berth-runsc\"");
+	assert_member(json_object_get(other, "HostConfig"), "Runtime", "\"berth-runsc-egress\"");
 }
 
 static void nothing_but_runtime_network_host_threads_and_tmp_tells_the_runtimes_apart(void **state)
@@ -118,13 +132,71 @@ static void nothing_but_runtime_network_host_threads_and_tmp_tells_the_runtimes_
 
 	(void)state;
 	json_object_set(its_host, "Runtime", json_object_get(host, "Runtime"));
-	json_object_set(its_host, "NetworkMode", json_object_get(host, "NetworkMode"));
+	json_object_set(copy, "Env", json_object_get(container, "Env"));
+	for (size_t i = 0; i < 3; i++)
+		json_object_del(its_host, ((const char *[]){"Dns", "DnsSearch", "DnsOptions"})[i]);
 	assert_member(its_host, "PidsLimit", "308"); /* 64 + 4 * 61: gVisor's own threads */
 	json_object_set(its_host, "PidsLimit", json_object_get(host, "PidsLimit"));
 	json_object_set(its_host, "Mounts", json_object_get(host, "Mounts"));
 	json_object_set(its_host, "Tmpfs", json_object_get(host, "Tmpfs"));
 	assert_true(json_equal(copy, container));
 	json_decref(copy);
+}
+
+static void what_tells_of_the_host_and_of_other_sandboxes_is_masked(void **state)
+{
+	json_t *paths = json_object_get(host, "MaskedPaths");
+	/* What Docker Engine masks by itself, which a list takes the place of; and what it does not. */
+	static const char *const wanted[] = {
+		"/proc/asound",     "/proc/acpi",        "/proc/kcore",       "/proc/keys",     "/proc/latency_stats",
+		"/proc/timer_list", "/proc/timer_stats", "/proc/sched_debug", "/proc/scsi",     "/sys/firmware",
+		"/proc/cmdline",    "/proc/loadavg",     "/proc/diskstats",   "/proc/pressure", "/proc/locks",
+		"/proc/interrupts", "/proc/vmstat",      "/proc/zoneinfo",    "/proc/slabinfo", "/proc/key-users",
+		"/proc/cgroups",    "/proc/sys/fs/file-nr", "/sys/block",   "/sys/class",        "/sys/kernel",       "/sys/module",    "/sys/devices/virtual",
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(wanted); i++)
+		if (!has_text(paths, wanted[i]))
+			fail_msg("%s is not masked", wanted[i]);
+	/* What languages look at, and what is the sandbox's own. */
+	static const char *const left[] = {"/proc/cpuinfo", "/proc/meminfo", "/proc/stat",
+					   "/proc/self",    "/proc/sys",     "/sys/fs/cgroup"};
+	for (size_t i = 0; i < ARRAY_SIZE(left); i++)
+		assert_false(has_text(paths, left[i]));
+	assert_null(json_object_get(host, "ReadonlyPaths")); /* the engine's own list holds */
+}
+
+static void with_a_ca_file_one_with_egress_has_it_read_only_and_in_the_variables_that_name_it(void **state)
+{
+	struct docker_launch launch = {.sandbox_id = "00112233445566ff",
+				       .driver = driver_find("docker"),
+				       .image = "image",
+				       .command = command,
+				       .host_dir = "/state/sandboxes/x",
+				       .egress = true};
+	AUTO(conf_free) struct conf *with = NULL;
+
+	(void)state;
+	assert_int_equal(conf_load_file(NULL, &with, NULL), 0);
+	free(with->sandbox_ca_file);
+	with->sandbox_ca_file = strdup("/etc/ca.pem");
+	for (int egress = 1; egress >= 0; egress--) {
+		launch.egress = egress;
+		json_t *one = docker_container_json(with, &launch);
+		json_t *mounts = json_object_get(json_object_get(one, "HostConfig"), "Mounts"),
+		       *env = json_object_get(one, "Env");
+		assert_int_equal(json_array_size(mounts), 2 + egress);
+		assert_int_equal(has_text(env, "SSL_CERT_FILE=/etc/ssl/certs/ca-certificates.crt"), egress);
+		assert_int_equal(has_text(env, "NODE_EXTRA_CA_CERTS=/etc/ssl/certs/ca-certificates.crt"), egress);
+		if (egress) {
+			json_t *mount = json_array_get(mounts, 2);
+			assert_member(mount, "Source", "\"/etc/ca.pem\"");
+			assert_member(mount, "Target", "\"/etc/ssl/certs/ca-certificates.crt\"");
+			assert_member(mount, "ReadOnly", "true");
+		}
+		json_decref(one);
+	}
 }
 
 static void memory_and_swap_together_are_as_much_as_memory(void **state)
@@ -277,9 +349,11 @@ int main(void)
 		cmocka_unit_test(the_root_file_system_is_read_only),
 		cmocka_unit_test(it_runs_as_a_user_and_group_of_its_own_without_further_groups),
 		cmocka_unit_test(it_has_no_network),
-		cmocka_unit_test(one_with_egress_is_on_the_network_of_its_instance_and_no_other),
+		cmocka_unit_test(one_with_egress_is_on_none_of_dockers_networks_and_its_runtime_is_told_which_it_joins),
 		cmocka_unit_test(the_engine_is_told_the_runtime_of_the_driver),
 		cmocka_unit_test(nothing_but_runtime_network_host_threads_and_tmp_tells_the_runtimes_apart),
+		cmocka_unit_test(what_tells_of_the_host_and_of_other_sandboxes_is_masked),
+		cmocka_unit_test(with_a_ca_file_one_with_egress_has_it_read_only_and_in_the_variables_that_name_it),
 		cmocka_unit_test(memory_and_swap_together_are_as_much_as_memory),
 		cmocka_unit_test(the_cpu_quota_is_set),
 		cmocka_unit_test(the_number_of_processes_is_limited),

@@ -27,6 +27,7 @@ static void each_says_what_to_do_when_it_is_missing_and_how_small_it_may_be(void
 	for (size_t i = 0; i < driver_count; i++) {
 		assert_true(strlen(drivers[i]->missing) > 20);
 		assert_true(drivers[i]->least_memory_mb >= 64);
+		assert_string_not_equal(drivers[i]->egress_runtime, drivers[i]->engine_runtime);
 	}
 	assert_non_null(strstr(driver_find("gvisor")->missing, "scripts/gvisor"));
 }

@@ -41,7 +41,8 @@ static void the_engine_the_store_and_the_workers_are_told(void **state)
 		assert_true(json_is_true(at(runtimes, drivers[i]->name, "available")));
 		assert_string_equal(json_string_value(at(runtimes, drivers[i]->name, "detail")), "");
 	}
-	assert_true(json_is_false(json_object_get(json, "egress")));
+	assert_true(json_is_false(at(json, "egress", "available")));
+	assert_non_null(strstr(json_string_value(at(json, "egress", "detail")), "scripts/egress up"));
 	assert_true(json_is_false(at(json, "database", "ok")));
 	assert_non_null(strstr(json_string_value(at(json, "database", "detail")), "PostgreSQL"));
 	assert_int_equal(json_integer_value(json_object_get(json, "connections")), 2);
@@ -61,7 +62,7 @@ static void a_runtime_the_engine_lacks_is_told_with_what_to_do_and_so_is_the_net
 			rig.engine->runtimes = "{\"runc\":{}}";
 		else
 			fake_docker_reset(rig.engine);
-		rig.engine->network = lacks ? "berth-unit" : NULL;
+		pool_rig_egress(lacks ? "its rules are not there" : "ok");
 		fake_docker_start(rig.engine);
 		WAIT_FOR(docker_is_up(rig.docker));
 		json_t *json = worker_stats_new(&w), *runtimes = json_object_get(json, "runtimes");
@@ -69,9 +70,12 @@ static void a_runtime_the_engine_lacks_is_told_with_what_to_do_and_so_is_the_net
 		assert_int_equal(json_is_true(at(runtimes, "gvisor", "available")), !lacks);
 		assert_string_equal(json_string_value(at(runtimes, "gvisor", "detail")),
 				    lacks ? driver_find("gvisor")->missing : "");
-		assert_int_equal(json_is_true(json_object_get(json, "egress")), lacks);
+		assert_int_equal(json_is_true(at(json, "egress", "available")), !lacks);
+		assert_string_equal(json_string_value(at(json, "egress", "detail")),
+				    lacks ? "the network for egress does not work: its rules are not there" : "");
 		json_decref(json);
 	}
+	pool_rig_egress(NULL);
 }
 
 static void an_engine_that_is_down_is_told_with_the_reason(void **state)

@@ -253,15 +253,14 @@ static void a_sandbox_that_has_served_ends_the_pauses_and_an_older_one_does_not(
 
 /* ---- What the engine offers ---- */
 
-/* The engine is another one, as far as that goes. NULL: as it was; and the network is not there. */
-static void restart_engine(const char *runtimes, const char *network)
+/* The engine is another one, as far as that goes. NULL: as it was. */
+static void restart_engine(const char *runtimes)
 {
 	fake_docker_stop(rig.engine);
 	WAIT_FOR(!docker_is_up(rig.docker));
 	fake_docker_reset(rig.engine);
 	if (runtimes != NULL)
 		rig.engine->runtimes = runtimes;
-	rig.engine->network = network;
 	fake_docker_start(rig.engine);
 	WAIT_FOR(docker_is_up(rig.docker));
 	rig_barrier();
@@ -299,7 +298,7 @@ static void a_version_whose_runtime_is_missing_is_denied_at_once_and_told_what_t
 	(void)state;
 	f.runtime = "gvisor";
 	deploy(&f);
-	restart_engine("{\"runc\":{}}", NULL);
+	restart_engine("{\"runc\":{}}");
 	rig.conf->pool_min_spares = 1;
 	wait_for_spares(1);
 	int calls = rig.engine->calls[FAKE_CREATE];
@@ -315,7 +314,7 @@ static void a_version_whose_runtime_is_missing_is_denied_at_once_and_told_what_t
 	assert_int_equal(rig.engine->calls[FAKE_CREATE], calls);
 	assert_int_equal(worker_take(&w, other.name).kind, IPC_START_PREWARMED);
 
-	restart_engine(NULL, NULL); /* it was installed */
+	restart_engine(NULL); /* it was installed */
 	struct grant g = worker_take(&w, f.name);
 	assert_string_equal(host_config_of(&g, "Runtime"), "berth-runsc");
 }
@@ -329,9 +328,9 @@ static void a_warm_sandbox_goes_on_when_its_runtime_is_removed(void **state)
 	f.runtime = "gvisor";
 	deploy(&f);
 	struct grant g = warm_up(&w, f.name);
-	restart_engine("{\"runc\":{}}", NULL);
+	restart_engine("{\"runc\":{}}");
 	assert_string_equal(worker_take(&w, f.name).sandbox_id, g.sandbox_id);
-	restart_engine(NULL, NULL);
+	restart_engine(NULL);
 }
 
 static void ignore(const struct err *err, const char *id, void *arg)
@@ -354,7 +353,7 @@ static void who_waits_when_the_engine_turns_out_to_lack_the_runtime_is_told(void
 	worker_assert_silent(&w);
 	rig.engine->runtimes = "{\"runc\":{}}";
 	rig.engine->manner[FAKE_IMAGE].raw = "this is no HTTP\r\n\r\n"; /* makes the driver look at the engine */
-	for (int i = 0; i < 10 && docker_offers(rig.docker, driver_find("gvisor")); i++) {
+	for (int i = 0; i < 10 && docker_offers(rig.docker, driver_find("gvisor")->engine_runtime); i++) {
 		int probes = rig.engine->calls[FAKE_VERSION];
 		docker_check_image(rig.docker, "any", ignore, NULL);
 		WAIT_FOR(rig.engine->calls[FAKE_VERSION] > probes);
@@ -364,27 +363,86 @@ static void who_waits_when_the_engine_turns_out_to_lack_the_runtime_is_told(void
 	struct denial d = worker_denied(&w, seq);
 	assert_string_equal(d.code, "runtime_unavailable");
 	assert_string_equal(d.detail, driver_find("gvisor")->missing);
-	restart_engine(NULL, NULL);
+	restart_engine(NULL);
 }
 
-static void egress_without_its_network_is_denied_at_once_and_told_what_to_do(void **state)
+static struct function egress_function_new(const char *name)
 {
-	AUTO(worker_close) struct worker w = worker_connect();
-	AUTO(function_free) struct function f = function_new("egress");
+	struct function f = function_new(name);
 
-	(void)state;
 	f.network = "egress";
 	deploy(&f);
-	struct denial d = worker_denied(&w, worker_lease(&w, f.name, 0));
-	assert_string_equal(d.code, "runtime_unavailable");
-	assert_non_null(strstr(d.detail, "scripts/egress up"));
-	rig_barrier();
-	assert_int_equal(rig.engine->calls[FAKE_CREATE], 0);
+	return f;
+}
 
-	restart_engine(NULL, "berth-unit");
+static void assert_no_egress(struct worker *w, const struct function *f, const char *why)
+{
+	int calls = rig.engine->calls[FAKE_CREATE];
+	struct denial d = worker_denied(w, worker_lease(w, f->name, 0));
+
+	assert_string_equal(d.code, "runtime_unavailable");
+	assert_non_null(strstr(d.detail, why));
+	assert_true(d.retry_after_ms > 0);
+	rig_barrier();
+	assert_int_equal(rig.engine->calls[FAKE_CREATE], calls);
+}
+
+static void egress_without_its_network_is_denied_at_once_and_told_why(void **state)
+{
+	AUTO(worker_close) struct worker w = worker_connect();
+	AUTO(function_free) struct function f = egress_function_new("egress");
+
+	(void)state;
+	pool_rig_egress(NULL);
+	assert_no_egress(&w, &f, "scripts/egress up");
+	pool_rig_egress("its rules are not there\n");
+	assert_no_egress(&w, &f, "does not work: its rules are not there");
+	pool_rig_egress("");
+	assert_no_egress(&w, &f, "does not say");
+	pool_rig_egress("ok\n");
+	restart_engine("{\"runc\":{},\"berth-runsc\":{},\"berth-runsc-egress\":{}}");
+	assert_no_egress(&w, &f, "not known to Docker Engine");
+
+	restart_engine(NULL);
 	struct grant g = worker_take(&w, f.name);
-	assert_string_equal(host_config_of(&g, "NetworkMode"), "berth-unit");
-	restart_engine(NULL, NULL);
+	assert_string_equal(host_config_of(&g, "Runtime"), "berth-runc-egress");
+	assert_string_equal(host_config_of(&g, "NetworkMode"), "none");
+	pool_rig_egress(NULL);
+}
+
+static void when_the_network_is_lost_its_sandboxes_go_and_who_calls_is_told(void **state)
+{
+	AUTO(worker_close) struct worker w = worker_connect();
+	AUTO(function_free) struct function f = egress_function_new("cut off"), other = function_new("not cut off");
+
+	(void)state;
+	deploy(&other);
+	pool_rig_egress("ok\n");
+	rig.conf->pool_min_spares = 1;
+	warm_up(&w, other.name);
+	warm_up(&w, f.name);
+	pool_rig_egress("its rules are not there\n");
+	WAIT_FOR(sandbox_counts[SANDBOX_IDLE] == 1); /* the other one's */
+	assert_int_equal(counters[COUNT_KILL_NO_NETWORK] > 0, 1);
+	assert_no_egress(&w, &f, "its rules are not there");
+	assert_int_equal(worker_take(&w, other.name).kind, IPC_START_WARM);
+	pool_rig_egress("ok\n");
+	worker_take(&w, f.name);
+	pool_rig_egress(NULL);
+}
+
+static void one_that_is_leased_while_the_network_is_lost_goes_when_it_is_given_back(void **state)
+{
+	AUTO(worker_close) struct worker w = worker_connect();
+	AUTO(function_free) struct function f = egress_function_new("leased");
+
+	(void)state;
+	pool_rig_egress("ok\n");
+	struct grant g = worker_granted(&w, worker_lease(&w, f.name, 0));
+	pool_rig_egress(NULL);
+	uint64_t before = counters[COUNT_KILL_NO_NETWORK];
+	worker_release(&w, g.lease_id, false);
+	WAIT_FOR(counters[COUNT_KILL_NO_NETWORK] == before + 1);
 }
 
 /* How often the pool asks Docker about images is its main program's. */
@@ -432,18 +490,16 @@ static void an_image_that_a_start_fails_without_is_looked_for_at_once(void **sta
 static void a_sandbox_without_egress_never_serves_a_version_with_it(void **state)
 {
 	AUTO(worker_close) struct worker w = worker_connect();
-	AUTO(function_free) struct function f = function_new("egress of its own");
+	AUTO(function_free) struct function f = egress_function_new("egress of its own");
 
 	(void)state;
-	f.network = "egress";
-	deploy(&f);
-	restart_engine(NULL, "berth-unit");
+	pool_rig_egress("ok\n");
 	rig.conf->pool_min_spares = 1;
 	wait_for_spares(1);
 	struct grant g = worker_take(&w, f.name);
 	assert_int_equal(g.kind, IPC_START_COLD);
 	assert_int_equal(default_shape()->spare_count, 1);
-	restart_engine(NULL, NULL);
+	pool_rig_egress(NULL);
 }
 
 int main(void)
@@ -465,7 +521,9 @@ int main(void)
 		STORED_TEST(a_version_whose_runtime_is_missing_is_denied_at_once_and_told_what_to_install),
 		STORED_TEST(a_warm_sandbox_goes_on_when_its_runtime_is_removed),
 		STORED_TEST(who_waits_when_the_engine_turns_out_to_lack_the_runtime_is_told),
-		STORED_TEST(egress_without_its_network_is_denied_at_once_and_told_what_to_do),
+		STORED_TEST(egress_without_its_network_is_denied_at_once_and_told_why),
+		STORED_TEST(when_the_network_is_lost_its_sandboxes_go_and_who_calls_is_told),
+		STORED_TEST(one_that_is_leased_while_the_network_is_lost_goes_when_it_is_given_back),
 		STORED_TEST(while_an_image_is_missing_its_language_is_denied_at_once_and_told_what_to_do),
 		STORED_TEST(an_image_that_a_start_fails_without_is_looked_for_at_once),
 		STORED_TEST(a_sandbox_without_egress_never_serves_a_version_with_it),

@@ -182,8 +182,6 @@ static void each_mistake_has_its_field_and_code(void **state)
 		{MINIMAL ",\"max_concurrency\":0", "max_concurrency", "out_of_range"},
 		{MINIMAL ",\"network\":\"host\"", "network", "invalid_value"},
 		{MINIMAL ",\"network\":1", "network", "wrong_type"},
-		{MINIMAL ",\"network\":\"egress\"", "network", "not_available"}, /* the default runtime has none */
-		{MINIMAL ",\"network\":\"egress\",\"runtime\":\"gvisor\"", "network", "not_available"},
 		{MINIMAL ",\"isolation\":\"per_request\"", "isolation", "invalid_value"},
 		{MINIMAL ",\"isolation\":\"\"", "isolation", "out_of_range"},
 		{MINIMAL ",\"isolation\":true", "isolation", "wrong_type"},
@@ -378,7 +376,7 @@ static void a_setting_that_names_no_runtime_is_a_mistake_of_that_field(void **st
 	assert_int_equal(parse(f, "{" MINIMAL ",\"runtime\":\"docker\"}", NULL), 0);
 }
 
-static void a_network_is_for_runtimes_that_have_one(void **state)
+static void each_runtime_may_have_the_network(void **state)
 {
 	struct fixture *f = *state;
 
@@ -388,13 +386,9 @@ static void a_network_is_for_runtimes_that_have_one(void **state)
 	f->input.spec = NULL;
 	assert_int_equal(parse(f, "{\"pids\":65}", current), 0);
 	assert_string_equal(f->input.spec->network, "egress");
-	/* An update is checked as a whole. */
-	assert_int_equal(parse(f, "{\"runtime\":\"gvisor\"}", current), -1);
-	const json_t *e = json_array_get(f->errors, 0);
-	assert_string_equal(json_string_value(json_object_get(e, "field")), "network");
-	assert_string_equal(json_string_value(json_object_get(e, "code")), "not_available");
-	assert_non_null(strstr(json_string_value(json_object_get(e, "message")), "runtime docker"));
-	assert_int_equal(parse(f, "{\"runtime\":\"gvisor\",\"network\":\"none\"}", current), 0);
+	assert_int_equal(parse(f, "{\"runtime\":\"gvisor\"}", current), 0);
+	assert_string_equal(f->input.spec->runtime, "gvisor");
+	assert_string_equal(f->input.spec->network, "egress");
 }
 
 static void all_mistakes_are_reported_together(void **state)
@@ -542,7 +536,7 @@ int main(void)
 		TEST(the_settings_are_defaults_and_bounds),
 		TEST(the_runtime_of_who_does_not_say_is_a_setting),
 		TEST(a_setting_that_names_no_runtime_is_a_mistake_of_that_field),
-		TEST(a_network_is_for_runtimes_that_have_one),
+		TEST(each_runtime_may_have_the_network),
 		TEST(all_mistakes_are_reported_together),
 		TEST(of_many_mistakes_the_first_are_told_and_no_more_of_a_name_than_is_needed),
 		TEST(sizes_are_limited),

@@ -1,4 +1,4 @@
-# Reaches the machine through the address that containers know it by: with TCP, with UDP, and through other names of it.
+# Reaches the machine by each of its addresses, those that containers know it by among them: with TCP and with UDP.
 
 import socket
 
@@ -9,14 +9,20 @@ def reach(address):
         s.connect(address)
 
 
-def send(address):
+def ask(address):
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
-        s.sendto(b"", address)
+        s.settimeout(0.3)
+        s.connect(address)
+        s.send(b"")
+        s.recv(1)
 
 
 def handler(event, context):
     if event == "behave":
         return "well"
-    return {f"tcp {port}": attempt(reach, ("172.17.0.1", port)) for port in (22, 80, event["https_port"], event["http_port"])} | {
-        "udp": attempt(send, ("172.17.0.1", 53))
-    }
+    found = {}
+    for host in event["machine"]:
+        for port in (22, 80, event["https_port"], event["http_port"]):
+            found[f"tcp {host} {port}"] = attempt(reach, (host, port))
+        found[f"udp {host}"] = attempt(ask, (host, 123))
+    return found
