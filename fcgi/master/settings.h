@@ -9,8 +9,8 @@
 #include "conf/conf.h"
 
 struct settings {
-	const char *path;    /* borrowed */
-	struct conf *conf;   /* owned; NULL until settings_read */
+	const char *path;  /* borrowed */
+	struct conf *conf; /* owned; NULL until settings_read */
 	/*
 	 * All owned, -1 until settings_share. Children get read_fd, or bare_fd, which does not say how to connect to
 	 * PostgreSQL, and cannot make either writable.

@@ -27,7 +27,7 @@ struct client {
 	int fd;
 	struct watch *watch;
 	uint32_t pid;
-	bool invokes, controls;             /* what it is, going by its user: root is both */
+	bool invokes, controls; /* what it is, going by its user: root is both */
 	bool greeted;
 	bool wants_sandbox;                 /* it has asked for one, and has no answer yet */
 	bool wants_finding;                 /* likewise, how one ended */

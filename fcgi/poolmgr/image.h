@@ -1,4 +1,5 @@
-/* Which languages' images Docker Engine has, as last seen, and which image stands behind each name: after a rebuild another one. */
+/* Which languages' images Docker Engine has, as last seen, and which image stands behind each name: after a rebuild another
+ * one. */
 #ifndef POOLMGR_IMAGE_H
 #define POOLMGR_IMAGE_H
 
@@ -21,8 +22,8 @@ bool image_all_known(void);
 /* False also while that is not known. */
 bool image_is_missing(const struct language *language);
 
-/* The id of what the next sandbox of a language will be made of, as far as is known; "" when it is not. Good until it is another
- * one. */
+/* The id of what the next sandbox of a language will be made of, as far as is known; "" when it is not. Good until it is
+ * another one. */
 const char *image_of(const struct language *language);
 
 /* {"python": true, …}: whether it is there; without those it is not known of. A new reference. */

@@ -316,13 +316,12 @@ static void add_details(json_t *json)
 
 char *stats_text_new(bool whole)
 {
-	json_t *json =
-		json_pack("{s:{s:b, s:o, s:o}, s:o, s:o, s:{s:b, s:o}, s:o, s:o, s:o, s:i, s:i}", "docker", "ok",
-			  docker_is_up(docker), "detail", text_json(docker_problem(docker)), "version",
-			  text_json(docker_version(docker)), "runtimes", runtimes_json(), "egress", egress_json(),
-			  "database", "ok", store_is_up(), "detail", text_json(store_problem()), "images", image_json(),
-			  "sandboxes", states_json(SANDBOX_CREATING, SANDBOX_GONE, NULL, NULL), "min_warm", keep_json(),
-			  "waiting", pool_waiting(), "connections", client_count());
+	json_t *json = json_pack("{s:{s:b, s:o, s:o}, s:o, s:o, s:{s:b, s:o}, s:o, s:o, s:o, s:i, s:i}", "docker", "ok",
+				 docker_is_up(docker), "detail", text_json(docker_problem(docker)), "version",
+				 text_json(docker_version(docker)), "runtimes", runtimes_json(), "egress", egress_json(),
+				 "database", "ok", store_is_up(), "detail", text_json(store_problem()), "images", image_json(),
+				 "sandboxes", states_json(SANDBOX_CREATING, SANDBOX_GONE, NULL, NULL), "min_warm", keep_json(),
+				 "waiting", pool_waiting(), "connections", client_count());
 
 	add_shapes(json);
 	if (whole)

@@ -4,8 +4,8 @@
 #include <utlist.h>
 
 #include "poolmgr/image.h"
-#include "poolmgr/renewal.h"
 #include "poolmgr/pool.h"
+#include "poolmgr/renewal.h"
 #include "poolmgr/stats.h"
 
 #define SPARES   3
