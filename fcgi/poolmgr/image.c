@@ -90,12 +90,16 @@ bool image_all_known(void)
 
 bool image_is_missing(const struct language *language)
 {
-	return find(language)->state == MISSING;
+	const struct image *i = find(language);
+
+	return i != NULL && i->state == MISSING;
 }
 
 const char *image_of(const struct language *language)
 {
-	return find(language)->id;
+	const struct image *i = find(language);
+
+	return i != NULL ? i->id : "";
 }
 
 json_t *image_json(void)

@@ -286,11 +286,13 @@ static void what_is_longer_than_any_name_is_no_function(void **state)
 static void more_connections_than_there_can_be_workers_are_refused(void **state)
 {
 	struct worker *w = mem_alloc(100 * sizeof(*w));
-	int most = 2 * 5 + 64;
+	int most = 2 * 10 + 64;
 
 	(void)state;
 	rig.conf->invoke_max_workers = 4;
 	rig.conf->control_workers = 1;
+	rig.conf->deploy_max_workers = 2;
+	rig.conf->query_workers = 3;
 	for (int i = 0; i < most; i++) {
 		w[i] = worker_connect();
 		WAIT_FOR(client_count() == i + 1);

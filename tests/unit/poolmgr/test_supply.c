@@ -438,7 +438,7 @@ static void one_that_is_leased_while_the_network_is_lost_goes_when_it_is_given_b
 
 	(void)state;
 	pool_rig_egress("ok\n");
-	struct grant g = worker_granted(&w, worker_lease(&w, f.name, 0));
+	AUTO(worker_close_fds) struct grant g = worker_granted(&w, worker_lease(&w, f.name, 0));
 	pool_rig_egress(NULL);
 	uint64_t before = counters[COUNT_KILL_NO_NETWORK];
 	worker_release(&w, g.lease_id, false);

@@ -557,7 +557,7 @@ static void an_answer_is_not_larger_than_what_it_answers(void **state)
 	buf_add_str(&body, "}");
 	assert_status(f, call(f, "POST", "/functions", body.data), 422);
 	assert_int_equal(json_array_size(json_object_get(f->answer, "errors")), 20);
-	assert_has(f, "At least 20 field(s) are not valid; errors names these. Nothing was stored");
+	assert_has(f, "At least 20 fields are invalid; see errors. Nothing was stored");
 	assert_true(f->response.out.len < 8192);
 }
 
