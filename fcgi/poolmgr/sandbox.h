@@ -57,7 +57,8 @@ struct sandbox {
 	/* LEASED only */
 	struct client *holder;
 	uint64_t lease_id;
-	bool recalled; /* its worker was asked to give it back */
+	bool recalled;         /* its worker was asked to give it back */
+	enum counter unwanted; /* why it goes when it is given back; 0: it stays */
 
 	bool initialised;        /* INIT was sent and answered: the next start is warm */
 	bool dead;               /* its agent or container ended while it was LEASED; the worker finds out by itself */
