@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <string.h>
 #include <utlist.h>
 
 #include "base/clock.h"
@@ -183,15 +184,13 @@ bool pool_release(struct client *client, const struct ipc_release *r)
 	s->cpu_read_us = s->cpu_seen_us = (int64_t)r->cpu_read_us;
 	s->restless = s->restless || r->restless != 0;
 	bool used_up = version_is_single_use(v) && r->runs > 0;
-	bool cut_off = s->shape->key.egress && egress_problem() != NULL;
-	if (r->destroy || s->dead || v->stale || used_up || s->to_go || cut_off || stopping) {
-		sandbox_kill(s, r->destroy ? counter_saying("kills", r->reason, COUNT_KILL_OTHER)
-				: s->dead  ? COUNT_KILL_ENDED
-				: v->stale ? COUNT_KILL_STALE
-				: used_up  ? COUNT_KILL_USED_UP
-				: s->to_go ? COUNT_KILL_IMAGE
-				: cut_off  ? COUNT_KILL_NO_NETWORK
-					   : COUNT_KILL_STOPPING);
+	if (r->destroy || s->dead || v->stale || used_up || s->unwanted != 0 || stopping) {
+		sandbox_kill(s, r->destroy         ? counter_saying("kills", r->reason, COUNT_KILL_OTHER)
+				: s->dead          ? COUNT_KILL_ENDED
+				: v->stale         ? COUNT_KILL_STALE
+				: used_up          ? COUNT_KILL_USED_UP
+				: s->unwanted != 0 ? s->unwanted
+						   : COUNT_KILL_STOPPING);
 	} else {
 		sandbox_set_state(s, SANDBOX_IDLE);
 		if (s->restless && v->waiters == NULL)
@@ -299,20 +298,29 @@ void pool_on_engine_down(void)
 	supply_deny_hopeless();
 }
 
-/* What has the network goes, when no invocation runs in it: the next request is told why there is none. */
-static void on_egress_lost(void)
+/* What has the network goes, when no invocation runs in it. */
+static void end_egress(enum counter why)
 {
 	struct sandbox *s, *next;
 
 	for (int state = 0; state < SANDBOX_DYING; state++) {
 		DL_FOREACH_SAFE (sandbox_lists[state], s, next) {
-			if (s->shape->key.egress && state == SANDBOX_LEASED)
+			if (!s->shape->key.egress)
+				continue;
+			if (state == SANDBOX_LEASED) {
+				s->unwanted = why;
 				serve_recall(s->version);
-			else if (s->shape->key.egress)
-				sandbox_kill(s, COUNT_KILL_NO_NETWORK);
+			} else {
+				sandbox_kill(s, why);
+			}
 		}
 	}
-	supply_deny_hopeless();
+}
+
+static void on_egress_lost(void)
+{
+	end_egress(COUNT_KILL_NO_NETWORK);
+	supply_deny_hopeless(); /* who waits is told why there is none */
 }
 
 static void deny_late(struct waiter *w)
@@ -419,7 +427,11 @@ void pool_init(uv_loop_t *loop, const struct conf *c, struct docker *docker)
 
 void pool_set_conf(const struct conf *c)
 {
+	bool other_ca_file = conf != NULL && strcmp(conf->sandbox_ca_file, c->sandbox_ca_file) != 0;
+
 	conf = c;
+	if (other_ca_file)
+		end_egress(COUNT_KILL_CA_FILE);
 	demand_set_conf(c);
 	keep_set_conf(c);
 	room_set_conf(c);

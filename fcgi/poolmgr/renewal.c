@@ -45,7 +45,7 @@ static struct sandbox *next_of(const struct shape *shape)
 	for (size_t i = 0; i < ARRAY_SIZE(order); i++) {
 		struct sandbox *s;
 		DL_FOREACH (sandbox_lists[order[i]], s)
-			if (s->shape == shape && !s->to_go && renewal_is_due(s))
+			if (s->shape == shape && s->unwanted == 0 && renewal_is_due(s))
 				return s;
 	}
 	return NULL;
@@ -57,7 +57,7 @@ static bool any_left(void)
 	for (int state = 0; state < SANDBOX_DYING; state++) {
 		const struct sandbox *s;
 		DL_FOREACH (sandbox_lists[state], s)
-			if (!s->to_go && renewal_is_due(s))
+			if (s->unwanted == 0 && renewal_is_due(s))
 				return true;
 	}
 	return false;
@@ -68,7 +68,7 @@ static void ask_back(struct sandbox *s)
 {
 	struct ipc_msg m = {.type = IPC_RECALL, .recall.lease_id = s->lease_id};
 
-	s->to_go = true;
+	s->unwanted = COUNT_KILL_IMAGE;
 	if (!s->recalled)
 		client_send(s->holder, &m);
 	s->recalled = true;

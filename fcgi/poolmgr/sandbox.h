@@ -57,7 +57,8 @@ struct sandbox {
 	/* LEASED only */
 	struct client *holder;
 	uint64_t lease_id;
-	bool recalled; /* its worker was asked to give it back */
+	bool recalled;         /* its worker was asked to give it back */
+	enum counter unwanted; /* why it goes when it is given back; 0: it stays */
 
 	bool initialised;        /* INIT was sent and answered: the next start is warm */
 	bool dead;               /* its agent or container ended while it was LEASED; the worker finds out by itself */
@@ -76,7 +77,6 @@ struct sandbox {
 	bool restless;       /* it used more than a little while it was IDLE: it is frozen as soon as it is again */
 
 	char image_id[DOCKER_IMAGE_ID_SIZE]; /* of what it was made of; "" not known */
-	bool to_go;                          /* LEASED: it is of an older image, and not used again */
 
 	char container_id[65]; /* "" while CREATING */
 	struct cgroup cgroup;  /* opened while BOOTING, if there is a warden */

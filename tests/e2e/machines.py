@@ -70,6 +70,7 @@ class Namespace:
     def __init__(self, name):
         self.name = name
         self.processes = []
+        self.name_servers = {}
         ip("netns", "add", name)
         ip("-n", name, "link", "set", "lo", "up")
 
@@ -91,10 +92,13 @@ class Namespace:
         return int(self.start(PYTHON, "-c", SERVER, stdout=subprocess.PIPE).stdout.readline())
 
     def resolve(self, address, name, result):
-        """A name server there, which knows one name; returns the file with the questions it was asked."""
+        """A name server there, in the place of one that there is; it knows one name. Returns the file with the questions it was asked."""
         log = Path(f"/tmp/{self.name}-{address}.names")
+        if address in self.name_servers:
+            self.name_servers[address].kill()
+            self.name_servers[address].wait()
         with open(log, "w") as out:
-            self.start(PYTHON, NAME_SERVER, address, name, result, stdout=out)
+            self.name_servers[address] = self.start(PYTHON, NAME_SERVER, address, name, result, stdout=out)
         wait_for("the name server to listen", lambda: "listens" in log.read_text())
         return log
 

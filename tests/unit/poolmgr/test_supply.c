@@ -431,6 +431,31 @@ static void when_the_network_is_lost_its_sandboxes_go_and_who_calls_is_told(void
 	pool_rig_egress(NULL);
 }
 
+static void when_there_are_other_certificates_to_trust_what_has_the_network_is_replaced(void **state)
+{
+	AUTO(worker_close) struct worker w = worker_connect();
+	AUTO(function_free) struct function f = egress_function_new("trusts"), other = function_new("asks nobody");
+	AUTO(function_free) struct function leased = egress_function_new("trusts as well");
+	struct conf changed = *rig.conf;
+
+	(void)state;
+	deploy(&other);
+	pool_rig_egress("ok\n");
+	warm_up(&w, other.name);
+	warm_up(&w, f.name);
+	struct grant g = worker_take(&w, leased.name);
+	uint64_t before = counters[COUNT_KILL_CA_FILE];
+	changed.sandbox_ca_file = (char *)"/etc/another.pem";
+	pool_set_conf(&changed);
+	WAIT_FOR(counters[COUNT_KILL_CA_FILE] == before + 1 && sandbox_counts[SANDBOX_IDLE] == 1);
+	worker_release(&w, g.lease_id, false);
+	WAIT_FOR(counters[COUNT_KILL_CA_FILE] == before + 2);
+	assert_int_equal(worker_take(&w, other.name).kind, IPC_START_WARM);
+	assert_int_equal(worker_take(&w, f.name).kind, IPC_START_COLD);
+	pool_set_conf(rig.conf);
+	pool_rig_egress(NULL);
+}
+
 static void one_that_is_leased_while_the_network_is_lost_goes_when_it_is_given_back(void **state)
 {
 	AUTO(worker_close) struct worker w = worker_connect();
@@ -438,7 +463,7 @@ static void one_that_is_leased_while_the_network_is_lost_goes_when_it_is_given_b
 
 	(void)state;
 	pool_rig_egress("ok\n");
-	AUTO(worker_close_fds) struct grant g = worker_granted(&w, worker_lease(&w, f.name, 0));
+	struct grant g = worker_take(&w, f.name);
 	pool_rig_egress(NULL);
 	uint64_t before = counters[COUNT_KILL_NO_NETWORK];
 	worker_release(&w, g.lease_id, false);
@@ -523,6 +548,7 @@ int main(void)
 		STORED_TEST(who_waits_when_the_engine_turns_out_to_lack_the_runtime_is_told),
 		STORED_TEST(egress_without_its_network_is_denied_at_once_and_told_why),
 		STORED_TEST(when_the_network_is_lost_its_sandboxes_go_and_who_calls_is_told),
+		STORED_TEST(when_there_are_other_certificates_to_trust_what_has_the_network_is_replaced),
 		STORED_TEST(one_that_is_leased_while_the_network_is_lost_goes_when_it_is_given_back),
 		STORED_TEST(while_an_image_is_missing_its_language_is_denied_at_once_and_told_what_to_do),
 		STORED_TEST(an_image_that_a_start_fails_without_is_looked_for_at_once),
