@@ -333,9 +333,10 @@ static void a_warm_sandbox_goes_on_when_its_runtime_is_removed(void **state)
 	restart_engine(NULL, NULL);
 }
 
-static void ignore(const struct err *err, void *arg)
+static void ignore(const struct err *err, const char *id, void *arg)
 {
 	(void)err;
+	(void)id;
 	(void)arg;
 }
 
