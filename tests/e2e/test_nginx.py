@@ -86,6 +86,7 @@ def test_health_and_readiness_say_what_is_what(api):
         "database": "ok",
         "poolmgr": "ok",
         "docker": "ok",
+        "processes": "ok",
     }
 
 
