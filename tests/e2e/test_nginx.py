@@ -97,6 +97,7 @@ def test_health_and_readiness_say_what_is_what(api):
         "poolmgr": "ok",
         "docker": "ok",
         "images": "ok",
+        "processes": "ok",
     }
 
 

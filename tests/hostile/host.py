@@ -11,7 +11,7 @@ from support import POLL_S
 CONTAINER = re.compile(r"/(?:docker[-/])?([0-9a-f]{64})(?:\.scope)?$", re.MULTILINE)
 # Connections to Docker Engine and PostgreSQL are kept and made as they are needed; a leak grows beyond that.
 SPARE_CONNECTIONS = 6
-SOCKETS_OF_A_SANDBOX = 3  # control, stdout, stderr
+SOCKETS_OF_A_SANDBOX = 4  # control, stdout, stderr, and its launcher's
 
 
 def container_of(pid):
@@ -121,6 +121,8 @@ class Host:
                 counts[self.kind_of_socket(named.get(target[8:-1]))] += 1
             elif target.startswith(f"{self.stack.dir}/state/sandboxes/"):
                 counts["sandbox " + target.split("/")[-1].removesuffix(" (deleted)")] += 1
+            elif target.startswith(f"{self.stack.dir}/state/spool/"):
+                counts["spool"] += 1
             elif "/cgroup" in target:
                 container = re.search("[0-9a-f]{64}", target)
                 counts["container " + (container.group() if container else target)] += 1
@@ -149,6 +151,7 @@ class Host:
                 "sandboxes": SOCKETS_OF_A_SANDBOX * len(containers) if process.role == "poolmgr" else 0,
                 "others": self.others_at_first[process.role] + SPARE_CONNECTIONS,
                 "file": self.files_at_first[process.role],
+                "spool": 1,
             }
             wrong = {
                 name: n for name, n in counts.items() if n > most.get(name, n) or (" " in name and name not in known)

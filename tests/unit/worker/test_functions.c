@@ -69,6 +69,10 @@ static int set_up(void **state)
 	add_language(f);
 	w->service = &control_service;
 	w->conf = f->conf;
+	int board_fd;
+	assert_ok(scoreboard_create(2, &w->board, &board_fd, &err));
+	close(board_fd);
+	scoreboard_set_used(w->board, 2);
 	w->poolmgr = lease_client_new(f->dir, NULL, false);
 	w->invocation = invocation_new(f->conf, w->poolmgr, NULL);
 	w->db = db_new(f->conf, "test");
@@ -87,6 +91,7 @@ static int tear_down(void **state)
 	language_free(&f->worker.languages);
 	invocation_free(&f->worker.invocation);
 	lease_client_free(&f->worker.poolmgr);
+	scoreboard_close(&f->worker.board);
 	fake_poolmgr_kill(&f->poolmgr);
 	conf_free(&f->conf);
 	unit_remove_dir(&f->dir);
@@ -713,6 +718,33 @@ static void readiness_is_that_of_what_it_depends_on(void **state)
 	assert_has(f, "\"poolmgr\":{\"status\":\"failed\"");
 }
 
+static void be_silent(struct fixture *f, int place, enum child_role role)
+{
+	struct slot *slot = scoreboard_slot(f->worker.board, place);
+
+	slot->role = role;
+	slot->pid = 4711;
+	slot->state = SLOT_IDLE;
+	slot->beat_us = clock_mono_us() - 3 * SLOT_SILENT_US;
+}
+
+/* It is not asked, which would take as long as it is given for an answer. */
+static void a_process_that_shows_no_sign_of_life_is_told(void **state)
+{
+	struct fixture *f = *state;
+
+	be_silent(f, 0, CHILD_COLLECTOR);
+	SERVE(f, tell_numbers);
+	assert_status(f, call(f, "GET", "/readyz", ""), 200);
+	assert_has(f, "\"processes\":{\"status\":\"failed\",\"detail\":\"collector has not moved for 6.0 s\"}");
+	assert_has(f, "\"poolmgr\":{\"status\":\"ok\"");
+	be_silent(f, 1, CHILD_POOLMGR);
+	int64_t start_us = clock_mono_us();
+	assert_status(f, call(f, "GET", "/readyz", ""), 503);
+	assert_true(clock_mono_us() - start_us < 400000);
+	assert_has(f, "\"poolmgr\":{\"status\":\"failed\",\"detail\":\"the pool manager has not moved for 6.0 s\"}");
+}
+
 static void tell_everything(int fd)
 {
 	static const char json[] = "{\"docker\":{\"ok\":true},\"sandboxes\":{\"spare\":2},\"spool_bytes\":7,"
@@ -787,6 +819,7 @@ int main(void)
 		TEST(without_a_sandbox_nothing_is_deployed),
 		TEST(a_change_that_is_stored_succeeds_without_poolmgr),
 		TEST(without_the_database_the_store_is_unavailable),
+		TEST(a_process_that_shows_no_sign_of_life_is_told),
 		TEST(readiness_is_that_of_what_it_depends_on),
 		TEST(the_system_is_what_poolmgr_says_and_whether_the_database_answers),
 		TEST(without_poolmgr_there_are_no_numbers_of_the_system),
