@@ -82,7 +82,7 @@ class Leftovers:
             for line in Path(f"/proc/{pid}/mountinfo").read_text().splitlines():
                 fields = line.split()
                 if fields[4] == "/berth":
-                    return fields[3].rpartition("/")[2] if sandboxes in fields[3] + "/" else None
+                    return fields[3].split("/")[-2] if sandboxes in fields[3] else None
         except (OSError, IndexError):
             pass
         return None
