@@ -72,7 +72,7 @@ def test_nothing_new_is_said_after_the_time_asked_for(api, talker):
 
 
 def test_every_line_is_told_once_however_long_its_invocation_took(api, deploy):
-    talker = deploy(TALKER, max_concurrency=8)
+    talker = deploy(TALKER, max_concurrency=8, timeout_ms=20000)
     place, told = start_from_now(api, talker), []
     slow = in_background(lambda: api.execute(talker, {"say": "slow", "sleep": 6}))
     done = threading.Event()
