@@ -181,7 +181,8 @@ def test_who_called_is_an_address_whatever_the_client_says(api, stack, database,
 
 
 def test_one_client_has_a_bound_for_everything_it_may_have_under_way(api, deploy, reload):
-    function = deploy("import time\ndef handler(event, context):\n    time.sleep(event)\n", timeout_ms=20000)
+    function = deploy("import time\ndef handler(event, context):\n    time.sleep(event)\n    print('done')\n", timeout_ms=60000)
+    api.wait_for_rest()
     reload("client.max_requests=1", "client.max_follows=1", "client.max_bodies=1")
     place = api.get(f"/functions/{function['id']}/logs").json()["next"]
     follow = f"/functions/{function['id']}/logs?after={place}&wait_s="
@@ -190,7 +191,10 @@ def test_one_client_has_a_bound_for_everything_it_may_have_under_way(api, deploy
         answer = ask()
         return answer.status_code == 429 and check_problem(answer, 429, "throttled")
 
-    running, following = in_background(lambda: api.execute(function, 5)), in_background(lambda: api.get(follow + "8"))
+    # The follower is told when what runs has ended.
+    running, following = in_background(lambda: api.execute(function, 12)), in_background(lambda: api.get(follow + "60"))
+    wait_for("it to run", lambda: api.leased())
+    wait_for("it to follow", lambda: api.get("/metrics/system").json()["processes"]["follow"]["busy"] == 1)
     problem = wait_for("a second invocation to be refused", lambda: refused(lambda: api.execute(function, 0)))
     assert problem["reason"] == "queue_full" and "from this address (1," in problem["detail"]
     problem = wait_for("a second follower to be refused", lambda: refused(lambda: api.get(follow + "0")))
