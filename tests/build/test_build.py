@@ -204,7 +204,8 @@ def test_quickstart_explains_its_options():
 STACK = """#!/bin/sh
 echo "$@" >{}/stack
 [ "$3" != /opt/berth/var ] || exit 1
-mkdir -p "$3"
+mkdir -p "$3/tls"
+openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -subj /CN=x -keyout /dev/null -out "$3/tls/cert.pem" 2>/dev/null
 printf 'https-port=1\\nhttp-port=2\\n' >"$3/options"
 """
 CURL = r"""#!/bin/bash
