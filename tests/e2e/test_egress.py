@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 from machines import GREETING, METADATA, Outside, reach_from_here
-from support import check_problem, in_background, wait_for
+from support import check_problem, in_background, unique, wait_for
 
 # Tries all addresses at once: what is dropped is noticed by waiting only.
 CODE = """
@@ -303,7 +303,7 @@ def test_the_ca_file_is_what_functions_with_egress_trust(api, deploy, reload, tm
 def test_a_ca_file_that_is_not_there_is_told(api, deploy, reload):
     reload("sandbox.ca_file=/nonexistent/bundle.pem")
     answer = api.post(
-        "/functions", json={"name": "no-bundle", "language": "python", "code": CODE, "runtime": "docker", "network": "egress", "pids": 59}
+        "/functions", json={"name": unique("no-bundle"), "language": "python", "code": CODE, "runtime": "docker", "network": "egress", "pids": 59}
     )
     assert "/nonexistent/bundle.pem" in check_problem(answer, 503, "runtime_unavailable")["detail"]
 
@@ -343,7 +343,7 @@ def test_without_its_rules_the_network_reaches_nothing_and_calls_are_refused_wit
     code, said = egress(stack, "status")
     assert (code, "its rules are not there" in said) == (3, True)
     # No sandbox is made, as long as nobody has said that they are missing and when nobody says anything any more.
-    fresh = {"name": "fresh", "language": "python", "code": CODE, "network": "egress", "pids": 58}
+    fresh = {"name": unique("fresh"), "language": "python", "code": CODE, "network": "egress", "pids": 58}
     for runtime in functions:
         refused = check_problem(api.post("/functions", json=fresh | {"runtime": runtime}), 503, "runtime_unavailable")
         assert "its rules are not there" in refused["detail"] or "nobody looks" in refused["detail"]
