@@ -430,8 +430,10 @@ void pool_set_conf(const struct conf *c)
 	bool other_ca_file = conf != NULL && strcmp(conf->sandbox_ca_file, c->sandbox_ca_file) != 0;
 
 	conf = c;
-	if (other_ca_file)
+	if (other_ca_file) {
 		end_egress(COUNT_KILL_CA_FILE);
+		shape_retry_all(); /* the file may be why some could not be started */
+	}
 	demand_set_conf(c);
 	keep_set_conf(c);
 	room_set_conf(c);

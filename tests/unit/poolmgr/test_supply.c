@@ -446,12 +446,14 @@ static void when_there_are_other_certificates_to_trust_what_has_the_network_is_r
 	struct grant g = worker_take(&w, leased.name);
 	uint64_t before = counters[COUNT_KILL_CA_FILE];
 	changed.sandbox_ca_file = (char *)"/etc/another.pem";
+	shape_start_failed(default_shape(), "bind source path does not exist", clock_mono_us());
 	pool_set_conf(&changed);
 	WAIT_FOR(counters[COUNT_KILL_CA_FILE] == before + 1 && sandbox_counts[SANDBOX_IDLE] == 1);
 	worker_release(&w, g.lease_id, false);
 	WAIT_FOR(counters[COUNT_KILL_CA_FILE] == before + 2);
 	assert_int_equal(worker_take(&w, other.name).kind, IPC_START_WARM);
 	assert_int_equal(worker_take(&w, f.name).kind, IPC_START_COLD);
+	assert_int_equal(default_shape()->failures, 0);
 	pool_set_conf(rig.conf);
 	pool_rig_egress(NULL);
 }
