@@ -21,7 +21,7 @@
 #include "tests/support/pg_scratch.h"
 #include "tests/unit/collector/spool_fixture.h"
 
-#define PATIENCE_US 20000000
+#define PATIENCE_US 60000000
 
 static struct pg_scratch *pg;
 
@@ -134,7 +134,7 @@ static void wait_until_stored(long count)
 	int64_t deadline_us = clock_mono_us() + PATIENCE_US;
 
 	while (stored() < count && clock_mono_us() < deadline_us)
-		usleep(5000);
+		usleep(20000); /* counting takes from who stores */
 	assert_int_equal(stored(), count);
 }
 
