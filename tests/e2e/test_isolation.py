@@ -218,7 +218,14 @@ def test_ipc_is_private_with_a_small_shared_memory(host_config, look):
 
 def test_an_init_process_reaps_what_functions_leave(host_config, look):
     assert host_config["Init"] is False  # the launcher is it
-    assert "init" in look("result = open('/proc/1/cmdline').read()")
+    assert look("result = open('/proc/1/cmdline').read()").startswith("/opt/berth/launcher\0")
+    code = """
+import os, subprocess, time
+result = int(subprocess.run(["sh", "-c", "sleep 0.1 >/dev/null & echo $!"], capture_output=True, text=True).stdout)
+while os.path.exists(f"/proc/{result}"):
+    time.sleep(0.01)
+"""
+    assert look(code) > 0  # it has ended, and its parent before it
 
 
 def test_the_labels_name_instance_and_sandbox(container, stack):

@@ -1,4 +1,5 @@
 -- Recomputes the rollups from the single invocations, for tests: rollup_differences() is how many rows differ, in any column.
+-- What sandboxes used after their last invocation is of none, and left out, along with rows that have nothing else.
 -- Histograms are compared bucket by bucket (fcgi/base/histogram.h says how they are written).
 
 create or replace function histogram_buckets(bytes bytea) returns table (bucket integer, hits bigint) language plpgsql as $$
@@ -72,7 +73,7 @@ begin
             sum(cpu_requests)::bigint, sum(memory_bytes)::bigint, sum(memory_requests)::bigint, sum(request_bytes)::bigint,
             sum(response_bytes)::bigint, max(response_us_max), max(queue_us_max), max(init_us_max), max(exec_us_max),
             max(cpu_us_max), max(memory_bytes_max)
-        ] from %I group by 1, 2, 3, 4, 5, 6', 'metrics_' || unit);
+        ] from %I group by 1, 2, 3, 4, 5, 6 having sum(requests) > 0', 'metrics_' || unit);
 end
 $$;
 
