@@ -26,6 +26,7 @@ MISUSED = {
     "scripts/bench": [["--nonsense"], ["--soak"], ["nonsense"], ["--only", "nonsense"], ["--soak", "many"]],
     "scripts/check": [["--nonsense"], ["--only", "nonsense"], ["--only"], ["nonsense"]],
     "scripts/egress": [["up", "--instance", "x", "--nonsense"], ["--nonsense"], ["up"], []],
+    "scripts/egress-runtime": [["--nonsense"], []],
     "scripts/gvisor": [["--nonsense"], ["nonsense"], ["--config"]],
     "scripts/images": [["--nonsense"], ["nonsense"], ["--language"]],
     "scripts/lint": [["--nonsense"], ["nonsense"]],

