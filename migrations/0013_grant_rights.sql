@@ -11,6 +11,9 @@ declare
     part text;
     dropped integer := 0;
 begin
+    if parent not in ('metrics', 'invocation_logs') then
+        raise exception 'partitions of % are nobody''s to drop', parent using errcode = 'invalid_parameter_value';
+    end if;
     if before > current_date then
         raise exception 'partitions of today stay' using errcode = 'invalid_parameter_value';
     end if;

@@ -12,9 +12,10 @@
 #include "base/mem.h"
 #include "ipc/record.h"
 
-#define PACKAGES     "packages"
-#define PACKAGES_OLD PACKAGES ".old"
-#define MAX_DEPTH    80 /* more than poolmgr makes */
+#define MAX_DEPTH 80 /* more than poolmgr makes */
+
+/* The package cache of a version whose processes were all one user, who could write there. It is not used any more. */
+#define EARLIER_CACHE "packages"
 
 /* What is in state_dir. Modes are argued for in ARCHITECTURE.md, "Trust". */
 static const struct holding {
@@ -24,7 +25,7 @@ static const struct holding {
 	mode_t mode;
 } holdings[] = {
 	{"sandboxes", DIRECTORY, CHILD_POOLMGR, CHILD_POOLMGR, 0700},
-	{PACKAGES, DIRECTORY, CHILD_POOLMGR, CHILD_POOLMGR, 0700},
+	{"cache", DIRECTORY, CHILD_POOLMGR, CHILD_POOLMGR, 0700},
 	{"uids", FILE_TO_MAKE, CHILD_POOLMGR, CHILD_POOLMGR, 0600},
 	{RECORD_SPOOL_DIR, DIRECTORY, CHILD_COLLECTOR, CHILD_INVOKE, 01730},
 	{RECORD_SPOOL_DIR "/" RECORD_REJECTED_DIR, DIRECTORY, CHILD_COLLECTOR, CHILD_COLLECTOR, 0700},
@@ -208,34 +209,18 @@ static bool is_foreign(const struct holding *h, const struct stat *st, const str
 	return id->can_switch && st->st_uid != 0 && st->st_uid != id->accounts[h->owner].uid;
 }
 
-static void remove_old_packages(int dir_fd)
+static void remove_earlier_cache(int dir_fd)
 {
 	const struct walk walk = {.visit = discard};
 
-	walk_below(dir_fd, PACKAGES_OLD, &walk, 0);
-	unlinkat(dir_fd, PACKAGES_OLD, AT_REMOVEDIR);
-}
-
-/* A new one in its place; who has the old one open goes on with it. */
-static int replace_packages(int dir_fd, const struct holding *h, int *fd, struct err *err)
-{
-	struct stat st;
-
-	fd_close(fd);
-	remove_old_packages(dir_fd);
-	if (renameat(dir_fd, PACKAGES, dir_fd, PACKAGES_OLD) < 0)
-		return err_set(err, errno, "rename '" PACKAGES "'");
-	*fd = open_holding(dir_fd, h, &st, err);
-	return *fd < 0 ? -1 : 0;
+	walk_below(dir_fd, EARLIER_CACHE, &walk, 0);
+	unlinkat(dir_fd, EARLIER_CACHE, AT_REMOVEDIR);
 }
 
 /* Who had it before still has it, too, as a member of its group. */
-static int take_foreign(int dir_fd, const struct holding *h, int *fd, const struct stat *st, const struct identity *id,
-			struct err *err)
+static int take_foreign(int fd, const struct holding *h, const struct stat *st, const struct identity *id, struct err *err)
 {
-	if (strcmp(h->name, PACKAGES) == 0 && replace_packages(dir_fd, h, fd, err) < 0)
-		return -1;
-	return give(*fd, h, id->accounts[h->owner].uid, st->st_gid, h->kind == DIRECTORY ? 01770 : 0660, err);
+	return give(fd, h, id->accounts[h->owner].uid, st->st_gid, h->kind == DIRECTORY ? 01770 : 0660, err);
 }
 
 static int take_holding(int dir_fd, const struct holding *h, const struct identity *id, struct err *err)
@@ -250,7 +235,7 @@ static int take_holding(int dir_fd, const struct holding *h, const struct identi
 	if (!id->can_switch)
 		return give(fd, h, (uid_t)-1, (gid_t)-1, h->mode, err);
 	if (is_foreign(h, &st, id))
-		return take_foreign(dir_fd, h, &fd, &st, id, err);
+		return take_foreign(fd, h, &st, id, err);
 	/* Its owner's already, or made just now. */
 	return st.st_uid != 0 ? 0 : give(fd, h, id->accounts[h->owner].uid, id->accounts[h->group].gid, h->mode, err);
 }
@@ -276,7 +261,7 @@ int estate_settle(int dir_fd, const struct conf *conf, const struct identity *id
 			return err_prefix(err, "%s", conf->master_state_dir);
 		hand_over_below(dir_fd, h, conf, id);
 	}
-	remove_old_packages(dir_fd);
+	remove_earlier_cache(dir_fd);
 	return 0;
 }
 

@@ -3,7 +3,7 @@
  *
  *   <run_dir>               root's; everybody may pass through
  *   <state_dir>             root's; everybody may pass through
- *   <state_dir>/sandboxes   poolmgr's alone, as are packages/ and the file uids
+ *   <state_dir>/sandboxes   poolmgr's alone, as are cache/ and the file uids
  *   <state_dir>/spool       the collector's; invoke workers may make files there and remove their own, but not list what there
  * is
  *

@@ -594,7 +594,7 @@ int64_t package_cached_bytes(void)
 
 int package_init(uv_loop_t *loop, const struct conf *c, struct err *err)
 {
-	AUTO(mem_free) char *path = mem_printf("%s/packages", c->master_state_dir);
+	AUTO(mem_free) char *path = mem_printf("%s/cache", c->master_state_dir);
 	AUTO(mem_free) char *real = realpath(path, NULL); /* libarchive's symbolic link check looks at every part */
 	AUTO(fd_close) int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 

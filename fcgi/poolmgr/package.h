@@ -1,5 +1,5 @@
 /*
- * The node's cache of packages: <state_dir>/packages/<sha256>/ holds the unpacked files, read-only. A package appears there
+ * The node's cache of packages: <state_dir>/cache/<sha256>/ holds the unpacked files, read-only. A package appears there
  * whole or not at all (unpacked beside it, then renamed), and is used at once. After a power failure one that was not on the
  * disk yet is unpacked anew: until it is, its directory has another mode, and no other process trusts it. Work on files happens
  * in threads (poolmgr/work.h); callbacks come on the loop.

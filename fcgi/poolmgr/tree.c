@@ -160,6 +160,23 @@ static int lock_directory(int dir_fd, int how, struct err *err)
 	return TAKE_FD(fd);
 }
 
+/*
+ * Where a poolmgr that ran as another user still has its place (fcgi/master/estate.c), it has to be able to look at what is
+ * ours, to see that it is locked.
+ */
+static int show_to_group(int dir_fd, int fd, struct err *err)
+{
+	struct stat st;
+
+	if (fstat(dir_fd, &st) < 0)
+		return err_set(err, errno, "look at a directory");
+	if (st.st_gid == getegid() || (st.st_mode & S_IRGRP) == 0)
+		return 0;
+	if (fchown(fd, (uid_t)-1, st.st_gid) < 0 || fchmod(fd, 0750) < 0)
+		return err_set(err, errno, "show a directory to its group");
+	return 0;
+}
+
 int tree_make_owned(int dir_fd, const char *name, struct err *err)
 {
 	/* Between its birth and its lock nobody else looks at it. Who does, has this lock for some microseconds. */
@@ -172,7 +189,7 @@ int tree_make_owned(int dir_fd, const char *name, struct err *err)
 	AUTO(fd_close) int fd = openat(dir_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (fd < 0 || flock(fd, LOCK_EX | LOCK_NB) < 0)
 		return err_set(err, errno, "lock directory '%s'", name);
-	return TAKE_FD(fd);
+	return show_to_group(dir_fd, fd, err) < 0 ? -1 : TAKE_FD(fd);
 }
 
 bool tree_is_owned(int dir_fd, const char *name)

@@ -105,7 +105,7 @@ def test_the_sockets_are_open_to_those_who_need_them_only(stack):
     for name in ("invoke-0.sock", "invoke-31.sock", "control.sock"):
         assert held(run / name) == (0, www_data, 0o660)
     assert held(run / "poolmgr.sock") == (user("control").pw_uid, user("invoke").pw_gid, 0o660)
-    for name in ("sandboxes", "packages"):
+    for name in ("sandboxes", "cache"):
         assert held(stack.dir / "state" / name) == (user("poolmgr").pw_uid, user("poolmgr").pw_gid, 0o700)
     assert held(stack.dir / "state" / "spool") == (user("collector").pw_uid, user("invoke").pw_gid, 0o1730)
 

@@ -217,12 +217,12 @@ TRIED = {
     "become root": become_root,
     "open Docker's socket": open_docker,
     "write to sandboxes": write_to("sandboxes"),
-    "write to the package cache": write_to("packages"),
+    "write to the package cache": write_to("cache"),
     "begin a file of the spool": begin_spool_file,
     "find the files of the spool, and read them": find_spool_files,
     "change what a worker has recorded": change_records,
     "lease a sandbox": lease,
-    "tell poolmgr that a function has changed": invalidate,
+    "tell poolmgr, on its socket, that a function has changed": invalidate,
     "send requests to workers, past nginx": bypass_nginx,
     "make files in run/": make_in_run,
     "read logs, berth.conf, or the key of the certificate": read_private,
@@ -248,7 +248,11 @@ TRIED = {
         "update metrics set status = 200 where false", "delete from metrics where false",
         "update invocation_logs set log = '' where false", "delete from invocation_logs where false", "truncate metrics_day",
     ),
-    "drop what was recorded today": sql("select drop_metrics_partitions('metrics', current_date + 1)"),
+    "drop what was recorded today": sql(
+        "select drop_metrics_partitions('metrics', current_date + 1)",
+        "select drop_metrics_partitions('public.metrics', date '2020-01-01')",
+        "select drop_metrics_partitions('functions', date '2020-01-01')",
+    ),
     "make tables, or be another role": be_another,
 }  # fmt: skip
 

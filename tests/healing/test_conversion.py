@@ -22,6 +22,7 @@ def make_earlier(stack, roles_of):
         for path in (top, *(f"{top}/{name}" for name in files)):
             if path != str(stack.dir / "state"):
                 shutil.chown(path, ONE_USER, ONE_USER)
+    (stack.dir / "state/cache").rename(stack.dir / "state/packages")
     for name in ("sandboxes", "packages", "spool", "spool/rejected"):
         (stack.dir / "state" / name).chmod(0o700)
     (stack.dir / "log").chmod(0o755)
@@ -49,12 +50,12 @@ def test_what_all_processes_had_becomes_theirs_who_use_it(api, database, deploy,
 
     state = stack.dir / "state"
     assert held(state / "sandboxes") == ("berth-pool", 0o700)
-    assert held(state / "packages") == ("berth-pool", 0o700)
+    assert held(state / "cache") == ("berth-pool", 0o700)
     assert held(state / "uids") == ("berth-pool", 0o600)
     assert held(state / "spool") == ("berth-collector", 0o1730)
     assert held(state / "spool/id") == ("berth-collector", 0o600)
     assert (state / "spool/id").read_text() == spool_id
-    assert not (state / "packages.old").exists()
+    assert not (state / "packages").exists()
     assert {held(path)[1] for path in (stack.dir / "log").iterdir()} == {0o640}
     assert held(stack.dir / "berth.conf") == held(stack.dir / "options") == ("root", 0o600)
 

@@ -64,7 +64,7 @@ def is_billed(run):
 
 def code_is_unchanged(run):
     """The package that all sandboxes of this version have in common."""
-    main = [path.read_text() for path in (run.stack.dir / "state" / "packages").glob("*/main.py")]
+    main = [path.read_text() for path in (run.stack.dir / "state" / "cache").glob("*/main.py")]
     assert run.attack.code() in main
 
 

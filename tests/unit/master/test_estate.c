@@ -126,7 +126,7 @@ static void directories_are_made_with_their_parents_whatever_the_umask(void **st
 	assert_int_equal(mode_of(p.run_dir, "."), 0755);
 	assert_int_equal(mode_of(p.state_dir, "."), 0755);
 	assert_int_equal(mode_of(p.state_dir, "sandboxes"), 0700);
-	assert_int_equal(mode_of(p.state_dir, "packages"), 0700);
+	assert_int_equal(mode_of(p.state_dir, "cache"), 0700);
 	assert_int_equal(mode_of(p.state_dir, "spool"), 01730);
 	assert_int_equal(mode_of(p.state_dir, "spool/rejected"), 0700);
 	assert_int_equal(mode_of(p.state_dir, "uids"), 0600);
@@ -155,14 +155,14 @@ static void directories_that_are_there_are_kept_but_private_ones_are_closed(void
 static void a_link_in_place_of_a_private_directory_is_refused(void **state)
 {
 	AUTO(place_free) struct place p = place_make();
-	AUTO(mem_free) char *packages = mem_printf("%s/packages", p.state_dir);
+	AUTO(mem_free) char *cache = mem_printf("%s/cache", p.state_dir);
 	struct err err;
 
 	(void)state;
 	make_state_dirs(&p, false);
-	assert_int_equal(rmdir(packages), 0);
-	assert_int_equal(symlink(p.dir, packages), 0);
-	assert_fails(estate_state_dir(p.conf, &p.id, false, &err), "open directory 'packages'");
+	assert_int_equal(rmdir(cache), 0);
+	assert_int_equal(symlink(p.dir, cache), 0);
+	assert_fails(estate_state_dir(p.conf, &p.id, false, &err), "open directory 'cache'");
 	assert_int_equal(mode_of(p.dir, "."), 0700);
 }
 
@@ -189,7 +189,7 @@ static void what_is_made_belongs_to_who_uses_it_alone(void **state)
 	for (int i = 0; i < 2; i++) {
 		assert_held(&p, ".", 0, 0, 0755);
 		assert_held(&p, "sandboxes", POOL, POOL, 0700);
-		assert_held(&p, "packages", POOL, POOL, 0700);
+		assert_held(&p, "cache", POOL, POOL, 0700);
 		assert_held(&p, "uids", POOL, POOL, 0600);
 		assert_held(&p, "spool", COLLECTOR, INVOKE, 01730);
 		assert_held(&p, "spool/rejected", COLLECTOR, COLLECTOR, 0700);
@@ -233,9 +233,9 @@ static void while_the_one_before_runs_it_keeps_what_it_had(void **state)
 	assert_held(&p, "spool", COLLECTOR, INVOKE, 01770);
 	assert_held(&p, "spool/id", COLLECTOR, INVOKE, 0660);
 	assert_held(&p, SPOOLED, INVOKE, INVOKE, 0440);
-	/* It has its package cache open; the next one begins with an empty one. */
-	assert_true(is_there(&p, "packages.old/of-before/main.py"));
-	assert_false(is_there(&p, "packages/of-before"));
+	/* It goes on with its package cache; the next one has another. */
+	assert_held(&p, "packages/of-before/main.py", INVOKE, INVOKE, 0444);
+	assert_held(&p, "cache", POOL, POOL, 0700);
 }
 
 static void once_it_is_gone_all_belongs_to_who_uses_it_and_what_others_could_write_is_not_used(void **state)
@@ -252,9 +252,8 @@ static void once_it_is_gone_all_belongs_to_who_uses_it_and_what_others_could_wri
 	assert_held(&p, "sandboxes", POOL, POOL, 0700);
 	assert_held(&p, "sandboxes/one", POOL, POOL, 0755);
 	assert_held(&p, "sandboxes/one/control.sock", SANDBOX, SANDBOX, 0600);
-	assert_held(&p, "packages", POOL, POOL, 0700);
-	assert_false(is_there(&p, "packages/of-before"));
-	assert_false(is_there(&p, "packages.old"));
+	assert_held(&p, "cache", POOL, POOL, 0700);
+	assert_false(is_there(&p, "packages"));
 	assert_held(&p, "uids", POOL, POOL, 0600);
 	assert_held(&p, "spool", COLLECTOR, INVOKE, 01730);
 	assert_held(&p, "spool/id", COLLECTOR, COLLECTOR, 0600);

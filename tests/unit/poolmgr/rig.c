@@ -118,7 +118,7 @@ void rig_start(void)
 	rig.loop = uv_default_loop();
 	rig.dir = unit_make_dir();
 	make_dir("sandboxes");
-	make_dir("packages");
+	make_dir("cache");
 	assert_ok(conf_load_file(NULL, &rig.conf, &err));
 	set_conf(rig.conf);
 	add_language("alpha", "alpha-image");

@@ -17,7 +17,7 @@
 
 struct rig {
 	uv_loop_t *loop;
-	char *dir; /* holds sandboxes/, packages/ and docker.sock; is conf->master_state_dir */
+	char *dir; /* holds sandboxes/, cache/ and docker.sock; is conf->master_state_dir */
 	struct conf *conf;
 	struct language *languages; /* "alpha" (image alpha-image) and "beta" */
 	struct fake_docker *engine;

@@ -63,19 +63,19 @@ static struct outcome unpack_members(enum archive_kind kind, const struct archiv
 static void assert_refused(enum archive_kind kind, const struct archive_member *members, size_t count, const char *words)
 {
 	char sha256[SHA256_TEXT_SIZE];
-	int before = rig_count_names("packages");
+	int before = rig_count_names("cache");
 	struct outcome o = unpack_members(kind, members, count, sha256);
 
 	assert_true(o.failed);
 	if (strstr(o.err.msg, words) == NULL)
 		fail_msg("'%s' does not say '%s'", o.err.msg, words);
 	assert_false(package_is_unpacked(sha256));
-	assert_int_equal(rig_count_names("packages"), before);
+	assert_int_equal(rig_count_names("cache"), before);
 }
 
 static void assert_file(const char *sha256, const char *name, const char *text, mode_t mode)
 {
-	AUTO(mem_free) char *path = mem_printf("%s/packages/%s/%s", rig.dir, sha256, name);
+	AUTO(mem_free) char *path = mem_printf("%s/cache/%s/%s", rig.dir, sha256, name);
 	AUTO(mem_free) char *have = NULL;
 	struct stat st;
 	struct err err;
@@ -139,7 +139,7 @@ static void files_directories_and_links_are_unpacked(enum archive_kind kind, con
 	assert_file(sha256, "empty", "", 0444);
 
 	struct stat st;
-	AUTO(mem_free) char *lib = mem_printf("%s/packages/%s/lib", rig.dir, sha256);
+	AUTO(mem_free) char *lib = mem_printf("%s/cache/%s/lib", rig.dir, sha256);
 	assert_int_equal(stat(lib, &st), 0);
 	assert_int_equal(st.st_mode & 07777, 0755);
 }
@@ -199,13 +199,13 @@ static void a_package_that_is_there_already_stays(void **state)
 
 	(void)state;
 	assert_false(unpack_members(ARCHIVE_IS_TAR_GZ, &member, 1, sha256).failed);
-	AUTO(mem_free) char *path = mem_printf("%s/packages/%s/main.x", rig.dir, sha256);
+	AUTO(mem_free) char *path = mem_printf("%s/cache/%s/main.x", rig.dir, sha256);
 	assert_int_equal(stat(path, &first), 0);
-	int before = rig_count_names("packages");
+	int before = rig_count_names("cache");
 	assert_false(unpack_members(ARCHIVE_IS_TAR_GZ, &member, 1, sha256).failed);
 	assert_int_equal(stat(path, &second), 0);
 	assert_int_equal(first.st_ino, second.st_ino);
-	WAIT_FOR(rig_count_names("packages") == before);
+	WAIT_FOR(rig_count_names("cache") == before);
 }
 
 static void the_same_package_may_be_unpacked_twice_at_once(void **state)
@@ -217,7 +217,7 @@ static void the_same_package_may_be_unpacked_twice_at_once(void **state)
 	(void)state;
 	archive_make_one("at once", &archive);
 	archive_hash(&archive, sha256);
-	int before = rig_count_names("packages");
+	int before = rig_count_names("cache");
 	for (size_t i = 0; i < ARRAY_SIZE(outcomes); i++) {
 		void *copy = mem_alloc(archive.len);
 		memcpy(copy, archive.data, archive.len);
@@ -228,7 +228,7 @@ static void the_same_package_may_be_unpacked_twice_at_once(void **state)
 		assert_false(outcomes[i].failed);
 	}
 	assert_file(sha256, "main.x", "at once", 0444);
-	WAIT_FOR(rig_count_names("packages") == before + 1);
+	WAIT_FOR(rig_count_names("cache") == before + 1);
 }
 
 /* ---- What is refused ---- */
@@ -240,12 +240,12 @@ static void an_archive_with_another_hash_is_refused(void **state)
 
 	(void)state;
 	archive_make_one("hash", &archive);
-	int before = rig_count_names("packages");
+	int before = rig_count_names("cache");
 	struct outcome o = unpack(wrong, &archive);
 	assert_true(o.failed);
 	assert_non_null(strstr(o.err.msg, "its SHA-256 is"));
 	assert_false(package_is_unpacked(wrong));
-	assert_int_equal(rig_count_names("packages"), before);
+	assert_int_equal(rig_count_names("cache"), before);
 }
 
 static void what_is_no_archive_is_refused(void **state)
@@ -276,11 +276,11 @@ static void an_archive_that_ends_early_is_refused(void **state)
 	archive_make(ARCHIVE_IS_TAR, members, ARRAY_SIZE(members), &archive);
 	archive.len = archive.len / 2;
 	archive_hash(&archive, sha256);
-	int before = rig_count_names("packages");
+	int before = rig_count_names("cache");
 	struct outcome o = unpack(sha256, &archive);
 	assert_true(o.failed);
 	assert_false(package_is_unpacked(sha256));
-	assert_int_equal(rig_count_names("packages"), before);
+	assert_int_equal(rig_count_names("cache"), before);
 }
 
 static void paths_that_lead_outside_are_refused(void **state)
@@ -294,7 +294,7 @@ static void paths_that_lead_outside_are_refused(void **state)
 		assert_refused(ARCHIVE_IS_TAR_GZ, members, ARRAY_SIZE(members), "package: ");
 		assert_refused(ARCHIVE_IS_ZIP, members, ARRAY_SIZE(members), "package: ");
 	}
-	assert_false(rig_exists("packages/escaped"));
+	assert_false(rig_exists("cache/escaped"));
 	assert_false(rig_exists("escaped"));
 	assert_int_not_equal(access("/tmp/berth-unit-escaped", F_OK), 0);
 }
@@ -385,7 +385,7 @@ static void only_hashes_name_packages(void **state)
 	(void)state;
 	assert_false(package_is_unpacked(""));
 	assert_false(package_is_unpacked("."));
-	assert_false(package_is_unpacked("../packages"));
+	assert_false(package_is_unpacked("../cache"));
 	assert_false(package_is_unpacked("0123"));
 }
 
@@ -421,7 +421,7 @@ static void a_package_is_linked_not_copied(void **state)
 	struct outcome o = link_into(sha256, "box");
 	if (o.failed)
 		fail_msg("%s", o.err.msg);
-	AUTO(mem_free) char *original = mem_printf("%s/packages/%s/lib/mod.x", rig.dir, sha256);
+	AUTO(mem_free) char *original = mem_printf("%s/cache/%s/lib/mod.x", rig.dir, sha256);
 	AUTO(mem_free) char *linked = mem_printf("%s/box/" DIRECTORY_FUNCTION "/lib/mod.x", rig.dir);
 	assert_int_equal(stat(original, &a), 0);
 	assert_int_equal(stat(linked, &b), 0);
@@ -462,7 +462,7 @@ int __wrap_syncfs(int fd)
 
 static mode_t mode_of(const char *sha256)
 {
-	AUTO(mem_free) char *path = mem_printf("%s/packages/%s", rig.dir, sha256);
+	AUTO(mem_free) char *path = mem_printf("%s/cache/%s", rig.dir, sha256);
 	struct stat st;
 
 	return stat(path, &st) < 0 ? 0 : st.st_mode & 0777;
@@ -523,7 +523,7 @@ static void what_was_not_on_the_disk_when_an_earlier_process_ended_is_unpacked_a
 	(void)state;
 	assert_false(unpack_members(ARCHIVE_IS_TAR_GZ, &member, 1, sha256).failed);
 	WAIT_FOR(mode_of(sha256) == 0755);
-	AUTO(mem_free) char *path = mem_printf("%s/packages/%s", rig.dir, sha256);
+	AUTO(mem_free) char *path = mem_printf("%s/cache/%s", rig.dir, sha256);
 	AUTO(mem_free) char *file = mem_printf("%s/main.x", path);
 	for (int before_the_survey = 0; before_the_survey < 2; before_the_survey++) {
 		assert_int_equal(chmod(path, 0700), 0);
@@ -557,7 +557,7 @@ static void empty_the_cache(void)
 {
 	rig.conf->pool_package_cache_mb = 0;
 	package_set_conf(rig.conf);
-	WAIT_FOR(rig_count_names("packages") == 0);
+	WAIT_FOR(rig_count_names("cache") == 0);
 }
 
 static void beyond_the_limit_the_package_unused_longest_goes(void **state)
@@ -575,7 +575,7 @@ static void beyond_the_limit_the_package_unused_longest_goes(void **state)
 	assert_true(package_is_unpacked(a)); /* used later than b */
 	assert_false(package_is_unpacked(b));
 	assert_true(package_is_unpacked(c));
-	WAIT_FOR(rig_count_names("packages") == 2);
+	WAIT_FOR(rig_count_names("cache") == 2);
 	unpack_large('b', 400, b);
 	assert_true(package_is_unpacked(b));
 	assert_false(package_is_unpacked(a));
@@ -632,7 +632,7 @@ static void of_thousands_of_packages_as_many_stay_as_there_is_space_for(void **s
 	assert_in_range(most, 3 << 10, 4 << 10);
 	assert_false(package_is_unpacked(first));
 	wait_for_work(WORK_CHORE);
-	assert_true(rig_count_names("packages") < 1024);
+	assert_true(rig_count_names("cache") < 1024);
 	rig.conf->pool_package_cache_mb = 2048;
 }
 
@@ -712,7 +712,7 @@ static void what_an_earlier_process_unpacked_counts_and_goes_in_the_order_of_its
 	unpack_large('b', 400, b);
 	unpack_large('c', 400, c);
 	WAIT_FOR(mode_of(a) == 0755 && mode_of(b) == 0755 && mode_of(c) == 0755);
-	AUTO(mem_free) char *path = mem_printf("%s/packages/%s", rig.dir, b);
+	AUTO(mem_free) char *path = mem_printf("%s/cache/%s", rig.dir, b);
 	assert_int_equal(utimensat(AT_FDCWD, path, hours_ago, 0), 0);
 	rig.conf->pool_package_cache_mb = 1;
 	assert_ok(package_init(rig.loop, rig.conf, &err));
@@ -732,22 +732,22 @@ static void what_an_earlier_process_left_half_unpacked_goes_at_the_start_and_pac
 	(void)state;
 	assert_false(unpack_members(ARCHIVE_IS_TAR_GZ, &member, 1, sha256).failed);
 	WAIT_FOR(mode_of(sha256) == 0755);
-	AUTO(mem_free) char *gone = mem_printf("%s/packages/.removing-3", rig.dir);
+	AUTO(mem_free) char *gone = mem_printf("%s/cache/.removing-3", rig.dir);
 	assert_int_equal(mkdir(gone, 0755), 0);
-	AUTO(mem_free) char *half = mem_printf("%s/packages/.unpacking-77", rig.dir);
+	AUTO(mem_free) char *half = mem_printf("%s/cache/.unpacking-77", rig.dir);
 	AUTO(mem_free) char *sub = mem_printf("%s/sub", half);
 	AUTO(mem_free) char *file = mem_printf("%s/file", sub);
 	assert_int_equal(mkdir(half, 0755), 0);
 	assert_int_equal(mkdir(sub, 0755), 0);
 	unit_write_file(file, "half");
 	assert_ok(package_init(rig.loop, rig.conf, &err));
-	WAIT_FOR(!rig_exists("packages/.unpacking-77") && !rig_exists("packages/.removing-3"));
+	WAIT_FOR(!rig_exists("cache/.unpacking-77") && !rig_exists("cache/.removing-3"));
 	assert_true(package_is_unpacked(sha256));
 }
 
 static void what_another_poolmgr_unpacks_at_the_start_is_left_alone(void **state)
 {
-	AUTO(mem_free) char *path = mem_printf("%s/packages", rig.dir);
+	AUTO(mem_free) char *path = mem_printf("%s/cache", rig.dir);
 	AUTO(fd_close) int packages = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	struct err err;
 
@@ -756,10 +756,10 @@ static void what_another_poolmgr_unpacks_at_the_start_is_left_alone(void **state
 	assert_ok(others);
 	assert_ok(package_init(rig.loop, rig.conf, &err));
 	wait_for_work(WORK_CHORE);
-	assert_true(rig_exists("packages/.unpacking-of-another"));
+	assert_true(rig_exists("cache/.unpacking-of-another"));
 	fd_close(&others); /* it died */
 	assert_ok(package_init(rig.loop, rig.conf, &err));
-	WAIT_FOR(!rig_exists("packages/.unpacking-of-another"));
+	WAIT_FOR(!rig_exists("cache/.unpacking-of-another"));
 }
 
 static void a_cache_that_cannot_be_opened_is_an_error_in_words(void **state)
@@ -768,7 +768,7 @@ static void a_cache_that_cannot_be_opened_is_an_error_in_words(void **state)
 	struct err err;
 
 	(void)state;
-	assert_fails(package_init(rig.loop, &nowhere, &err), "/nonexistent/berth/packages");
+	assert_fails(package_init(rig.loop, &nowhere, &err), "/nonexistent/berth/cache");
 }
 
 static int set_up(void **state)

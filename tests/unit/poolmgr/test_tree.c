@@ -324,6 +324,28 @@ static void while_a_directory_is_being_made_nobody_can_say_that_it_is_nobodys(vo
 	assert_false(tree_is_owned(p->fd, "young"));
 }
 
+/* One that ran as another user has to see that this one is locked. */
+static void what_is_owned_can_be_seen_by_the_group_of_where_it_lies(void **state)
+{
+	enum { OTHERS = 54321 };
+	const struct place *p = *state;
+	struct err err;
+	struct stat st;
+
+	if (geteuid() != 0)
+		UNIT_SKIP("not root");
+	AUTO(fd_close) int own = tree_make_owned(p->fd, "own", &err);
+	assert_int_equal(fstat(own, &st), 0);
+	assert_int_equal(st.st_gid, getegid());
+	assert_int_equal(fchown(p->fd, (uid_t)-1, OTHERS), 0);
+	assert_int_equal(fchmod(p->fd, 0770), 0);
+	AUTO(fd_close) int shown = tree_make_owned(p->fd, "shown", &err);
+	assert_int_equal(fstat(shown, &st), 0);
+	assert_int_equal(st.st_gid, OTHERS);
+	assert_int_equal(st.st_mode & 07777, 0750);
+	assert_true(tree_is_owned(p->fd, "shown"));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -340,6 +362,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(linking_keeps_symbolic_links_as_they_are, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(linking_into_a_directory_that_has_the_name_already_fails, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(linking_a_bottomless_tree_is_refused, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(what_is_owned_can_be_seen_by_the_group_of_where_it_lies, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(a_directory_is_owned_as_long_as_its_maker_has_it_open, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(while_a_directory_is_being_made_nobody_can_say_that_it_is_nobodys, set_up,
 						tear_down),

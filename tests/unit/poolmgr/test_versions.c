@@ -75,7 +75,7 @@ static void a_package_that_vanished_from_the_node_is_fetched_again_and_costs_no_
 
 	(void)state;
 	worker_release(&w, worker_take(&w, f.name).lease_id, true);
-	char *path = mem_printf("%s/packages/%s", rig.dir, f.sha256);
+	char *path = mem_printf("%s/cache/%s", rig.dir, f.sha256);
 	unit_remove_dir(&path);
 	AUTO(worker_close_fds) struct grant g = worker_granted(&w, worker_lease(&w, f.name, 0));
 	assert_code_is(&g, "vanished");
@@ -96,7 +96,7 @@ static void a_broken_package_is_told_and_nothing_is_kept_of_it(void **state)
 		assert_string_equal(d.code, "runtime_unavailable");
 		assert_non_null(strstr(d.detail, "package"));
 	}
-	assert_false(rig_exists("packages/%s", f.sha256));
+	assert_false(rig_exists("cache/%s", f.sha256));
 }
 
 static void a_package_goes_when_space_is_short_though_its_version_is_known_and_comes_back_for_the_next_request(void **state)
