@@ -11,7 +11,7 @@ declare
     part text;
     dropped integer := 0;
 begin
-    if parent not in ('metrics', 'invocation_logs') then
+    if parent not in ('metrics', 'invocation_logs', 'metrics_minute') then
         raise exception 'partitions of % are nobody''s to drop', parent using errcode = 'invalid_parameter_value';
     end if;
     if before > current_date then

@@ -129,6 +129,10 @@ class Database:
     def __init__(self, conninfo):
         self.conninfo = conninfo
 
+    def as_superuser(self):
+        """Sees and ends what other roles do."""
+        return Database(self.conninfo.replace("user=berth", "user=postgres"))
+
     def rows(self, query, **params):
         """Rows as dictionaries. :'name' in the query stands for the parameter."""
         command = ["psql", "-XAtqw", "-v", "ON_ERROR_STOP=1", self.conninfo]

@@ -311,7 +311,7 @@ def test_each_process_says_once_that_postgresql_is_away_and_once_that_it_is_back
 
 def test_connections_that_break_again_and_again_lose_and_double_no_record(database, traffic):
     for _ in range(5):
-        database.rows("select pg_terminate_backend(pid) from pg_stat_activity where application_name like 'berth%'")
+        database.as_superuser().rows("select pg_terminate_backend(pid) from pg_stat_activity where application_name like 'berth%'")
         for one in traffic.loads:
             one.wait_for_more(10)
     traffic.go_on(10)

@@ -26,8 +26,9 @@ def let_commits_hang(database, stack):
 
 def cut_off(database, pool):
     waiting = f"application_name = 'berth-{pool}' and wait_event = 'SyncRep'"
-    wait_for("the commit", lambda: database.value(f"select count(*) from pg_stat_activity where {waiting}") == 1)
-    assert database.value(f"select count(pg_terminate_backend(pid)) from pg_stat_activity where {waiting}") == 1
+    server = database.as_superuser()
+    wait_for("the commit", lambda: server.value(f"select count(*) from pg_stat_activity where {waiting}") == 1)
+    assert server.value(f"select count(pg_terminate_backend(pid)) from pg_stat_activity where {waiting}") == 1
 
 
 @pytest.mark.parametrize("what", ["creation", "change", "deletion"])

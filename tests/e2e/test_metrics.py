@@ -64,7 +64,7 @@ def test_figures_are_what_the_answers_said(api, database, deploy, figures):
     for name, column in (("response_ms", "response_time_ms"), ("queue_ms", "queue_ms"), ("exec_ms", "exec_ms")):
         values = [row[column] for row in rows]
         for key, share in (("p50", 0.5), ("p90", 0.9), ("p95", 0.95), ("p99", 0.99)):
-            assert told[name][key] == pytest.approx(quantile(values, share), rel=0.0201, abs=0.001), (name, key)
+            assert told[name][key] == pytest.approx(quantile(values, share), rel=0.0201, abs=0.003), (name, key)
         assert told[name]["max"] == pytest.approx(max(values), abs=0.001)
         assert told[name]["mean"] == pytest.approx(sum(values) / len(values), abs=0.002)
     assert told["cpu_ms"]["total"] == pytest.approx(sum(row["cpu_ms"] for row in rows), abs=0.01)

@@ -96,10 +96,10 @@ def assert_only_answers(result):
         assert problem["code"] in ("throttled", "overloaded")
 
 
-def times_of(call, seconds):
-    """How long calls took that were made one after the other, with a pause as people make."""
+def times_of(call, seconds, at_least=20):
+    """How long calls took that were made one after the other, with a pause as people make: for some time, and so many."""
     times, end = [], time.monotonic() + seconds
-    while time.monotonic() < end:
+    while time.monotonic() < end or len(times) < at_least:
         start = time.monotonic()
         answer = call()
         times.append(time.monotonic() - start)
