@@ -192,7 +192,7 @@ def test_spares_grow_with_a_burst(api, deploy):
     functions = [deploy(CODE, memory_limit_mb=222, timeout_ms=10000) for _ in range(2)]
     wait_for("the spares of the shape", lambda: spares() >= 2)
     starts_at_once(api, functions[0], 6, 2)
-    wait_for("more spares than pool.min_spares", lambda: spares() >= 4, 20)
+    wait_for("more spares than pool.min_spares", lambda: spares() >= 4, 90)  # a node without processor time to spare makes none
     assert starts_at_once(api, functions[1], 5).count("cold") == 0
 
 
