@@ -67,6 +67,7 @@ def nothing_is_left_behind(stack, api):
     yield
     wait_for("one berthd to be there, with what belongs to it", lambda: stack.is_tidy(api), 20)
     lanes = {f"invoke-{i}.sock" for i in range(int(stack.settings()["invoke.lanes"]))}
+    lanes |= {f"{pool}-{i}.sock" for pool in ("deploy", "query") for i in range(16)} | {"health-0.sock", "health-1.sock"}
     assert {p.name for p in (stack.dir / "run").iterdir()} == lanes | {"berthd.pid", "control.sock", "follow.sock", "poolmgr.sock"}
 
 
