@@ -112,7 +112,8 @@ def test_a_failure_has_its_code_its_record_and_its_log(api, database, function, 
     if how == "allocate":
         # Something can be left: what did not fit is not in it.
         assert 50 <= problem["peak_mb"] <= problem["limit_mb"]
-        assert row["memory_peak_bytes"] <= 128 * MB
+        # The kernel charges a process that is being killed for a few more pages, so that it can end.
+        assert row["memory_peak_bytes"] <= 129 * MB
         assert "memory_limit_mb" in problem["detail"]
 
 

@@ -20,9 +20,11 @@ def handler(event, context):
 
 
 class Memory:
-    """Of the processes of one role: memory() as the most that one has, peak() the most that one has had since reset()."""
+    """Of the processes of one role, from when it is made: what the largest of them has, and the most that one of them has had."""
 
     def __init__(self, stack, role):
+        # A process that is one too many would be ended before it could be asked.
+        wait_for("the surplus workers to have ended", lambda: role != "deploy" or len(stack.children(role)) <= 2, 60)
         self.pids = [process.pid for process in stack.children(role)]
         assert self.pids
         self.reset()
