@@ -153,6 +153,20 @@ def test_a_request_that_runs_during_the_upgrade_finishes_however_long_it_takes(a
     assert all(p.is_alive() for p in after.children)
 
 
+def test_a_request_finishes_though_nginx_takes_a_new_configuration_meanwhile(api, reload, sleeper, stack):
+    reload("master.stop_timeout_ms=500")
+    api.output(sleeper)
+    api.wait_for_rest()
+    call = in_background(lambda: api.execute(sleeper, 3))
+    wait_for("it to run", lambda: api.leased())
+    before = stack.nginx_workers()
+    stack.nginx("-s", "reload")
+    wait_for("the new workers", lambda: {p.pid for p in stack.nginx_workers()} - {p.pid for p in before})
+    answer = call()
+    assert (answer.status, answer.ended - answer.started >= 3) == (200, True)
+    wait_for("the workers from before to end", lambda: not any(p.is_alive() for p in before))
+
+
 def test_a_deployment_that_runs_during_the_upgrade_finishes(api, berthd, deploy):
     slow = "import time\ntime.sleep(2)\ndef handler(event, context):\n    return 1\n"
     function = deploy("def handler(event, context):\n    return 0\n")
