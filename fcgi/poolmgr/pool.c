@@ -58,6 +58,17 @@ static void enqueue(struct waiter *w, struct version *v)
 	supply_deny_if_hopeless(held);
 }
 
+static void deny_unknown(struct waiter *w)
+{
+	char detail[160];
+
+	if (w->number != 0)
+		snprintf(detail, sizeof(detail), "There is no function '%s', or it has no version %u", w->ref, w->number);
+	else
+		snprintf(detail, sizeof(detail), "There is no function '%s'", w->ref);
+	waiter_deny(w, "not_found", "", detail, 0);
+}
+
 static void on_resolved(const struct err *err, struct version *v, void *arg)
 {
 	struct waiter *w = arg;
@@ -71,7 +82,7 @@ static void on_resolved(const struct err *err, struct version *v, void *arg)
 		waiter_deny(w, err->code == ENOTCONN ? "store_unavailable" : "runtime_unavailable", "", err->msg,
 			    obstacle_retry_after_ms(NULL));
 	} else if (v == NULL) {
-		waiter_deny(w, "not_found", "", "", 0);
+		deny_unknown(w);
 	} else {
 		if (w->number != 0)
 			v->stale = false; /* asked for by its number, it is worth keeping */

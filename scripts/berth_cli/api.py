@@ -49,6 +49,11 @@ class Api:
                 connection.request(method, path, text, {"Content-Type": "application/json"} if text else {})
                 response = connection.getresponse()
                 return response.status, response.headers, parse(response.read())
+        except ssl.SSLCertVerificationError as e:
+            raise Failure(
+                f"{method} https://{self.authority}{path}: {e}; name the certificate to trust with --ca FILE or BERTH_CA "
+                "(a stack's is DIR/tls/cert.pem)"
+            ) from None
         except (OSError, http.client.HTTPException) as e:
             raise Failure(f"{method} https://{self.authority}{path}: {e}") from None
 

@@ -76,7 +76,7 @@ def test_invocations_go_to_the_invoke_pool(site, http, path):
 @pytest.mark.parametrize(
     "path",
     ["/functions", "/functions?limit=2", "/functions/", "/functions/f", "/functions/f/versions", "/invocations/1",
-     "/metrics/system", "/metrics/nothing", "/openapi.json"],
+     "/metrics/system", "/metrics/nothing"],
 )
 def test_what_is_answered_at_once_goes_to_the_control_pool(site, http, path):
     assert http.get(site.url + path).json()["socket"] == "control"
