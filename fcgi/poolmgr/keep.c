@@ -258,11 +258,8 @@ static json_t *problem_json(const struct version *v)
 		 (long long)v->spec->min_warm, v->keep);
 	if (v->keep_problem[0] == '\0' && v->keep >= v->spec->min_warm)
 		return NULL;
-	/* An agent's words may have been cut within a character. */
-	json_t *text = json_string(v->keep_problem[0] != '\0' ? v->keep_problem : few);
-
-	return json_pack("{s:s, s:s, s:o}", "function", v->spec->function_id, "name", v->spec->name, "problem",
-			 text != NULL ? text : json_string("its code failed while it was loaded"));
+	return json_pack("{s:s, s:s, s:s}", "function", v->spec->function_id, "name", v->spec->name, "problem",
+			 v->keep_problem[0] != '\0' ? v->keep_problem : few);
 }
 
 json_t *keep_json(void)

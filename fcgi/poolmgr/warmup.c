@@ -1,8 +1,6 @@
 #include "poolmgr/warmup.h"
 
 #include <errno.h>
-#include <jansson.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <utlist.h>
@@ -50,24 +48,11 @@ static void on_error_log(int events, void *arg)
 	drain(s->error_log_fd, &s->error_log_watch);
 }
 
-/* "ImportError: no module named 'x'" */
-static void describe(const struct frame *frame, char *out, size_t size)
-{
-	json_t *json = json_loadb(frame->payload, frame->len, 0, NULL);
-	const char *type = json_string_value(json_object_get(json, "type"));
-	const char *message = json_string_value(json_object_get(json, "message"));
-
-	snprintf(out, size, "its code failed while it was loaded: %.60s: %.120s", type ? type : "?", message ? message : "?");
-	json_decref(json);
-}
-
 static void take_frame(struct sandbox *s, const struct frame *frame, size_t rest)
 {
-	char why[256];
-
 	if (frame->type == FRAME_INIT_ERROR) {
-		describe(frame, why, sizeof(why));
-		finish(s, why);
+		/* What the function says of it is for who calls the function: it may have secrets, and this is told to everybody. */
+		finish(s, "its code failed while it was loaded; who calls it is told how");
 	} else if (frame->type != FRAME_READY || rest > 0) {
 		finish(s, "its agent broke the protocol while the code was loaded");
 	} else {

@@ -1,6 +1,7 @@
 #include "worker/health.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <utlist.h>
 
 #include "base/clock.h"
@@ -131,6 +132,24 @@ static bool check_docker(const json_t *stats, json_t *checks)
 	return ok;
 }
 
+/* Functions that name no runtime get this one; without it they are all refused. Others may be missing. */
+static bool check_runtime(struct worker *w, const json_t *stats, json_t *checks)
+{
+	const char *name = w->conf->sandbox_default_runtime;
+	const json_t *runtime = json_object_get(json_object_get(stats, "runtimes"), name);
+	const char *detail = json_string_value(json_object_get(runtime, "detail"));
+	bool ok = json_is_true(json_object_get(runtime, "available"));
+	char text[512];
+
+	if (ok)
+		snprintf(text, sizeof(text), "%s, the default runtime, is there", name);
+	else
+		snprintf(text, sizeof(text), "%s, the default runtime, is not there: %s", name,
+			 detail != NULL ? detail : "the pool manager does not say");
+	add_check(checks, "runtime", ok, text);
+	return ok;
+}
+
 /* While one is missing nothing runs in its language, though all else is well. */
 static bool check_images(struct worker *w, const json_t *stats, json_t *checks)
 {
@@ -156,8 +175,9 @@ void health_ready(struct worker *w, const struct request *request, struct respon
 	AUTO(json_decrefp) json_t *checks = json_object();
 	bool database = health_check_database(w, checks);
 	AUTO(json_decrefp) json_t *stats = check_poolmgr(w, checks);
-	bool docker = check_docker(stats, checks), images = check_images(w, stats, checks);
-	bool ready = database && docker && images;
+	bool docker = check_docker(stats, checks), runtime = check_runtime(w, stats, checks);
+	bool images = check_images(w, stats, checks);
+	bool ready = database && docker && runtime && images;
 	check_processes(w, checks);
 	AUTO(json_decrefp)
 	json_t *json = json_pack("{s:s, s:O, s:O?}", "status", ready ? "ready" : "not_ready", "checks", checks, "pool", stats);

@@ -92,17 +92,21 @@ def test_one_that_is_killed_is_replaced_and_so_are_all_when_poolmgr_is(api, depl
 
 
 def test_code_that_does_not_load_is_told_and_not_tried_without_end(api, deploy, stack):
-    code = "import os\nif os.path.exists('/berth'):\n    raise ValueError('not today')\ndef handler(e, c): pass\n"
+    code = "import os\nraise ValueError(os.environ['DB_PASSWORD'])\ndef handler(e, c): pass\n"
+    password = "not-for-everybody"
     mark = stack.log_mark()
-    function = deploy(code, min_warm=1)
+    function = deploy(code, min_warm=1, environment={"DB_PASSWORD": password})
     assert [w["code"] for w in function["warnings"]] == ["init_error"]
     wait_for("the failure to be told", lambda: pool(api)["min_warm"]["problems"])
     (problem,) = pool(api)["min_warm"]["problems"]
     assert (problem["function"], problem["name"]) == (function["id"], function["name"])
-    assert "ValueError: not today" in problem["problem"]
+    assert "failed while it was loaded" in problem["problem"]
     wait_for("a second try", lambda: stack.log_since(mark).count("cannot be kept warm") == 2)
     assert "tried again in 2 s" in stack.log_since(mark)
-    check_problem(api.execute(function), 502, "init_error")
+    told = check_problem(api.execute(function), 502, "init_error")
+    assert told["error"]["message"] == "***"
+    for text in (api.get("/readyz").text, api.get("/metrics/system").text, stack.log_since(mark)):
+        assert password not in text
 
 
 def errors_of(answer):

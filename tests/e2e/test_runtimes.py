@@ -165,7 +165,7 @@ def registration(api, stack):
         registration.have_poolmgr_look(True)
 
 
-def test_a_runtime_that_is_gone_is_named_with_what_to_do_and_the_others_go_on(api, deploy, database, registration):
+def test_a_runtime_that_is_gone_is_named_with_what_to_do_and_the_others_go_on(api, deploy, database, registration, reload):
     functions = {runtime: deploy(KERNEL, runtime=runtime) for runtime in RUNTIMES}
     for function in functions.values():
         api.output(function)
@@ -179,6 +179,9 @@ def test_a_runtime_that_is_gone_is_named_with_what_to_do_and_the_others_go_on(ap
         api.execute(functions["gvisor"]),
     ]
     ready, docker = api.get("/readyz"), api.execute(functions["docker"])
+    reload("sandbox.default_runtime=gvisor")
+    not_ready = api.get("/readyz")
+    reload("sandbox.default_runtime=docker")
     registration.restore()
     for answer in answers:
         problem = check_problem(answer, 503, "runtime_unavailable")
@@ -190,5 +193,9 @@ def test_a_runtime_that_is_gone_is_named_with_what_to_do_and_the_others_go_on(ap
     runtimes = ready.json()["pool"]["runtimes"]
     assert runtimes["docker"]["available"] and not runtimes["gvisor"]["available"]
     assert "scripts/gvisor" in runtimes["gvisor"]["detail"]
+    # Of the default one it is not enough to have others.
+    assert not_ready.status_code == 503
+    assert not_ready.json()["checks"]["runtime"]["status"] == "failed"
+    assert "scripts/gvisor" in not_ready.json()["checks"]["runtime"]["detail"]
     registration.have_poolmgr_look(True)
     assert api.output(functions["gvisor"])[1] == GVISOR_KERNEL

@@ -53,7 +53,7 @@ def rests(run):
 
 
 def is_billed(run):
-    """It is frozen soon, whatever pool.freeze_after_ms is, and the records of what follows say what it used until then."""
+    """It is frozen soon, and the records of what follows say what it used until then."""
     who = run.api.execute(run.function, "who")
     wait_for("it to be frozen", run.stack.cgroup_of_user(who.json()["output"]).is_frozen, 5)
     last = run.api.execute(run.function, "behave")

@@ -388,7 +388,7 @@ static void code_that_does_not_load_is_told_and_tried_again_with_growing_pauses(
 		int manner;
 		const char *words;
 	} ways[] = {
-		{FAILS, "its code failed while it was loaded: KeyError: 'x'"},
+		{FAILS, "its code failed while it was loaded; who calls it is told how"},
 		{GOES, "its process ended while the code was loaded"},
 		{BREAKS_PROTOCOL, "broke the protocol"},
 	};
