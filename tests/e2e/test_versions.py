@@ -141,7 +141,8 @@ def test_an_older_version_runs_when_it_is_asked_for(api, deploy):
     first = api.post(f"{path}?version=1", json={}).json()["output"][1]
     second = api.post(f"{path}?version=2", json={}).json()["output"][1]
     assert first != second
-    check_problem(api.post(f"{path}?version=3", json={}), 404, "not_found")
+    problem = check_problem(api.post(f"{path}?version=3", json={}), 404, "not_found")
+    assert "has no version 3" in problem["detail"]
     check_problem(api.post(f"{path}?version=2147483647", json={}), 404, "not_found")
 
 
