@@ -34,7 +34,6 @@
 #include "worker/request.h"
 #include "worker/response.h"
 #include "worker/route.h"
-#include "worker/service.h"
 #include "worker/worker.h"
 
 #define LOOK_US         500000
@@ -76,7 +75,6 @@ static void no_handler(struct worker *w, const struct request *request, struct r
 static const struct route routes[] = {
 	{METHOD_GET, "/functions/{id}/logs", "after wait_s limit", ROUTE_NO_BODY, no_handler},
 };
-static const struct service service = {.routes = routes, .route_count = ARRAY_SIZE(routes)};
 
 static void waiter_free(struct waiter **waiter)
 {
@@ -221,7 +219,7 @@ static bool begin(struct follower *f, struct waiter *w, int fd)
 	response_begin(&w->response, &w->request);
 	if (rc < 0)
 		problem_respond(&w->response, PROBLEM_INVALID_REQUEST, NULL, "The request is not valid: %s", err.msg);
-	return rc == 0 && route_select(&service, f->worker.conf, &w->request, &w->response) != NULL;
+	return rc == 0 && route_select(routes, ARRAY_SIZE(routes), f->worker.conf, &w->request, &w->response) != NULL;
 }
 
 static void accept_one(struct follower *f)
@@ -305,7 +303,6 @@ static int init(struct follower *f, const struct heritage *h, struct err *err)
 	sigset_t blocked;
 
 	f->worker.conf = h->conf;
-	f->worker.service = &service;
 	f->worker.role = h->role;
 	if (memory_bound(h->conf, err) < 0)
 		return -1;

@@ -7,7 +7,6 @@
 
 #include "worker/problem.h"
 #include "worker/response.h"
-#include "worker/service.h"
 
 /* scripts/render-nginx has nginx enforce the same. */
 #define ESCAPED_MAX        6 /* \u00XX */
@@ -137,12 +136,12 @@ static int check(const struct route *route, const struct conf *conf, const struc
 	return check_type(request, response) < 0 ? -1 : check_size(route->max_body, conf, request->content_length, response);
 }
 
-const struct route *route_select(const struct service *service, const struct conf *conf, const struct request *request,
-				 struct response *response)
+const struct route *route_select(const struct route *routes, size_t count, const struct conf *conf,
+				 const struct request *request, struct response *response)
 {
 	unsigned allowed = 0;
 
-	for (const struct route *r = service->routes; r < service->routes + service->route_count; r++) {
+	for (const struct route *r = routes; r < routes + count; r++) {
 		if (!path_matches(r->pattern, request))
 			continue;
 		if (r->method == request->method)

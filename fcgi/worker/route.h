@@ -5,9 +5,8 @@
 #include "conf/conf.h"
 #include "worker/request.h"
 
-struct worker;
+struct worker; /* what a service gives its handlers; nobody looks into it here */
 struct response;
-struct service;
 
 /* What a body is for, and so how large it may be. */
 enum route_body {
@@ -28,7 +27,7 @@ struct route {
  * The route of a request, once its method, origin, spelling, parameters, and the body's type and announced length were found
  * good. NULL: none, and the response says why.
  */
-const struct route *route_select(const struct service *service, const struct conf *conf, const struct request *request,
-				 struct response *response);
+const struct route *route_select(const struct route *routes, size_t count, const struct conf *conf,
+				 const struct request *request, struct response *response);
 
 #endif

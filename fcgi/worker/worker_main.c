@@ -276,7 +276,9 @@ static void answer(struct process *p)
 				p->worker.conf->control_queue_timeout_ms);
 		return;
 	}
-	const struct route *route = route_select(p->worker.service, p->worker.conf, &p->request, &p->response);
+	const struct service *service = p->worker.service;
+	const struct route *route =
+		route_select(service->routes, service->route_count, p->worker.conf, &p->request, &p->response);
 	if (route == NULL)
 		return;
 	if (read_body(p, route, &err) < 0)

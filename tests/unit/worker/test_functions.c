@@ -125,7 +125,8 @@ static int call(struct fixture *f, const char *method, const char *uri, const ch
 	f->request.body = body;
 	f->request.body_len = strlen(body);
 	response_begin(&f->response, &f->request);
-	const struct route *route = route_select(&control_service, f->conf, &f->request, &f->response);
+	const struct service *service = &control_service;
+	const struct route *route = route_select(service->routes, service->route_count, f->conf, &f->request, &f->response);
 	if (route != NULL)
 		route->handler(&f->worker, &f->request, &f->response);
 	json_decref(f->answer);

@@ -48,7 +48,7 @@ static const struct route *select_route(struct fixture *f, const struct service 
 	if (length > 0)
 		snprintf(f->request.content_type, sizeof(f->request.content_type), "%s", f->content_type);
 	response_begin(&f->response, &f->request);
-	return route_select(service, f->conf, &f->request, &f->response);
+	return route_select(service->routes, service->route_count, f->conf, &f->request, &f->response);
 }
 
 static void assert_answer(const struct fixture *f, int status, const char *part)
