@@ -8,6 +8,7 @@
 
 #include "base/defs.h"
 #include "db/db.h"
+#include "worker/db_log.h"
 #include "worker/functions.h"
 #include "worker/health.h"
 #include "worker/invocation.h"
@@ -72,6 +73,7 @@ static int begin(struct worker *w, struct err *err)
 
 static void rest(struct worker *w)
 {
+	db_log_news(w->db);
 	invocation_rest(w->invocation);
 	memory_rest();
 }

@@ -26,7 +26,7 @@ void db_problem(struct problem *problem, const struct err *err, const char *ref)
 			    "be asked since. Read the function before you repeat the request",
 			    ref);
 		return;
-	case ENOTCONN: /* logged by health_log_database */
+	case ENOTCONN: /* logged by db_log_news */
 		problem_set(problem, PROBLEM_STORE_UNAVAILABLE, NULL, "%s", problem_help(PROBLEM_STORE_UNAVAILABLE));
 		return;
 	case E2BIG:

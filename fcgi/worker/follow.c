@@ -25,8 +25,8 @@
 #include "ipc/heritage.h"
 #include "ipc/pulse.h"
 #include "worker/connection.h"
+#include "worker/db_log.h"
 #include "worker/db_problem.h"
-#include "worker/health.h"
 #include "worker/invocations.h"
 #include "worker/log_format.h"
 #include "worker/memory.h"
@@ -224,7 +224,6 @@ static bool begin(struct follower *f, struct waiter *w, int fd)
 
 static void accept_one(struct follower *f)
 {
-	AUTO(health_log_database) struct worker *used = &f->worker;
 	int fd = accept4(HERITAGE_LISTEN_FD, NULL, NULL, SOCK_CLOEXEC);
 
 	if (fd < 0)
@@ -263,7 +262,6 @@ static int64_t least_place(const struct follower *f)
 
 static void begin_round(struct follower *f)
 {
-	AUTO(health_log_database) struct worker *used = &f->worker;
 	struct err err;
 
 	f->look_us = clock_mono_us() + LOOK_US;
@@ -277,7 +275,6 @@ static void begin_round(struct follower *f)
 /* Goes on with the round, up to the first for whom PostgreSQL was asked. */
 static void go_round(struct follower *f)
 {
-	AUTO(health_log_database) struct worker *used = &f->worker;
 	int64_t now_us = clock_mono_us();
 	bool asked = false;
 
@@ -343,6 +340,7 @@ static void serve(struct follower *f)
 		if (f->round == NULL && f->waiters != NULL && clock_mono_us() >= f->look_us)
 			begin_round(f);
 		go_round(f);
+		db_log_news(f->worker.db);
 		atomic_store(&f->worker.slot->state, f->waiters != NULL ? SLOT_BUSY : SLOT_IDLE);
 	}
 }

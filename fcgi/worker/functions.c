@@ -13,7 +13,6 @@
 #include "worker/deploy.h"
 #include "worker/environment.h"
 #include "worker/function_input.h"
-#include "worker/health.h"
 #include "worker/json_body.h"
 #include "worker/package.h"
 #include "worker/problem.h"
@@ -238,7 +237,6 @@ static int deploy(struct deployment *d, struct problem *problem)
 
 void functions_create(struct worker *w, const struct request *request, struct response *response)
 {
-	AUTO(health_log_database) struct worker *used = w;
 	AUTO(deployment_clear)
 	struct deployment d = {.worker = w, .request = request, .warnings = json_array(), .trial.lease = LEASE_NONE};
 	AUTO(problem_clear) struct problem problem = {0};
@@ -311,7 +309,6 @@ static int update(struct deployment *d, const char *ref, struct problem *problem
 
 void functions_update(struct worker *w, const struct request *request, struct response *response)
 {
-	AUTO(health_log_database) struct worker *used = w;
 	AUTO(deployment_clear)
 	struct deployment d = {.worker = w, .request = request, .warnings = json_array(), .trial.lease = LEASE_NONE};
 	AUTO(problem_clear) struct problem problem = {0};
@@ -324,7 +321,6 @@ void functions_update(struct worker *w, const struct request *request, struct re
 
 void functions_get(struct worker *w, const struct request *request, struct response *response)
 {
-	AUTO(health_log_database) struct worker *used = w;
 	AUTO(db_function_free) struct db_function *f = NULL;
 	AUTO(problem_clear) struct problem problem = {0};
 	struct err err = {0};
@@ -349,7 +345,6 @@ static int list_params(const struct request *request, int64_t *limit, struct uui
 
 void functions_list(struct worker *w, const struct request *request, struct response *response)
 {
-	AUTO(health_log_database) struct worker *used = w;
 	AUTO(db_function_free) struct db_function *list = NULL;
 	AUTO(problem_clear) struct problem problem = {0};
 	AUTO(json_decrefp) json_t *items = json_array();
@@ -380,7 +375,6 @@ void functions_list(struct worker *w, const struct request *request, struct resp
 
 void functions_delete(struct worker *w, const struct request *request, struct response *response)
 {
-	AUTO(health_log_database) struct worker *used = w;
 	AUTO(problem_clear) struct problem problem = {0};
 	const char *ref = request->segments[1];
 	struct err err = {0};

@@ -28,28 +28,12 @@ void health_alive(struct worker *w, const struct request *request, struct respon
 	response_json(response, 200, "application/json", json);
 }
 
-void health_log_database(struct worker **worker)
-{
-	const char *why;
-
-	switch (db_news((*worker)->db, &why)) {
-	case DB_AWAY:
-		log_warn("%s", why);
-		break;
-	case DB_BACK:
-		log_info("PostgreSQL is back");
-		break;
-	case DB_NO_NEWS:
-		break;
-	}
-}
-
 static void add_check(json_t *checks, const char *name, bool ok, const char *detail)
 {
 	json_object_set_new(checks, name, json_pack("{s:s, s:o}", "status", ok ? "ok" : "failed", "detail", json_text(detail)));
 }
 
-/* What PostgreSQL's library says names host and user: see health_log_database. */
+/* What PostgreSQL's library says names host and user: that is for the log (db_log.h). */
 #define DATABASE_AWAY "PostgreSQL cannot be reached, or does not answer; berthd's log says why"
 
 bool health_check_database(struct worker *w, json_t *checks)
@@ -152,7 +136,6 @@ static bool check_images(struct worker *w, const json_t *stats, json_t *checks)
 
 void health_ready(struct worker *w, const struct request *request, struct response *response)
 {
-	AUTO(health_log_database) struct worker *used = w;
 	AUTO(json_decrefp) json_t *checks = json_object();
 	bool database = health_check_database(w, checks);
 	AUTO(json_decrefp) json_t *stats = check_poolmgr(w, checks);

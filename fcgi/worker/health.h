@@ -21,10 +21,4 @@ bool health_check_database(struct worker *worker, json_t *checks);
 /* poolmgr's numbers, a new reference; whole: all it has. Does not wait long for them. */
 int health_ask_poolmgr(struct worker *worker, bool whole, json_t **stats, struct err *err);
 
-/*
- * Destructor for AUTO, in every handler that uses the database: a line in the log when PostgreSQL was found to be away, and one
- * when it was found to be back.
- */
-void health_log_database(struct worker **worker);
-
 #endif

@@ -9,7 +9,6 @@
 #include "base/clock.h"
 #include "db/db_metrics.h"
 #include "worker/db_problem.h"
-#include "worker/health.h"
 #include "worker/invocation_query.h"
 #include "worker/json_body.h"
 #include "worker/log_format.h"
@@ -63,7 +62,6 @@ static void respond_list_problem(const struct err *err, const struct invocation_
 
 void invocations_list(struct worker *w, const struct request *request, struct response *response)
 {
-	AUTO(health_log_database) struct worker *used = w;
 	AUTO(db_result_clear) PGresult *r = NULL;
 	const char *ref = request->segments[1];
 	struct invocation_query query;
@@ -95,7 +93,6 @@ static int parse_id(const struct request *request, struct uuid *id, struct respo
 
 void invocations_get(struct worker *w, const struct request *request, struct response *response)
 {
-	AUTO(health_log_database) struct worker *used = w;
 	AUTO(db_result_clear) PGresult *r = NULL;
 	struct uuid id;
 	struct err err;
@@ -202,7 +199,6 @@ static void respond_log_text(const PGresult *r, uint64_t from, struct response *
 
 void invocations_log(struct worker *w, const struct request *request, struct response *response)
 {
-	AUTO(health_log_database) struct worker *used = w;
 	AUTO(db_result_clear) PGresult *r = NULL;
 	const char *format = request_param(request, "format");
 	bool as_text = format != NULL && strcmp(format, "text") == 0;

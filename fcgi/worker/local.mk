@@ -3,6 +3,7 @@ libworker_a_SOURCES = \
 	%D%/agent_error.c %D%/agent_error.h \
 	%D%/connection.c %D%/connection.h \
 	%D%/control.c \
+	%D%/db_log.c %D%/db_log.h \
 	%D%/db_problem.c %D%/db_problem.h \
 	%D%/deploy.c %D%/deploy.h \
 	%D%/discreet.c %D%/discreet.h \

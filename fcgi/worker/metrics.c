@@ -134,7 +134,6 @@ static int read_series(struct worker *w, const struct rollup_query *query, struc
 
 void metrics_function(struct worker *w, const struct request *request, struct response *response)
 {
-	AUTO(health_log_database) struct worker *used = w;
 	AUTO(series_free) struct series series = {0};
 	AUTO(json_decrefp) json_t *json = json_object();
 	const char *ref = request->segments[2];
@@ -199,8 +198,6 @@ static void tell_history(struct worker *w, const struct request *request, struct
 
 void metrics_system(struct worker *w, const struct request *request, struct response *response)
 {
-	AUTO(health_log_database) struct worker *used = w;
-
 	if (request->param_count > 0)
 		tell_history(w, request, response);
 	else
@@ -231,7 +228,6 @@ static int take_runtime(const struct rollup_row *row, void *arg, struct err *err
 
 void metrics_runtimes(struct worker *w, const struct request *request, struct response *response)
 {
-	AUTO(health_log_database) struct worker *used = w;
 	AUTO(comparison_free) struct comparison c = {mem_alloc(driver_count * sizeof(struct figures))};
 	AUTO(json_decrefp) json_t *json = json_object();
 	const char *ref = request_param(request, "function");
