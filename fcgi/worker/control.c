@@ -14,6 +14,7 @@
 #include "worker/invocation.h"
 #include "worker/invocation_query.h"
 #include "worker/invocations.h"
+#include "worker/limits.h"
 #include "worker/memory.h"
 #include "worker/metrics.h"
 #include "worker/period.h"
@@ -37,7 +38,7 @@ static const struct route routes[] = {
 	{METHOD_GET, "/metrics/functions/{id}", PERIOD_PARAMS " version runtime", ROUTE_NO_BODY, metrics_function},
 	{METHOD_GET, "/metrics/runtimes", PERIOD_PARAMS " function version", ROUTE_NO_BODY, metrics_runtimes},
 
-	{METHOD_GET, "/limits", "", ROUTE_NO_BODY, health_limits},
+	{METHOD_GET, "/limits", "", ROUTE_NO_BODY, limits_get},
 	{METHOD_GET, "/healthz", "", ROUTE_NO_BODY, health_alive},
 	{METHOD_GET, "/readyz", "", ROUTE_NO_BODY, health_ready},
 };

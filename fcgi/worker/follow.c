@@ -27,8 +27,8 @@
 #include "worker/connection.h"
 #include "worker/db_log.h"
 #include "worker/db_problem.h"
-#include "worker/invocations.h"
 #include "worker/log_format.h"
+#include "worker/log_row.h"
 #include "worker/memory.h"
 #include "worker/problem.h"
 #include "worker/request.h"
@@ -129,7 +129,7 @@ static void respond(struct waiter *w, const PGresult *logs)
 	for (int row = 0; row < count; row++) {
 		size_t before = json.len;
 		buf_add_str(&json, row > 0 ? "," : "");
-		bool whole = invocations_log_write(logs, row, 0, &json);
+		bool whole = log_row_json(logs, row, 0, &json);
 		/* The rest is for the next request. */
 		if (row > 0 && (!whole || json.len > PAGE_BYTES)) {
 			json.len = before;

@@ -5,6 +5,7 @@ libworker_a_SOURCES = \
 	%D%/control.c \
 	%D%/db_log.c %D%/db_log.h \
 	%D%/db_problem.c %D%/db_problem.h \
+	%D%/dependency.c %D%/dependency.h \
 	%D%/deploy.c %D%/deploy.h \
 	%D%/discreet.c %D%/discreet.h \
 	%D%/environment.c %D%/environment.h \
@@ -23,10 +24,12 @@ libworker_a_SOURCES = \
 	%D%/json_scan.c %D%/json_scan.h \
 	%D%/lanes.c %D%/lanes.h \
 	%D%/lease.c %D%/lease.h \
+	%D%/limits.c %D%/limits.h \
 	%D%/link.c %D%/link.h \
 	%D%/load.c %D%/load.h \
 	%D%/log_format.c %D%/log_format.h \
 	%D%/log_lines.c %D%/log_lines.h \
+	%D%/log_row.c %D%/log_row.h \
 	%D%/mask.c %D%/mask.h \
 	%D%/memory.c %D%/memory.h \
 	%D%/meter.c %D%/meter.h \

@@ -11,8 +11,8 @@
 #include "db/db_metrics.h"
 #include "runtimes/driver.h"
 #include "worker/db_problem.h"
+#include "worker/dependency.h"
 #include "worker/figures.h"
-#include "worker/health.h"
 #include "worker/json_body.h"
 #include "worker/period.h"
 #include "worker/problem.h"
@@ -28,7 +28,7 @@ static void tell_now(struct worker *w, struct response *response)
 	AUTO(json_decrefp) json_t *pool = NULL;
 	struct err err;
 
-	if (health_ask_poolmgr(w, true, &pool, &err) < 0) {
+	if (dependency_ask_poolmgr(w, true, &pool, &err) < 0) {
 		log_warn("%s", err.msg);
 		problem_respond(response, PROBLEM_RUNTIME_UNAVAILABLE, NULL,
 				"The pool manager does not answer; try again later");
@@ -38,7 +38,7 @@ static void tell_now(struct worker *w, struct response *response)
 		json_object_set(json, besides[i], json_object_get(pool, besides[i]));
 		json_object_del(pool, besides[i]);
 	}
-	health_check_database(w, json);
+	dependency_check_database(w, json);
 	json_object_set(json, "pool", pool);
 	response_json(response, 200, "application/json", json);
 }
