@@ -4,6 +4,8 @@
  * may be much, health answers whether Berth is well, and control has the rest, which is answered at once. Each of them could
  * serve any request: an nginx that still has the configuration of before sends all to control.
  */
+#include "worker/control.h"
+
 #include <stdio.h>
 
 #include "base/defs.h"
@@ -19,7 +21,6 @@
 #include "worker/metrics.h"
 #include "worker/period.h"
 #include "worker/prometheus.h"
-#include "worker/service.h"
 #include "worker/worker.h"
 
 static const struct route routes[] = {

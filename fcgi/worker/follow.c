@@ -24,6 +24,7 @@
 #include "db/db_metrics.h"
 #include "ipc/heritage.h"
 #include "ipc/pulse.h"
+#include "ipc/scoreboard.h"
 #include "worker/connection.h"
 #include "worker/db_log.h"
 #include "worker/db_problem.h"
@@ -34,7 +35,6 @@
 #include "worker/request.h"
 #include "worker/response.h"
 #include "worker/route.h"
-#include "worker/worker.h"
 
 #define LOOK_US         500000
 #define READ_TIMEOUT_MS 1000 /* nginx has the whole request when it connects */
@@ -56,7 +56,10 @@ struct waiter {
 };
 
 struct follower {
-	struct worker worker;
+	const struct conf *conf;
+	struct scoreboard *board; /* shared with the master */
+	struct slot *slot;        /* this process's own */
+	struct db *db;
 	struct waiter *waiters;
 	int count;
 	int signal_fd;
@@ -92,7 +95,7 @@ static void finish(struct follower *f, struct waiter *w)
 
 	if (w->response.status != 0 && connection_end(w->connection, &w->response.out, &err) < 0)
 		log_debug("answer not delivered: %s", err.msg);
-	atomic_fetch_add(&f->worker.slot->requests, 1);
+	atomic_fetch_add(&f->slot->requests, 1);
 	waiter_free(&w);
 	memory_rest();
 }
@@ -150,7 +153,7 @@ static bool look(struct follower *f, struct waiter *w, bool at_once)
 	AUTO(db_result_clear) PGresult *logs = NULL;
 	struct err err;
 
-	if (db_logs_after(f->worker.db, w->function_id, (int)w->limit, PAGE_BYTES, &w->place, &logs, &err) < 0) {
+	if (db_logs_after(f->db, w->function_id, (int)w->limit, PAGE_BYTES, &w->place, &logs, &err) < 0) {
 		db_problem_respond(&w->response, &err, w->request.segments[1]);
 		return true;
 	}
@@ -174,14 +177,14 @@ static bool take_request(struct follower *f, struct waiter *w)
 		problem_respond(&w->response, PROBLEM_INVALID_REQUEST, NULL, "%s", err.msg);
 		return false;
 	}
-	if (db_function_id(f->worker.db, w->request.segments[1], w->function_id, &err) < 0) {
+	if (db_function_id(f->db, w->request.segments[1], w->function_id, &err) < 0) {
 		db_problem_respond(&w->response, &err, w->request.segments[1]);
 		return false;
 	}
 	w->deadline_us = clock_mono_us() + wait_s * 1000000;
 	if (look(f, w, after == NULL || wait_s == 0))
 		return false;
-	if (f->count >= f->worker.conf->follow_max_waiting) {
+	if (f->count >= f->conf->follow_max_waiting) {
 		problem_respond(&w->response, PROBLEM_OVERLOADED, NULL, "%d requests follow logs already (follow.max_waiting)",
 				f->count);
 		return false;
@@ -219,7 +222,7 @@ static bool begin(struct follower *f, struct waiter *w, int fd)
 	response_begin(&w->response, &w->request);
 	if (rc < 0)
 		problem_respond(&w->response, PROBLEM_INVALID_REQUEST, NULL, "The request is not valid: %s", err.msg);
-	return rc == 0 && route_select(routes, ARRAY_SIZE(routes), f->worker.conf, &w->request, &w->response) != NULL;
+	return rc == 0 && route_select(routes, ARRAY_SIZE(routes), f->conf, &w->request, &w->response) != NULL;
 }
 
 static void accept_one(struct follower *f)
@@ -268,7 +271,7 @@ static void begin_round(struct follower *f)
 	f->round = f->waiters;
 	f->any = true;
 	/* When it cannot be asked each is told so, as it asks itself. */
-	if (db_logs_since(f->worker.db, least_place(f), &f->any, &err) < 0)
+	if (db_logs_since(f->db, least_place(f), &f->any, &err) < 0)
 		f->any = true;
 }
 
@@ -299,17 +302,16 @@ static int init(struct follower *f, const struct heritage *h, struct err *err)
 {
 	sigset_t blocked;
 
-	f->worker.conf = h->conf;
-	f->worker.role = h->role;
+	f->conf = h->conf;
 	if (memory_bound(h->conf, err) < 0)
 		return -1;
 	if (sodium_init() < 0)
 		return err_set(err, 0, "initialise libsodium");
-	if (scoreboard_attach(HERITAGE_SCOREBOARD_FD, &f->worker.board, err) < 0)
+	if (scoreboard_attach(HERITAGE_SCOREBOARD_FD, &f->board, err) < 0)
 		return -1;
-	f->worker.slot = scoreboard_slot(f->worker.board, h->slot);
-	pulse_begin(f->worker.slot);
-	f->worker.db = db_new(h->conf, "berth-follow");
+	f->slot = scoreboard_slot(f->board, h->slot);
+	pulse_begin(f->slot);
+	f->db = db_new(h->conf, "berth-follow");
 	sigemptyset(&blocked);
 	sigaddset(&blocked, SIGTERM);
 	if (sigprocmask(SIG_SETMASK, &blocked, NULL) < 0)
@@ -340,8 +342,8 @@ static void serve(struct follower *f)
 		if (f->round == NULL && f->waiters != NULL && clock_mono_us() >= f->look_us)
 			begin_round(f);
 		go_round(f);
-		db_log_news(f->worker.db);
-		atomic_store(&f->worker.slot->state, f->waiters != NULL ? SLOT_BUSY : SLOT_IDLE);
+		db_log_news(f->db);
+		atomic_store(&f->slot->state, f->waiters != NULL ? SLOT_BUSY : SLOT_IDLE);
 	}
 }
 
@@ -357,9 +359,9 @@ static void dismiss_all(struct follower *f)
 
 static void follower_free(struct follower *f)
 {
-	db_free(&f->worker.db);
+	db_free(&f->db);
 	fd_close(&f->signal_fd);
-	scoreboard_close(&f->worker.board);
+	scoreboard_close(&f->board);
 }
 
 int follow_main(const struct heritage *heritage)
@@ -371,9 +373,9 @@ int follow_main(const struct heritage *heritage)
 		log_error("cannot start: %s", err.msg);
 		return EXIT_FAILURE;
 	}
-	atomic_store(&f.worker.slot->state, SLOT_IDLE);
+	atomic_store(&f.slot->state, SLOT_IDLE);
 	serve(&f);
-	atomic_store(&f.worker.slot->state, SLOT_STOPPING);
+	atomic_store(&f.slot->state, SLOT_STOPPING);
 	dismiss_all(&f);
 	return EXIT_SUCCESS;
 }

@@ -1,7 +1,8 @@
 /* The service of the invoke workers: running functions. */
+#include "worker/invoke.h"
+
 #include "base/defs.h"
 #include "worker/execute.h"
-#include "worker/service.h"
 #include "worker/spool.h"
 #include "worker/worker.h"
 

@@ -2,7 +2,7 @@ noinst_LIBRARIES += libworker.a
 libworker_a_SOURCES = \
 	%D%/agent_error.c %D%/agent_error.h \
 	%D%/connection.c %D%/connection.h \
-	%D%/control.c \
+	%D%/control.c %D%/control.h \
 	%D%/db_log.c %D%/db_log.h \
 	%D%/db_problem.c %D%/db_problem.h \
 	%D%/dependency.c %D%/dependency.h \
@@ -19,7 +19,7 @@ libworker_a_SOURCES = \
 	%D%/invocation.c %D%/invocation.h \
 	%D%/invocation_query.c %D%/invocation_query.h \
 	%D%/invocations.c %D%/invocations.h \
-	%D%/invoke.c \
+	%D%/invoke.c %D%/invoke.h \
 	%D%/json_body.c %D%/json_body.h \
 	%D%/json_scan.c %D%/json_scan.h \
 	%D%/lanes.c %D%/lanes.h \

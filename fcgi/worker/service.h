@@ -22,8 +22,6 @@ struct service {
 	void (*end)(struct worker *worker);                   /* also when begin has failed, or was not called */
 };
 
-extern const struct service invoke_service, control_service;
-
 /* Runs the process to its end; returns the exit status. */
 int worker_run(const struct heritage *heritage, const struct service *service);
 

@@ -11,11 +11,11 @@
 #include "tests/support/fake_poolmgr.h"
 #include "tests/support/pg_scratch.h"
 #include "tests/unit/unit.h"
+#include "worker/control.h"
 #include "worker/invocation.h"
 #include "worker/lease.h"
 #include "worker/response.h"
 #include "worker/route.h"
-#include "worker/service.h"
 #include "worker/worker.h"
 
 static struct pg_scratch *pg;

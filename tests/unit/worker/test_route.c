@@ -4,8 +4,9 @@
 
 #include "conf/conf.h"
 #include "tests/unit/unit.h"
+#include "worker/control.h"
+#include "worker/invoke.h"
 #include "worker/response.h"
-#include "worker/service.h"
 
 struct fixture {
 	struct conf *conf;

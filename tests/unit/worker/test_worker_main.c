@@ -18,8 +18,8 @@
 #include "tests/support/fake_agent.h"
 #include "tests/support/fake_poolmgr.h"
 #include "tests/unit/unit.h"
+#include "worker/invoke.h"
 #include "worker/lease.h"
-#include "worker/service.h"
 
 #define WORKERS_MAX 5
 #define LANES       2
