@@ -4,7 +4,12 @@ include tests/unit/base/local.mk
 include tests/unit/conf/local.mk
 include tests/unit/ipc/local.mk
 include tests/unit/db/local.mk
+include tests/unit/http/local.mk
+include tests/unit/run/local.mk
 include tests/unit/worker/local.mk
+include tests/unit/invoke/local.mk
+include tests/unit/api/local.mk
+include tests/unit/control/local.mk
 include tests/unit/poolmgr/local.mk
 include tests/unit/collector/local.mk
 include tests/unit/status/local.mk
@@ -18,7 +23,8 @@ include tests/fuzz/local.mk
 include tests/bench/local.mk
 
 # Every test links with all the code there is, and so does berthd.
-BERTH_LIBS = libworker.a libpoolmgr.a libcollector.a libwarden.a libmaster.a libstatus.a libentry.a libdb.a libdrivers.a libcommon.a \
+BERTH_LIBS = libmaster.a libstatus.a libentry.a libfollow.a libcontrol.a libapi.a libinvoke.a libworker.a librun.a libhttp.a \
+	libpoolmgr.a libcollector.a libwarden.a libdb.a libdrivers.a libipc.a libconf.a libbase.a \
 	$(FCGI_LIBS) $(PQ_LIBS) $(JANSSON_LIBS) $(CURL_LIBS) $(UV_LIBS) $(INIH_LIBS) $(ARCHIVE_LIBS) $(SECCOMP_LIBS) $(SODIUM_LIBS)
 LDADD = $(fuzz_main) $(BERTH_LIBS) $(CMOCKA_LIBS)
 

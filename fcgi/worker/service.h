@@ -9,8 +9,8 @@
 #include <stddef.h>
 
 #include "base/err.h"
+#include "http/route.h"
 #include "ipc/heritage.h"
-#include "worker/route.h"
 
 struct worker;
 

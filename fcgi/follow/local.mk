@@ -1,0 +1,3 @@
+noinst_LIBRARIES += libfollow.a
+libfollow_a_SOURCES = \
+	%D%/follow.c

@@ -1,9 +1,0 @@
-/* The service of its name: everything but running functions, in all other workers. */
-#ifndef WORKER_CONTROL_H
-#define WORKER_CONTROL_H
-
-#include "worker/service.h"
-
-extern const struct service control_service;
-
-#endif

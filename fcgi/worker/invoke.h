@@ -1,9 +1,0 @@
-/* The service of its name: running functions, in the invoke workers. */
-#ifndef WORKER_INVOKE_H
-#define WORKER_INVOKE_H
-
-#include "worker/service.h"
-
-extern const struct service invoke_service;
-
-#endif

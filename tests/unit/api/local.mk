@@ -1,0 +1,4 @@
+unit_tests += \
+	%D%/test_log_format \
+	%D%/test_log_lines \
+	%D%/test_memory
