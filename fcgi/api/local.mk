@@ -6,3 +6,4 @@ libapi_a_SOURCES = \
 	%D%/log_lines.c %D%/log_lines.h \
 	%D%/log_row.c %D%/log_row.h \
 	%D%/memory.c %D%/memory.h
+EXTRA_DIST += %D%/README.md

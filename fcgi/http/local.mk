@@ -7,3 +7,4 @@ libhttp_a_SOURCES = \
 	%D%/request.c %D%/request.h \
 	%D%/response.c %D%/response.h \
 	%D%/route.c %D%/route.h
+EXTRA_DIST += %D%/README.md

@@ -1,4 +1,4 @@
-/* Which handler answers which address. The tables, one for each kind of worker, are the whole HTTP API. */
+/* Which handler answers which address. The tables of control, invoke and follow are the whole HTTP API. */
 #ifndef HTTP_ROUTE_H
 #define HTTP_ROUTE_H
 

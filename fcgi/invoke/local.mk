@@ -4,3 +4,4 @@ libinvoke_a_SOURCES = \
 	%D%/invoke.c %D%/invoke.h \
 	%D%/spool.c %D%/spool.h \
 	%D%/trace.c %D%/trace.h
+EXTRA_DIST += %D%/README.md

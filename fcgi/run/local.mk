@@ -8,3 +8,4 @@ librun_a_SOURCES = \
 	%D%/meter.c %D%/meter.h \
 	%D%/patience.c %D%/patience.h \
 	%D%/printed.c %D%/printed.h
+EXTRA_DIST += %D%/README.md

@@ -6,3 +6,4 @@ libworker_a_SOURCES = \
 	%D%/turn.c %D%/turn.h \
 	%D%/worker.h \
 	%D%/worker_main.c
+EXTRA_DIST += %D%/README.md

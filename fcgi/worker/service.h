@@ -1,5 +1,5 @@
 /*
- * What tells the two kinds of workers apart; the process is the same (worker_main.c). Each has a file of its own, with its part
+ * What tells the two kinds of workers apart; the process is the same (worker_main.c). Each has a room of its own, with its part
  * of the HTTP API and what it needs for it, so that a program with one of them need not have the libraries of the other.
  * Deploy, query and health workers are control workers for requests of their own.
  */
