@@ -13,6 +13,7 @@ include tests/unit/control/local.mk
 include tests/unit/poolmgr/local.mk
 include tests/unit/collector/local.mk
 include tests/unit/status/local.mk
+include tests/unit/entry/local.mk
 include tests/unit/master/local.mk
 include tests/unit/warden/local.mk
 
@@ -40,6 +41,9 @@ TESTS += $(fuzz_targets)
 
 AM_TESTS_ENVIRONMENT = CMOCKA_MESSAGE_OUTPUT=TAP; export CMOCKA_MESSAGE_OUTPUT;
 LOG_DRIVER = env AM_TAP_AWK='$(AWK)' $(SHELL) $(top_srcdir)/build-aux/tap-driver.sh
+# A script is a test by itself: it does not run under what LOG_COMPILER names.
+TEST_EXTENSIONS = .sh
+SH_LOG_DRIVER = $(LOG_DRIVER)
 
 # The same tests once more, looking for what shows only with a tool.
 .PHONY: check-asan check-valgrind fuzz
