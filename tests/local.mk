@@ -4,10 +4,16 @@ include tests/unit/base/local.mk
 include tests/unit/conf/local.mk
 include tests/unit/ipc/local.mk
 include tests/unit/db/local.mk
+include tests/unit/http/local.mk
+include tests/unit/run/local.mk
 include tests/unit/worker/local.mk
+include tests/unit/invoke/local.mk
+include tests/unit/api/local.mk
+include tests/unit/control/local.mk
 include tests/unit/poolmgr/local.mk
 include tests/unit/collector/local.mk
 include tests/unit/status/local.mk
+include tests/unit/entry/local.mk
 include tests/unit/master/local.mk
 include tests/unit/warden/local.mk
 
@@ -18,7 +24,8 @@ include tests/fuzz/local.mk
 include tests/bench/local.mk
 
 # Every test links with all the code there is, and so does berthd.
-BERTH_LIBS = libworker.a libpoolmgr.a libcollector.a libwarden.a libmaster.a libstatus.a libentry.a libdb.a libdrivers.a libcommon.a \
+BERTH_LIBS = libmaster.a libstatus.a libentry.a libfollow.a libcontrol.a libapi.a libinvoke.a libworker.a librun.a libhttp.a \
+	libpoolmgr.a libcollector.a libwarden.a libdb.a libdrivers.a libipc.a libconf.a libbase.a \
 	$(FCGI_LIBS) $(PQ_LIBS) $(JANSSON_LIBS) $(CURL_LIBS) $(UV_LIBS) $(INIH_LIBS) $(ARCHIVE_LIBS) $(SECCOMP_LIBS) $(SODIUM_LIBS)
 LDADD = $(fuzz_main) $(BERTH_LIBS) $(CMOCKA_LIBS)
 
@@ -34,6 +41,9 @@ TESTS += $(fuzz_targets)
 
 AM_TESTS_ENVIRONMENT = CMOCKA_MESSAGE_OUTPUT=TAP; export CMOCKA_MESSAGE_OUTPUT;
 LOG_DRIVER = env AM_TAP_AWK='$(AWK)' $(SHELL) $(top_srcdir)/build-aux/tap-driver.sh
+# A script is a test by itself: it does not run under what LOG_COMPILER names.
+TEST_EXTENSIONS = .sh
+SH_LOG_DRIVER = $(LOG_DRIVER)
 
 # The same tests once more, looking for what shows only with a tool.
 .PHONY: check-asan check-valgrind fuzz

@@ -13,7 +13,7 @@
 #include "ipc/pulse.h"
 
 #define PAUSE_MIN_MS 100
-#define PAUSE_MAX_MS 2000 /* who comes back after the API's Retry-After (worker/problem.def) is not refused for it */
+#define PAUSE_MAX_MS 2000 /* who comes back after the API's Retry-After (http/problem.def) is not refused for it */
 #define COPY_CHUNK   (64u << 10)
 #define TEXT_SIZE    320
 

@@ -5,4 +5,5 @@ libentry_a_SOURCES = %D%/entry.c %D%/entry.h
 # their own, with few. It lies beside berthd, where the master looks for it.
 sbin_PROGRAMS += berthd-invoke
 berthd_invoke_SOURCES = %D%/invoke_program.c
-berthd_invoke_LDADD = libworker.a libentry.a libdrivers.a libcommon.a $(FCGI_LIBS) $(JANSSON_LIBS) $(INIH_LIBS) $(SODIUM_LIBS)
+berthd_invoke_LDADD = libinvoke.a libworker.a librun.a libhttp.a libentry.a libdrivers.a libipc.a libconf.a libbase.a \
+	$(FCGI_LIBS) $(JANSSON_LIBS) $(INIH_LIBS) $(SODIUM_LIBS)

@@ -1,5 +1,5 @@
 /*
- * What tells the two kinds of workers apart; the process is the same (worker_main.c). Each has a file of its own, with its part
+ * What tells the two kinds of workers apart; the process is the same (worker_main.c). Each has a room of its own, with its part
  * of the HTTP API and what it needs for it, so that a program with one of them need not have the libraries of the other.
  * Deploy, query and health workers are control workers for requests of their own.
  */
@@ -9,8 +9,8 @@
 #include <stddef.h>
 
 #include "base/err.h"
+#include "http/route.h"
 #include "ipc/heritage.h"
-#include "worker/route.h"
 
 struct worker;
 
@@ -21,8 +21,6 @@ struct service {
 	void (*rest)(struct worker *worker);                  /* after each request; may be NULL */
 	void (*end)(struct worker *worker);                   /* also when begin has failed, or was not called */
 };
-
-extern const struct service invoke_service, control_service;
 
 /* Runs the process to its end; returns the exit status. */
 int worker_run(const struct heritage *heritage, const struct service *service);

@@ -1,6 +1,6 @@
 /*
  * Turns: which workers of a pool accept requests. For fast functions few workers do more than many: the next request is there
- * when one is done, so nobody has to be woken for it, and each keeps the sandboxes it needs (worker/lease.h). So only workers
+ * when one is done, so nobody has to be woken for it, and each keeps the sandboxes it needs (run/lease.h). So only workers
  * that have a turn accept. One whose request takes long passes its turn to a worker that stands by: slow functions hold nobody
  * up, as long as there are workers.
  *

@@ -24,18 +24,18 @@
 #include "base/clock.h"
 #include "base/fd.h"
 #include "base/log.h"
-#include "worker/connection.h"
-#include "worker/invocation.h"
+#include "base/trim.h"
+#include "http/connection.h"
+#include "http/problem.h"
+#include "http/request.h"
+#include "http/response.h"
+#include "http/route.h"
+#include "run/invocation.h"
+#include "run/lease.h"
+#include "run/patience.h"
 #include "worker/lanes.h"
-#include "worker/lease.h"
 #include "worker/load.h"
-#include "worker/patience.h"
-#include "worker/problem.h"
-#include "worker/request.h"
-#include "worker/response.h"
-#include "worker/route.h"
 #include "worker/service.h"
-#include "worker/trim.h"
 #include "worker/turn.h"
 #include "worker/worker.h"
 
@@ -276,7 +276,9 @@ static void answer(struct process *p)
 				p->worker.conf->control_queue_timeout_ms);
 		return;
 	}
-	const struct route *route = route_select(p->worker.service, p->worker.conf, &p->request, &p->response);
+	const struct service *service = p->worker.service;
+	const struct route *route =
+		route_select(service->routes, service->route_count, p->worker.conf, &p->request, &p->response);
 	if (route == NULL)
 		return;
 	if (read_body(p, route, &err) < 0)

@@ -1,4 +1,4 @@
 EXTRA_PROGRAMS += %D%/responder
-%C%_responder_LDADD = libcommon.a $(FCGI_LIBS) $(SODIUM_LIBS)
+%C%_responder_LDADD = libbase.a $(FCGI_LIBS) $(SODIUM_LIBS)
 EXTRA_DIST += %D%/bench.py %D%/burst.py %D%/calls.py %D%/engine.py %D%/load.py %D%/plot.py %D%/recording.py %D%/report.py %D%/rest.py \
 	%D%/stack.py %D%/strain.py %D%/throughput.py %D%/usage.py

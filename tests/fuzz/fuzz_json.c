@@ -4,8 +4,8 @@
 #include <stdbool.h>
 #include <string.h>
 
+#include "base/json_scan.h"
 #include "fuzz.h"
-#include "worker/json_scan.h"
 
 static int count_member(void *context, const struct json_scan_member *member)
 {

@@ -7,8 +7,8 @@
 #include <jansson.h>
 #include <string.h>
 
+#include "api/log_format.h"
 #include "fuzz.h"
-#include "worker/log_format.h"
 
 struct told {
 	size_t lines, bytes;

@@ -7,7 +7,7 @@
 
 #include "base/mem.h"
 #include "fuzz.h"
-#include "worker/request.h"
+#include "http/request.h"
 
 #define MAX_VARIABLES 16
 

@@ -6,6 +6,7 @@ unit_tests += \
 	%D%/test_fd \
 	%D%/test_fields \
 	%D%/test_histogram \
+	%D%/test_json_scan \
 	%D%/test_log \
 	%D%/test_mem \
 	%D%/test_uuid

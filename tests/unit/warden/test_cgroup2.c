@@ -17,8 +17,8 @@
 #include "base/fd.h"
 #include "base/mem.h"
 #include "poolmgr/cgroup.h"
+#include "run/meter.h"
 #include "warden/warden.h"
-#include "worker/meter.h"
 
 #define ID          "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff"
 #define PATIENCE_US INT64_C(10000000)

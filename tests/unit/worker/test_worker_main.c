@@ -12,14 +12,14 @@
 #include "base/clock.h"
 #include "base/fd.h"
 #include "conf/conf.h"
+#include "invoke/invoke.h"
 #include "ipc/heritage.h"
 #include "ipc/record.h"
 #include "ipc/scoreboard.h"
+#include "run/lease.h"
 #include "tests/support/fake_agent.h"
 #include "tests/support/fake_poolmgr.h"
 #include "tests/unit/unit.h"
-#include "worker/lease.h"
-#include "worker/service.h"
 
 #define WORKERS_MAX 5
 #define LANES       2

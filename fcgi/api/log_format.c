@@ -1,0 +1,135 @@
+#include "api/log_format.h"
+
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/utf8.h"
+
+struct writer {
+	struct buf *out;
+	size_t start;    /* of out */
+	struct buf text; /* of the line in hand, as UTF-8 */
+	uint64_t from, line, next;
+	bool continues; /* the line written last does */
+};
+
+static void writer_clear(struct writer *w)
+{
+	buf_free(&w->text);
+}
+
+/* Whether the line belongs to the page; w->text is what it says then, and at its time. */
+static bool take_line(struct writer *w, const struct log_line *line, char at[CLOCK_TEXT_SIZE])
+{
+	if (w->line < w->from)
+		return false;
+	if (w->line - w->from == LOG_PAGE_LINES || w->out->len - w->start >= LOG_PAGE_BYTES) {
+		w->next = w->line;
+		return false;
+	}
+	buf_reset(&w->text);
+	utf8_repair(&w->text, line->text.data, line->text.len);
+	clock_format_utc(line->at_us, at);
+	return true;
+}
+
+/* Behind a line. Returns whether to go on. */
+static bool go_on(struct writer *w, const struct log_line *line)
+{
+	w->continues = line->continues;
+	w->line++;
+	return w->next == 0;
+}
+
+/* How many bytes of well-formed UTF-8 are a control character that begins at p: U+0080..U+009F, too, control a terminal. */
+static size_t control_len(const unsigned char *p)
+{
+	if (p[0] < 0x20 || p[0] == 0x7f)
+		return 1;
+	return p[0] == 0xc2 && p[1] < 0xa0 ? 2 : 0;
+}
+
+/* Copies the text, which ends in NUL, but for control characters and those of special, which take their turn with escape. */
+static void add_escaped(struct buf *out, const struct buf *text, const char *special,
+			void (*escape)(struct buf *out, unsigned c))
+{
+	const unsigned char *data = (const unsigned char *)buf_str(text);
+	size_t copied = 0, len;
+
+	for (size_t i = 0; i < text->len; i += len) {
+		size_t control = control_len(data + i);
+		len = control > 0 ? control : 1;
+		if (control == 0 && strchr(special, data[i]) == NULL)
+			continue;
+		buf_add(out, data + copied, i - copied);
+		escape(out, data[i + len - 1]);
+		copied = i + len;
+	}
+	buf_add(out, data + copied, text->len - copied);
+}
+
+static void escape_json(struct buf *out, unsigned c)
+{
+	if (c == '"' || c == '\\')
+		buf_printf(out, "\\%c", (int)c);
+	else
+		buf_printf(out, "\\u%04x", c);
+}
+
+static void escape_text(struct buf *out, unsigned c)
+{
+	if (c == '\t')
+		buf_add_str(out, "\t");
+	else
+		buf_printf(out, "\\x%02x", c);
+}
+
+static bool add_json(const struct log_line *line, void *arg)
+{
+	struct writer *w = arg;
+	char at[CLOCK_TEXT_SIZE];
+
+	if (take_line(w, line, at)) {
+		buf_printf(w->out, "%s{\"at\":\"%s\",\"level\":\"%s\",\"text\":\"", w->line > w->from ? "," : "", at,
+			   line->level);
+		add_escaped(w->out, &w->text, "\"\\", escape_json);
+		buf_add_str(w->out, line->continues ? "\",\"continues\":true}" : "\"}");
+	}
+	return go_on(w, line);
+}
+
+uint64_t log_format_json(const struct log_source *source, uint64_t from, struct buf *out)
+{
+	AUTO(writer_clear) struct writer w = {.out = out, .start = out->len, .from = from};
+
+	buf_add_str(out, "[");
+	log_lines(source, add_json, &w);
+	buf_add_str(out, "]");
+	return w.next;
+}
+
+/* A line in pieces is whole again, as far as it is on one page. */
+static bool add_text(const struct log_line *line, void *arg)
+{
+	struct writer *w = arg;
+	char at[CLOCK_TEXT_SIZE];
+
+	if (take_line(w, line, at)) {
+		if (!w->continues || w->line == w->from)
+			buf_printf(w->out, "%s %-8s ", at, line->level);
+		add_escaped(w->out, &w->text, "", escape_text);
+		if (!line->continues)
+			buf_add_str(w->out, "\n");
+	} else if (w->continues && w->line > w->from) {
+		buf_add_str(w->out, "\n");
+	}
+	return go_on(w, line);
+}
+
+uint64_t log_format_text(const struct log_source *source, uint64_t from, struct buf *out)
+{
+	AUTO(writer_clear) struct writer w = {.out = out, .start = out->len, .from = from};
+
+	log_lines(source, add_text, &w);
+	return w.next;
+}

@@ -1,0 +1,200 @@
+#include "api/log_lines.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/buf.h"
+#include "base/leb128.h"
+
+#define LEVEL_PLATFORM "platform"
+
+/* Goes through the notes of when bytes were printed. */
+struct clockwork {
+	struct str times;
+	size_t taken;         /* of times */
+	uint64_t next_offset; /* from here on the next note holds; UINT64_MAX: there is none */
+	uint64_t next_ms, now_ms;
+};
+
+static void read_note(struct clockwork *c)
+{
+	uint64_t bytes, ms;
+	size_t n = leb128_get(c->times.data + c->taken, c->times.len - c->taken, &bytes);
+	size_t m = n > 0 ? leb128_get(c->times.data + c->taken + n, c->times.len - c->taken - n, &ms) : 0;
+
+	if (m == 0 || ms > INT32_MAX || bytes > UINT32_MAX) {
+		c->next_offset = UINT64_MAX;
+		return;
+	}
+	c->taken += n + m;
+	c->next_offset += bytes;
+	c->next_ms = c->now_ms + ms;
+}
+
+/* When the byte there was printed; offsets must not go back. */
+static uint64_t time_of(struct clockwork *c, uint64_t offset)
+{
+	while (c->next_offset <= offset) {
+		c->now_ms = c->next_ms;
+		read_note(c);
+	}
+	return c->now_ms;
+}
+
+uint64_t log_lines_lost(const struct log_source *s)
+{
+	return s->log_bytes > s->log.len ? s->log_bytes - s->log.len : 0;
+}
+
+/* Who is told. */
+struct listener {
+	bool (*take)(const struct log_line *line, void *arg);
+	void *arg;
+	bool has_enough;
+};
+
+static void tell(struct listener *l, const struct log_line *line)
+{
+	if (!l->has_enough)
+		l->has_enough = !l->take(line, l->arg);
+}
+
+static void tell_platform(struct listener *l, int64_t at_us, const char *text)
+{
+	tell(l, &(struct log_line){at_us, LEVEL_PLATFORM, STR(text), false});
+}
+
+/* The end of the last character before text[max]. */
+static uint32_t piece_of(const char *text, uint32_t max)
+{
+	uint32_t len = max;
+
+	while (max - len < 3 && ((unsigned char)text[len] & 0xc0) == 0x80)
+		len--;
+	return len;
+}
+
+static void tell_in_pieces(struct listener *l, const struct log_line *line)
+{
+	struct log_line piece = *line;
+	struct str rest = line->text;
+
+	piece.continues = true;
+	while (rest.len > LOG_LINE_BYTES) {
+		piece.text = (struct str){rest.data, piece_of(rest.data, LOG_LINE_BYTES)};
+		tell(l, &piece);
+		rest = (struct str){rest.data + piece.text.len, rest.len - piece.text.len};
+	}
+	piece.text = rest;
+	piece.continues = false;
+	tell(l, &piece);
+}
+
+/* ---- Streams ---- */
+
+enum { STREAMS = 2 };
+
+static const char *const levels[STREAMS] = {"info", "error"};
+
+/* Goes through the bytes of one stream. */
+struct reel {
+	const struct log_source *source;
+	int stream;
+	size_t taken;    /* of source->streams */
+	int run_stream;  /* of the run at hand */
+	size_t from, to; /* what is left of it; of the log */
+	size_t begun;    /* where next begins */
+	struct clockwork clock;
+	struct buf line; /* the one at hand, when it is made of several runs */
+	struct log_line next;
+	bool has_next;
+};
+
+static void next_run(struct reel *r)
+{
+	struct str streams = r->source->streams;
+	uint64_t bytes;
+	size_t n = leb128_get(streams.data + r->taken, streams.len - r->taken, &bytes);
+	size_t left = r->source->log.len - r->to;
+
+	r->run_stream = 1 - r->run_stream;
+	r->taken += n;
+	r->from = r->to;
+	r->to += n > 0 ? MIN(bytes, left) : left;
+}
+
+/* Goes on to where the stream has bytes. False: it has no more. */
+static bool seek(struct reel *r)
+{
+	while (r->from == r->to || r->run_stream != r->stream) {
+		if (r->to == r->source->log.len)
+			return false;
+		next_run(r);
+	}
+	return true;
+}
+
+/* Makes r->next the next line, if there is one. */
+static void next_line(struct reel *r)
+{
+	r->has_next = seek(r);
+	if (!r->has_next)
+		return;
+	r->next.at_us = r->source->requested_at_us + (int64_t)time_of(&r->clock, r->from) * 1000;
+	r->next.level = levels[r->stream];
+	r->begun = r->from;
+	buf_reset(&r->line);
+	do {
+		const char *text = r->source->log.data + r->from, *end = memchr(text, '\n', r->to - r->from);
+		size_t len = end != NULL ? (size_t)(end - text) : r->to - r->from;
+		bool whole = r->line.len == 0 && end != NULL;
+		if (!whole)
+			buf_add(&r->line, text, len);
+		r->next.text = whole ? (struct str){text, (uint32_t)len} : (struct str){r->line.data, (uint32_t)r->line.len};
+		r->from += len + (end != NULL);
+		if (end != NULL)
+			return;
+	} while (seek(r));
+}
+
+static void tell_printed(const struct log_source *s, struct listener *l)
+{
+	struct reel reels[STREAMS];
+
+	for (int i = 0; i < STREAMS; i++) {
+		reels[i] = (struct reel){.source = s, .stream = i, .run_stream = 1, .clock = {.times = s->times}};
+		read_note(&reels[i].clock);
+		next_line(&reels[i]);
+	}
+	while (!l->has_enough && (reels[0].has_next || reels[1].has_next)) {
+		bool second = !reels[0].has_next || (reels[1].has_next && reels[1].begun < reels[0].begun);
+		tell_in_pieces(l, &reels[second].next);
+		next_line(&reels[second]);
+	}
+	for (int i = 0; i < STREAMS; i++)
+		buf_free(&reels[i].line);
+}
+
+void log_lines(const struct log_source *s, bool (*take)(const struct log_line *line, void *arg), void *arg)
+{
+	struct listener l = {.take = take, .arg = arg};
+	int64_t end_us = s->requested_at_us + s->response_us;
+	char text[2048];
+
+	if (s->orphan_bytes > 0) {
+		snprintf(text, sizeof(text), "%" PRIu64 " bytes that were printed before this invocation are not kept",
+			 s->orphan_bytes);
+		tell_platform(&l, s->requested_at_us, text);
+	}
+	tell_printed(s, &l);
+	if (log_lines_lost(s) > 0) {
+		snprintf(text, sizeof(text), "the log is cut off here: %" PRIu64 " more bytes were printed (log_bytes)",
+			 log_lines_lost(s));
+		tell_platform(&l, end_us, text);
+	}
+	if (s->error_code[0] != '\0') {
+		snprintf(text, sizeof(text), "%s: %s", s->error_code, s->error_message);
+		tell_platform(&l, end_us, text);
+	}
+}

@@ -1,0 +1,100 @@
+/*
+ * The service of all other workers than invoke's: everything but running functions. nginx sorts the requests into pools
+ * (nginx/berth.conf.in), so that what takes long holds up nothing that does not: deploy tries new versions, query reads what
+ * may be much, health answers whether Berth is well, and control has the rest, which is answered at once. Each of them could
+ * serve any request: an nginx that still has the configuration of before sends all to control.
+ */
+#include "control/control.h"
+
+#include <stdio.h>
+
+#include "api/db_log.h"
+#include "api/memory.h"
+#include "base/defs.h"
+#include "control/functions/functions.h"
+#include "control/health/health.h"
+#include "control/health/limits.h"
+#include "control/invocations/invocation_query.h"
+#include "control/invocations/invocations.h"
+#include "control/metrics/metrics.h"
+#include "control/metrics/period.h"
+#include "control/metrics/prometheus.h"
+#include "db/db.h"
+#include "run/invocation.h"
+#include "worker/worker.h"
+
+static const struct route routes[] = {
+	{METHOD_POST, "/functions", "", ROUTE_DEPLOYMENT, functions_create},
+	{METHOD_GET, "/functions", "limit cursor", ROUTE_NO_BODY, functions_list},
+	{METHOD_GET, "/functions/{id}", "", ROUTE_NO_BODY, functions_get},
+	{METHOD_PUT, "/functions/{id}", "", ROUTE_DEPLOYMENT, functions_update},
+	{METHOD_DELETE, "/functions/{id}", "", ROUTE_NO_BODY, functions_delete},
+
+	{METHOD_GET, "/functions/{id}/invocations", INVOCATION_QUERY_PARAMS, ROUTE_NO_BODY, invocations_list},
+	{METHOD_GET, "/invocations/{id}", "", ROUTE_NO_BODY, invocations_get},
+	{METHOD_GET, "/invocations/{id}/logs", "format cursor", ROUTE_NO_BODY, invocations_log},
+
+	{METHOD_GET, "/metrics", "", ROUTE_NO_BODY, prometheus_tell},
+	{METHOD_GET, "/metrics/system", PERIOD_PARAMS " runtime", ROUTE_NO_BODY, metrics_system},
+	{METHOD_GET, "/metrics/functions/{id}", PERIOD_PARAMS " version runtime", ROUTE_NO_BODY, metrics_function},
+	{METHOD_GET, "/metrics/runtimes", PERIOD_PARAMS " function version", ROUTE_NO_BODY, metrics_runtimes},
+
+	{METHOD_GET, "/limits", "", ROUTE_NO_BODY, limits_get},
+	{METHOD_GET, "/healthz", "", ROUTE_NO_BODY, health_alive},
+	{METHOD_GET, "/readyz", "", ROUTE_NO_BODY, health_ready},
+};
+
+/* Who asks whether Berth is well does not want to wait long for a no. */
+#define HEALTH_TIMEOUT_MS 1000
+
+/* What the pool's database connection may take. */
+static const struct conf *database_conf(const struct worker *w)
+{
+	static struct conf own;
+
+	own = *w->conf;
+	if (w->role == CHILD_QUERY)
+		own.database_statement_timeout_ms = w->conf->query_statement_timeout_ms;
+	if (w->role == CHILD_HEALTH) {
+		own.database_connect_timeout_ms = MIN(own.database_connect_timeout_ms, HEALTH_TIMEOUT_MS);
+		own.database_statement_timeout_ms = MIN(own.database_statement_timeout_ms, HEALTH_TIMEOUT_MS);
+	}
+	return &own;
+}
+
+static int begin(struct worker *w, struct err *err)
+{
+	char application[32];
+
+	if (memory_bound(w->conf, err) < 0)
+		return -1;
+	snprintf(application, sizeof(application), "berth-%s", child_role_name(w->role));
+	w->db = db_new(database_conf(w), application);
+	return language_load_all(w->conf, &w->languages, err);
+}
+
+static void rest(struct worker *w)
+{
+	db_log_news(w->db);
+	invocation_rest(w->invocation);
+	memory_rest();
+}
+
+static void end(struct worker *w)
+{
+	language_free(&w->languages);
+	db_free(&w->db);
+}
+
+const struct service control_service = {
+	.routes = routes,
+	.route_count = ARRAY_SIZE(routes),
+	.begin = begin,
+	.rest = rest,
+	.end = end,
+};
+
+int control_main(const struct heritage *heritage)
+{
+	return worker_run(heritage, &control_service);
+}

@@ -1,0 +1,396 @@
+#include "control/functions/functions.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "api/db_problem.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "control/functions/deploy.h"
+#include "control/functions/environment.h"
+#include "control/functions/function_input.h"
+#include "control/functions/package.h"
+#include "db/db_functions.h"
+#include "http/json_body.h"
+#include "http/problem.h"
+#include "http/request.h"
+#include "http/response.h"
+#include "worker/worker.h"
+
+#define LIST_DEFAULT 50
+#define LIST_MAX     200
+
+/* All of them in one place, those of the function and those of the installation. */
+static json_t *limits_in_force(const struct conf *c, const struct spec *s)
+{
+	return json_pack("{s:I, s:I, s:I, s:f, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "timeout_ms",
+			 (json_int_t)s->timeout_ms, "init_timeout_ms", (json_int_t)s->init_timeout_ms, "memory_limit_mb",
+			 (json_int_t)s->memory_limit_mb, "cpus", (double)s->cpu_millis / 1000, "pids", (json_int_t)s->pids,
+			 "nofile", (json_int_t)s->nofile, "tmp_mb", (json_int_t)s->tmp_mb, "tmp_inodes",
+			 (json_int_t)s->tmp_inodes, "request_bytes", (json_int_t)c->limits_request_bytes, "response_bytes",
+			 (json_int_t)s->response_bytes, "log_bytes", (json_int_t)s->log_bytes, "max_concurrency",
+			 (json_int_t)s->max_concurrency);
+}
+
+/* A function as lists show it: the stored spec under the API's names, without code and environment. */
+static json_t *function_json(const struct db_function *f)
+{
+	json_t *json = spec_to_json(f->spec);
+
+	json_object_set(json, "id", json_object_get(json, "function_id"));
+	json_object_del(json, "function_id");
+	json_object_set_new(json, "cpus", json_real((double)f->spec->cpu_millis / 1000));
+	json_object_del(json, "cpu_millis");
+	json_object_del(json, "environment");
+	json_object_set_new(json, "status", json_text(f->status));
+	json_object_set_new(json, "created_at", json_text(f->created_at));
+	json_object_set_new(json, "updated_at", json_text(f->updated_at));
+	return json;
+}
+
+static void respond_function(const struct worker *w, const struct db_function *f, int status, json_t *warnings,
+			     struct response *response)
+{
+	AUTO(json_decrefp) json_t *json = function_json(f);
+
+	json_object_set_new(json, "environment", environment_masked(f->spec->environment));
+	json_object_set_new(json, "limits", limits_in_force(w->conf, f->spec));
+	if (json_array_size(warnings) > 0)
+		json_object_set(json, "warnings", warnings);
+	response_header(response, "ETag", "\"%" PRId64 "\"", f->spec->version);
+	if (status == 201)
+		response_header(response, "Location", "/functions/%s", f->spec->function_id);
+	response_json(response, status, "application/json", json);
+}
+
+/* A deployment on its way: what is known so far. */
+struct deployment {
+	struct worker *worker;
+	const struct request *request;
+	json_t *body, *warnings;
+	struct function_input input;
+	struct db_function *source; /* what is copied, if anything is */
+	struct package package;
+	struct trial trial;
+	struct db_function *stored;
+};
+
+static void deployment_clear(struct deployment *d)
+{
+	deploy_abandon(&d->trial);
+	db_function_free(&d->stored);
+	db_function_free(&d->source);
+	package_free(&d->package);
+	function_input_clear(&d->input); /* before the body, which its code points into */
+	json_decref(d->body);
+	json_decref(d->warnings);
+}
+
+static int refuse_input(json_t *errors, struct problem *problem)
+{
+	bool all = json_array_size(errors) < FUNCTION_INPUT_ERRORS_MAX;
+
+	problem_set(problem, PROBLEM_INVALID_FUNCTION, json_pack("{s:O}", "errors", errors),
+		    "%s%zu field%s invalid; see errors. Nothing was stored", all ? "" : "At least ", json_array_size(errors),
+		    json_array_size(errors) == 1 ? " is" : "s are");
+	return -1;
+}
+
+/*
+ * What min_warm keeps ready, of a new function (NULL) or one that is updated. Two deployments at a time may not see each other;
+ * poolmgr keeps no more than may be (poolmgr/keep.h).
+ */
+static int read_warm(struct deployment *d, const struct spec *updated, struct function_rules *rules, struct problem *problem)
+{
+	const char *id = updated != NULL ? updated->function_id : NULL;
+	struct err err = {0};
+
+	if (updated != NULL)
+		rules->before = (struct function_warm){updated->min_warm, updated->min_warm * updated->memory_limit_mb};
+	if (db_functions_warm(d->worker->db, id, &rules->others.sandboxes, &rules->others.memory_mb, &err) == 0)
+		return 0;
+	db_problem(problem, &err, id != NULL ? id : "");
+	return -1;
+}
+
+/* current: what holds where the body is silent, or NULL. */
+static int check_input(struct deployment *d, const struct spec *current, struct problem *problem)
+{
+	struct function_rules rules = {.conf = d->worker->conf, .languages = d->worker->languages};
+	AUTO(json_decrefp) json_t *errors = json_array();
+	bool warm = json_object_get(d->body, "min_warm") != NULL || (current != NULL && current->min_warm > 0);
+
+	if (warm && read_warm(d, d->source == NULL ? current : NULL, &rules, problem) < 0)
+		return -1;
+
+	if (d->source != NULL && json_object_get(d->body, "name") == NULL)
+		function_input_error(errors, "name", "required", "name is missing: a copy needs one of its own");
+	environment_unmask(json_object_get(d->body, "environment"), current != NULL ? current->environment : NULL, errors);
+	if (function_input_parse(&rules, d->body, current, &d->input, errors) < 0 || json_array_size(errors) > 0)
+		return refuse_input(errors, problem);
+	return 0;
+}
+
+static int refuse_source(const char *code, const char *message, struct problem *problem)
+{
+	AUTO(json_decrefp) json_t *errors = json_array();
+
+	function_input_error(errors, "from", code, "%s", message);
+	return refuse_input(errors, problem);
+}
+
+/* The function a new one is a copy of, where "from" names one: its code and settings hold where the body is silent. */
+static int read_source(struct deployment *d, struct problem *problem)
+{
+	AUTO(json_decrefp) json_t *from = json_incref(json_object_get(d->body, "from"));
+	struct err err = {0};
+
+	if (from == NULL)
+		return 0;
+	json_object_del(d->body, "from"); /* no field of a function */
+	if (!json_is_string(from))
+		return refuse_source("wrong_type", "from is the name or id of a function", problem);
+	if (db_function_get(d->worker->db, json_string_value(from), &d->source, &err) == 0)
+		return 0;
+	if (err.code == ENOENT)
+		return refuse_source("not_found", "There is no such function", problem);
+	db_problem(problem, &err, json_string_value(from));
+	return -1;
+}
+
+/* The package from the code given, or for an update or a copy without code the one that is stored. */
+static int get_package(struct deployment *d, struct problem *problem)
+{
+	struct spec *spec = d->input.spec;
+	const struct language *l = language_find(d->worker->languages, spec->language);
+	struct err err = {0};
+
+	if (d->input.code == NULL) {
+		if (db_package_get(d->worker->db, spec->package_sha256, &d->package.archive, &d->package.len, &err) == 0)
+			return 0;
+		if (err.code == ENOENT) /* not the client's mistake */
+			err.code = EIO;
+		db_problem(problem, &err, spec->name);
+		return -1;
+	}
+	if (package_build(l->source_file, d->input.code, d->input.code_len, &d->package, &err) < 0) {
+		log_error("%s", err.msg);
+		problem_set(problem, PROBLEM_INTERNAL_ERROR, NULL, "The code could not be packed");
+		return -1;
+	}
+	mem_free(&spec->package_sha256);
+	spec->package_sha256 = mem_strdup(d->package.sha256);
+	return 0;
+}
+
+/* Early: a sandbox is dear. The database checks once more when it stores. */
+static int check_name(struct deployment *d, struct problem *problem)
+{
+	AUTO(db_function_free) struct db_function *other = NULL;
+	const struct spec *spec = d->input.spec;
+	struct err err = {0};
+
+	if (db_function_get(d->worker->db, spec->name, &other, &err) == 0) {
+		if (strcmp(other->spec->function_id, spec->function_id) == 0)
+			return 0;
+		err.code = EEXIST;
+	}
+	if (err.code == ENOENT)
+		return 0;
+	db_problem(problem, &err, spec->name);
+	return -1;
+}
+
+static int store(struct deployment *d, struct problem *problem)
+{
+	const struct spec *spec = d->input.spec;
+	const void *archive = d->input.code != NULL ? d->package.archive : NULL;
+	size_t len = archive != NULL ? d->package.len : 0;
+	struct err err = {0};
+
+	int rc = spec->version == 1 ? db_function_create(d->worker->db, spec, archive, len, &d->stored, &err)
+				    : db_function_update(d->worker->db, spec, archive, len, &d->stored, &err);
+	if (rc < 0)
+		db_problem(problem, &err, spec->name);
+	return rc;
+}
+
+/* From a checked input to a stored version that runs. Any failure leaves nothing behind. */
+static int deploy(struct deployment *d, struct problem *problem)
+{
+	struct spec *spec = d->input.spec;
+	struct uuid id;
+
+	if (check_name(d, problem) < 0 || get_package(d, problem) < 0)
+		return -1;
+	if (deploy_try(d->worker, d->request, spec, &d->package, &d->trial, d->warnings, problem) < 0 || store(d, problem) < 0)
+		return -1;
+	if (uuid_parse(spec->function_id, &id))
+		deploy_publish(d->worker, &id, (uint32_t)spec->version);
+	deploy_end(&d->trial, true);
+	log_info("deployed function=%s name=%s version=%" PRId64, spec->function_id, spec->name, spec->version);
+	return 0;
+}
+
+void functions_create(struct worker *w, const struct request *request, struct response *response)
+{
+	AUTO(deployment_clear)
+	struct deployment d = {.worker = w, .request = request, .warnings = json_array(), .trial.lease = LEASE_NONE};
+	AUTO(problem_clear) struct problem problem = {0};
+	struct uuid id = uuid_new();
+	char text[UUID_TEXT_SIZE];
+
+	uuid_format(&id, text);
+	if (json_body_parse(request, &d.body, &problem) < 0 || read_source(&d, &problem) < 0 ||
+	    check_input(&d, d.source != NULL ? d.source->spec : NULL, &problem) < 0) {
+		problem_send(&problem, response);
+		return;
+	}
+	mem_free(&d.input.spec->function_id);
+	d.input.spec->function_id = mem_strdup(text);
+	d.input.spec->version = 1;
+	if (deploy(&d, &problem) < 0)
+		problem_send(&problem, response);
+	else
+		respond_function(w, d.stored, 201, d.warnings, response);
+}
+
+/* If-Match: -1 in *version when any will do. */
+static int wanted_version(const struct request *request, int64_t *version, struct problem *problem)
+{
+	const char *tag = request->if_match;
+	char *end;
+
+	*version = -1;
+	if (tag[0] == '\0' || strcmp(tag, "*") == 0)
+		return 0;
+	if (tag[0] == '"' && tag[1] >= '0' && tag[1] <= '9') {
+		long long number = strtoll(tag + 1, &end, 10);
+		if (strcmp(end, "\"") == 0) {
+			*version = number;
+			return 0;
+		}
+	}
+	problem_set(problem, PROBLEM_VERSION_MISMATCH, NULL, "If-Match is not the ETag of any version, which looks like \"3\"");
+	return -1;
+}
+
+static int check_version(const struct spec *current, int64_t wanted, struct problem *problem)
+{
+	if (wanted == -1 || wanted == current->version)
+		return 0;
+	problem_set(problem, PROBLEM_VERSION_MISMATCH, json_pack("{s:I}", "version", (json_int_t)current->version),
+		    "The function is at version %" PRId64 ", If-Match says %" PRId64 "; read it again and repeat the change",
+		    current->version, wanted);
+	return -1;
+}
+
+static int update(struct deployment *d, const char *ref, struct problem *problem)
+{
+	AUTO(db_function_free) struct db_function *current = NULL;
+	struct err err = {0};
+	int64_t wanted;
+
+	if (wanted_version(d->request, &wanted, problem) < 0)
+		return -1;
+	if (db_function_get(d->worker->db, ref, &current, &err) < 0) {
+		db_problem(problem, &err, ref);
+		return -1;
+	}
+	if (check_version(current->spec, wanted, problem) < 0 || json_body_parse(d->request, &d->body, problem) < 0 ||
+	    check_input(d, current->spec, problem) < 0)
+		return -1;
+	d->input.spec->version = current->spec->version + 1;
+	return deploy(d, problem);
+}
+
+void functions_update(struct worker *w, const struct request *request, struct response *response)
+{
+	AUTO(deployment_clear)
+	struct deployment d = {.worker = w, .request = request, .warnings = json_array(), .trial.lease = LEASE_NONE};
+	AUTO(problem_clear) struct problem problem = {0};
+
+	if (update(&d, request->segments[1], &problem) < 0)
+		problem_send(&problem, response);
+	else
+		respond_function(w, d.stored, 200, d.warnings, response);
+}
+
+void functions_get(struct worker *w, const struct request *request, struct response *response)
+{
+	AUTO(db_function_free) struct db_function *f = NULL;
+	AUTO(problem_clear) struct problem problem = {0};
+	struct err err = {0};
+
+	if (db_function_get(w->db, request->segments[1], &f, &err) == 0) {
+		respond_function(w, f, 200, NULL, response);
+		return;
+	}
+	db_problem(&problem, &err, request->segments[1]);
+	problem_send(&problem, response);
+}
+
+static int list_params(const struct request *request, int64_t *limit, struct uuid *after, bool *from_start, struct err *err)
+{
+	const char *cursor = request_param(request, "cursor");
+
+	*from_start = cursor == NULL;
+	if (cursor != NULL && !uuid_parse(cursor, after))
+		return err_set(err, 0, "the parameter 'cursor' is not one that 'next' gave");
+	return request_param_int(request, "limit", 1, LIST_MAX, limit, err);
+}
+
+void functions_list(struct worker *w, const struct request *request, struct response *response)
+{
+	AUTO(db_function_free) struct db_function *list = NULL;
+	AUTO(problem_clear) struct problem problem = {0};
+	AUTO(json_decrefp) json_t *items = json_array();
+	int64_t limit = LIST_DEFAULT;
+	struct err err = {0};
+	struct uuid after;
+	bool from_start;
+
+	if (list_params(request, &limit, &after, &from_start, &err) < 0) {
+		problem_respond(response, PROBLEM_INVALID_REQUEST, NULL, "%s", err.msg);
+		return;
+	}
+	/* One more than asked for says whether there is a next page. */
+	if (db_function_list(w->db, (int)limit + 1, from_start ? NULL : &after, &list, &err) < 0) {
+		db_problem(&problem, &err, "");
+		problem_send(&problem, response);
+		return;
+	}
+	const char *last = NULL;
+	const struct db_function *f = list;
+	for (; f != NULL && (int64_t)json_array_size(items) < limit; f = f->next) {
+		json_array_append_new(items, function_json(f));
+		last = f->spec->function_id;
+	}
+	AUTO(json_decrefp) json_t *page = json_pack("{s:O, s:s?}", "items", items, "next", f != NULL ? last : NULL);
+	response_json(response, 200, "application/json", page);
+}
+
+void functions_delete(struct worker *w, const struct request *request, struct response *response)
+{
+	AUTO(problem_clear) struct problem problem = {0};
+	const char *ref = request->segments[1];
+	struct err err = {0};
+	struct uuid id;
+	int64_t wanted;
+
+	if (wanted_version(request, &wanted, &problem) < 0) {
+		problem_send(&problem, response);
+		return;
+	}
+	if (db_function_delete(w->db, ref, wanted, &id, &err) < 0) {
+		db_problem(&problem, &err, ref);
+		problem_send(&problem, response);
+		return;
+	}
+	deploy_publish(w, &id, 0);
+	log_info("deleted function=%s", ref);
+	response_no_content(response);
+}

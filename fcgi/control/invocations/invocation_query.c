@@ -1,0 +1,154 @@
+#include "control/invocations/invocation_query.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "http/problem.h"
+#include "http/request.h"
+#include "runtimes/driver.h"
+
+#define SLOWEST_MS    86400000
+#define CURSOR_DIGITS 17
+
+static const char *number(char text[INVOCATION_NUMBER_SIZE], int64_t value)
+{
+	snprintf(text, INVOCATION_NUMBER_SIZE, "%" PRId64, value);
+	return text;
+}
+
+/* Seconds with a fraction. */
+static const char *seconds(char text[INVOCATION_NUMBER_SIZE], int64_t us)
+{
+	snprintf(text, INVOCATION_NUMBER_SIZE, "%" PRId64 ".%06d", us / 1000000, (int)(us % 1000000));
+	return text;
+}
+
+static int parse_time(const struct request *request, const char *name, int64_t *us, struct err *err)
+{
+	const char *given = request_param(request, name);
+
+	if (given != NULL && (!clock_parse(given, us) || *us < 0))
+		return err_set(err, 0, "%s must be a time such as 2026-01-31T12:00:00Z, or seconds since 1970", name);
+	return 0;
+}
+
+static int parse_period(const struct request *request, struct invocation_query *q, struct err *err)
+{
+	int64_t from_us = -1, to_us = -1;
+
+	if (parse_time(request, "from", &from_us, err) < 0 || parse_time(request, "to", &to_us, err) < 0)
+		return -1;
+	if (from_us >= 0 && to_us >= 0 && from_us >= to_us)
+		return err_set(err, 0, "from must be before to");
+	if (from_us >= 0)
+		q->filter.from = seconds(q->from, from_us);
+	if (to_us >= 0)
+		q->filter.to = seconds(q->to, to_us);
+	return 0;
+}
+
+/* "404" or "5xx": the first and the last status of it. */
+static bool parse_class(const char *text, int *least, int *most)
+{
+	if (strlen(text) != 3 || text[0] < '1' || text[0] > '5')
+		return false;
+	bool class = strcmp(text + 1, "xx") == 0;
+	if (!class && strspn(text, "0123456789") != 3)
+		return false;
+	*least = class ? (text[0] - '0') * 100 : atoi(text);
+	*most = class ? *least + 99 : *least;
+	return true;
+}
+
+static int parse_status(const struct request *request, struct invocation_query *q, struct err *err)
+{
+	const char *given = request_param(request, "status");
+	int least, most;
+
+	if (given == NULL)
+		return 0;
+	if (strcmp(given, "error") == 0 || strcmp(given, "success") == 0) {
+		q->filter.failed = given[0] == 'e' ? "t" : "f";
+		return 0;
+	}
+	if (!parse_class(given, &least, &most))
+		return err_set(err, 0, "status must be success, error, an HTTP status such as 502, or a class such as 5xx");
+	q->filter.status_least = number(q->status_least, least);
+	q->filter.status_most = number(q->status_most, most);
+	return 0;
+}
+
+static bool is_start_kind(const char *text)
+{
+	return strcmp(text, "cold") == 0 || strcmp(text, "prewarmed") == 0 || strcmp(text, "warm") == 0;
+}
+
+static int parse_words(const struct request *request, struct invocation_query *q, struct err *err)
+{
+	struct invocation_filter *f = &q->filter;
+
+	f->error_code = request_param(request, "error_code");
+	if (f->error_code != NULL && problem_find(f->error_code, strlen(f->error_code)) == PROBLEM_COUNT)
+		return err_set(err, 0, "error_code must be the code of an error, such as function_timeout");
+	f->runtime = request_param(request, "runtime");
+	if (f->runtime != NULL && driver_find(f->runtime) == NULL)
+		return err_set(err, 0, "runtime must be one that a function can have, such as %s", drivers[0]->name);
+	f->start_kind = request_param(request, "start_kind");
+	if (f->start_kind != NULL && !is_start_kind(f->start_kind))
+		return err_set(err, 0, "start_kind must be cold, prewarmed or warm");
+	f->text = request_param(request, "text");
+	if (f->text != NULL && (f->text[0] == '\0' || strlen(f->text) > INVOCATION_TEXT_MAX))
+		return err_set(err, 0, "text must have 1 to %d characters", INVOCATION_TEXT_MAX);
+	return 0;
+}
+
+/* "<us since 1970>.<uuid>": the last one of the page before. */
+static int parse_cursor(const struct request *request, struct invocation_query *q, struct err *err)
+{
+	const char *cursor = request_param(request, "cursor");
+	struct uuid id;
+
+	if (cursor == NULL)
+		return 0;
+	size_t digits = strspn(cursor, "0123456789");
+	if (digits == 0 || digits > CURSOR_DIGITS || cursor[digits] != '.' || !uuid_parse(cursor + digits + 1, &id))
+		return err_set(err, 0, "the parameter 'cursor' is not one that 'next' gave");
+	uuid_format(&id, q->before_id);
+	q->filter.before_at = seconds(q->before_at, strtoll(cursor, NULL, 10));
+	q->filter.before_id = q->before_id;
+	return 0;
+}
+
+void invocation_query_next(const char *at_us, const char *id, char cursor[INVOCATION_CURSOR_SIZE])
+{
+	snprintf(cursor, INVOCATION_CURSOR_SIZE, "%s.%s", at_us, id);
+}
+
+static int parse_number(const struct request *request, const char *name, int64_t most, char text[INVOCATION_NUMBER_SIZE],
+			const char **to, struct err *err)
+{
+	int64_t value = -1;
+
+	if (request_param_int(request, name, 0, most, &value, err) < 0)
+		return -1;
+	if (value >= 0)
+		*to = number(text, value);
+	return 0;
+}
+
+int invocation_query_parse(const struct request *request, struct invocation_query *q, struct err *err)
+{
+	q->filter = (struct invocation_filter){0};
+	q->limit = INVOCATION_LIMIT_DEFAULT;
+	if (parse_period(request, q, err) < 0 || parse_status(request, q, err) < 0 || parse_words(request, q, err) < 0 ||
+	    parse_cursor(request, q, err) < 0 ||
+	    parse_number(request, "version", INT32_MAX, q->version, &q->filter.version, err) < 0 ||
+	    parse_number(request, "slower_than_ms", SLOWEST_MS, q->slower_than, &q->filter.slower_than_ms, err) < 0 ||
+	    request_param_int(request, "limit", 1, INVOCATION_LIMIT_MAX, &q->limit, err) < 0)
+		return -1;
+	q->filter.limit = number(q->limit_text, q->limit + 1);
+	return 0;
+}

@@ -1,0 +1,40 @@
+/* Which invocations a request asks for: the parameters of GET /functions/{id}/invocations. Pure. */
+#ifndef CONTROL_INVOCATIONS_INVOCATION_QUERY_H
+#define CONTROL_INVOCATIONS_INVOCATION_QUERY_H
+
+#include <stdint.h>
+
+#include "base/err.h"
+#include "base/uuid.h"
+#include "db/db_invocations.h"
+
+struct request;
+
+#define INVOCATION_QUERY_PARAMS "status error_code version runtime start_kind slower_than_ms from to text limit cursor"
+
+#define INVOCATION_LIMIT_DEFAULT 50
+#define INVOCATION_LIMIT_MAX     200
+#define INVOCATION_TEXT_MAX      256
+#define INVOCATION_NUMBER_SIZE   24
+#define INVOCATION_CURSOR_SIZE   64
+
+/* Holds pointers into itself and into the request: not to be copied. */
+struct invocation_query {
+	struct invocation_filter
+		filter; /* all but function_id; its limit is one more, which says whether there is a next page */
+	int64_t limit;
+
+	/* What filter points into. */
+	char from[INVOCATION_NUMBER_SIZE], to[INVOCATION_NUMBER_SIZE], before_at[INVOCATION_NUMBER_SIZE],
+		before_id[UUID_TEXT_SIZE];
+	char status_least[INVOCATION_NUMBER_SIZE], status_most[INVOCATION_NUMBER_SIZE], version[INVOCATION_NUMBER_SIZE];
+	char slower_than[INVOCATION_NUMBER_SIZE], limit_text[INVOCATION_NUMBER_SIZE];
+};
+
+/* -1: err->msg says which parameter is wrong, and what it may be. */
+int invocation_query_parse(const struct request *request, struct invocation_query *query, struct err *err);
+
+/* The cursor of the page after the one that ends with this invocation. at_us and id are text. */
+void invocation_query_next(const char *at_us, const char *id, char cursor[INVOCATION_CURSOR_SIZE]);
+
+#endif

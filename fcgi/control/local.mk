@@ -1,0 +1,20 @@
+# The rooms of one process are one library: they are never linked apart.
+noinst_LIBRARIES += libcontrol.a
+libcontrol_a_SOURCES = \
+	%D%/control.c %D%/control.h \
+	%D%/functions/deploy.c %D%/functions/deploy.h \
+	%D%/functions/environment.c %D%/functions/environment.h \
+	%D%/functions/function_input.c %D%/functions/function_input.h \
+	%D%/functions/functions.c %D%/functions/functions.h \
+	%D%/functions/package.c %D%/functions/package.h \
+	%D%/health/dependency.c %D%/health/dependency.h \
+	%D%/health/health.c %D%/health/health.h \
+	%D%/health/limits.c %D%/health/limits.h \
+	%D%/invocations/invocation_query.c %D%/invocations/invocation_query.h \
+	%D%/invocations/invocations.c %D%/invocations/invocations.h \
+	%D%/metrics/exposition.c %D%/metrics/exposition.h \
+	%D%/metrics/figures.c %D%/metrics/figures.h \
+	%D%/metrics/metrics.c %D%/metrics/metrics.h \
+	%D%/metrics/period.c %D%/metrics/period.h \
+	%D%/metrics/prometheus.c %D%/metrics/prometheus.def %D%/metrics/prometheus.h
+EXTRA_DIST += %D%/README.md

@@ -1,0 +1,31 @@
+/* The part of the past that a request asks for, in steps: ?from=&to=&step= of /metrics/…. */
+#ifndef CONTROL_METRICS_PERIOD_H
+#define CONTROL_METRICS_PERIOD_H
+
+#include <stdint.h>
+
+#include "base/err.h"
+#include "conf/conf.h"
+#include "db/rollup.h"
+#include "http/request.h"
+
+#define PERIOD_PARAMS      "from to step"
+#define PERIOD_POINTS_AUTO 300
+#define PERIOD_POINTS_MAX  2000
+
+struct period {
+	int64_t from_us, to_us; /* wall clock; whole steps since 1970 */
+	int64_t step_us;
+	enum rollup_span span; /* the table that has it: the longest whose rows fall into one step each */
+};
+
+/*
+ * Without from and to: the last hour. Without step: one of whole minutes that makes some PERIOD_POINTS_AUTO points of it, and
+ * that the rows still kept can tell. from is moved back and to ahead to where a step begins. -1: err->msg says what is wrong.
+ */
+int period_parse(const struct request *request, const struct conf *conf, int64_t now_us, struct period *period,
+		 struct err *err);
+
+int period_points(const struct period *period);
+
+#endif

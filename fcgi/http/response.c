@@ -1,0 +1,85 @@
+#include "http/response.h"
+
+#include <assert.h>
+#include <stdarg.h>
+#include <stdio.h>
+
+#include "base/trim.h"
+#include "http/request.h"
+
+void response_begin(struct response *r, const struct request *request)
+{
+	buf_reset(&r->headers);
+	buf_reset(&r->out);
+	r->request = request;
+	r->status = 0;
+	r->body_len = 0;
+}
+
+void response_rest(struct response *r)
+{
+	trim_buf(&r->headers);
+	trim_buf(&r->out);
+	r->request = NULL;
+}
+
+void response_free(struct response *r)
+{
+	buf_free(&r->headers);
+	buf_free(&r->out);
+}
+
+void response_header(struct response *r, const char *name, const char *value, ...)
+{
+	char text[512];
+	va_list ap;
+
+	va_start(ap, value);
+	vsnprintf(text, sizeof(text), value, ap);
+	va_end(ap);
+	for (char *p = text; *p != '\0'; p++)
+		if ((unsigned char)*p < 0x20 || *p == 0x7f)
+			*p = ' ';
+	buf_printf(&r->headers, "%s: %s\r\n", name, text);
+}
+
+/* Everything up to the empty line. */
+static void begin_output(struct response *r, int status)
+{
+	assert(r->status == 0); /* answered twice */
+	r->status = status;
+	buf_printf(&r->out, "Status: %d\r\nX-Request-Id: %s\r\nCache-Control: no-store\r\n", status, r->request->id);
+	buf_add(&r->out, r->headers.data, r->headers.len);
+}
+
+void response_body(struct response *r, int status, const char *content_type, const struct str *parts, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		r->body_len += parts[i].len;
+	begin_output(r, status);
+	buf_printf(&r->out, "Content-Type: %s\r\nContent-Length: %zu\r\n\r\n", content_type, r->body_len);
+	buf_reserve(&r->out, r->body_len);
+	for (size_t i = 0; i < count; i++)
+		buf_add(&r->out, parts[i].data, parts[i].len);
+}
+
+static int add_chunk(const char *data, size_t len, void *to)
+{
+	buf_add(to, data, len);
+	return 0;
+}
+
+void response_json(struct response *r, int status, const char *content_type, const json_t *json)
+{
+	AUTO(buf_free) struct buf text = {0};
+
+	/* 15 digits: 0.1 is written as 0.1. */
+	json_dump_callback(json, add_chunk, &text, JSON_COMPACT | JSON_REAL_PRECISION(15));
+	response_body(r, status, content_type, &(struct str){buf_str(&text), (uint32_t)text.len}, 1);
+}
+
+void response_no_content(struct response *r)
+{
+	begin_output(r, 204);
+	buf_add_str(&r->out, "\r\n");
+}

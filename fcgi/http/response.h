@@ -1,0 +1,40 @@
+/*
+ * One HTTP response as CGI text, built in memory: whoever answers adds headers first, then calls exactly one of the functions
+ * that take a status. X-Request-Id, Cache-Control: no-store and the lengths are always there. Reused from request to request.
+ */
+#ifndef HTTP_RESPONSE_H
+#define HTTP_RESPONSE_H
+
+#include <jansson.h>
+#include <stddef.h>
+
+#include "base/buf.h"
+#include "base/fields.h"
+
+struct request;
+
+struct response {
+	const struct request *request; /* borrowed: what is answered */
+	int status;                    /* 0 until answered */
+	size_t body_len;
+	struct buf headers; /* added by response_header */
+	struct buf out;     /* all of it, once answered */
+};
+
+void response_begin(struct response *r, const struct request *request);
+void response_rest(struct response *r); /* after it was sent: gives memory back that a large one took */
+void response_free(struct response *r); /* destructor for AUTO */
+
+/* Control characters in the value become spaces: no value can add a header. */
+void response_header(struct response *r, const char *name, const char *value, ...) PRINTF_LIKE(3, 4);
+
+/* The body is the parts one behind the other; they are copied. */
+void response_body(struct response *r, int status, const char *content_type, const struct str *parts, size_t count);
+
+/* json stays the caller's. */
+void response_json(struct response *r, int status, const char *content_type, const json_t *json);
+
+/* 204. */
+void response_no_content(struct response *r);
+
+#endif

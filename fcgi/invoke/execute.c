@@ -1,0 +1,257 @@
+/*
+ * The hot path: no database, no Docker, no copy of the input or output that is not needed. Its order makes each invocation that
+ * was answered count exactly once: the sandbox is given back, the record is in the spool, then the client gets its answer.
+ */
+#include "invoke/execute.h"
+
+#include <assert.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "http/json_body.h"
+#include "http/problem.h"
+#include "http/request.h"
+#include "http/response.h"
+#include "invoke/spool.h"
+#include "invoke/trace.h"
+#include "ipc/record.h"
+#include "run/invocation.h"
+#include "run/lease.h"
+#include "worker/worker.h"
+
+static const char *const start_kinds[] = {
+	[IPC_START_WARM] = "warm", [IPC_START_PREWARMED] = "prewarmed", [IPC_START_COLD] = "cold"};
+
+/* The name of the version that is run when the caller asks for none. */
+#define ALIAS_LATEST "latest"
+
+/* One that was kept and two others. */
+#define ATTEMPTS 3
+
+/* One invocation, from its request to its record. */
+struct call {
+	struct uuid id;
+	char id_text[UUID_TEXT_SIZE];
+	struct trace trace;
+	char traceparent[REQUEST_TRACEPARENT_SIZE]; /* with the invocation as the parent */
+	int64_t requested_at_us;                    /* wall clock */
+	int64_t start_us;                           /* monotonic */
+	int64_t queue_us;
+	bool known; /* which function it is: there will be a record */
+	struct uuid function_id;
+	uint32_t version;
+	const char *start_kind; /* "" when it got no sandbox */
+	char runtime[32];
+	struct problem problem; /* when failed */
+	bool failed;
+	struct outcome outcome;
+};
+
+static void call_clear(struct call *c)
+{
+	problem_clear(&c->problem);
+	outcome_clear(&c->outcome);
+}
+
+static const struct json_member_rule body_rules[] = {{"input", false}, {"parameters", true}, {NULL}};
+
+static void take_denial(struct call *c, struct denial *denial)
+{
+	c->failed = true;
+	c->problem = denial->problem; /* with all it owns */
+	c->known = denial->known;
+	c->function_id = denial->function_id;
+	c->version = denial->version;
+}
+
+static void take_lease(struct call *c, const struct lease *lease)
+{
+	c->known = true;
+	c->function_id = lease->function_id;
+	c->version = lease->version;
+	c->start_kind = start_kinds[lease->start_kind];
+	snprintf(c->runtime, sizeof(c->runtime), "%s", lease->runtime);
+}
+
+/* Gets a sandbox, runs the function in it and gives it back. */
+static void attempt(struct worker *w, const struct request *request, uint32_t version, int64_t deadline_us, struct call *c)
+{
+	struct invocation_input input = {.id = c->id_text,
+					 .request_id = request->id,
+					 .traceparent = c->traceparent,
+					 .begun_us = c->start_us,
+					 .body = request->body,
+					 .body_len = request->body_len};
+	struct lease lease = LEASE_NONE;
+	struct denial denial = {0};
+
+	atomic_store_explicit(&w->slot->waits_in, (uint32_t)w->lane + 1, memory_order_relaxed);
+	int rc = lease_acquire(w->poolmgr, request->segments[1], version, request->id, deadline_us, &lease, &denial);
+	atomic_store_explicit(&w->slot->waits_in, 0, memory_order_relaxed);
+	c->queue_us = clock_mono_us() - c->start_us;
+	if (rc < 0) {
+		take_denial(c, &denial);
+		return;
+	}
+	take_lease(c, &lease);
+	invocation_run(w->invocation, &lease, &input, &c->outcome);
+	lease_release(w->poolmgr, &lease, c->outcome.destroy_reason);
+}
+
+static void deny_late(const struct worker *w, struct call *c)
+{
+	c->failed = true;
+	problem_set(&c->problem, PROBLEM_OVERLOADED, NULL, "No worker was free for it within %" PRId64 " ms; nothing was run",
+		    w->conf->pool_queue_timeout_ms);
+}
+
+static void run(struct worker *w, const struct request *request, uint32_t version, struct call *c)
+{
+	int64_t deadline_us = c->start_us + w->conf->pool_queue_timeout_ms * 1000;
+
+	if (clock_mono_us() >= deadline_us) {
+		deny_late(w, c);
+		return;
+	}
+	attempt(w, request, version, deadline_us, c);
+	/* The sandbox had died or misbehaved while it was idle, or poolmgr wanted it. Nothing ran, so another may be tried. */
+	for (int i = 1; i < ATTEMPTS && !c->failed && c->outcome.kind == OUTCOME_UNTOUCHED; i++) {
+		outcome_clear(&c->outcome);
+		attempt(w, request, version, deadline_us, c);
+	}
+	if (!c->failed && c->outcome.kind != OUTCOME_SUCCESS) {
+		c->failed = true;
+		c->problem = c->outcome.problem;
+		c->outcome.problem = (struct problem){0};
+	}
+}
+
+static void respond(const struct call *c, struct response *response)
+{
+	if (c->known) /* the id of a record */
+		response_header(response, "Berth-Invocation-Id", "%s", c->id_text);
+	response_header(response, "traceparent", "%s", c->traceparent);
+	if (c->start_kind[0] != '\0')
+		response_header(response, "Berth-Start", "%s", c->start_kind);
+	response_header(response, "Server-Timing",
+			"queue;dur=%" PRId64 ".%03d, init;dur=%" PRId64 ".%03d, exec;dur=%" PRId64 ".%03d", c->queue_us / 1000,
+			(int)(c->queue_us % 1000), c->outcome.init_us / 1000, (int)(c->outcome.init_us % 1000),
+			c->outcome.exec_us / 1000, (int)(c->outcome.exec_us % 1000));
+	if (c->failed) {
+		problem_send(&c->problem, response);
+		return;
+	}
+	struct str parts[] = {STR("{\"output\":"), c->outcome.output, STR("}")};
+	response_body(response, 200, "application/json", parts, ARRAY_SIZE(parts));
+}
+
+static void record(struct worker *w, const struct request *request, const char *alias, const struct call *c,
+		   const struct response *response)
+{
+	const struct outcome *o = &c->outcome;
+	struct record r = {
+		.invocation_id = c->id,
+		.function_id = c->function_id,
+		.version = c->version,
+		.alias = STR(alias),
+		.request_id = STR(request->id),
+		.caller = STR(request->caller),
+		.trace_id = c->trace.id,
+		.parent_span_id = c->trace.parent_id,
+		.trace_flags = c->trace.flags,
+		.requested_at_us = (uint64_t)c->requested_at_us,
+		.response_us = (uint64_t)(clock_mono_us() - c->start_us),
+		.queue_us = (uint64_t)c->queue_us,
+		.init_us = (uint64_t)o->init_us,
+		.exec_us = (uint64_t)o->exec_us,
+		.cpu_us = o->cpu_us >= 0 ? (uint64_t)o->cpu_us : RECORD_UNKNOWN,
+		.background_us = (uint64_t)o->background_us,
+		.memory_bytes = (uint64_t)o->memory_bytes,
+		.start_kind = STR(c->start_kind),
+		.runtime = STR(c->runtime),
+		.status = (uint32_t)response->status,
+		.error_code = STR(c->failed ? problem_name(c->problem.code) : ""),
+		.error_message = STR(c->failed ? problem_detail(&c->problem) : ""),
+		.request_bytes = request->body_len,
+		.response_bytes = response->body_len,
+		.log = o->log,
+		.log_times = o->log_times,
+		.log_streams = o->log_streams,
+		.log_bytes = o->log_bytes,
+		.orphan_bytes = o->orphan_bytes,
+	};
+
+	spool_append(w->spool, &r);
+}
+
+static_assert((int)PROBLEM_COUNT <= (int)TALLY_ERRORS, "each has its place in a tally");
+
+/* All that was answered counts, also what is on no record because it is of no function. */
+static void count(struct worker *w, const struct request *request, const struct call *c, const struct response *response)
+{
+	const struct outcome *o = &c->outcome;
+	struct tally_invocation i = {
+		.runtime = c->runtime,
+		.start = c->start_kind,
+		.error = c->failed ? (int)c->problem.code : -1,
+		.request_bytes = request->body_len,
+		.response_bytes = response->body_len,
+		.cpu_us = (uint64_t)MAX(o->cpu_us, 0),
+		.background_us = (uint64_t)o->background_us,
+		.us = {[TALLY_RESPONSE] = clock_mono_us() - c->start_us,
+		       [TALLY_QUEUE] = c->queue_us,
+		       [TALLY_INIT] = o->init_us,
+		       [TALLY_EXEC] = o->exec_us},
+	};
+
+	tally_count(w->tally, &i);
+}
+
+/* Answers what is no invocation. */
+static void refuse(struct call *c, struct response *response)
+{
+	c->failed = true;
+	problem_send(&c->problem, response);
+}
+
+/* Runs it, answers, and puts it on record. */
+static void invoke(struct worker *w, const struct request *request, uint32_t version, struct call *c, struct response *response)
+{
+	c->requested_at_us -= request->waited_us;
+	c->start_us -= request->waited_us;
+	uuid_format(&c->id, c->id_text);
+	trace_begin(&c->trace, &c->id, request->traceparent);
+	trace_format(&c->trace, c->traceparent);
+	run(w, request, version, c);
+	respond(c, response);
+	log_debug("answered with status %d: function=%s start=%s runtime=%s", response->status, request->segments[1],
+		  c->start_kind, c->runtime);
+	if (c->known)
+		record(w, request, version == 0 ? ALIAS_LATEST : "", c, response);
+	invocation_rest(w->invocation);
+}
+
+void execute(struct worker *w, const struct request *request, struct response *response)
+{
+	AUTO(call_clear)
+	struct call c = {.id = uuid_new(),
+			 .requested_at_us = clock_wall_us(),
+			 .start_us = clock_mono_us(),
+			 .start_kind = "",
+			 .outcome = OUTCOME_NONE};
+	int64_t version = 0;
+	struct err err = {0};
+
+	if (request_param_int(request, "version", 1, INT32_MAX, &version, &err) < 0) {
+		problem_set(&c.problem, PROBLEM_INVALID_REQUEST, NULL, "%s", err.msg);
+		refuse(&c, response);
+	} else if (json_body_check(request, body_rules, &c.problem) < 0) {
+		refuse(&c, response);
+	} else {
+		invoke(w, request, (uint32_t)version, &c, response);
+	}
+	count(w, request, &c, response);
+}

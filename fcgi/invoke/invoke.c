@@ -1,0 +1,35 @@
+/* The service of the invoke workers: running functions. */
+#include "invoke/invoke.h"
+
+#include "base/defs.h"
+#include "invoke/execute.h"
+#include "invoke/spool.h"
+#include "worker/worker.h"
+
+static const struct route routes[] = {
+	{METHOD_POST, "/execute/{id}", "version", ROUTE_INVOCATION, execute},
+};
+
+static int begin(struct worker *w, struct err *err)
+{
+	(void)err;
+	w->spool = spool_new(w->conf, w->slot, scoreboard_spool_bytes(w->board));
+	return 0;
+}
+
+static void end(struct worker *w)
+{
+	spool_free(&w->spool);
+}
+
+const struct service invoke_service = {
+	.routes = routes,
+	.route_count = ARRAY_SIZE(routes),
+	.begin = begin,
+	.end = end,
+};
+
+int invoke_main(const struct heritage *heritage)
+{
+	return worker_run(heritage, &invoke_service);
+}

@@ -1,0 +1,23 @@
+/*
+ * A worker's spool: one record per invocation, in a file of its own (ipc/spool_file.h), from where the collector stores it. A
+ * record that cannot be kept is counted, never waited for.
+ */
+#ifndef INVOKE_SPOOL_H
+#define INVOKE_SPOOL_H
+
+#include <stdatomic.h>
+
+#include "conf/conf.h"
+#include "ipc/record.h"
+#include "ipc/scoreboard.h"
+
+struct spool;
+
+/* No file is made before the first record. conf, slot and spooled_bytes (all workers together) are borrowed. */
+struct spool *spool_new(const struct conf *conf, struct slot *slot, const _Atomic uint64_t *spooled_bytes);
+void spool_free(struct spool **spool); /* destructor for AUTO; accepts NULL */
+
+/* Once it returns, the record survives the end of this process, or was counted as dropped; unless spool.enabled is 0. */
+void spool_append(struct spool *spool, const struct record *record);
+
+#endif

@@ -1,0 +1,16 @@
+noinst_LIBRARIES += libipc.a
+libipc_a_SOURCES = \
+	%D%/cgroup_fds.c %D%/cgroup_fds.h \
+	%D%/counter.def \
+	%D%/fdpass.c %D%/fdpass.h \
+	%D%/frame.c %D%/frame.h \
+	%D%/gauge.def \
+	%D%/heritage.c %D%/heritage.h \
+	%D%/ipc.c %D%/ipc.h \
+	%D%/ipc_msg.def \
+	%D%/pulse.c %D%/pulse.h \
+	%D%/record.c %D%/record.def %D%/record.h \
+	%D%/scoreboard.c %D%/scoreboard.h \
+	%D%/spec.c %D%/spec.def %D%/spec.h \
+	%D%/spool_file.c %D%/spool_file.h \
+	%D%/tally.c %D%/tally.h

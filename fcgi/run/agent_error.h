@@ -1,0 +1,35 @@
+/*
+ * What an agent says when a function fails: the payload of ERROR and INIT_ERROR. Written by whoever controls the sandbox, so
+ * every member is checked for its type and cut to a sane length. It goes to whoever called the function and into the record, so
+ * the function's secrets are masked.
+ */
+#ifndef RUN_AGENT_ERROR_H
+#define RUN_AGENT_ERROR_H
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/err.h"
+#include "base/uuid.h"
+#include "run/mask.h"
+
+#define AGENT_ERROR_MAX 131072 /* a longer payload breaks the protocol */
+
+struct agent_error {
+	char kind[32];                          /* "function", "invalid_output", "syntax", …; of no fixed set */
+	char invocation_id[UUID_TEXT_SIZE + 1]; /* "" when it has none; a longer one is cut, and nobody's */
+	json_t *error;                          /* owned: {"type", "message", "stack": […]}, for the client */
+	int64_t line;                           /* of a syntax error; 0 when not said */
+	int64_t size_bytes;                     /* of an output that was too large; 0 when not said */
+	bool exiting;                           /* the agent ends after this */
+};
+
+int agent_error_parse(const char *payload, size_t len, struct mask *mask, struct agent_error *e, struct err *err);
+void agent_error_clear(struct agent_error *e); /* destructor for AUTO */
+
+const char *agent_error_type(const struct agent_error *e);
+const char *agent_error_message(const struct agent_error *e);
+
+#endif

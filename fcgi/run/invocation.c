@@ -1,0 +1,599 @@
+#include "run/invocation.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "base/clock.h"
+#include "base/json_scan.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/trim.h"
+#include "http/json_body.h"
+#include "ipc/frame.h"
+#include "run/agent_error.h"
+#include "run/meter.h"
+#include "run/printed.h"
+#include "runtimes/driver.h"
+
+#define READ_SIZE       65536
+#define META_MAX        128   /* the line of a RESULT */
+#define FRAME_EXTRA     65536 /* a frame may be this much longer than response_bytes */
+#define LOG_DRAIN_READS 16    /* a log without end must not hold up an answer */
+
+struct invocation {
+	const struct conf *conf;
+	struct lease_client *client;
+	struct patience *patience;
+
+	/* Of the invocation in hand. */
+	struct lease *lease;
+	struct outcome *outcome;
+	int log_fds[PRINTED_STREAMS]; /* -1 once it ended */
+	struct buf in;                /* from the control socket; the frame last returned is still at its front */
+	size_t taken;                 /* length of that frame */
+	struct buf out;               /* for the control socket */
+	size_t sent;                  /* of out */
+	struct printed printed;
+	struct printed_log log;
+	int64_t begun_us;  /* monotonic; of the request */
+	bool log_is_read;  /* all that was printed before the last bytes came */
+	bool passed_over;  /* an answer to another invocation */
+	struct err broken; /* why EVENT_BROKEN */
+};
+
+enum event {
+	EVENT_FRAME,
+	EVENT_TIMEOUT,
+	EVENT_CLOSED, /* the agent is gone */
+	EVENT_BROKEN, /* it broke the protocol */
+	EVENT_NONE,
+};
+
+struct invocation *invocation_new(const struct conf *conf, struct lease_client *client, struct patience *patience)
+{
+	struct invocation *v = mem_alloc(sizeof(*v));
+
+	v->conf = conf;
+	v->client = client;
+	v->patience = patience;
+	return v;
+}
+
+void invocation_free(struct invocation **invocation)
+{
+	if (*invocation == NULL)
+		return;
+	buf_free(&(*invocation)->in);
+	buf_free(&(*invocation)->out);
+	printed_free(&(*invocation)->printed);
+	printed_log_free(&(*invocation)->log);
+	mem_free(invocation);
+}
+
+void invocation_rest(struct invocation *v)
+{
+	trim_buf(&v->in);
+	trim_buf(&v->out);
+	printed_trim(&v->printed, &v->log);
+}
+
+void outcome_clear(struct outcome *outcome)
+{
+	problem_clear(&outcome->problem);
+	*outcome = OUTCOME_NONE;
+}
+
+/* Reads some of what the function printed. False: nothing more is there now. */
+static bool read_log_once(struct invocation *v, enum printed_stream stream)
+{
+	char *to = printed_reserve(&v->printed, stream, READ_SIZE);
+	ssize_t n = v->log_fds[stream] >= 0 ? recv(v->log_fds[stream], to, READ_SIZE, MSG_DONTWAIT) : 0;
+
+	if (n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR))
+		v->log_fds[stream] = -1; /* poll would report its end for ever */
+	if (n <= 0)
+		return false;
+	printed_take(&v->printed, stream, (size_t)n, (clock_mono_us() - v->begun_us) / 1000);
+	return n == READ_SIZE;
+}
+
+static void drain_log(struct invocation *v)
+{
+	for (enum printed_stream stream = 0; stream < PRINTED_STREAMS; stream++)
+		for (int i = 0; i < LOG_DRAIN_READS && read_log_once(v, stream); i++)
+			;
+}
+
+/*
+ * A clean start: nothing of the invocation before may count as this one's. Bytes on the control socket now are no answer to
+ * anything; neither is its end. A sandbox that was kept may have been asked back. Returns -1 then.
+ */
+static int begin(struct invocation *v, struct lease *lease, struct outcome *outcome)
+{
+	bool was_kept = v->client != NULL && lease->runs > 0;
+	struct pollfd p[] = {
+		{.fd = lease->control_fd, .events = POLLIN},
+		{.fd = lease->log_fd, .events = POLLIN},
+		{.fd = lease->error_log_fd, .events = POLLIN},
+		{.fd = was_kept ? lease_watch_fd(v->client) : -1, .events = POLLIN},
+	};
+
+	*outcome = OUTCOME_NONE;
+	v->lease = lease;
+	v->outcome = outcome;
+	v->log_fds[PRINTED_STDOUT] = lease->log_fd;
+	v->log_fds[PRINTED_STDERR] = lease->error_log_fd;
+	v->taken = v->sent = 0;
+	v->log_is_read = v->passed_over = false;
+	buf_reset(&v->in);
+	buf_reset(&v->out);
+	printed_begin(&v->printed, 0, NULL);
+
+	meter_begin(&lease->meter, clock_mono_us());
+	outcome->background_us = lease->meter.background_us;
+	int found = poll(p, ARRAY_SIZE(p), 0);
+	if (found > 0 && (p[1].revents | p[2].revents) != 0)
+		drain_log(v);
+	outcome->orphan_bytes = printed_bytes(&v->printed);
+	printed_begin(&v->printed, lease->log_bytes, lease->mask);
+	if (found <= 0)
+		return 0;
+	if (p[3].revents != 0)
+		lease_hear(v->client);
+	if (p[0].revents == 0 && (!was_kept || lease_is_ours(v->client)))
+		return 0;
+	outcome->kind = OUTCOME_UNTOUCHED;
+	if (p[0].revents == 0) {
+		problem_set(&outcome->problem, PROBLEM_OVERLOADED, NULL,
+			    "The pool manager wanted the sandbox; nothing was run");
+		return -1;
+	}
+	outcome->destroy_reason = p[0].revents & POLLHUP ? "exited while idle" : "spoke unasked";
+	problem_set(&outcome->problem, PROBLEM_SANDBOX_EXITED, NULL, "The function's sandbox %s; nothing was run",
+		    outcome->destroy_reason);
+	return -1;
+}
+
+/* Writes as much as the socket takes. An agent that no longer listens may still have said why: what to send is dropped. */
+static void flush(struct invocation *v)
+{
+	while (v->sent < v->out.len) {
+		ssize_t n =
+			send(v->lease->control_fd, v->out.data + v->sent, v->out.len - v->sent, MSG_DONTWAIT | MSG_NOSIGNAL);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0 && errno == EAGAIN)
+			return;
+		v->sent = n < 0 ? v->out.len : v->sent + (size_t)n;
+	}
+}
+
+/* Room for what the frame in hand still lacks, or for one read. Its length was checked against the limit by frame_decode. */
+static size_t next_read_size(const struct invocation *v)
+{
+	size_t want = READ_SIZE;
+
+	if (v->in.len >= FRAME_HEADER_SIZE) {
+		size_t whole = FRAME_HEADER_SIZE + (size_t)buf_get_u32(v->in.data);
+		want = whole > v->in.len ? MAX(want, whole - v->in.len) : want;
+	}
+	return want;
+}
+
+static enum event read_control(struct invocation *v)
+{
+	size_t size = next_read_size(v);
+	char *to = buf_reserve(&v->in, size);
+	ssize_t n = recv(v->lease->control_fd, to, size, MSG_DONTWAIT);
+
+	if (n < 0 && (errno == EAGAIN || errno == EINTR))
+		return EVENT_NONE;
+	if (n <= 0)
+		return EVENT_CLOSED;
+	v->in.len += (size_t)n;
+	return EVENT_NONE;
+}
+
+/* Waits for the first of: bytes either way, the deadline, the end of poolmgr; and moves the bytes. */
+static enum event wait_once(struct invocation *v, int64_t deadline_us)
+{
+	int64_t watch_due_us = v->client != NULL ? lease_watch_due_us(v->client) : INT64_MAX;
+	struct pollfd p[] = {
+		{.fd = v->lease->control_fd, .events = (short)(v->sent < v->out.len ? POLLIN | POLLOUT : POLLIN)},
+		{.fd = v->log_fds[PRINTED_STDOUT], .events = POLLIN},
+		{.fd = v->log_fds[PRINTED_STDERR], .events = POLLIN},
+		{.fd = v->client != NULL ? lease_watch_fd(v->client) : -1, .events = POLLIN},
+	};
+
+	if (clock_left_ms(deadline_us) == 0)
+		return EVENT_TIMEOUT;
+	if (patience_poll(v->patience, p, ARRAY_SIZE(p), MIN(deadline_us, watch_due_us)) < 0)
+		return EVENT_NONE; /* EINTR */
+	if (p[3].revents != 0 || clock_mono_us() >= watch_due_us)
+		lease_watch(v->client);
+	for (enum printed_stream stream = 0; stream < PRINTED_STREAMS; stream++)
+		if (p[1 + stream].revents != 0)
+			read_log_once(v, stream);
+	/* poll() looks at one descriptor after the other, and the agent prints before it answers. */
+	v->log_is_read = (p[1].revents | p[2].revents) == 0;
+	if (p[0].revents & POLLOUT)
+		flush(v);
+	return p[0].revents & ~POLLOUT ? read_control(v) : EVENT_NONE;
+}
+
+/* The next frame, or what came instead. The frame before is given up. */
+static enum event next_event(struct invocation *v, int64_t deadline_us, struct frame *frame)
+{
+	size_t max_payload = (size_t)v->lease->response_bytes + FRAME_EXTRA;
+	enum event event = EVENT_NONE;
+
+	buf_consume(&v->in, v->taken);
+	v->taken = 0;
+	flush(v);
+	while (event == EVENT_NONE) {
+		ptrdiff_t n = frame_decode(buf_str(&v->in), v->in.len, max_payload, frame, &v->broken);
+		if (n > 0)
+			v->taken = (size_t)n;
+		if (n != 0)
+			return n > 0 ? EVENT_FRAME : EVENT_BROKEN;
+		event = wait_once(v, deadline_us);
+	}
+	return event;
+}
+
+static enum event broken(struct invocation *v, const char *what)
+{
+	err_set(&v->broken, 0, "%s", what);
+	return EVENT_BROKEN;
+}
+
+/* Ends in failure and condemns the sandbox. */
+static void fail(struct invocation *v, const char *destroy_reason, enum problem_code code, json_t *members, const char *detail)
+{
+	v->outcome->kind = OUTCOME_FAILURE;
+	v->outcome->destroy_reason = destroy_reason;
+	problem_set(&v->outcome->problem, code, members, "%s", detail);
+}
+
+/* What was used. What is known already stays: the files may have nothing more to say. */
+static void read_meter(struct invocation *v)
+{
+	struct meter *m = &v->lease->meter;
+	struct outcome *o = v->outcome;
+
+	meter_read(m, clock_mono_us());
+	o->cpu_us = MAX(o->cpu_us, m->cpu_us);
+	o->memory_bytes = MAX(o->memory_bytes, m->memory_bytes);
+}
+
+static void fail_out_of_memory(struct invocation *v, const char *phase)
+{
+	int64_t limit_mb = v->lease->memory_limit_mb;
+	char detail[200];
+
+	read_meter(v);
+	/* The cgroup may be gone already; but it was for reaching the limit that a process was killed. */
+	if (v->outcome->memory_bytes == 0)
+		v->outcome->memory_bytes = limit_mb << 20;
+	snprintf(detail, sizeof(detail),
+		 "The function needed more than its memory_limit_mb of %" PRId64 "; raise the limit or use less, /tmp included",
+		 limit_mb);
+	fail(v, "out of memory", PROBLEM_OUT_OF_MEMORY,
+	     json_pack("{s:I, s:I, s:s}", "limit_mb", (json_int_t)limit_mb, "peak_mb",
+		       (json_int_t)(v->outcome->memory_bytes >> 20), "phase", phase),
+	     detail);
+}
+
+/* "its process was ended by SIGKILL": what the exit code of a sandbox's first process says. */
+static void describe_end(const struct finding *f, json_t *members, char *out, size_t size)
+{
+	const char *signal = f->exit_code > 128 && f->exit_code < 128 + NSIG ? sigabbrev_np((int)f->exit_code - 128) : NULL;
+
+	if (!f->known) {
+		snprintf(out, size, "closed its connection");
+	} else if (signal != NULL) {
+		json_object_set_new(members, "signal", json_sprintf("SIG%s", signal));
+		snprintf(out, size, "was ended by SIG%s", signal);
+	} else {
+		json_object_set_new(members, "exit_code", json_integer((json_int_t)f->exit_code));
+		snprintf(out, size, "ended with exit code %u", f->exit_code);
+	}
+}
+
+/* The agent is gone: why? */
+static void fail_ended(struct invocation *v, const char *phase)
+{
+	struct finding finding = {0};
+	char how[80], detail[300];
+
+	if (meter_out_of_memory(&v->lease->meter)) {
+		fail_out_of_memory(v, phase);
+		return;
+	}
+	read_meter(v); /* the cgroup will be gone when Docker has an answer */
+	patience_end(v->patience);
+	if (v->client != NULL)
+		finding = lease_autopsy(v->client, v->lease);
+	if (finding.out_of_memory) {
+		fail_out_of_memory(v, phase);
+		return;
+	}
+	json_t *members = json_pack("{s:s}", "phase", phase);
+	describe_end(&finding, members, how, sizeof(how));
+	snprintf(detail, sizeof(detail), "The function's process %s before it answered; look at the invocation's log", how);
+	fail(v, "exited", PROBLEM_SANDBOX_EXITED, members, detail);
+}
+
+static bool hangs_without_memory(const struct invocation *v)
+{
+	const struct driver *d = driver_find(v->lease->runtime);
+
+	return d != NULL && d->hangs_without_memory;
+}
+
+/* What is left to say when no frame came. */
+static void fail_without_frame(struct invocation *v, enum event event, const char *phase, int64_t limit_ms)
+{
+	char detail[700];
+
+	if (event == EVENT_TIMEOUT) {
+		if (hangs_without_memory(v) && meter_out_of_memory(&v->lease->meter)) {
+			fail_out_of_memory(v, phase);
+			return;
+		}
+		snprintf(detail, sizeof(detail),
+			 "The function did not %s within %" PRId64 " ms (%s); raise the limit or do less",
+			 strcmp(phase, "init") == 0 ? "load" : "return", limit_ms,
+			 strcmp(phase, "init") == 0 ? "its init_timeout_ms" : "its timeout_ms");
+		fail(v, "timeout", PROBLEM_FUNCTION_TIMEOUT,
+		     json_pack("{s:I, s:s}", "limit_ms", (json_int_t)limit_ms, "phase", phase), detail);
+		return;
+	}
+	if (event == EVENT_CLOSED) {
+		fail_ended(v, phase);
+		return;
+	}
+	snprintf(detail, sizeof(detail), "The function's process broke the protocol: %s", v->broken.msg);
+	fail(v, "broke the protocol", PROBLEM_SANDBOX_EXITED, json_pack("{s:s}", "phase", phase), detail);
+	log_sandbox(LOG_WARN, v->lease->sandbox_id, "protocol broken in %s: %s", phase, v->broken.msg);
+}
+
+/* "Type: message", as much as fits. */
+static void describe(const struct agent_error *e, char *out, size_t size)
+{
+	const char *type = agent_error_type(e), *message = agent_error_message(e);
+	size_t room = size > strlen(type) + 3 ? size - strlen(type) - 3 : 0;
+
+	snprintf(out, size, "%s: %.*s", type, (int)json_text_cut(message, strlen(message), room), message);
+}
+
+static int parse_error(struct invocation *v, const struct frame *frame, struct agent_error *e)
+{
+	return agent_error_parse(frame->payload, frame->len, v->lease->mask, e, &v->broken);
+}
+
+static enum event take_init_error(struct invocation *v, const struct frame *frame)
+{
+	static const struct {
+		const char *kind;
+		enum init_failure failure;
+	} kinds[] = {{"syntax", INIT_SYNTAX}, {"handler", INIT_HANDLER}};
+	AUTO(agent_error_clear) struct agent_error e = {0};
+	char detail[900];
+
+	if (parse_error(v, frame, &e) < 0)
+		return EVENT_BROKEN;
+	v->outcome->init_failure = INIT_EXCEPTION;
+	for (size_t i = 0; i < ARRAY_SIZE(kinds); i++)
+		if (strcmp(kinds[i].kind, e.kind) == 0)
+			v->outcome->init_failure = kinds[i].failure;
+	v->outcome->init_line = e.line > 0 ? e.line : 0;
+	describe(&e, detail, sizeof(detail));
+	fail(v, "init error", PROBLEM_INIT_ERROR, json_pack("{s:O}", "error", e.error), detail);
+	return EVENT_FRAME;
+}
+
+/* Waits for READY. -1: the outcome is a failure. */
+static int await_ready(struct invocation *v)
+{
+	int64_t limit_ms = v->lease->init_timeout_ms, start_us = clock_mono_us();
+	struct frame frame;
+
+	enum event event = next_event(v, start_us + limit_ms * 1000, &frame);
+	v->outcome->init_us = clock_mono_us() - start_us;
+	if (event == EVENT_FRAME && frame.type == FRAME_READY)
+		return 0;
+	if (event == EVENT_FRAME)
+		event = frame.type == FRAME_INIT_ERROR ? take_init_error(v, &frame) : broken(v, "not READY after INIT");
+	if (event != EVENT_FRAME) {
+		v->outcome->init_failure = event == EVENT_TIMEOUT ? INIT_TIMEOUT : INIT_EXITED;
+		fail_without_frame(v, event, "init", limit_ms);
+	}
+	return -1;
+}
+
+static void too_large(struct invocation *v, const char *destroy_reason, int64_t size)
+{
+	json_int_t limit = v->lease->response_bytes;
+	char detail[160];
+
+	snprintf(detail, sizeof(detail),
+		 "The output has %" PRId64 " bytes, the limit is %lld (its response_bytes); return less", size,
+		 (long long)limit);
+	fail(v, destroy_reason, PROBLEM_RESPONSE_TOO_LARGE, json_pack("{s:I, s:I}", "limit", limit, "actual", (json_int_t)size),
+	     detail);
+}
+
+/*
+ * An answer to another invocation. When a function has answered in its agent's place, the agent's own answer may come when the
+ * next invocation is under way, which has to have its own: one is passed over, and then the sandbox has served its time.
+ */
+static enum event pass_over(struct invocation *v)
+{
+	if (v->passed_over)
+		return broken(v, "answers to other invocations");
+	v->passed_over = true;
+	return EVENT_NONE;
+}
+
+/* The line of a RESULT says only whose it is, in one way (runtimes/protocol.md), so it need not be parsed. */
+static bool is_result_of(const char *line, size_t len, const char *id)
+{
+	char wanted[META_MAX];
+	int wanted_len = snprintf(wanted, sizeof(wanted), "{\"invocation_id\":\"%s\"}", id);
+
+	return len == (size_t)wanted_len && memcmp(line, wanted, len) == 0;
+}
+
+static enum event take_result(struct invocation *v, const struct frame *frame, const char *id)
+{
+	const char *meta, *output;
+	size_t meta_len, output_len;
+	struct json_scan_error e;
+	char detail[400];
+
+	if (frame_split(frame, &meta, &meta_len, &output, &output_len, &v->broken) < 0)
+		return EVENT_BROKEN;
+	if (!is_result_of(meta, meta_len, id))
+		return pass_over(v);
+	if (output_len > (size_t)v->lease->response_bytes) {
+		too_large(v, NULL, (int64_t)output_len);
+		return EVENT_FRAME;
+	}
+	/* Spliced into the answer as it is, so it must be JSON; what it says does not matter. */
+	if (json_scan(output, output_len, NULL, &e) < 0) {
+		snprintf(detail, sizeof(detail), "What the function returned is not JSON, line %zu column %zu: %s", e.line,
+			 e.column, e.what);
+		/* No sound agent sends that: the function has spoken in its place. */
+		fail(v, "answered in its agent's place", PROBLEM_INVALID_OUTPUT, NULL, detail);
+		return EVENT_FRAME;
+	}
+	v->outcome->output = (struct str){output, (uint32_t)output_len};
+	return EVENT_FRAME;
+}
+
+static enum event take_error(struct invocation *v, const struct frame *frame, const char *id)
+{
+	AUTO(agent_error_clear) struct agent_error e = {0};
+	char detail[900];
+
+	if (parse_error(v, frame, &e) < 0)
+		return EVENT_BROKEN;
+	if (strcmp(e.invocation_id, id) != 0)
+		return pass_over(v);
+	const char *destroy_reason = e.exiting ? "exited after an error" : NULL;
+	describe(&e, detail, sizeof(detail));
+	if (strcmp(e.kind, "response_too_large") == 0)
+		too_large(v, destroy_reason, e.size_bytes);
+	else if (strcmp(e.kind, "invalid_output") == 0)
+		fail(v, destroy_reason, PROBLEM_INVALID_OUTPUT, json_pack("{s:O}", "error", e.error), detail);
+	else
+		fail(v, destroy_reason, PROBLEM_FUNCTION_ERROR, json_pack("{s:O}", "error", e.error), detail);
+	return EVENT_FRAME;
+}
+
+static enum event take_answer(struct invocation *v, const struct frame *frame, const char *id)
+{
+	switch (frame->type) {
+	case FRAME_RESULT:
+		return take_result(v, frame, id);
+	case FRAME_ERROR:
+		return take_error(v, frame, id);
+	default:
+		return broken(v, "neither RESULT nor ERROR after INVOKE");
+	}
+}
+
+/* Waits for the answer to INVOKE, which has the function's whole timeout from here. */
+static void await_result(struct invocation *v, const char *id)
+{
+	int64_t limit_ms = v->lease->timeout_ms, start_us = clock_mono_us();
+	struct frame frame;
+
+	/* READY may have come together with what follows it, and what was printed in between is not read then. */
+	v->log_is_read = false;
+
+	/* Known to outlast it. What is to be sent goes first. */
+	flush(v);
+	patience_expect(v->patience, start_us + v->lease->usual_us);
+
+	enum event event = EVENT_NONE;
+	while (event == EVENT_NONE) {
+		event = next_event(v, start_us + limit_ms * 1000, &frame);
+		v->outcome->exec_us = clock_mono_us() - start_us;
+		if (event == EVENT_FRAME)
+			event = take_answer(v, &frame, id);
+	}
+	if (event != EVENT_FRAME)
+		fail_without_frame(v, event, "exec", limit_ms);
+	else if ((v->passed_over || v->in.len > v->taken) && v->outcome->destroy_reason == NULL)
+		v->outcome->destroy_reason = "spoke unasked";
+}
+
+static struct str str_of(const struct buf *b)
+{
+	return (struct str){buf_str(b), (uint32_t)b->len};
+}
+
+/* The agent writes what was printed before it answers, so all of it is there. */
+static void finish(struct invocation *v)
+{
+	if (!v->log_is_read)
+		drain_log(v);
+	printed_finish(&v->printed, &v->log);
+	v->outcome->log = str_of(&v->log.text);
+	v->outcome->log_times = str_of(&v->log.times);
+	v->outcome->log_streams = str_of(&v->log.streams);
+	v->outcome->log_bytes = v->log.bytes;
+	read_meter(v);
+}
+
+static void queue_init(struct invocation *v)
+{
+	frame_encode(&v->out, FRAME_INIT, v->lease->init.data, v->lease->init.len, NULL, 0);
+}
+
+static void queue_invoke(struct invocation *v, const struct invocation_input *input)
+{
+	char meta[320];
+	int len = snprintf(meta, sizeof(meta), "{\"invocation_id\":\"%s\",\"request_id\":\"%s\",\"remaining_ms\":%u", input->id,
+			   input->request_id, v->lease->timeout_ms);
+
+	if (input->traceparent[0] != '\0')
+		len += snprintf(meta + len, sizeof(meta) - (size_t)len, ",\"traceparent\":\"%s\"", input->traceparent);
+	len += snprintf(meta + len, sizeof(meta) - (size_t)len, "}\n");
+	frame_encode(&v->out, FRAME_INVOKE, meta, (size_t)len, input->body, input->body_len);
+}
+
+void invocation_run(struct invocation *v, struct lease *lease, const struct invocation_input *input, struct outcome *outcome)
+{
+	bool needs_init = lease->init.len > 0;
+
+	v->begun_us = input->begun_us;
+	if (begin(v, lease, outcome) < 0)
+		return;
+	/* Both at once: the agent finds INVOKE waiting when it has loaded the function. */
+	if (needs_init)
+		queue_init(v);
+	queue_invoke(v, input);
+	if (!needs_init || await_ready(v) == 0)
+		await_result(v, input->id);
+	finish(v);
+}
+
+void invocation_init(struct invocation *v, struct lease *lease, struct outcome *outcome)
+{
+	v->begun_us = clock_mono_us();
+	if (begin(v, lease, outcome) < 0)
+		return;
+	queue_init(v);
+	if (await_ready(v) == 0 && v->in.len > v->taken)
+		outcome->destroy_reason = "spoke unasked";
+	finish(v);
+}

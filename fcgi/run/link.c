@@ -1,0 +1,279 @@
+#include "run/link.h"
+
+#include <errno.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/fd.h"
+#include "base/log.h"
+#include "base/mem.h"
+
+#define PAUSE_MIN_US    5000 /* between attempts to connect: a restart of poolmgr takes a second at most */
+#define PAUSE_MAX_US    100000
+#define GRACE_US        1000000 /* poolmgr denies at the deadline itself; this much later it is taken for stuck */
+#define SEND_TIMEOUT_US 1000000
+
+struct link {
+	char *path;
+	struct link_hooks hooks;
+	struct patience *patience;
+	int fd;       /* -1: not connected */
+	uint64_t seq; /* of the last question */
+	uint64_t generation;
+	char held[64];
+	int64_t retry_at_us; /* link_keep: when to try to connect again; 0: not waiting */
+	struct buf scratch;  /* what the last message points into */
+};
+
+struct link *link_new(const char *run_dir, const struct link_hooks *hooks, struct patience *patience)
+{
+	struct link *l = mem_alloc(sizeof(*l));
+
+	l->path = mem_printf("%s/%s", run_dir, IPC_SOCKET_NAME);
+	l->hooks = *hooks;
+	l->patience = patience;
+	l->fd = -1;
+	return l;
+}
+
+void link_free(struct link **link)
+{
+	if (*link == NULL)
+		return;
+	fd_close(&(*link)->fd);
+	mem_free(&(*link)->path);
+	buf_free(&(*link)->scratch);
+	mem_free(link);
+}
+
+void link_set_held(struct link *l, const char *sandbox_id)
+{
+	snprintf(l->held, sizeof(l->held), "%s", sandbox_id);
+	l->retry_at_us = 0;
+}
+
+int link_fd(const struct link *l)
+{
+	return l->fd;
+}
+
+uint64_t link_generation(const struct link *l)
+{
+	return l->generation;
+}
+
+void link_close(struct link *l)
+{
+	if (l->fd < 0)
+		return;
+	fd_close(&l->fd);
+	if (l->held[0] != '\0')
+		l->retry_at_us = clock_mono_us(); /* no descriptor says any more that there is something to do */
+	l->hooks.lost(l->hooks.arg);
+}
+
+static void sleep_us(int64_t us)
+{
+	nanosleep(&(struct timespec){.tv_sec = us / 1000000, .tv_nsec = us % 1000000 * 1000}, NULL);
+}
+
+/* One attempt. */
+static int connect_once(struct link *l, struct err *err)
+{
+	AUTO(fd_close) int fd = fd_connect_unix(l->path, SOCK_SEQPACKET | SOCK_NONBLOCK, err);
+	struct ipc_msg hello = {.type = IPC_HELLO, .hello = {.pid = (uint32_t)getpid(), .held_sandbox = STR(l->held)}};
+
+	if (fd < 0 || ipc_send(fd, &hello, err) < 0)
+		return -1;
+	l->fd = TAKE_FD(fd);
+	l->generation++;
+	return 0;
+}
+
+/* Waits a moment while the socket is full. */
+int link_tell(struct link *l, const struct ipc_msg *msg, struct err *err)
+{
+	int64_t deadline_us = clock_mono_us() + SEND_TIMEOUT_US;
+	struct err e = {0};
+
+	while (ipc_send(l->fd, msg, &e) < 0) {
+		struct pollfd p = {.fd = l->fd, .events = POLLOUT};
+		if (e.code != EAGAIN || poll(&p, 1, clock_left_ms(deadline_us)) <= 0) {
+			link_close(l);
+			if (err != NULL)
+				*err = e;
+			return -1;
+		}
+	}
+	return 0;
+}
+
+static uint64_t answer_seq(const struct ipc_msg *m)
+{
+	switch (m->type) {
+	case IPC_GRANT:
+		return m->grant.seq;
+	case IPC_DENY:
+		return m->deny.seq;
+	case IPC_DONE:
+		return m->done.seq;
+	case IPC_STATS_REPLY:
+		return m->stats_reply.seq;
+	case IPC_FINDING:
+		return m->finding.seq;
+	default:
+		return 0;
+	}
+}
+
+/* The types that answer each question; a question that is not here has no answer. */
+static bool is_answer(const struct ipc_msg *question, const struct ipc_msg *m)
+{
+	static const struct {
+		enum ipc_type question, answers[2];
+	} pairs[] = {
+		{IPC_LEASE, {IPC_GRANT, IPC_DENY}},        {IPC_CHECK, {IPC_GRANT, IPC_DENY}},
+		{IPC_INVALIDATE, {IPC_DONE, IPC_DONE}},    {IPC_STATS, {IPC_STATS_REPLY, IPC_STATS_REPLY}},
+		{IPC_AUTOPSY, {IPC_FINDING, IPC_FINDING}},
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(pairs); i++)
+		if (pairs[i].question == question->type && (pairs[i].answers[0] == m->type || pairs[i].answers[1] == m->type))
+			return true;
+	return false;
+}
+
+enum heard { HEARD_NOTHING, HEARD_ANSWER, HEARD_UNASKED, HEARD_BROKEN };
+
+/* Takes one message that is there. RECALL is dealt with; anything else is an answer, which the caller has to want. */
+static enum heard hear_one(struct link *l, struct ipc_msg *msg, struct err *err)
+{
+	int rc = ipc_recv(l->fd, IPC_POOLMGR, 0, &l->scratch, msg, err);
+
+	if (rc < 0 && (err->code == EAGAIN || err->code == EINTR))
+		return HEARD_NOTHING;
+	if (rc == 0)
+		err_set(err, EPROTO, "poolmgr closed the connection");
+	if (rc <= 0)
+		return HEARD_BROKEN;
+	if (msg->type != IPC_RECALL)
+		return HEARD_ANSWER;
+	l->hooks.recall(msg->recall.lease_id, l->hooks.arg);
+	return HEARD_UNASKED;
+}
+
+/* Until there is something to read. */
+static int await(struct link *l, int64_t deadline_us, struct err *err)
+{
+	struct pollfd p = {.fd = l->fd, .events = POLLIN};
+
+	while (patience_poll(l->patience, &p, 1, deadline_us) <= 0)
+		if (clock_left_ms(deadline_us) == 0)
+			return err_set(err, ETIMEDOUT, "not answered");
+	return 0;
+}
+
+/*
+ * One try: the question goes out and its answer comes back. On failure the connection is closed, so that a late answer can
+ * never be taken for the next one's, and err->code is ETIMEDOUT when poolmgr had all the time it was due.
+ */
+static int ask_once(struct link *l, const struct ipc_msg *question, int64_t deadline_us, struct ipc_msg *answer,
+		    struct err *err)
+{
+	enum heard heard = HEARD_NOTHING;
+	struct err e = {0};
+
+	if (link_tell(l, question, err) < 0)
+		return -1;
+	while (heard == HEARD_NOTHING || heard == HEARD_UNASKED) {
+		if (l->fd < 0) /* lost while it was told something else */
+			return err_set(err, EPROTO, "%s: the connection broke", ipc_name(question->type));
+		if (await(l, deadline_us + GRACE_US, &e) < 0)
+			break;
+		heard = hear_one(l, answer, &e);
+	}
+	if (heard == HEARD_ANSWER) {
+		if (is_answer(question, answer) && answer_seq(answer) == l->seq)
+			return 0;
+		ipc_close_fds(answer);
+		err_set(&e, EPROTO, "unexpected answer");
+	}
+	link_close(l);
+	return err_set(err, e.code, "%s: %s", ipc_name(question->type), e.msg);
+}
+
+/* Hands the last failure on; its code only says whether poolmgr was there. */
+static int give_up(const struct err *last, struct err *err)
+{
+	*err = *last;
+	err->code = last->code == ETIMEDOUT ? ETIMEDOUT : ECONNREFUSED;
+	return -1;
+}
+
+int link_ask(struct link *l, struct ipc_msg *question, uint64_t *seq, int64_t deadline_us, struct ipc_msg *answer,
+	     struct err *err)
+{
+	int64_t pause_us = PAUSE_MIN_US;
+	struct err e = {0};
+
+	for (;;) {
+		*seq = ++l->seq;
+		/* A connection that sat idle may be of a poolmgr that is no more: the first failure of an old one costs no
+		 * pause. */
+		bool old = l->fd >= 0;
+		if ((old || connect_once(l, &e) == 0) && ask_once(l, question, deadline_us, answer, &e) == 0)
+			return 0;
+		if (e.code == ETIMEDOUT || e.code == EMSGSIZE || clock_mono_us() + pause_us >= deadline_us)
+			return give_up(&e, err);
+		if (old)
+			continue;
+		patience_end(l->patience);
+		sleep_us(pause_us);
+		pause_us = MIN(pause_us * 2, PAUSE_MAX_US);
+	}
+}
+
+int link_ask_once(struct link *l, struct ipc_msg *question, uint64_t *seq, int64_t deadline_us, struct ipc_msg *answer,
+		  struct err *err)
+{
+	*seq = ++l->seq;
+	return ask_once(l, question, deadline_us, answer, err);
+}
+
+void link_hear(struct link *l)
+{
+	enum heard heard = HEARD_UNASKED;
+	struct ipc_msg msg;
+	struct err err = {0};
+
+	while (l->fd >= 0 && heard == HEARD_UNASKED)
+		heard = hear_one(l, &msg, &err);
+	if (heard == HEARD_ANSWER) { /* to what nobody asked */
+		ipc_close_fds(&msg);
+		link_close(l);
+	} else if (heard == HEARD_BROKEN) {
+		link_close(l);
+	}
+}
+
+int64_t link_keep_due_us(const struct link *l)
+{
+	return l->fd < 0 && l->retry_at_us != 0 ? l->retry_at_us : INT64_MAX;
+}
+
+void link_keep(struct link *l)
+{
+	struct err err = {0};
+
+	if (l->fd >= 0) {
+		link_hear(l);
+		if (l->fd >= 0)
+			return;
+		log_sandbox(LOG_WARN, l->held, "poolmgr is gone during an invocation, which goes on");
+	}
+	l->retry_at_us = connect_once(l, &err) < 0 ? clock_mono_us() + PAUSE_MAX_US : 0;
+}

@@ -1,0 +1,11 @@
+noinst_LIBRARIES += librun.a
+librun_a_SOURCES = \
+	%D%/agent_error.c %D%/agent_error.h \
+	%D%/invocation.c %D%/invocation.h \
+	%D%/lease.c %D%/lease.h \
+	%D%/link.c %D%/link.h \
+	%D%/mask.c %D%/mask.h \
+	%D%/meter.c %D%/meter.h \
+	%D%/patience.c %D%/patience.h \
+	%D%/printed.c %D%/printed.h
+EXTRA_DIST += %D%/README.md

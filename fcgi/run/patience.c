@@ -1,0 +1,32 @@
+#include "run/patience.h"
+
+#include <stddef.h>
+
+#include "base/clock.h"
+
+void patience_end(struct patience *p)
+{
+	if (p == NULL || p->due_us == INT64_MAX)
+		return;
+	p->due_us = p->over(p->arg);
+}
+
+void patience_expect(struct patience *p, int64_t until_us)
+{
+	if (p == NULL || until_us <= p->due_us)
+		return;
+	p->until_us = until_us;
+	patience_end(p);
+	p->until_us = 0;
+}
+
+int patience_poll(struct patience *p, struct pollfd *fds, nfds_t count, int64_t deadline_us)
+{
+	while (p != NULL && p->due_us < deadline_us) {
+		int rc = poll(fds, count, clock_left_ms(p->due_us));
+		if (rc != 0)
+			return rc;
+		patience_end(p);
+	}
+	return poll(fds, count, clock_left_ms(deadline_us));
+}

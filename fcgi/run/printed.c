@@ -1,0 +1,240 @@
+#include "run/printed.h"
+
+#include <stdbool.h>
+#include <string.h>
+
+#include "base/leb128.h"
+#include "base/trim.h"
+
+#define NOTES_MAX 65536 /* of a stream; what comes later shares the time and the order of the last one */
+#define TIMES_MAX 8192  /* bytes, of a log */
+
+void printed_free(struct printed *p)
+{
+	for (int i = 0; i < PRINTED_STREAMS; i++) {
+		buf_free(&p->texts[i].data);
+		buf_free(&p->texts[i].notes);
+		buf_free(&p->texts[i].scan.spans);
+	}
+}
+
+void printed_log_free(struct printed_log *log)
+{
+	buf_free(&log->text);
+	buf_free(&log->times);
+	buf_free(&log->streams);
+}
+
+void printed_trim(struct printed *p, struct printed_log *log)
+{
+	for (int i = 0; i < PRINTED_STREAMS; i++) {
+		trim_buf(&p->texts[i].data);
+		trim_buf(&p->texts[i].notes);
+		trim_buf(&p->texts[i].scan.spans);
+	}
+	trim_buf(&log->text);
+	trim_buf(&log->times);
+	trim_buf(&log->streams);
+}
+
+/* ---- Reading ---- */
+
+void printed_begin(struct printed *p, size_t room, struct mask *mask)
+{
+	p->room = room;
+	p->mask = mask;
+	for (int i = 0; i < PRINTED_STREAMS; i++) {
+		struct printed_text *t = &p->texts[i];
+		buf_reset(&t->data);
+		buf_reset(&t->notes);
+		mask_scan_begin(&t->scan);
+		t->kept = t->pending = t->marks = 0;
+		t->lost = 0;
+	}
+}
+
+static size_t note_count(const struct printed_text *t)
+{
+	return t->notes.len / sizeof(struct printed_note);
+}
+
+static struct printed_note *note_at(const struct printed_text *t, size_t i)
+{
+	return (struct printed_note *)(void *)t->notes.data + i;
+}
+
+static void note(struct printed_text *t, uint32_t ms)
+{
+	struct printed_note now = {(uint32_t)t->kept, t->marks, ms};
+	size_t count = note_count(t);
+	const struct printed_note *last = count > 0 ? note_at(t, count - 1) : NULL;
+
+	if (count < NOTES_MAX && (last == NULL || last->marks != now.marks || last->ms != now.ms))
+		buf_add(&t->notes, &now, sizeof(now));
+}
+
+/* Keeps what there is room for; what was kept before is in front of it. */
+static void keep(struct printed *p, struct printed_text *t, const char *from, size_t n, uint32_t ms)
+{
+	size_t kept = MIN(n, p->room);
+
+	if (kept > 0)
+		note(t, ms);
+	if (kept > 0 && from != t->data.data + t->kept)
+		memmove(t->data.data + t->kept, from, kept);
+	mask_scan(p->mask, &t->scan, t->data.data + t->kept, kept);
+	t->kept += kept;
+	p->room -= kept;
+	t->lost += n - kept;
+}
+
+char *printed_reserve(struct printed *p, enum printed_stream stream, size_t size)
+{
+	return buf_reserve(&p->texts[stream].data, size);
+}
+
+void printed_take(struct printed *p, enum printed_stream stream, size_t n, int64_t ms)
+{
+	struct printed_text *t = &p->texts[stream];
+	const char *at = t->data.data + t->kept, *end = at + t->pending + n;
+
+	t->pending = 0;
+	while (at < end) {
+		const char *mark = memchr(at, PRINTED_MARK[0], (size_t)(end - at));
+		keep(p, t, at, (size_t)((mark != NULL ? mark : end) - at), (uint32_t)ms);
+		if (mark == NULL)
+			break;
+		size_t there = MIN((size_t)(end - mark), PRINTED_MARK_SIZE);
+		bool is_one = memcmp(mark, PRINTED_MARK, there) == 0;
+		if (is_one && there < PRINTED_MARK_SIZE) { /* the rest of it is still to come */
+			memmove(t->data.data + t->kept, mark, there);
+			t->pending = there;
+			break;
+		}
+		if (is_one)
+			t->marks++;
+		else
+			keep(p, t, mark, 1, (uint32_t)ms);
+		at = mark + (is_one ? PRINTED_MARK_SIZE : 1);
+	}
+	t->data.len = t->kept + t->pending;
+}
+
+uint64_t printed_bytes(const struct printed *p)
+{
+	uint64_t bytes = 0;
+
+	for (int i = 0; i < PRINTED_STREAMS; i++)
+		bytes += p->texts[i].kept + p->texts[i].pending + p->texts[i].lost;
+	return bytes;
+}
+
+/* ---- One log of two ---- */
+
+/* A text only gets shorter: MASK is no longer than what it stands for. */
+static void mask_text(struct printed_text *t)
+{
+	size_t at = 0, to = 0, i = 0;
+
+	for (size_t k = 0; k < mask_span_count(&t->scan); k++) {
+		const struct mask_span *span = mask_span_at(&t->scan, k);
+		size_t stars = MIN(span->to - span->from, strlen(MASK)), gap = span->from - at;
+		for (; i < note_count(t) && note_at(t, i)->offset <= span->from; i++)
+			note_at(t, i)->offset -= (uint32_t)(at - to);
+		memmove(t->data.data + to, t->data.data + at, gap);
+		memcpy(t->data.data + to + gap, MASK, stars);
+		to += gap + stars;
+		at = span->to;
+		for (; i < note_count(t) && note_at(t, i)->offset < at; i++)
+			note_at(t, i)->offset = (uint32_t)to;
+	}
+	for (; i < note_count(t); i++)
+		note_at(t, i)->offset -= (uint32_t)(at - to);
+	memmove(t->data.data + to, t->data.data + at, t->kept - at);
+	t->kept -= at - to;
+}
+
+/* Goes through the parts of both texts. */
+struct merge {
+	const struct printed *printed;
+	size_t next[PRINTED_STREAMS]; /* notes */
+	struct printed_log *log;
+	enum printed_stream stream; /* of the run at hand */
+	size_t run;                 /* its bytes so far */
+	size_t timed;               /* bytes of the log that its times cover */
+	uint32_t ms;                /* until when */
+};
+
+static bool comes_first(const struct printed_note *a, const struct printed_note *b)
+{
+	return a->marks != b->marks ? a->marks < b->marks : a->ms <= b->ms;
+}
+
+/* The stream whose part is next; PRINTED_STREAMS: there is none. */
+static enum printed_stream choose(const struct merge *m)
+{
+	const struct printed_note *next = NULL;
+	enum printed_stream found = PRINTED_STREAMS;
+
+	for (enum printed_stream i = 0; i < PRINTED_STREAMS; i++) {
+		const struct printed_text *t = &m->printed->texts[i];
+		if (m->next[i] == note_count(t) || (next != NULL && comes_first(next, note_at(t, m->next[i]))))
+			continue;
+		next = note_at(t, m->next[i]);
+		found = i;
+	}
+	return found;
+}
+
+static void add_time(struct merge *m, uint32_t ms)
+{
+	struct buf *times = &m->log->times;
+
+	if (times->len >= TIMES_MAX || (times->len > 0 && ms <= m->ms))
+		return;
+	leb128_add(times, m->log->text.len - m->timed);
+	leb128_add(times, ms - m->ms);
+	m->timed = m->log->text.len;
+	m->ms = ms;
+}
+
+static void add_part(struct merge *m, enum printed_stream stream)
+{
+	const struct printed_text *t = &m->printed->texts[stream];
+	size_t i = m->next[stream]++;
+	size_t from = note_at(t, i)->offset, to = i + 1 < note_count(t) ? note_at(t, i + 1)->offset : t->kept;
+
+	if (from == to)
+		return;
+	add_time(m, note_at(t, i)->ms);
+	if (stream != m->stream) {
+		leb128_add(&m->log->streams, m->run);
+		m->run = 0;
+	}
+	m->stream = stream;
+	m->run += to - from;
+	buf_add(&m->log->text, t->data.data + from, to - from);
+}
+
+void printed_finish(struct printed *p, struct printed_log *log)
+{
+	struct merge m = {.printed = p, .log = log, .stream = PRINTED_STDOUT};
+	enum printed_stream stream;
+
+	buf_reset(&log->text);
+	buf_reset(&log->times);
+	buf_reset(&log->streams);
+	for (int i = 0; i < PRINTED_STREAMS; i++) {
+		struct printed_text *t = &p->texts[i];
+		if (t->pending > 0) /* it was none */
+			keep(p, t, t->data.data + t->kept, t->pending,
+			     note_count(t) > 0 ? note_at(t, note_count(t) - 1)->ms : 0);
+		t->pending = 0;
+		mask_scan_end(p->mask, &t->scan, t->lost > 0);
+		if (mask_span_count(&t->scan) > 0)
+			mask_text(t);
+	}
+	while ((stream = choose(&m)) != PRINTED_STREAMS)
+		add_part(&m, stream);
+	log->bytes = log->text.len + p->texts[PRINTED_STDOUT].lost + p->texts[PRINTED_STDERR].lost;
+}

@@ -1,0 +1,158 @@
+#include "control/invocations/invocation_query.h"
+
+#include "http/request.h"
+#include "tests/unit/unit.h"
+
+#define ID "01a21497-1f18-7d47-b15e-71affd155d20"
+
+static struct request request; /* what a query points into */
+
+static int parse(const char *query, struct invocation_query *q, struct err *why)
+{
+	struct request_source source = {.method = "GET", .uri = "/functions/hello/invocations", .query = query};
+	struct err err;
+
+	assert_ok(request_parse(&source, &request, &err));
+	return invocation_query_parse(&request, q, why);
+}
+
+static void who_asks_for_nothing_gets_the_first_page_of_all(void **state)
+{
+	struct invocation_query q;
+	struct err err;
+
+	(void)state;
+	assert_ok(parse("", &q, &err));
+	assert_int_equal(q.limit, 50);
+	assert_string_equal(q.filter.limit, "51");
+	q.filter.limit = NULL;
+	for (size_t i = 0; i < sizeof(q.filter) / sizeof(const char *); i++)
+		assert_null(((const char *const *)&q.filter)[i]);
+}
+
+static void a_status_may_be_a_number_a_class_or_a_word(void **state)
+{
+	static const struct {
+		const char *query, *least, *most, *failed;
+	} rows[] = {
+		{"status=502", "502", "502", NULL}, {"status=5xx", "500", "599", NULL},  {"status=1xx", "100", "199", NULL},
+		{"status=error", NULL, NULL, "t"},  {"status=success", NULL, NULL, "f"},
+	};
+	struct invocation_query q;
+	struct err err;
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		assert_ok(parse(rows[i].query, &q, &err));
+		assert_true((q.filter.failed == NULL) == (rows[i].failed == NULL));
+		if (rows[i].failed != NULL) {
+			assert_string_equal(q.filter.failed, rows[i].failed);
+			assert_null(q.filter.status_least);
+			continue;
+		}
+		assert_string_equal(q.filter.status_least, rows[i].least);
+		assert_string_equal(q.filter.status_most, rows[i].most);
+	}
+}
+
+static void everything_else_is_passed_on(void **state)
+{
+	struct invocation_query q;
+	struct err err;
+
+	(void)state;
+	assert_ok(parse("error_code=function_timeout&version=7&runtime=gvisor&start_kind=prewarmed&slower_than_ms=250"
+			"&from=2026-01-31T12:00:00.25Z&to=1770000000&text=50%25+off&limit=200",
+			&q, &err));
+	assert_string_equal(q.filter.error_code, "function_timeout");
+	assert_string_equal(q.filter.version, "7");
+	assert_string_equal(q.filter.runtime, "gvisor");
+	assert_string_equal(q.filter.start_kind, "prewarmed");
+	assert_string_equal(q.filter.slower_than_ms, "250");
+	assert_string_equal(q.filter.from, "1769860800.250000");
+	assert_string_equal(q.filter.to, "1770000000.000000");
+	assert_string_equal(q.filter.text, "50% off");
+	assert_string_equal(q.filter.limit, "201");
+}
+
+static void a_cursor_is_where_the_page_before_ended(void **state)
+{
+	char cursor[INVOCATION_CURSOR_SIZE], query[128];
+	struct invocation_query q;
+	struct err err;
+
+	(void)state;
+	invocation_query_next("1764105429000042", ID, cursor);
+	snprintf(query, sizeof(query), "cursor=%s", cursor);
+	assert_ok(parse(query, &q, &err));
+	assert_string_equal(q.filter.before_at, "1764105429.000042");
+	assert_string_equal(q.filter.before_id, ID);
+}
+
+static void what_makes_no_sense_is_refused_by_its_name(void **state)
+{
+	static const struct {
+		const char *query, *says;
+	} rows[] = {
+		{"status=bad", "status must be"},
+		{"status=600", "status must be"},
+		{"status=6xx", "status must be"},
+		{"status=5x", "status must be"},
+		{"status=0xx", "status must be"},
+		{"status=", "status must be"},
+		{"error_code=nonsense", "error_code must be"},
+		{"error_code=function_time", "error_code must be"},
+		{"runtime=podman", "runtime must be"},
+		{"start_kind=hot", "start_kind must be"},
+		{"text=", "text must have"},
+		{"version=x", "'version' must be"},
+		{"version=99999999999", "'version' must be"},
+		{"slower_than_ms=-1", "'slower_than_ms' must be"},
+		{"slower_than_ms=1.5", "'slower_than_ms' must be"},
+		{"from=today", "from must be"},
+		{"to=1960-01-01T00:00:00Z", "to must be"},
+		{"from=1770000000&to=1770000000", "from must be before to"},
+		{"limit=0", "'limit' must be"},
+		{"limit=201", "'limit' must be"},
+		{"cursor=", "'cursor' is not one"},
+		{"cursor=1", "'cursor' is not one"},
+		{"cursor=1.x", "'cursor' is not one"},
+		{"cursor=." ID, "'cursor' is not one"},
+		{"cursor=-1." ID, "'cursor' is not one"},
+		{"cursor=123456789012345678." ID, "'cursor' is not one"},
+		{"cursor=1." ID "0", "'cursor' is not one"},
+	};
+	struct invocation_query q;
+	struct err err;
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
+		assert_fails(parse(rows[i].query, &q, &err), rows[i].says);
+}
+
+static void a_text_has_a_bound(void **state)
+{
+	char query[INVOCATION_TEXT_MAX + 16] = "text=";
+	struct invocation_query q;
+	struct err err;
+
+	(void)state;
+	memset(query + 5, 'x', INVOCATION_TEXT_MAX);
+	assert_ok(parse(query, &q, &err));
+	query[5 + INVOCATION_TEXT_MAX] = 'x';
+	assert_fails(parse(query, &q, &err), "1 to 256");
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(who_asks_for_nothing_gets_the_first_page_of_all),
+		cmocka_unit_test(a_status_may_be_a_number_a_class_or_a_word),
+		cmocka_unit_test(everything_else_is_passed_on),
+		cmocka_unit_test(a_cursor_is_where_the_page_before_ended),
+		cmocka_unit_test(what_makes_no_sense_is_refused_by_its_name),
+		cmocka_unit_test(a_text_has_a_bound),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,2 @@
+dist_check_SCRIPTS = %D%/test_libraries.sh
+TESTS += %D%/test_libraries.sh

@@ -1,0 +1,5 @@
+unit_tests += \
+	%D%/test_discreet \
+	%D%/test_problem \
+	%D%/test_request \
+	%D%/test_route

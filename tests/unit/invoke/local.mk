@@ -1,0 +1,3 @@
+unit_tests += \
+	%D%/test_spool \
+	%D%/test_trace

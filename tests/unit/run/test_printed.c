@@ -1,0 +1,174 @@
+#include "run/printed.h"
+
+#include "tests/unit/unit.h"
+
+#define MARK PRINTED_MARK
+
+struct piece {
+	enum printed_stream stream;
+	const char *text;
+	size_t len;
+	int64_t ms;
+};
+
+#define OUT(text, ms)                                                                                                          \
+	{                                                                                                                      \
+		PRINTED_STDOUT, text, sizeof(text) - 1, ms                                                                     \
+	}
+#define ERR(text, ms)                                                                                                          \
+	{                                                                                                                      \
+		PRINTED_STDERR, text, sizeof(text) - 1, ms                                                                     \
+	}
+
+struct fixture {
+	struct printed printed;
+	struct printed_log log;
+	struct mask *mask;
+};
+
+static int set_up(void **state)
+{
+	*state = calloc(1, sizeof(struct fixture));
+	return 0;
+}
+
+static int tear_down(void **state)
+{
+	struct fixture *f = *state;
+
+	printed_free(&f->printed);
+	printed_log_free(&f->log);
+	mask_free(&f->mask);
+	free(f);
+	return 0;
+}
+
+static void take(struct fixture *f, const struct piece *p)
+{
+	char *to = printed_reserve(&f->printed, p->stream, p->len);
+
+	memcpy(to, p->text, p->len);
+	printed_take(&f->printed, p->stream, p->len, p->ms);
+}
+
+static void begin(struct fixture *f, size_t room, const char *secret)
+{
+	mask_free(&f->mask);
+	f->mask = mask_new(secret, secret != NULL ? strlen(secret) + 1 : 0);
+	printed_begin(&f->printed, room, f->mask);
+}
+
+static void assert_log(const struct fixture *f, const char *text, size_t text_len, const char *streams, size_t streams_len)
+{
+	assert_int_equal(f->log.text.len, text_len);
+	assert_memory_equal(buf_str(&f->log.text), text, text_len);
+	assert_int_equal(f->log.streams.len, streams_len);
+	assert_memory_equal(buf_str(&f->log.streams), streams, streams_len);
+}
+#define ASSERT_LOG(f, text, streams) assert_log(f, text, sizeof(text) - 1, streams, sizeof(streams) - 1)
+
+#define PRINT(f, room, secret, ...)                                                                                            \
+	do {                                                                                                                   \
+		const struct piece pieces_[] = {__VA_ARGS__};                                                                  \
+		begin(f, room, secret);                                                                                        \
+		for (size_t i_ = 0; i_ < ARRAY_SIZE(pieces_); i_++)                                                            \
+			take(f, &pieces_[i_]);                                                                                 \
+		printed_finish(&(f)->printed, &(f)->log);                                                                      \
+	} while (0)
+
+static void what_goes_to_stdout_alone_is_kept_as_it_is(void **state)
+{
+	struct fixture *f = *state;
+
+	PRINT(f, 100, NULL, OUT("one\n", 3), OUT("t\0o\xff\n", 3), OUT("three", 9));
+	ASSERT_LOG(f, "one\nt\0o\xff\nthree", "");
+	assert_int_equal(f->log.bytes, 14);
+	assert_int_equal(f->log.times.len, 4);
+	assert_memory_equal(f->log.times.data, "\0\3\11\6", 4);
+}
+
+static void marks_tell_the_order_however_late_the_streams_are_read(void **state)
+{
+	struct fixture *f = *state;
+
+	PRINT(f, 100, NULL, OUT("a\n" MARK MARK "c\n", 5), ERR(MARK "b\n" MARK, 5));
+	ASSERT_LOG(f, "a\nb\nc\n", "\2\2");
+	PRINT(f, 100, NULL, ERR("b\n" MARK, 7), OUT(MARK "c\n", 2));
+	ASSERT_LOG(f, "b\nc\n", "\0\2");
+	assert_int_equal(f->log.bytes, 4);
+}
+
+static void without_marks_what_was_read_earlier_comes_first(void **state)
+{
+	struct fixture *f = *state;
+
+	PRINT(f, 100, NULL, OUT("a\n", 1), ERR("b\n", 2), OUT("c\n", 3), ERR("e\n", 4), OUT("d\n", 4));
+	ASSERT_LOG(f, "a\nb\nc\nd\ne\n", "\2\2\4");
+}
+
+static void a_mark_may_come_in_two_pieces_and_its_beginning_may_be_none(void **state)
+{
+	struct fixture *f = *state;
+
+	PRINT(f, 100, NULL, OUT("a\n\xff\0ber", 1),
+	      OUT("th:switch\0\xff"
+		  "c\n",
+		  2),
+	      ERR(MARK "b\n", 2));
+	ASSERT_LOG(f, "a\nc\nb\n", "\4");
+	PRINT(f, 100, NULL, OUT("a\xff\0ber", 1), OUT("lin\n\xff\xff\0berth", 2));
+	ASSERT_LOG(f, "a\xff\0berlin\n\xff\xff\0berth", "");
+	assert_int_equal(f->log.bytes, 18);
+}
+
+static void both_streams_share_the_room_and_marks_take_none(void **state)
+{
+	struct fixture *f = *state;
+
+	PRINT(f, 4, NULL, OUT("abc" MARK "d", 1), ERR(MARK "xyz" MARK, 2), OUT("\xff\0ber", 3));
+	ASSERT_LOG(f, "abcd", "");
+	assert_int_equal(f->log.bytes, 4 + 3 + 5);
+	PRINT(f, 0, NULL, OUT("abc" MARK, 1));
+	ASSERT_LOG(f, "", "");
+	assert_int_equal(f->log.bytes, 3);
+	assert_int_equal(printed_bytes(&f->printed), 3);
+}
+
+static void secrets_are_masked_across_reads_and_where_the_log_is_cut(void **state)
+{
+	struct fixture *f = *state;
+
+	PRINT(f, 100, "hunter2-hunter2", OUT("my hunter2-", 1), OUT("hunter2!\n", 2), ERR("hunter2-hunter2", 3),
+	      OUT("on\n", 4));
+	ASSERT_LOG(f, "my ***!\n***on\n", "\10\3");
+	assert_int_equal(f->log.bytes, 14);
+	assert_memory_equal(f->log.times.data, "\0\1\6\1\2\1\3\1", 8); /* "my ***" at 1 ms, "!" at 2, … */
+	PRINT(f, 10, "hunter2-hunter2", OUT("my hunter2-hunter2!\n", 1));
+	ASSERT_LOG(f, "my ***", "");
+	assert_int_equal(f->log.bytes, 6 + 10);
+	PRINT(f, 10, "hunter2-hunter2", OUT("my hunter2", 1));
+	ASSERT_LOG(f, "my hunter2", "");
+}
+
+static void a_secret_with_a_mark_in_its_middle_is_masked(void **state)
+{
+	struct fixture *f = *state;
+
+	PRINT(f, 100, "hunter2-hunter2", OUT("hunter2-" MARK MARK "hunter2", 1), ERR(MARK "x" MARK, 1));
+	ASSERT_LOG(f, "***x", "\3");
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(what_goes_to_stdout_alone_is_kept_as_it_is, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(marks_tell_the_order_however_late_the_streams_are_read, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(without_marks_what_was_read_earlier_comes_first, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(a_mark_may_come_in_two_pieces_and_its_beginning_may_be_none, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(both_streams_share_the_room_and_marks_take_none, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(secrets_are_masked_across_reads_and_where_the_log_is_cut, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(a_secret_with_a_mark_in_its_middle_is_masked, set_up, tear_down),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
