@@ -7,7 +7,7 @@
  * poolmgr crashes, the workers' invocations go on; they name what they hold to the next poolmgr, and everything else is
  * removed.
  *
- * It is one event loop; no callback blocks, work on files goes to threads (poolmgr/work.h).
+ * It is one event loop; no callback blocks, work on files goes to threads (poolmgr/node/work.h).
  */
 #include <errno.h>
 #include <signal.h>
@@ -22,24 +22,24 @@
 #include "ipc/heritage.h"
 #include "ipc/pulse.h"
 #include "ipc/scoreboard.h"
-#include "poolmgr/autopsy.h"
-#include "poolmgr/bill.h"
-#include "poolmgr/boot.h"
-#include "poolmgr/client.h"
-#include "poolmgr/directory.h"
-#include "poolmgr/image.h"
-#include "poolmgr/package.h"
-#include "poolmgr/pool.h"
+#include "poolmgr/catalog/package.h"
+#include "poolmgr/catalog/shape.h"
+#include "poolmgr/catalog/store.h"
+#include "poolmgr/catalog/version.h"
+#include "poolmgr/node/client.h"
+#include "poolmgr/node/directory.h"
+#include "poolmgr/node/watch.h"
+#include "poolmgr/pool/pool.h"
 #include "poolmgr/reconcile.h"
-#include "poolmgr/rest.h"
-#include "poolmgr/sandbox.h"
-#include "poolmgr/shape.h"
-#include "poolmgr/shim.h"
+#include "poolmgr/sandbox/autopsy.h"
+#include "poolmgr/sandbox/bill.h"
+#include "poolmgr/sandbox/boot.h"
+#include "poolmgr/sandbox/image.h"
+#include "poolmgr/sandbox/rest.h"
+#include "poolmgr/sandbox/sandbox.h"
+#include "poolmgr/sandbox/shim.h"
+#include "poolmgr/sandbox/stray.h"
 #include "poolmgr/stats.h"
-#include "poolmgr/store.h"
-#include "poolmgr/stray.h"
-#include "poolmgr/version.h"
-#include "poolmgr/watch.h"
 
 /* How long removing all sandboxes at the end may take; the next poolmgr finds what is left. */
 #define STOP_US           15000000

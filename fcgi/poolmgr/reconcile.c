@@ -8,12 +8,12 @@
 #include "base/buf.h"
 #include "base/clock.h"
 #include "base/log.h"
-#include "poolmgr/client.h"
-#include "poolmgr/counter.h"
-#include "poolmgr/directory.h"
-#include "poolmgr/sandbox.h"
-#include "poolmgr/shim.h"
-#include "poolmgr/stray.h"
+#include "poolmgr/node/client.h"
+#include "poolmgr/node/counter.h"
+#include "poolmgr/node/directory.h"
+#include "poolmgr/sandbox/sandbox.h"
+#include "poolmgr/sandbox/shim.h"
+#include "poolmgr/sandbox/stray.h"
 
 #define ADOPTION_US 1500000
 

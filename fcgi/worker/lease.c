@@ -16,7 +16,7 @@
 #include "worker/json_body.h"
 #include "worker/link.h"
 
-/* poolmgr answers sooner (poolmgr/autopsy.c). */
+/* poolmgr answers sooner (poolmgr/sandbox/autopsy.c). */
 #define AUTOPSY_US 5500000
 
 struct lease_client {

@@ -6,8 +6,8 @@
 #include "tests/unit/poolmgr/rig.h"
 
 #include "ipc/scoreboard.h"
-#include "poolmgr/shape.h"
-#include "poolmgr/work.h"
+#include "poolmgr/catalog/shape.h"
+#include "poolmgr/node/work.h"
 #include "tests/unit/poolmgr/archives.h"
 
 /* As the master has it. */
@@ -58,7 +58,7 @@ struct grant check_function(struct worker *w, const struct function *f);
 /* The shape of functions with the default limits. */
 struct shape *default_shape(void);
 
-/* Keeps poolmgr's threads busy (poolmgr/work.h), all or those of the kinds from … to; they go on when they are stopped. */
+/* Keeps poolmgr's threads busy (poolmgr/node/work.h), all or those of the kinds from … to; they go on when they are stopped. */
 void threads_stop(void);
 void threads_stop_of(enum work_kind from, enum work_kind to);
 void threads_go_on(void);

@@ -5,11 +5,11 @@
 
 #include "base/log.h"
 #include "base/mem.h"
-#include "poolmgr/boot.h"
-#include "poolmgr/directory.h"
-#include "poolmgr/rest.h"
-#include "poolmgr/sandbox.h"
-#include "poolmgr/stray.h"
+#include "poolmgr/node/directory.h"
+#include "poolmgr/sandbox/boot.h"
+#include "poolmgr/sandbox/rest.h"
+#include "poolmgr/sandbox/sandbox.h"
+#include "poolmgr/sandbox/stray.h"
 
 #define TURN_MS 2
 

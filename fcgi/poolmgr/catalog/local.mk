@@ -1,0 +1,10 @@
+libpoolmgr_a_SOURCES += \
+	%D%/fetch.c %D%/fetch.h \
+	%D%/forecast.c %D%/forecast.h \
+	%D%/package.c %D%/package.h \
+	%D%/resolve.c %D%/resolve.h \
+	%D%/secrets.c %D%/secrets.h \
+	%D%/shape.c %D%/shape.h \
+	%D%/store.c %D%/store.h \
+	%D%/unpack.c %D%/unpack.h \
+	%D%/version.c %D%/version.h

@@ -1,0 +1,11 @@
+libpoolmgr_a_SOURCES += \
+	%D%/backlog.c %D%/backlog.h \
+	%D%/client.c %D%/client.h \
+	%D%/counter.c %D%/counter.h \
+	%D%/directory.c %D%/directory.h \
+	%D%/egress.c %D%/egress.h \
+	%D%/headroom.c %D%/headroom.h \
+	%D%/tree.c %D%/tree.h \
+	%D%/uid.c %D%/uid.h \
+	%D%/watch.c %D%/watch.h \
+	%D%/work.c %D%/work.h
