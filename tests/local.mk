@@ -5,6 +5,7 @@ include tests/unit/conf/local.mk
 include tests/unit/ipc/local.mk
 include tests/unit/db/local.mk
 include tests/unit/worker/local.mk
+include tests/unit/runtimes/local.mk
 include tests/unit/poolmgr/local.mk
 include tests/unit/collector/local.mk
 include tests/unit/status/local.mk

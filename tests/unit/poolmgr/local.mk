@@ -1,10 +1,4 @@
-# poolmgr's headers use the driver's.
-AM_CPPFLAGS += -I$(top_srcdir)/runtimes
-
 unit_tests += \
-	%D%/test_docker \
-	%D%/test_docker_container \
-	%D%/test_driver \
 	%D%/test_reconcile \
 	%D%/test_stats
 
@@ -16,7 +10,6 @@ archives = %D%/archives.c %D%/archives.h
 slow_store = %D%/slow_store.c %D%/slow_store.h $(pg_scratch)
 stored = %D%/stored.c %D%/stored.h $(pool_rig) $(fake_warden) $(pg_scratch)
 pool_rig = %D%/pool_rig.c %D%/pool_rig.h %D%/fake_worker.c %D%/fake_worker.h $(archives) $(rig)
-%C%_test_docker_SOURCES = %D%/test_docker.c $(rig)
 %C%_test_reconcile_SOURCES = %D%/test_reconcile.c tests/support/fake_shim.c tests/support/fake_shim.h $(fake_warden) $(pool_rig)
 %C%_test_stats_SOURCES = %D%/test_stats.c $(pool_rig)
 
