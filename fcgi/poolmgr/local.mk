@@ -1,5 +1,6 @@
 noinst_LIBRARIES += libpoolmgr.a
 libpoolmgr_a_SOURCES = \
+	%D%/messages.c %D%/messages.h \
 	%D%/poolmgr_main.c \
 	%D%/reconcile.c %D%/reconcile.h \
 	%D%/stats.c %D%/stats.h \

@@ -26,6 +26,7 @@
 #include "poolmgr/catalog/shape.h"
 #include "poolmgr/catalog/store.h"
 #include "poolmgr/catalog/version.h"
+#include "poolmgr/messages.h"
 #include "poolmgr/node/client.h"
 #include "poolmgr/node/directory.h"
 #include "poolmgr/node/watch.h"
@@ -213,6 +214,7 @@ static void on_container_signalled(const char *sandbox_id, void *arg)
 static const struct docker_events docker_events = {on_engine_up, on_engine_down, on_container_died, on_container_signalled,
 						   NULL};
 static const struct sandbox_hooks sandbox_hooks = {pool_on_spare, pool_on_start_failed, pool_on_gone, pool_on_dead};
+static const struct client_hooks client_hooks = {messages_take, messages_client_gone};
 static const struct store_hooks store_hooks = {pool_invalidate, pool_on_store_connected};
 
 static int init(const struct heritage *heritage, struct scoreboard *board, struct err *err)
@@ -236,7 +238,7 @@ static int init(const struct heritage *heritage, struct scoreboard *board, struc
 	bill_init(conf, board, heritage->slot);
 	autopsy_init(docker);
 	cgroup_init(loop, HERITAGE_WARDEN_FD);
-	client_init(loop, conf, HERITAGE_LISTEN_FD, heritage->clients);
+	client_init(loop, conf, HERITAGE_LISTEN_FD, heritage->clients, &client_hooks);
 	return 0;
 }
 

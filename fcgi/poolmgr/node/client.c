@@ -11,11 +11,6 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "poolmgr/node/watch.h"
-#include "poolmgr/pool/pool.h"
-#include "poolmgr/sandbox/autopsy.h"
-#include "poolmgr/sandbox/sandbox.h"
-#include "poolmgr/sandbox/stray.h"
-#include "poolmgr/stats.h"
 
 /* For want of descriptors: the connection waits meanwhile, instead of waking the loop again at once. */
 #define ACCEPT_PAUSE_MS 100
@@ -29,10 +24,9 @@ struct client {
 	uint32_t pid;
 	bool invokes, controls; /* what it is, going by its user: root is both */
 	bool greeted;
-	bool wants_sandbox;                 /* it has asked for one, and has no answer yet */
-	bool wants_finding;                 /* likewise, how one ended */
-	bool broken;                        /* a send failed: to be closed */
-	char held_sandbox[SANDBOX_ID_SIZE]; /* of an earlier poolmgr; "" none */
+	bool wants_sandbox; /* it has asked for one, and has no answer yet */
+	bool wants_finding; /* likewise, how one ended */
+	bool broken;        /* a send failed: to be closed */
 	struct client *prev, *next;
 };
 
@@ -44,86 +38,20 @@ static uv_timer_t accept_timer;    /* the end of the pause */
 static bool out_of_fds;            /* since the last accept that succeeded, and it was said */
 static bool too_many;              /* since the last one that was not refused, and it was said */
 static const struct conf *conf;
+static struct client_hooks hooks;
 static int count;
 static struct client *clients;
 static struct buf scratch; /* what strings of the message in hand point into */
-
-/* What an earlier poolmgr leased cannot be used again: its sockets are not known here. */
-static void let_go_of_held(struct client *c)
-{
-	char id[SANDBOX_ID_SIZE];
-
-	if (c->held_sandbox[0] == '\0')
-		return;
-	memcpy(id, c->held_sandbox, sizeof(id));
-	c->held_sandbox[0] = '\0';
-	stray_remove(id, COUNT_KILL_INHERITED);
-}
 
 static void client_close(struct client *c)
 {
 	DL_DELETE(clients, c);
 	count--;
-	pool_client_gone(c);
-	let_go_of_held(c);
+	hooks.gone(c);
 	watch_free(&c->watch);
 	fd_close(&c->fd);
 	free(c);
 }
-
-/* ---- One handler per message ---- */
-
-static void on_hello(struct client *c, struct ipc_msg *m)
-{
-	c->pid = m->hello.pid;
-	if (m->hello.held_sandbox.len == SANDBOX_ID_SIZE - 1)
-		snprintf(c->held_sandbox, sizeof(c->held_sandbox), "%.*s", SANDBOX_ID_SIZE - 1, m->hello.held_sandbox.data);
-}
-
-static void on_lease(struct client *c, struct ipc_msg *m)
-{
-	pool_lease(c, &m->lease);
-}
-
-static void on_check(struct client *c, struct ipc_msg *m)
-{
-	pool_check(c, &m->check, m->fds[0]);
-}
-
-static void on_release(struct client *c, struct ipc_msg *m)
-{
-	if (!pool_release(c, &m->release))
-		let_go_of_held(c);
-}
-
-static void on_autopsy(struct client *c, struct ipc_msg *m)
-{
-	autopsy_ask(c, pool_find_lease(c, m->autopsy.lease_id), m->autopsy.seq);
-}
-
-static void on_invalidate(struct client *c, struct ipc_msg *m)
-{
-	struct ipc_msg done = {.type = IPC_DONE, .done.seq = m->invalidate.seq};
-	char id[UUID_TEXT_SIZE];
-
-	uuid_format(&m->invalidate.function_id, id);
-	pool_invalidate(id, m->invalidate.version);
-	client_send(c, &done);
-}
-
-static void on_stats(struct client *c, struct ipc_msg *m)
-{
-	char *text = stats_text_new(m->stats.whole);
-	struct ipc_msg reply = {.type = IPC_STATS_REPLY, .stats_reply = {.seq = m->stats.seq, .json = STR(text)}};
-
-	client_send(c, &reply);
-	free(text);
-}
-
-static void (*const handlers[IPC_TYPE_COUNT])(struct client *c, struct ipc_msg *m) = {
-	[IPC_HELLO] = on_hello,           [IPC_LEASE] = on_lease, [IPC_CHECK] = on_check,     [IPC_RELEASE] = on_release,
-	[IPC_INVALIDATE] = on_invalidate, [IPC_STATS] = on_stats, [IPC_AUTOPSY] = on_autopsy,
-};
 
 /* What only one kind of worker has to say. */
 static const bool of_invoke[IPC_TYPE_COUNT] = {[IPC_LEASE] = true};
@@ -139,9 +67,7 @@ static const char *excess(const struct client *c, enum ipc_type type)
 		return c->greeted ? "says HELLO once more" : NULL;
 	case IPC_LEASE:
 	case IPC_CHECK:
-		if (c->wants_sandbox)
-			return "asks for a sandbox while it waits for another";
-		return pool_count_leases(c) > IPC_KEPT_MAX ? "asks for more sandboxes than a worker may have" : NULL;
+		return c->wants_sandbox ? "asks for a sandbox while it waits for another" : NULL;
 	case IPC_AUTOPSY:
 		return c->wants_finding ? "asks how a sandbox ended while it waits to hear of another" : NULL;
 	default:
@@ -149,11 +75,13 @@ static const char *excess(const struct client *c, enum ipc_type type)
 	}
 }
 
-static void note_question(struct client *c, enum ipc_type type)
+static void note_question(struct client *c, const struct ipc_msg *m)
 {
-	c->greeted = c->greeted || type == IPC_HELLO;
-	c->wants_sandbox = c->wants_sandbox || type == IPC_LEASE || type == IPC_CHECK;
-	c->wants_finding = c->wants_finding || type == IPC_AUTOPSY;
+	if (m->type == IPC_HELLO)
+		c->pid = m->hello.pid;
+	c->greeted = c->greeted || m->type == IPC_HELLO;
+	c->wants_sandbox = c->wants_sandbox || m->type == IPC_LEASE || m->type == IPC_CHECK;
+	c->wants_finding = c->wants_finding || m->type == IPC_AUTOPSY;
 }
 
 static void note_answer(struct client *c, enum ipc_type type)
@@ -167,14 +95,13 @@ static bool handle(struct client *c, struct ipc_msg *m)
 {
 	const char *problem = excess(c, m->type);
 
-	if (problem != NULL) {
-		log_error("worker %u %s: its connection is closed", c->pid, problem);
-		return false;
+	if (problem == NULL) {
+		note_question(c, m);
+		problem = hooks.message(c, m);
 	}
-	note_question(c, m->type);
-	if (handlers[m->type] != NULL)
-		handlers[m->type](c, m);
-	return true;
+	if (problem != NULL)
+		log_error("worker %u %s: its connection is closed", c->pid, problem);
+	return problem == NULL;
 }
 
 /* Takes one message; false when the client is to be closed. */
@@ -295,16 +222,6 @@ static void on_connection(int events, void *arg)
 	count++;
 }
 
-bool client_anyone_holds(const char *sandbox_id)
-{
-	const struct client *c;
-
-	DL_FOREACH (clients, c)
-		if (strcmp(c->held_sandbox, sandbox_id) == 0)
-			return true;
-	return false;
-}
-
 int client_count(void)
 {
 	return count;
@@ -315,9 +232,10 @@ void client_set_conf(const struct conf *c)
 	conf = c;
 }
 
-void client_init(uv_loop_t *l, const struct conf *c, int fd, const uid_t uids[HERITAGE_CLIENTS])
+void client_init(uv_loop_t *l, const struct conf *c, int fd, const uid_t uids[HERITAGE_CLIENTS], const struct client_hooks *h)
 {
 	loop = l;
+	hooks = *h;
 	client_set_conf(c);
 	listen_fd = fd;
 	welcome = uids;

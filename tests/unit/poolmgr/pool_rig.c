@@ -13,6 +13,7 @@
 #include "poolmgr/catalog/package.h"
 #include "poolmgr/catalog/resolve.h"
 #include "poolmgr/catalog/store.h"
+#include "poolmgr/messages.h"
 #include "poolmgr/node/client.h"
 #include "poolmgr/node/egress.h"
 #include "poolmgr/node/headroom.h"
@@ -53,6 +54,8 @@ static void on_died(const char *sandbox_id, int exit_code, void *arg)
 
 static const struct sandbox_hooks sandbox_hooks = {pool_on_spare, pool_on_start_failed, pool_on_gone, pool_on_dead};
 
+static const struct client_hooks client_hooks = {messages_take, messages_client_gone};
+
 static const struct store_hooks store_hooks = {pool_invalidate, pool_on_store_connected};
 
 uid_t pool_rig_clients[HERITAGE_CLIENTS];
@@ -86,7 +89,7 @@ void pool_rig_start(const char *conninfo)
 	assert_true(listen_fd >= 0);
 	for (int i = 0; i < HERITAGE_CLIENTS; i++)
 		pool_rig_clients[i] = geteuid();
-	client_init(rig.loop, rig.conf, listen_fd, pool_rig_clients);
+	client_init(rig.loop, rig.conf, listen_fd, pool_rig_clients, &client_hooks);
 	if (conninfo != NULL)
 		WAIT_FOR(store_is_up());
 	threads_stop(); /* the survey of packages is over then, and its descriptors closed */
