@@ -12,11 +12,6 @@
 #include "poolmgr/catalog/package.h"
 #include "poolmgr/catalog/store.h"
 #include "poolmgr/catalog/version.h"
-#include "poolmgr/pool/keep.h"
-#include "poolmgr/pool/obstacle.h"
-#include "poolmgr/pool/serve.h"
-#include "poolmgr/pool/supply.h"
-#include "poolmgr/pool/waiter.h"
 
 /*
  * Archives that were fetched wait in memory to be unpacked, and while one is being fetched lookups wait behind it. So this much
@@ -32,31 +27,23 @@ struct wanted {
 	struct wanted *prev, *next;
 };
 
+static struct fetch_hooks hooks;
 static struct wanted *queue; /* of those that wait */
 static int fetching;
 static size_t fetched_bytes;
 
 static void fetch_more(void);
 
-static void failed(struct version *v, const struct err *err)
-{
-	const char *code = err->code == ENOTCONN ? "store_unavailable" : "runtime_unavailable";
-
-	v->package = PACKAGE_UNKNOWN;
-	log_error("%s: %s", v->key, err->msg);
-	waiter_deny_all(v, code, err->msg, obstacle_retry_after_ms(v));
-	keep_failed(v, err->msg);
-}
-
-static void ready(struct version *v, const struct err *err)
+static void end(struct version *v, const struct err *err)
 {
 	if (err != NULL) {
-		failed(v, err);
-		return;
+		v->package = PACKAGE_UNKNOWN;
+		log_error("%s: %s", v->key, err->msg);
+		hooks.failed(v, err);
+	} else {
+		v->package = PACKAGE_READY;
+		hooks.ready(v);
 	}
-	v->package = PACKAGE_READY;
-	serve_queue(v);
-	supply_now();
 }
 
 /* arg is a reference to the version. */
@@ -64,7 +51,7 @@ static void on_file_unpacked(const struct err *err, void *arg)
 {
 	AUTO(version_unref) struct version *v = arg;
 
-	ready(v, err);
+	end(v, err);
 }
 
 static void on_unpacked(const struct err *err, void *arg)
@@ -73,7 +60,7 @@ static void on_unpacked(const struct err *err, void *arg)
 
 	fetched_bytes -= w->bytes;
 	fetch_more();
-	ready(w->version, err);
+	end(w->version, err);
 	version_unref(&w->version);
 	free(w);
 }
@@ -156,4 +143,9 @@ int fetch_from_file(struct version *v, int fd, off_t max_bytes, struct err *err)
 	v->package = PACKAGE_COMING;
 	package_unpack_file(v->spec->package_sha256, own_fd, (size_t)len, on_file_unpacked, version_ref(v));
 	return 0;
+}
+
+void fetch_init(const struct fetch_hooks *h)
+{
+	hooks = *h;
 }

@@ -8,7 +8,15 @@
 
 struct version;
 
-/* Makes version->package READY in the end, and serves who waits for that; who waits when it fails is denied. */
+/* How it came out, when it was not there at once. */
+struct fetch_hooks {
+	void (*ready)(struct version *version);                         /* its package is READY */
+	void (*failed)(struct version *version, const struct err *err); /* UNKNOWN again; ENOTCONN: PostgreSQL is away */
+};
+
+void fetch_init(const struct fetch_hooks *hooks);
+
+/* Makes version->package READY in the end. */
 void fetch_package(struct version *version);
 
 /* The same of a package in a sealed memory file, unless this node has it. fd is borrowed; max_bytes: more is refused. */

@@ -293,6 +293,20 @@ void pool_on_dead(struct sandbox *s)
 	keep_on_dead(s);
 }
 
+static void on_package_ready(struct version *v)
+{
+	serve_queue(v);
+	supply_now();
+}
+
+static void on_package_failed(struct version *v, const struct err *err)
+{
+	const char *code = err->code == ENOTCONN ? "store_unavailable" : "runtime_unavailable";
+
+	waiter_deny_all(v, code, err->msg, obstacle_retry_after_ms(v));
+	keep_failed(v, err->msg);
+}
+
 void pool_on_engine_down(void)
 {
 	supply_deny_hopeless();
@@ -417,9 +431,12 @@ int pool_waiting(void)
 
 void pool_init(uv_loop_t *loop, const struct conf *c, struct docker *docker)
 {
+	static const struct fetch_hooks fetch_hooks = {on_package_ready, on_package_failed};
+
+	fetch_init(&fetch_hooks);
 	obstacle_init(docker);
 	egress_init(c, on_egress_lost);
-	serve_init();
+	serve_init(keep_failed);
 	supply_init(docker);
 	warmup_init(loop, keep_on_warm);
 	pool_set_conf(c);

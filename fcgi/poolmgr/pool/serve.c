@@ -9,13 +9,13 @@
 #include "poolmgr/catalog/package.h"
 #include "poolmgr/node/counter.h"
 #include "poolmgr/pool/demand.h"
-#include "poolmgr/pool/keep.h"
 #include "poolmgr/pool/obstacle.h"
 #include "poolmgr/pool/waiter.h"
 #include "poolmgr/sandbox/sandbox.h"
 #include "poolmgr/sandbox/warmup.h"
 
 static const struct conf *conf;
+static void (*on_failed)(struct version *version, const char *why);
 static uint64_t next_lease_id;
 static int null_fd; /* in place of the files of a cgroup that is not open */
 
@@ -94,7 +94,7 @@ static void cannot_link(struct version *v, struct sandbox *s, const struct err *
 		return;
 	}
 	waiter_deny_all(v, "runtime_unavailable", err->msg, obstacle_retry_after_ms(v));
-	keep_failed(v, err->msg);
+	on_failed(v, err->msg);
 }
 
 static void use_linked(struct sandbox *s, const struct err *err)
@@ -187,8 +187,9 @@ void serve_hungry(struct shape *shape)
 		;
 }
 
-void serve_init(void)
+void serve_init(void (*failed)(struct version *version, const char *why))
 {
+	on_failed = failed;
 	/* Ids of an earlier poolmgr's leases do not come again. */
 	next_lease_id = (uint64_t)clock_wall_us();
 	null_fd = open("/dev/null", O_RDWR | O_CLOEXEC);

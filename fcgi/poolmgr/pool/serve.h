@@ -11,7 +11,8 @@ struct sandbox;
 struct shape;
 struct version;
 
-void serve_init(void);
+/* failed is called when the files of a version could not be linked into its sandbox, once those who waited were told. */
+void serve_init(void (*failed)(struct version *version, const char *why));
 void serve_set_conf(const struct conf *conf);
 
 /* Serves the version's queue as far as idle sandboxes and spares go; those that are only kept by a worker will follow. */
