@@ -36,6 +36,7 @@
 #include "poolmgr/sandbox/bill.h"
 #include "poolmgr/sandbox/boot.h"
 #include "poolmgr/sandbox/image.h"
+#include "poolmgr/sandbox/renewal.h"
 #include "poolmgr/sandbox/rest.h"
 #include "poolmgr/sandbox/sandbox.h"
 #include "poolmgr/sandbox/shim.h"
@@ -215,6 +216,7 @@ static const struct docker_events docker_events = {on_engine_up, on_engine_down,
 						   NULL};
 static const struct sandbox_hooks sandbox_hooks = {pool_on_spare, pool_on_start_failed, pool_on_gone, pool_on_dead};
 static const struct client_hooks client_hooks = {messages_take, messages_client_gone};
+static const struct image_hooks image_hooks = {renewal_adopt, renewal_begin};
 static const struct store_hooks store_hooks = {pool_invalidate, pool_on_store_connected};
 
 static int init(const struct heritage *heritage, struct scoreboard *board, struct err *err)
@@ -230,7 +232,7 @@ static int init(const struct heritage *heritage, struct scoreboard *board, struc
 	stray_init(docker);
 	store_init(loop, conf, &store_hooks);
 	shape_init(conf, languages);
-	image_init(docker, languages);
+	image_init(docker, languages, &image_hooks);
 	pool_init(loop, conf, docker);
 	shim_init(loop, conf);
 	reconcile_init(conf, docker);

@@ -9,7 +9,6 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "poolmgr/catalog/shape.h"
-#include "poolmgr/sandbox/renewal.h"
 
 /* What is known of one language's image. */
 struct image {
@@ -20,6 +19,7 @@ struct image {
 };
 
 static struct docker *docker;
+static struct image_hooks hooks;
 static struct image *images; /* of each language, in their order */
 
 static struct image *find(const struct language *language)
@@ -39,11 +39,11 @@ static void learn_id(struct image *i, const char *id)
 	memcpy(before, i->id, sizeof(before));
 	snprintf(i->id, sizeof(i->id), "%s", id);
 	if (before[0] == '\0') {
-		renewal_adopt(i->language);
+		hooks.known(i->language);
 		return;
 	}
 	log_info("the image of %s is another one, %s: its sandboxes are replaced", i->language->name, id);
-	renewal_begin();
+	hooks.replaced();
 }
 
 static void on_checked(const struct err *err, const char *id, void *arg)
@@ -113,12 +113,13 @@ json_t *image_json(void)
 	return json;
 }
 
-void image_init(struct docker *d, const struct language *languages)
+void image_init(struct docker *d, const struct language *languages, const struct image_hooks *h)
 {
 	const struct language *l;
 	struct image *i, *next;
 
 	docker = d;
+	hooks = *h;
 	LL_FOREACH_SAFE (images, i, next)
 		free(i);
 	images = NULL;

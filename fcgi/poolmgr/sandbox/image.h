@@ -9,8 +9,13 @@
 #include "conf/language.h"
 #include "engine/docker.h"
 
-/* Borrows both for the life of the process. */
-void image_init(struct docker *docker, const struct language *languages);
+struct image_hooks {
+	void (*known)(const struct language *language); /* for the first time, which one stands behind its name */
+	void (*replaced)(void);                         /* behind some name there is another one now */
+};
+
+/* Borrows docker and languages for the life of the process. */
+void image_init(struct docker *docker, const struct language *languages, const struct image_hooks *hooks);
 
 /* Asks Docker again: for all of them, or for one that a sandbox could not be started from. */
 void image_check_all(void);

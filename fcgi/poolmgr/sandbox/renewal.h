@@ -15,7 +15,7 @@ struct sandbox;
 /* Does it run another image than its language's by now? */
 bool renewal_is_due(const struct sandbox *sandbox);
 
-/* The image of a language is known now: what was started before that is taken for one of it. */
+/* Hooks of image.h. The image of a language is known now: what was started before that is taken for one of it. */
 void renewal_adopt(const struct language *language);
 
 /* An image is another one: from here on renewal_tick has work. */

@@ -23,6 +23,7 @@
 #include "poolmgr/sandbox/autopsy.h"
 #include "poolmgr/sandbox/cgroup.h"
 #include "poolmgr/sandbox/image.h"
+#include "poolmgr/sandbox/renewal.h"
 #include "poolmgr/sandbox/shim.h"
 #include "poolmgr/sandbox/stray.h"
 #include "poolmgr/stats.h"
@@ -56,6 +57,8 @@ static const struct sandbox_hooks sandbox_hooks = {pool_on_spare, pool_on_start_
 
 static const struct client_hooks client_hooks = {messages_take, messages_client_gone};
 
+static const struct image_hooks image_hooks = {renewal_adopt, renewal_begin};
+
 static const struct store_hooks store_hooks = {pool_invalidate, pool_on_store_connected};
 
 uid_t pool_rig_clients[HERITAGE_CLIENTS];
@@ -72,7 +75,7 @@ void pool_rig_start(const char *conninfo)
 	assert_ok(package_init(rig.loop, rig.conf, &err));
 	store_init(rig.loop, rig.conf, &store_hooks);
 	shape_init(rig.conf, rig.languages);
-	image_init(rig.docker, rig.languages);
+	image_init(rig.docker, rig.languages, &image_hooks);
 	egress_directory = rig.dir;
 	pool_init(rig.loop, rig.conf, rig.docker);
 	headroom_init("/nonexistent"); /* however busy this machine is */
@@ -164,7 +167,7 @@ void pool_rig_assert_nothing_leaks(void)
 	WAIT_FOR(pool_waiting() == 0);
 	rig.conf->pool_min_spares = rig.conf->pool_max_spares = 0;
 	fake_docker_reset(rig.engine);
-	image_init(rig.docker, rig.languages);
+	image_init(rig.docker, rig.languages, &image_hooks);
 	for (int state = 0; state < SANDBOX_DYING; state++)
 		DL_FOREACH_SAFE (sandbox_lists[state], s, next)
 			sandbox_kill(s, COUNT_KILL_OTHER);
