@@ -19,7 +19,7 @@ include tests/fuzz/local.mk
 include tests/bench/local.mk
 
 # Every test links with all the code there is, and so does berthd.
-BERTH_LIBS = libworker.a libpoolmgr.a libcollector.a libwarden.a libmaster.a libstatus.a libentry.a libdb.a libdrivers.a libcommon.a \
+BERTH_LIBS = libworker.a $(POOLMGR_LIBS) libcollector.a libwarden.a libmaster.a libstatus.a libentry.a libdb.a libdrivers.a libcommon.a \
 	$(FCGI_LIBS) $(PQ_LIBS) $(JANSSON_LIBS) $(CURL_LIBS) $(UV_LIBS) $(INIH_LIBS) $(ARCHIVE_LIBS) $(SECCOMP_LIBS) $(SODIUM_LIBS)
 LDADD = $(fuzz_main) $(BERTH_LIBS) $(CMOCKA_LIBS)
 

@@ -1,4 +1,5 @@
-libpoolmgr_a_SOURCES += \
+noinst_LIBRARIES += libpoolmgr_catalog.a
+libpoolmgr_catalog_a_SOURCES = \
 	%D%/fetch.c %D%/fetch.h \
 	%D%/forecast.c %D%/forecast.h \
 	%D%/package.c %D%/package.h \

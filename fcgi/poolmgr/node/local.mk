@@ -1,4 +1,5 @@
-libpoolmgr_a_SOURCES += \
+noinst_LIBRARIES += libpoolmgr_node.a
+libpoolmgr_node_a_SOURCES = \
 	%D%/backlog.c %D%/backlog.h \
 	%D%/client.c %D%/client.h \
 	%D%/counter.c %D%/counter.h \

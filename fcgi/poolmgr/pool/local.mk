@@ -1,4 +1,5 @@
-libpoolmgr_a_SOURCES += \
+noinst_LIBRARIES += libpoolmgr_pool.a
+libpoolmgr_pool_a_SOURCES = \
 	%D%/demand.c %D%/demand.h \
 	%D%/keep.c %D%/keep.h \
 	%D%/obstacle.c %D%/obstacle.h \

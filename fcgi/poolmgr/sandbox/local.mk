@@ -1,4 +1,5 @@
-libpoolmgr_a_SOURCES += \
+noinst_LIBRARIES += libpoolmgr_sandbox.a
+libpoolmgr_sandbox_a_SOURCES = \
 	%D%/autopsy.c %D%/autopsy.h \
 	%D%/bill.c %D%/bill.h \
 	%D%/boot.c %D%/boot.h \

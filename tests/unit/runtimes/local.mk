@@ -1,6 +1,3 @@
-# The engine's headers are found by their room's name, as fcgi's are.
-AM_CPPFLAGS += -I$(top_srcdir)/runtimes
-
 unit_tests += \
 	%D%/test_driver \
 	%D%/engine/test_docker \
