@@ -9,8 +9,9 @@
 
 #include "base/log.h"
 #include "base/mem.h"
-#include "poolmgr/catalog/package.h"
+#include "poolmgr/catalog/cache.h"
 #include "poolmgr/catalog/store.h"
+#include "poolmgr/catalog/unpacking.h"
 #include "poolmgr/catalog/version.h"
 
 /*
@@ -83,7 +84,7 @@ static void on_fetched(const struct err *err, const char *data, size_t len, void
 	memcpy(copy, data, len);
 	w->bytes = len;
 	fetched_bytes += len;
-	package_unpack(w->version->spec->package_sha256, copy, len, on_unpacked, w);
+	unpacking_begin(w->version->spec->package_sha256, copy, len, on_unpacked, w);
 	fetch_more();
 }
 
@@ -101,7 +102,7 @@ void fetch_package(struct version *v)
 {
 	if (v->package != PACKAGE_UNKNOWN)
 		return;
-	if (package_is_unpacked(v->spec->package_sha256)) {
+	if (cache_has(v->spec->package_sha256)) {
 		v->package = PACKAGE_READY;
 		return;
 	}
@@ -131,7 +132,7 @@ int fetch_from_file(struct version *v, int fd, off_t max_bytes, struct err *err)
 {
 	off_t len = 0;
 
-	if (package_is_unpacked(v->spec->package_sha256)) {
+	if (cache_has(v->spec->package_sha256)) {
 		v->package = PACKAGE_READY;
 		return 0;
 	}
@@ -141,7 +142,7 @@ int fetch_from_file(struct version *v, int fd, off_t max_bytes, struct err *err)
 	if (own_fd < 0)
 		return err_set(err, errno, "keep the package open");
 	v->package = PACKAGE_COMING;
-	package_unpack_file(v->spec->package_sha256, own_fd, (size_t)len, on_file_unpacked, version_ref(v));
+	unpacking_begin_file(v->spec->package_sha256, own_fd, (size_t)len, on_file_unpacked, version_ref(v));
 	return 0;
 }
 

@@ -5,6 +5,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "poolmgr/catalog/cache.h"
 #include "poolmgr/catalog/fetch.h"
 #include "poolmgr/catalog/package.h"
 #include "poolmgr/node/counter.h"
@@ -88,8 +89,7 @@ static void cannot_link(struct version *v, struct sandbox *s, const struct err *
 	log_sandbox(LOG_ERROR, s->id, "%s: %s", v->key, err->msg);
 	sandbox_kill(s, COUNT_KILL_NOT_LINKED);
 	v->package = PACKAGE_UNKNOWN;
-	if (!package_is_unpacked(
-		    v->spec->package_sha256)) { /* another poolmgr has made room in the cache, or somebody cleared it */
+	if (!cache_has(v->spec->package_sha256)) { /* another poolmgr has made room in the cache, or somebody cleared it */
 		fetch_package(v);
 		return;
 	}

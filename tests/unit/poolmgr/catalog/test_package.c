@@ -7,7 +7,9 @@
 
 #include "base/fd.h"
 #include "base/mem.h"
+#include "poolmgr/catalog/cache.h"
 #include "poolmgr/catalog/package.h"
+#include "poolmgr/catalog/unpacking.h"
 #include "poolmgr/node/directory.h"
 #include "poolmgr/node/tree.h"
 #include "poolmgr/node/work.h"
@@ -43,7 +45,7 @@ static struct outcome unpack(const char *sha256, const struct buf *archive)
 	void *copy = mem_alloc(archive->len + 1);
 
 	memcpy(copy, buf_str(archive), archive->len);
-	package_unpack(sha256, copy, archive->len, on_done, &o);
+	unpacking_begin(sha256, copy, archive->len, on_done, &o);
 	assert_false(o.done); /* never from within the call */
 	WAIT_FOR(o.done);
 	return o;
@@ -69,7 +71,7 @@ static void assert_refused(enum archive_kind kind, const struct archive_member *
 	assert_true(o.failed);
 	if (strstr(o.err.msg, words) == NULL)
 		fail_msg("'%s' does not say '%s'", o.err.msg, words);
-	assert_false(package_is_unpacked(sha256));
+	assert_false(cache_has(sha256));
 	assert_int_equal(rig_count_names("cache"), before);
 }
 
@@ -130,7 +132,7 @@ static void files_directories_and_links_are_unpacked(enum archive_kind kind, con
 	umask(mask);
 	if (o.failed)
 		fail_msg("%s", o.err.msg);
-	assert_true(package_is_unpacked(sha256));
+	assert_true(cache_has(sha256));
 	assert_file(sha256, "main.x", marker, 0444);
 	assert_file(sha256, "run.sh", "#!/bin/sh\n", 0555);
 	assert_file(sha256, "secret", "s", 0444);
@@ -221,7 +223,7 @@ static void the_same_package_may_be_unpacked_twice_at_once(void **state)
 	for (size_t i = 0; i < ARRAY_SIZE(outcomes); i++) {
 		void *copy = mem_alloc(archive.len);
 		memcpy(copy, archive.data, archive.len);
-		package_unpack(sha256, copy, archive.len, on_done, &outcomes[i]);
+		unpacking_begin(sha256, copy, archive.len, on_done, &outcomes[i]);
 	}
 	for (size_t i = 0; i < ARRAY_SIZE(outcomes); i++) {
 		WAIT_FOR(outcomes[i].done);
@@ -244,7 +246,7 @@ static void an_archive_with_another_hash_is_refused(void **state)
 	struct outcome o = unpack(wrong, &archive);
 	assert_true(o.failed);
 	assert_non_null(strstr(o.err.msg, "its SHA-256 is"));
-	assert_false(package_is_unpacked(wrong));
+	assert_false(cache_has(wrong));
 	assert_int_equal(rig_count_names("cache"), before);
 }
 
@@ -259,7 +261,7 @@ static void what_is_no_archive_is_refused(void **state)
 	archive_hash(&garbage, sha256);
 	struct outcome o = unpack(sha256, &garbage);
 	assert_true(o.failed);
-	assert_false(package_is_unpacked(sha256));
+	assert_false(cache_has(sha256));
 }
 
 static void an_archive_that_ends_early_is_refused(void **state)
@@ -279,7 +281,7 @@ static void an_archive_that_ends_early_is_refused(void **state)
 	int before = rig_count_names("cache");
 	struct outcome o = unpack(sha256, &archive);
 	assert_true(o.failed);
-	assert_false(package_is_unpacked(sha256));
+	assert_false(cache_has(sha256));
 	assert_int_equal(rig_count_names("cache"), before);
 }
 
@@ -383,10 +385,10 @@ static void a_package_of_too_many_directories_in_each_other_is_refused(void **st
 static void only_hashes_name_packages(void **state)
 {
 	(void)state;
-	assert_false(package_is_unpacked(""));
-	assert_false(package_is_unpacked("."));
-	assert_false(package_is_unpacked("../cache"));
-	assert_false(package_is_unpacked("0123"));
+	assert_false(cache_has(""));
+	assert_false(cache_has("."));
+	assert_false(cache_has("../cache"));
+	assert_false(cache_has("0123"));
 }
 
 /* ---- Linking ---- */
@@ -485,7 +487,7 @@ static void a_package_is_used_before_it_is_on_the_disk_and_nobody_else_trusts_it
 	sync_to_disk.waits = &disk;
 	assert_false(unpack_members(ARCHIVE_IS_TAR_GZ, &member, 1, sha256).failed);
 	assert_false(unpack_members(ARCHIVE_IS_TAR_GZ, &another, 1, next).failed);
-	assert_true(package_is_unpacked(sha256));
+	assert_true(cache_has(sha256));
 	assert_false(link_into(sha256, "box5").failed);
 	assert_int_equal(mode_of(sha256), 0700);
 	assert_int_equal(mode_of(next), 0700);
@@ -507,7 +509,7 @@ static void a_package_the_disk_does_not_take_goes(void **state)
 	(void)state;
 	sync_to_disk.fails = true;
 	assert_false(unpack_members(ARCHIVE_IS_TAR_GZ, &member, 1, sha256).failed);
-	WAIT_FOR(!package_is_unpacked(sha256));
+	WAIT_FOR(!cache_has(sha256));
 	sync_to_disk.fails = false;
 	assert_false(unpack_members(ARCHIVE_IS_TAR_GZ, &member, 1, sha256).failed);
 	WAIT_FOR(mode_of(sha256) == 0755);
@@ -532,9 +534,9 @@ static void what_was_not_on_the_disk_when_an_earlier_process_ended_is_unpacked_a
 		assert_ok(package_init(rig.loop, rig.conf, &err));
 		if (before_the_survey == 0)
 			WAIT_FOR(mode_of(sha256) == 0);
-		assert_false(package_is_unpacked(sha256));
+		assert_false(cache_has(sha256));
 		assert_false(unpack_members(ARCHIVE_IS_TAR_GZ, &member, 1, sha256).failed);
-		assert_true(package_is_unpacked(sha256));
+		assert_true(cache_has(sha256));
 		assert_file(sha256, "main.x", "before the power failed", 0444);
 		WAIT_FOR(mode_of(sha256) == 0755);
 	}
@@ -569,16 +571,16 @@ static void beyond_the_limit_the_package_unused_longest_goes(void **state)
 	rig.conf->pool_package_cache_mb = 1;
 	unpack_large('a', 400, a);
 	unpack_large('b', 400, b);
-	assert_true(package_is_unpacked(a) && package_is_unpacked(b));
+	assert_true(cache_has(a) && cache_has(b));
 	assert_false(link_into(a, "box3").failed);
 	unpack_large('c', 400, c);
-	assert_true(package_is_unpacked(a)); /* used later than b */
-	assert_false(package_is_unpacked(b));
-	assert_true(package_is_unpacked(c));
+	assert_true(cache_has(a)); /* used later than b */
+	assert_false(cache_has(b));
+	assert_true(cache_has(c));
 	WAIT_FOR(rig_count_names("cache") == 2);
 	unpack_large('b', 400, b);
-	assert_true(package_is_unpacked(b));
-	assert_false(package_is_unpacked(a));
+	assert_true(cache_has(b));
+	assert_false(cache_has(a));
 	assert_true(rig_exists("box3/" DIRECTORY_FUNCTION "/main.x")); /* a sandbox keeps what it has */
 	empty_the_cache();
 }
@@ -600,11 +602,11 @@ static void a_package_that_is_being_linked_stays(void **state)
 	package_link(a, fd, on_done, &o);
 	rig.conf->pool_package_cache_mb = 0;
 	package_set_conf(rig.conf);
-	assert_true(package_is_unpacked(a));
+	assert_true(cache_has(a));
 	WAIT_FOR(o.done);
 	assert_false(o.failed);
 	package_set_conf(rig.conf);
-	assert_false(package_is_unpacked(a));
+	assert_false(cache_has(a));
 	empty_the_cache();
 }
 
@@ -625,12 +627,12 @@ static void of_thousands_of_packages_as_many_stay_as_there_is_space_for(void **s
 		if (n == 0)
 			memcpy(first, sha256, sizeof(first));
 		assert_false(unpack(sha256, &archive).failed);
-		assert_true(package_is_unpacked(sha256));
-		assert_true(package_cached_bytes() <= 4 << 20);
-		most = MAX(most, (int)(package_cached_bytes() >> 10));
+		assert_true(cache_has(sha256));
+		assert_true(cache_bytes() <= 4 << 20);
+		most = MAX(most, (int)(cache_bytes() >> 10));
 	}
 	assert_in_range(most, 3 << 10, 4 << 10);
-	assert_false(package_is_unpacked(first));
+	assert_false(cache_has(first));
 	wait_for_work(WORK_CHORE);
 	assert_true(rig_count_names("cache") < 1024);
 	rig.conf->pool_package_cache_mb = 2048;
@@ -681,7 +683,7 @@ static void links_and_small_packages_wait_for_nothing_that_takes_long(void **sta
 	archive_hash(&archive, b);
 	void *copy = mem_alloc(archive.len);
 	memcpy(copy, archive.data, archive.len);
-	package_unpack(b, copy, archive.len, on_done, &o);
+	unpacking_begin(b, copy, archive.len, on_done, &o);
 	for (int i = 0; i < 5; i++) {
 		AUTO(mem_free) char *text = mem_printf("small %d", i);
 		const struct archive_member one = {.path = "main.x", .content = text};
@@ -692,7 +694,7 @@ static void links_and_small_packages_wait_for_nothing_that_takes_long(void **sta
 		sem_post(&until);
 	WAIT_FOR(o.done);
 	assert_false(o.failed);
-	assert_true(package_is_unpacked(b));
+	assert_true(cache_has(b));
 	for (int i = 0; i < 3; i++)
 		WAIT_FOR(large[i].left && chores[i].left && syncs[i].left);
 	sem_destroy(&until);
@@ -716,8 +718,8 @@ static void what_an_earlier_process_unpacked_counts_and_goes_in_the_order_of_its
 	assert_int_equal(utimensat(AT_FDCWD, path, hours_ago, 0), 0);
 	rig.conf->pool_package_cache_mb = 1;
 	assert_ok(package_init(rig.loop, rig.conf, &err));
-	WAIT_FOR(!package_is_unpacked(b));
-	assert_true(package_is_unpacked(a) && package_is_unpacked(c));
+	WAIT_FOR(!cache_has(b));
+	assert_true(cache_has(a) && cache_has(c));
 	empty_the_cache();
 }
 
@@ -742,7 +744,7 @@ static void what_an_earlier_process_left_half_unpacked_goes_at_the_start_and_pac
 	unit_write_file(file, "half");
 	assert_ok(package_init(rig.loop, rig.conf, &err));
 	WAIT_FOR(!rig_exists("cache/.unpacking-77") && !rig_exists("cache/.removing-3"));
-	assert_true(package_is_unpacked(sha256));
+	assert_true(cache_has(sha256));
 }
 
 static void what_another_poolmgr_unpacks_at_the_start_is_left_alone(void **state)

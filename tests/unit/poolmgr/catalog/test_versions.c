@@ -2,6 +2,7 @@
 #include "tests/unit/poolmgr/stored.h"
 
 #include "base/mem.h"
+#include "poolmgr/catalog/cache.h"
 #include "poolmgr/catalog/package.h"
 #include "poolmgr/catalog/resolve.h"
 #include "poolmgr/catalog/store.h"
@@ -109,7 +110,7 @@ static void a_package_goes_when_space_is_short_though_its_version_is_known_and_c
 	WAIT_FOR(sandbox_total() == 0);
 	rig.conf->pool_package_cache_mb = 0;
 	package_set_conf(rig.conf);
-	assert_false(package_is_unpacked(f.sha256));
+	assert_false(cache_has(f.sha256));
 	assert_int_equal(HASH_COUNT(versions), 1);
 	AUTO(worker_close_fds) struct grant g = worker_granted(&w, worker_lease(&w, f.name, 0));
 	assert_code_is(&g, "package in use");
@@ -125,13 +126,13 @@ static void a_package_that_a_request_waits_for_stays(void **state)
 	package_set_conf(rig.conf);
 	rig.engine->boot = FAKE_BOOT_SILENT;
 	worker_lease(&w, f.name, 0);
-	WAIT_FOR(package_is_unpacked(f.sha256));
+	WAIT_FOR(cache_has(f.sha256));
 	package_set_conf(rig.conf);
-	assert_true(package_is_unpacked(f.sha256));
+	assert_true(cache_has(f.sha256));
 	worker_close(&w);
 	WAIT_FOR(pool_waiting() == 0);
 	package_set_conf(rig.conf);
-	assert_false(package_is_unpacked(f.sha256));
+	assert_false(cache_has(f.sha256));
 }
 
 static int found;
