@@ -7,8 +7,10 @@ libpoolmgr_a_SOURCES = \
 
 include %D%/pool/local.mk
 include %D%/sandbox/local.mk
+include %D%/package/local.mk
 include %D%/catalog/local.mk
 include %D%/node/local.mk
 
 # Each room uses those after it, and none before it: a linker goes through them once.
-POOLMGR_LIBS = libpoolmgr.a libpoolmgr_pool.a libpoolmgr_sandbox.a libpoolmgr_catalog.a libpoolmgr_node.a libengine.a
+POOLMGR_LIBS = libpoolmgr.a libpoolmgr_pool.a libpoolmgr_sandbox.a libpoolmgr_package.a libpoolmgr_catalog.a \
+	libpoolmgr_node.a libengine.a

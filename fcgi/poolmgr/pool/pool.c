@@ -7,11 +7,11 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
-#include "poolmgr/catalog/fetch.h"
-#include "poolmgr/catalog/package.h"
 #include "poolmgr/catalog/resolve.h"
 #include "poolmgr/node/counter.h"
 #include "poolmgr/node/egress.h"
+#include "poolmgr/package/fetch.h"
+#include "poolmgr/package/package.h"
 #include "poolmgr/pool/demand.h"
 #include "poolmgr/pool/keep.h"
 #include "poolmgr/pool/obstacle.h"

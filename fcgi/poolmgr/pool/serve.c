@@ -5,10 +5,10 @@
 
 #include "base/clock.h"
 #include "base/log.h"
-#include "poolmgr/catalog/cache.h"
-#include "poolmgr/catalog/fetch.h"
-#include "poolmgr/catalog/package.h"
 #include "poolmgr/node/counter.h"
+#include "poolmgr/package/cache.h"
+#include "poolmgr/package/fetch.h"
+#include "poolmgr/package/package.h"
 #include "poolmgr/pool/demand.h"
 #include "poolmgr/pool/obstacle.h"
 #include "poolmgr/pool/waiter.h"

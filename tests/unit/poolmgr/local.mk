@@ -15,5 +15,6 @@ pool_rig = %D%/pool_rig.c %D%/pool_rig.h %D%/fake_worker.c %D%/fake_worker.h $(a
 
 include %D%/pool/local.mk
 include %D%/sandbox/local.mk
+include %D%/package/local.mk
 include %D%/catalog/local.mk
 include %D%/node/local.mk

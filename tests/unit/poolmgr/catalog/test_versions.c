@@ -2,10 +2,10 @@
 #include "tests/unit/poolmgr/stored.h"
 
 #include "base/mem.h"
-#include "poolmgr/catalog/cache.h"
-#include "poolmgr/catalog/package.h"
 #include "poolmgr/catalog/resolve.h"
 #include "poolmgr/catalog/store.h"
+#include "poolmgr/package/cache.h"
+#include "poolmgr/package/package.h"
 #include "poolmgr/pool/pool.h"
 #include "tests/unit/poolmgr/slow_store.h"
 

@@ -6,7 +6,6 @@
 
 #include "base/fd.h"
 #include "base/mem.h"
-#include "poolmgr/catalog/package.h"
 #include "poolmgr/pool/pool.h"
 #include "poolmgr/sandbox/autopsy.h"
 #include "tests/unit/poolmgr/fake_warden.h"

@@ -1,4 +1,4 @@
-#include "poolmgr/catalog/package.h"
+#include "poolmgr/package/package.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -8,12 +8,12 @@
 
 #include "base/fd.h"
 #include "base/mem.h"
-#include "poolmgr/catalog/cache.h"
-#include "poolmgr/catalog/survey.h"
-#include "poolmgr/catalog/unpacking.h"
 #include "poolmgr/node/directory.h"
 #include "poolmgr/node/tree.h"
 #include "poolmgr/node/work.h"
+#include "poolmgr/package/cache.h"
+#include "poolmgr/package/survey.h"
+#include "poolmgr/package/unpacking.h"
 
 /* ---- Linking ---- */
 

@@ -2,15 +2,15 @@
  * What is in the package cache, as far as this process knows, and what has to go: beyond pool.package_cache_mb the packages
  * unused longest, but none that is being linked or that somebody waits for (version.h). On the loop only.
  */
-#ifndef POOLMGR_CATALOG_CACHE_H
-#define POOLMGR_CATALOG_CACHE_H
+#ifndef POOLMGR_PACKAGE_CACHE_H
+#define POOLMGR_PACKAGE_CACHE_H
 
 #include <stdbool.h>
 #include <stdint.h>
 #include <uthash.h>
 
 #include "conf/conf.h"
-#include "poolmgr/catalog/cache_files.h"
+#include "poolmgr/package/cache_files.h"
 
 /* One that is unpacked on this node. Whoever uses one that is not listed yet lists it. */
 struct package {

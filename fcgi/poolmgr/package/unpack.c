@@ -1,4 +1,4 @@
-#include "poolmgr/catalog/unpack.h"
+#include "poolmgr/package/unpack.h"
 
 #include <archive.h>
 #include <archive_entry.h>

@@ -1,4 +1,4 @@
-#include "poolmgr/catalog/sync.h"
+#include "poolmgr/package/sync.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -9,8 +9,8 @@
 
 #include "base/log.h"
 #include "base/mem.h"
-#include "poolmgr/catalog/cache.h"
 #include "poolmgr/node/work.h"
+#include "poolmgr/package/cache.h"
 
 struct fresh {
 	char sha256[SHA256_TEXT_LEN + 1];

@@ -2,8 +2,8 @@
  * An archive becomes a package of this node: in a thread it is checked and unpacked beside what is there, on the loop it gets
  * its name and is listed (cache.h). Large ones do not hold up small ones.
  */
-#ifndef POOLMGR_CATALOG_UNPACKING_H
-#define POOLMGR_CATALOG_UNPACKING_H
+#ifndef POOLMGR_PACKAGE_UNPACKING_H
+#define POOLMGR_PACKAGE_UNPACKING_H
 
 #include <stddef.h>
 

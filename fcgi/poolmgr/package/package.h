@@ -4,8 +4,8 @@
  * anew (sync.h). Beyond pool.package_cache_mb, those unused longest are removed (cache.h); sandboxes keep the files they have.
  * Work on files happens in threads (poolmgr/node/work.h); callbacks come on the loop.
  */
-#ifndef POOLMGR_CATALOG_PACKAGE_H
-#define POOLMGR_CATALOG_PACKAGE_H
+#ifndef POOLMGR_PACKAGE_PACKAGE_H
+#define POOLMGR_PACKAGE_PACKAGE_H
 
 #include <uv.h>
 

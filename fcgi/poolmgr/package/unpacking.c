@@ -1,4 +1,4 @@
-#include "poolmgr/catalog/unpacking.h"
+#include "poolmgr/package/unpacking.h"
 
 #include <errno.h>
 #include <sodium.h>
@@ -10,11 +10,11 @@
 
 #include "base/fd.h"
 #include "base/mem.h"
-#include "poolmgr/catalog/cache.h"
-#include "poolmgr/catalog/sync.h"
-#include "poolmgr/catalog/unpack.h"
 #include "poolmgr/node/tree.h"
 #include "poolmgr/node/work.h"
+#include "poolmgr/package/cache.h"
+#include "poolmgr/package/sync.h"
+#include "poolmgr/package/unpack.h"
 
 /* A package that is no larger is unpacked beside those that are, not behind them. */
 #define SMALL_ARCHIVE_BYTES  (INT64_C(1) << 20)

@@ -1,4 +1,4 @@
-#include "poolmgr/catalog/survey.h"
+#include "poolmgr/package/survey.h"
 
 #include <fcntl.h>
 #include <stdio.h>
@@ -9,9 +9,9 @@
 
 #include "base/log.h"
 #include "base/mem.h"
-#include "poolmgr/catalog/cache.h"
 #include "poolmgr/node/tree.h"
 #include "poolmgr/node/work.h"
+#include "poolmgr/package/cache.h"
 
 /* A package that is there. */
 struct found {

@@ -1,4 +1,4 @@
-#include "poolmgr/catalog/cache_files.h"
+#include "poolmgr/package/cache_files.h"
 
 #include <errno.h>
 #include <fcntl.h>

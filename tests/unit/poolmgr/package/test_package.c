@@ -7,12 +7,12 @@
 
 #include "base/fd.h"
 #include "base/mem.h"
-#include "poolmgr/catalog/cache.h"
-#include "poolmgr/catalog/package.h"
-#include "poolmgr/catalog/unpacking.h"
 #include "poolmgr/node/directory.h"
 #include "poolmgr/node/tree.h"
 #include "poolmgr/node/work.h"
+#include "poolmgr/package/cache.h"
+#include "poolmgr/package/package.h"
+#include "poolmgr/package/unpacking.h"
 #include "tests/unit/poolmgr/archives.h"
 
 /* Work that takes until it is told to end. */

@@ -1,6 +1,6 @@
 /* A version's package on its way to this node: from PostgreSQL or with a worker's CHECK, unpacked, then ready to be linked. */
-#ifndef POOLMGR_CATALOG_FETCH_H
-#define POOLMGR_CATALOG_FETCH_H
+#ifndef POOLMGR_PACKAGE_FETCH_H
+#define POOLMGR_PACKAGE_FETCH_H
 
 #include <sys/types.h>
 

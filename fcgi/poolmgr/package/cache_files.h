@@ -2,8 +2,8 @@
  * The directory of the package cache, <state_dir>/cache: what its names mean, and how what is in it goes. A package is there
  * whole or not at all: it is unpacked under another name and renamed, and renamed before it is removed.
  */
-#ifndef POOLMGR_CATALOG_CACHE_FILES_H
-#define POOLMGR_CATALOG_CACHE_FILES_H
+#ifndef POOLMGR_PACKAGE_CACHE_FILES_H
+#define POOLMGR_PACKAGE_CACHE_FILES_H
 
 #include <stdbool.h>
 

@@ -2,8 +2,8 @@
  * Packages onto the disk. Nobody waits for that: a package is used as soon as it is unpacked, and until it is on the disk its
  * directory has another mode (cache_files.h).
  */
-#ifndef POOLMGR_CATALOG_SYNC_H
-#define POOLMGR_CATALOG_SYNC_H
+#ifndef POOLMGR_PACKAGE_SYNC_H
+#define POOLMGR_PACKAGE_SYNC_H
 
 struct package;
 

@@ -1,4 +1,4 @@
-#include "poolmgr/catalog/fetch.h"
+#include "poolmgr/package/fetch.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -9,10 +9,10 @@
 
 #include "base/log.h"
 #include "base/mem.h"
-#include "poolmgr/catalog/cache.h"
 #include "poolmgr/catalog/store.h"
-#include "poolmgr/catalog/unpacking.h"
 #include "poolmgr/catalog/version.h"
+#include "poolmgr/package/cache.h"
+#include "poolmgr/package/unpacking.h"
 
 /*
  * Archives that were fetched wait in memory to be unpacked, and while one is being fetched lookups wait behind it. So this much

@@ -1,4 +1,4 @@
-#include "poolmgr/catalog/cache.h"
+#include "poolmgr/package/cache.h"
 
 #include <fcntl.h>
 #include <stdio.h>

@@ -1,6 +1,6 @@
 /* From an archive (tar, tar.gz or zip) to files. What is in it is hostile. Blocking: for worker threads. */
-#ifndef POOLMGR_CATALOG_UNPACK_H
-#define POOLMGR_CATALOG_UNPACK_H
+#ifndef POOLMGR_PACKAGE_UNPACK_H
+#define POOLMGR_PACKAGE_UNPACK_H
 
 #include <stddef.h>
 #include <stdint.h>
