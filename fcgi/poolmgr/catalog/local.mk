@@ -6,3 +6,5 @@ libpoolmgr_catalog_a_SOURCES = \
 	%D%/shape.c %D%/shape.h \
 	%D%/store.c %D%/store.h \
 	%D%/version.c %D%/version.h
+
+EXTRA_DIST += %D%/README.md

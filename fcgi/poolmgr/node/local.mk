@@ -10,3 +10,5 @@ libpoolmgr_node_a_SOURCES = \
 	%D%/uid.c %D%/uid.h \
 	%D%/watch.c %D%/watch.h \
 	%D%/work.c %D%/work.h
+
+EXTRA_DIST += %D%/README.md

@@ -8,3 +8,5 @@ libpoolmgr_package_a_SOURCES = \
 	%D%/sync.c %D%/sync.h \
 	%D%/unpack.c %D%/unpack.h \
 	%D%/unpacking.c %D%/unpacking.h
+
+EXTRA_DIST += %D%/README.md

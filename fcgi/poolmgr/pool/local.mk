@@ -8,3 +8,5 @@ libpoolmgr_pool_a_SOURCES = \
 	%D%/serve.c %D%/serve.h \
 	%D%/supply.c %D%/supply.h \
 	%D%/waiter.c %D%/waiter.h
+
+EXTRA_DIST += %D%/README.md

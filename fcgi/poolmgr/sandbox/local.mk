@@ -11,3 +11,5 @@ libpoolmgr_sandbox_a_SOURCES = \
 	%D%/shim.c %D%/shim.h \
 	%D%/stray.c %D%/stray.h \
 	%D%/warmup.c %D%/warmup.h
+
+EXTRA_DIST += %D%/README.md
