@@ -1,4 +1,5 @@
 unit_tests += \
+	%D%/test_messages \
 	%D%/test_reconcile \
 	%D%/test_stats
 
@@ -10,6 +11,7 @@ archives = %D%/archives.c %D%/archives.h
 slow_store = %D%/slow_store.c %D%/slow_store.h $(pg_scratch)
 stored = %D%/stored.c %D%/stored.h $(pool_rig) $(fake_warden) $(pg_scratch)
 pool_rig = %D%/pool_rig.c %D%/pool_rig.h %D%/fake_worker.c %D%/fake_worker.h $(archives) $(rig)
+%C%_test_messages_SOURCES = %D%/test_messages.c $(pool_rig)
 %C%_test_reconcile_SOURCES = %D%/test_reconcile.c tests/support/fake_shim.c tests/support/fake_shim.h $(fake_warden) $(pool_rig)
 %C%_test_stats_SOURCES = %D%/test_stats.c $(pool_rig)
 

@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <semaphore.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -239,6 +240,25 @@ struct grant check_function(struct worker *w, const struct function *f)
 
 	worker_close_fds(&g);
 	return g;
+}
+
+void worker_check_at_once(const struct worker *w, const struct function *f)
+{
+	json_t *json = function_spec(f);
+	AUTO(mem_free) char *spec = json_dumps(json, 0);
+	AUTO(fd_close) int fd = memfd_create("package", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	struct ipc_msg m = {.type = IPC_CHECK,
+			    .check = {.seq = 1,
+				      .spec = STR(spec),
+				      .deadline_us = (uint64_t)(clock_mono_us() + 2 * RIG_PATIENCE_US),
+				      .request_id = STR("")},
+			    .fds = {fd, -1, -1, -1, -1, -1}};
+	struct err err;
+
+	json_decref(json);
+	assert_int_equal(write(fd, f->archive.data, f->archive.len), f->archive.len);
+	assert_int_equal(fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE), 0);
+	assert_ok(ipc_send(w->fd, &m, &err));
 }
 
 struct shape *default_shape(void)

@@ -55,6 +55,9 @@ json_t *function_spec(const struct function *f); /* a new reference */
 /* CHECK and its GRANT; the descriptors are closed. */
 struct grant check_function(struct worker *w, const struct function *f);
 
+/* Asks for a check over the first connection, whatever waits there. */
+void worker_check_at_once(const struct worker *worker, const struct function *function);
+
 /* The shape of functions with the default limits. */
 struct shape *default_shape(void);
 

@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -132,18 +131,6 @@ static void a_worker_that_does_not_read_is_closed_and_no_other(void **state)
 	worker_assert_silent(&good);
 }
 
-static void a_worker_that_was_closed_loses_its_leases(void **state)
-{
-	AUTO(worker_close) struct worker w = worker_connect();
-	AUTO(function_free) struct function f = function_new("loses");
-
-	(void)state;
-	struct grant g = check_function(&w, &f);
-	send_bytes(&w, "\xff", 1);
-	worker_wait_for_close(&w);
-	WAIT_FOR(sandbox_find(g.sandbox_id) == NULL);
-}
-
 static void a_worker_that_ends_without_reading_its_answers_is_like_any_other(void **state)
 {
 	AUTO(function_free) struct function f = function_new("unread");
@@ -190,26 +177,6 @@ static void send_lease(const struct worker *w, const char *function)
 	assert_ok(ipc_send(w->fd, &m, &err));
 }
 
-/* Over its first connection, whatever waits there. */
-static void send_check(const struct worker *w, const struct function *f)
-{
-	json_t *json = function_spec(f);
-	AUTO(mem_free) char *spec = json_dumps(json, 0);
-	AUTO(fd_close) int fd = memfd_create("package", MFD_CLOEXEC | MFD_ALLOW_SEALING);
-	struct ipc_msg m = {.type = IPC_CHECK,
-			    .check = {.seq = 1,
-				      .spec = STR(spec),
-				      .deadline_us = (uint64_t)(clock_mono_us() + 2 * RIG_PATIENCE_US),
-				      .request_id = STR("")},
-			    .fds = {fd, -1, -1, -1, -1, -1}};
-	struct err err;
-
-	json_decref(json);
-	assert_int_equal(write(fd, f->archive.data, f->archive.len), f->archive.len);
-	assert_int_equal(fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE), 0);
-	assert_ok(ipc_send(w->fd, &m, &err));
-}
-
 static void a_worker_that_asks_for_a_second_sandbox_before_it_has_the_first_is_closed_and_no_other(void **state)
 {
 	AUTO(function_free) struct function f = function_new("second");
@@ -220,10 +187,10 @@ static void a_worker_that_asks_for_a_second_sandbox_before_it_has_the_first_is_c
 	uint64_t seq = worker_check(&good, function_spec(&f), &f.archive);
 	for (int way = 0; way < 2; way++) {
 		AUTO(worker_close) struct worker w = worker_connect();
-		send_check(&w, &f);
+		worker_check_at_once(&w, &f);
 		WAIT_FOR(pool_waiting() == 2);
 		if (way == 0)
-			send_check(&w, &f);
+			worker_check_at_once(&w, &f);
 		else
 			send_lease(&w, "any");
 		worker_wait_for_close(&w);
@@ -246,21 +213,6 @@ static void a_worker_that_has_its_answer_may_ask_again(void **state)
 	assert_int_equal(w.count, 1);
 }
 
-static void a_worker_has_as_many_sandboxes_as_it_keeps_and_one_in_hand(void **state)
-{
-	AUTO(function_free) struct function f = function_new("hoards");
-	AUTO(worker_close) struct worker w = worker_connect();
-
-	(void)state;
-	for (int i = 0; i <= IPC_KEPT_MAX; i++)
-		check_function(&w, &f);
-	assert_int_equal(w.count, 1);
-	assert_int_equal(sandbox_counts[SANDBOX_LEASED], IPC_KEPT_MAX + 1);
-	send_check(&w, &f);
-	worker_wait_for_close(&w);
-	WAIT_FOR(sandbox_total() == 0);
-}
-
 static void a_worker_says_hello_once(void **state)
 {
 	AUTO(worker_close) struct worker w = worker_connect();
@@ -270,17 +222,6 @@ static void a_worker_says_hello_once(void **state)
 	worker_assert_silent(&w);
 	worker_hello(&w, "aaaaaaaaaaaaaaaa");
 	worker_wait_for_close(&w);
-}
-
-static void what_is_longer_than_any_name_is_no_function(void **state)
-{
-	AUTO(worker_close) struct worker w = worker_connect();
-	char *name = mem_alloc(100001);
-
-	(void)state;
-	memset(name, 'a', 100000);
-	assert_string_equal(worker_denied(&w, worker_lease(&w, name, 0)).code, "not_found");
-	free(name);
 }
 
 static void more_connections_than_there_can_be_workers_are_refused(void **state)
@@ -367,25 +308,6 @@ static void without_descriptors_workers_wait_and_the_loop_does_not_spin(void **s
 		worker_close(&late);
 		WAIT_FOR(client_count() == 1);
 	}
-}
-
-static void an_invalidation_is_answered_even_for_a_function_nobody_knows(void **state)
-{
-	AUTO(worker_close) struct worker w = worker_connect();
-
-	(void)state;
-	worker_done(&w, worker_invalidate(&w, "0198c0de-0000-7000-8000-000000000001", 7));
-	worker_done(&w, worker_invalidate(&w, "0198c0de-0000-7000-8000-000000000001", 0));
-}
-
-static void without_postgresql_a_lease_is_denied_in_words(void **state)
-{
-	AUTO(worker_close) struct worker w = worker_connect();
-
-	(void)state;
-	struct denial d = worker_denied(&w, worker_lease(&w, "any", 0));
-	assert_string_equal(d.code, "store_unavailable");
-	assert_non_null(strstr(d.detail, "PostgreSQL cannot be reached"));
 }
 
 static void messages_sent_in_one_go_are_answered_in_their_order(void **state)
@@ -517,18 +439,13 @@ int main(void)
 		TEST(a_worker_that_speaks_as_poolmgr_is_closed),
 		TEST(descriptors_where_none_belong_close_the_connection_and_do_not_leak),
 		TEST(a_worker_that_does_not_read_is_closed_and_no_other),
-		TEST(a_worker_that_was_closed_loses_its_leases),
 		TEST(a_worker_that_ends_without_reading_its_answers_is_like_any_other),
 		TEST(what_a_worker_said_before_it_ended_counts_though_it_read_nothing_more),
 		TEST(a_worker_that_asks_for_a_second_sandbox_before_it_has_the_first_is_closed_and_no_other),
 		TEST(a_worker_that_has_its_answer_may_ask_again),
-		TEST(a_worker_has_as_many_sandboxes_as_it_keeps_and_one_in_hand),
 		TEST(a_worker_says_hello_once),
-		TEST(what_is_longer_than_any_name_is_no_function),
 		TEST(more_connections_than_there_can_be_workers_are_refused),
 		TEST(without_descriptors_workers_wait_and_the_loop_does_not_spin),
-		TEST(an_invalidation_is_answered_even_for_a_function_nobody_knows),
-		TEST(without_postgresql_a_lease_is_denied_in_words),
 		TEST(messages_sent_in_one_go_are_answered_in_their_order),
 		TEST(only_workers_are_served_and_each_kind_says_what_it_has_to_say),
 		TEST(the_end_closes_all_connections),
