@@ -3,8 +3,8 @@ unit_tests += \
 	%D%/test_reconcile \
 	%D%/test_stats
 
-# A loop with a fake Docker Engine; a warden for it; all of poolmgr on top of it, and a worker.
-rig = %D%/rig.c %D%/rig.h tests/support/fake_docker.c tests/support/fake_docker.h
+# What makes sandboxes on top of the engine's rig; a warden for it; all of poolmgr on top of it, and a worker.
+rig = %D%/rig.c %D%/rig.h $(engine_rig)
 sandbox_rig = %D%/sandbox_rig.c %D%/sandbox_rig.h $(fake_warden) $(rig)
 fake_warden = %D%/fake_warden.c %D%/fake_warden.h
 archives = %D%/archives.c %D%/archives.h

@@ -1,4 +1,4 @@
-#include "tests/unit/poolmgr/rig.h"
+#include "tests/unit/runtimes/rig.h"
 
 #include <errno.h>
 #include <malloc.h>
