@@ -5,6 +5,13 @@ libdrivers_a_SOURCES = \
 	%D%/docker/docker_driver.c \
 	%D%/gvisor/gvisor_driver.c
 
+# Docker Engine, which runs the sandboxes of all of them: for poolmgr.
+noinst_LIBRARIES += libengine.a
+libengine_a_SOURCES = \
+	%D%/engine/docker.c %D%/engine/docker.h \
+	%D%/engine/docker_container.c \
+	%D%/engine/docker_http.c %D%/engine/docker_http.h
+
 # The launcher runs in images that may have no libc of ours: static, and without sanitizers, which cannot be.
 launcherdir = $(pkglibexecdir)/runtimes
 launcher_PROGRAMS = %D%/launcher/launcher

@@ -10,6 +10,7 @@ include tests/unit/worker/local.mk
 include tests/unit/invoke/local.mk
 include tests/unit/api/local.mk
 include tests/unit/control/local.mk
+include tests/unit/runtimes/local.mk
 include tests/unit/poolmgr/local.mk
 include tests/unit/collector/local.mk
 include tests/unit/status/local.mk
@@ -25,7 +26,7 @@ include tests/bench/local.mk
 
 # Every test links with all the code there is, and so does berthd.
 BERTH_LIBS = libmaster.a libstatus.a libentry.a libfollow.a libcontrol.a libapi.a libinvoke.a libworker.a librun.a libhttp.a \
-	libpoolmgr.a libcollector.a libwarden.a libdb.a libdrivers.a libipc.a libconf.a libbase.a \
+	$(POOLMGR_LIBS) libcollector.a libwarden.a libdb.a libdrivers.a libipc.a libconf.a libbase.a \
 	$(FCGI_LIBS) $(PQ_LIBS) $(JANSSON_LIBS) $(CURL_LIBS) $(UV_LIBS) $(INIH_LIBS) $(ARCHIVE_LIBS) $(SECCOMP_LIBS) $(SODIUM_LIBS)
 LDADD = $(fuzz_main) $(BERTH_LIBS) $(CMOCKA_LIBS)
 

@@ -7,7 +7,7 @@
  * poolmgr crashes, the workers' invocations go on; they name what they hold to the next poolmgr, and everything else is
  * removed.
  *
- * It is one event loop; no callback blocks, work on files goes to threads (poolmgr/work.h).
+ * It is one event loop; no callback blocks, work on files goes to threads (poolmgr/node/work.h).
  */
 #include <errno.h>
 #include <signal.h>
@@ -22,24 +22,26 @@
 #include "ipc/heritage.h"
 #include "ipc/pulse.h"
 #include "ipc/scoreboard.h"
-#include "poolmgr/autopsy.h"
-#include "poolmgr/bill.h"
-#include "poolmgr/boot.h"
-#include "poolmgr/client.h"
-#include "poolmgr/directory.h"
-#include "poolmgr/image.h"
-#include "poolmgr/package.h"
-#include "poolmgr/pool.h"
+#include "poolmgr/catalog/shape.h"
+#include "poolmgr/catalog/store.h"
+#include "poolmgr/catalog/version.h"
+#include "poolmgr/messages.h"
+#include "poolmgr/node/client.h"
+#include "poolmgr/node/directory.h"
+#include "poolmgr/node/watch.h"
+#include "poolmgr/package/package.h"
+#include "poolmgr/pool/pool.h"
 #include "poolmgr/reconcile.h"
-#include "poolmgr/rest.h"
-#include "poolmgr/sandbox.h"
-#include "poolmgr/shape.h"
-#include "poolmgr/shim.h"
+#include "poolmgr/sandbox/autopsy.h"
+#include "poolmgr/sandbox/bill.h"
+#include "poolmgr/sandbox/boot.h"
+#include "poolmgr/sandbox/image.h"
+#include "poolmgr/sandbox/renewal.h"
+#include "poolmgr/sandbox/rest.h"
+#include "poolmgr/sandbox/sandbox.h"
+#include "poolmgr/sandbox/shim.h"
+#include "poolmgr/sandbox/stray.h"
 #include "poolmgr/stats.h"
-#include "poolmgr/store.h"
-#include "poolmgr/stray.h"
-#include "poolmgr/version.h"
-#include "poolmgr/watch.h"
 
 /* How long removing all sandboxes at the end may take; the next poolmgr finds what is left. */
 #define STOP_US           15000000
@@ -213,6 +215,8 @@ static void on_container_signalled(const char *sandbox_id, void *arg)
 static const struct docker_events docker_events = {on_engine_up, on_engine_down, on_container_died, on_container_signalled,
 						   NULL};
 static const struct sandbox_hooks sandbox_hooks = {pool_on_spare, pool_on_start_failed, pool_on_gone, pool_on_dead};
+static const struct client_hooks client_hooks = {messages_take, messages_client_gone};
+static const struct image_hooks image_hooks = {renewal_adopt, renewal_begin};
 static const struct store_hooks store_hooks = {pool_invalidate, pool_on_store_connected};
 
 static int init(const struct heritage *heritage, struct scoreboard *board, struct err *err)
@@ -228,7 +232,7 @@ static int init(const struct heritage *heritage, struct scoreboard *board, struc
 	stray_init(docker);
 	store_init(loop, conf, &store_hooks);
 	shape_init(conf, languages);
-	image_init(docker, languages);
+	image_init(docker, languages, &image_hooks);
 	pool_init(loop, conf, docker);
 	shim_init(loop, conf);
 	reconcile_init(conf, docker);
@@ -236,7 +240,7 @@ static int init(const struct heritage *heritage, struct scoreboard *board, struc
 	bill_init(conf, board, heritage->slot);
 	autopsy_init(docker);
 	cgroup_init(loop, HERITAGE_WARDEN_FD);
-	client_init(loop, conf, HERITAGE_LISTEN_FD, heritage->clients);
+	client_init(loop, conf, HERITAGE_LISTEN_FD, heritage->clients, &client_hooks);
 	return 0;
 }
 

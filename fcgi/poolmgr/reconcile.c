@@ -8,12 +8,12 @@
 #include "base/buf.h"
 #include "base/clock.h"
 #include "base/log.h"
-#include "poolmgr/client.h"
-#include "poolmgr/counter.h"
-#include "poolmgr/directory.h"
-#include "poolmgr/sandbox.h"
-#include "poolmgr/shim.h"
-#include "poolmgr/stray.h"
+#include "poolmgr/messages.h"
+#include "poolmgr/node/counter.h"
+#include "poolmgr/node/directory.h"
+#include "poolmgr/sandbox/sandbox.h"
+#include "poolmgr/sandbox/shim.h"
+#include "poolmgr/sandbox/stray.h"
 
 #define ADOPTION_US 1500000
 
@@ -47,7 +47,7 @@ static void on_container(const char *id, const char *container_id, bool running,
 	(void)arg;
 	shim_listed(container_id);
 	if (s == NULL) {
-		if (!adopting() && !client_anyone_holds(id))
+		if (!adopting() && !messages_anyone_holds(id))
 			stray_remove(id, COUNT_DRIFT_CONTAINER);
 		return;
 	}
@@ -98,7 +98,7 @@ static void on_listed(const struct err *err, void *arg)
 		find_all_lost();
 	listed_us = 0;
 	if (err == NULL && !adopting())
-		stray_sweep_directories(client_anyone_holds);
+		stray_sweep_directories(messages_anyone_holds);
 	if (stop == STOP_LISTING)
 		stop = STOP_DONE;
 	else if (stop == STOP_ASKED)

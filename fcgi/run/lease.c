@@ -16,7 +16,7 @@
 #include "http/json_body.h"
 #include "run/link.h"
 
-/* poolmgr answers sooner (poolmgr/autopsy.c). */
+/* poolmgr answers sooner (poolmgr/sandbox/autopsy.c). */
 #define AUTOPSY_US 5500000
 
 struct lease_client {

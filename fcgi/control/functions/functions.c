@@ -101,7 +101,7 @@ static int refuse_input(json_t *errors, struct problem *problem)
 
 /*
  * What min_warm keeps ready, of a new function (NULL) or one that is updated. Two deployments at a time may not see each other;
- * poolmgr keeps no more than may be (poolmgr/keep.h).
+ * poolmgr keeps no more than may be (poolmgr/pool/keep.h).
  */
 static int read_warm(struct deployment *d, const struct spec *updated, struct function_rules *rules, struct problem *problem)
 {

@@ -5,7 +5,7 @@
 #include "tests/unit/poolmgr/rig.h"
 
 #include "ipc/ipc.h"
-#include "poolmgr/cgroup.h"
+#include "poolmgr/sandbox/cgroup.h"
 
 /* From here on there is a warden; and from here on there is none. Stopping twice does nothing. */
 void fake_warden_start(void);

@@ -13,7 +13,7 @@
 #include "base/buf.h"
 #include "base/uuid.h"
 #include "ipc/ipc.h"
-#include "poolmgr/sandbox.h"
+#include "poolmgr/sandbox/sandbox.h"
 
 #define WORKER_CONNECTIONS 310
 struct worker {

@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <semaphore.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -10,21 +11,23 @@
 #include "base/clock.h"
 #include "base/fd.h"
 #include "base/mem.h"
-#include "poolmgr/autopsy.h"
-#include "poolmgr/cgroup.h"
-#include "poolmgr/client.h"
-#include "poolmgr/egress.h"
-#include "poolmgr/headroom.h"
-#include "poolmgr/image.h"
-#include "poolmgr/package.h"
-#include "poolmgr/pool.h"
+#include "poolmgr/catalog/resolve.h"
+#include "poolmgr/catalog/store.h"
+#include "poolmgr/messages.h"
+#include "poolmgr/node/client.h"
+#include "poolmgr/node/egress.h"
+#include "poolmgr/node/headroom.h"
+#include "poolmgr/node/work.h"
+#include "poolmgr/package/package.h"
+#include "poolmgr/pool/pool.h"
 #include "poolmgr/reconcile.h"
-#include "poolmgr/resolve.h"
-#include "poolmgr/shim.h"
+#include "poolmgr/sandbox/autopsy.h"
+#include "poolmgr/sandbox/cgroup.h"
+#include "poolmgr/sandbox/image.h"
+#include "poolmgr/sandbox/renewal.h"
+#include "poolmgr/sandbox/shim.h"
+#include "poolmgr/sandbox/stray.h"
 #include "poolmgr/stats.h"
-#include "poolmgr/store.h"
-#include "poolmgr/stray.h"
-#include "poolmgr/work.h"
 
 static int listen_fd = -1;
 static int fds_before;
@@ -53,6 +56,10 @@ static void on_died(const char *sandbox_id, int exit_code, void *arg)
 
 static const struct sandbox_hooks sandbox_hooks = {pool_on_spare, pool_on_start_failed, pool_on_gone, pool_on_dead};
 
+static const struct client_hooks client_hooks = {messages_take, messages_client_gone};
+
+static const struct image_hooks image_hooks = {renewal_adopt, renewal_begin};
+
 static const struct store_hooks store_hooks = {pool_invalidate, pool_on_store_connected};
 
 uid_t pool_rig_clients[HERITAGE_CLIENTS];
@@ -69,7 +76,7 @@ void pool_rig_start(const char *conninfo)
 	assert_ok(package_init(rig.loop, rig.conf, &err));
 	store_init(rig.loop, rig.conf, &store_hooks);
 	shape_init(rig.conf, rig.languages);
-	image_init(rig.docker, rig.languages);
+	image_init(rig.docker, rig.languages, &image_hooks);
 	egress_directory = rig.dir;
 	pool_init(rig.loop, rig.conf, rig.docker);
 	headroom_init("/nonexistent"); /* however busy this machine is */
@@ -86,7 +93,7 @@ void pool_rig_start(const char *conninfo)
 	assert_true(listen_fd >= 0);
 	for (int i = 0; i < HERITAGE_CLIENTS; i++)
 		pool_rig_clients[i] = geteuid();
-	client_init(rig.loop, rig.conf, listen_fd, pool_rig_clients);
+	client_init(rig.loop, rig.conf, listen_fd, pool_rig_clients, &client_hooks);
 	if (conninfo != NULL)
 		WAIT_FOR(store_is_up());
 	threads_stop(); /* the survey of packages is over then, and its descriptors closed */
@@ -161,7 +168,7 @@ void pool_rig_assert_nothing_leaks(void)
 	WAIT_FOR(pool_waiting() == 0);
 	rig.conf->pool_min_spares = rig.conf->pool_max_spares = 0;
 	fake_docker_reset(rig.engine);
-	image_init(rig.docker, rig.languages);
+	image_init(rig.docker, rig.languages, &image_hooks);
 	for (int state = 0; state < SANDBOX_DYING; state++)
 		DL_FOREACH_SAFE (sandbox_lists[state], s, next)
 			sandbox_kill(s, COUNT_KILL_OTHER);
@@ -233,6 +240,25 @@ struct grant check_function(struct worker *w, const struct function *f)
 
 	worker_close_fds(&g);
 	return g;
+}
+
+void worker_check_at_once(const struct worker *w, const struct function *f)
+{
+	json_t *json = function_spec(f);
+	AUTO(mem_free) char *spec = json_dumps(json, 0);
+	AUTO(fd_close) int fd = memfd_create("package", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	struct ipc_msg m = {.type = IPC_CHECK,
+			    .check = {.seq = 1,
+				      .spec = STR(spec),
+				      .deadline_us = (uint64_t)(clock_mono_us() + 2 * RIG_PATIENCE_US),
+				      .request_id = STR("")},
+			    .fds = {fd, -1, -1, -1, -1, -1}};
+	struct err err;
+
+	json_decref(json);
+	assert_int_equal(write(fd, f->archive.data, f->archive.len), f->archive.len);
+	assert_int_equal(fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE), 0);
+	assert_ok(ipc_send(w->fd, &m, &err));
 }
 
 struct shape *default_shape(void)

@@ -6,8 +6,8 @@
 #include "tests/unit/poolmgr/rig.h"
 
 #include "ipc/scoreboard.h"
-#include "poolmgr/shape.h"
-#include "poolmgr/work.h"
+#include "poolmgr/catalog/shape.h"
+#include "poolmgr/node/work.h"
 #include "tests/unit/poolmgr/archives.h"
 
 /* As the master has it. */
@@ -55,10 +55,13 @@ json_t *function_spec(const struct function *f); /* a new reference */
 /* CHECK and its GRANT; the descriptors are closed. */
 struct grant check_function(struct worker *w, const struct function *f);
 
+/* Asks for a check over the first connection, whatever waits there. */
+void worker_check_at_once(const struct worker *worker, const struct function *function);
+
 /* The shape of functions with the default limits. */
 struct shape *default_shape(void);
 
-/* Keeps poolmgr's threads busy (poolmgr/work.h), all or those of the kinds from … to; they go on when they are stopped. */
+/* Keeps poolmgr's threads busy (poolmgr/node/work.h), all or those of the kinds from … to; they go on when they are stopped. */
 void threads_stop(void);
 void threads_stop_of(enum work_kind from, enum work_kind to);
 void threads_go_on(void);

@@ -1,9 +1,9 @@
 #include "tests/unit/poolmgr/sandbox_rig.h"
 
 #include "base/mem.h"
-#include "poolmgr/boot.h"
-#include "poolmgr/rest.h"
-#include "poolmgr/stray.h"
+#include "poolmgr/sandbox/boot.h"
+#include "poolmgr/sandbox/rest.h"
+#include "poolmgr/sandbox/stray.h"
 
 struct shape shape;
 struct version version;

@@ -5,7 +5,7 @@
 #ifndef UNIT_POOLMGR_SANDBOX_RIG_H
 #define UNIT_POOLMGR_SANDBOX_RIG_H
 
-#include "poolmgr/sandbox.h"
+#include "poolmgr/sandbox/sandbox.h"
 #include "tests/unit/poolmgr/fake_warden.h"
 #include "tests/unit/poolmgr/rig.h"
 

@@ -3,9 +3,9 @@
 #include <utlist.h>
 
 #include "base/mem.h"
-#include "poolmgr/counter.h"
-#include "poolmgr/image.h"
-#include "poolmgr/pool.h"
+#include "poolmgr/node/counter.h"
+#include "poolmgr/pool/pool.h"
+#include "poolmgr/sandbox/image.h"
 #include "poolmgr/stats.h"
 
 static json_t *at(json_t *json, const char *a, const char *b)

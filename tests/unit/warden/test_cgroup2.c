@@ -16,7 +16,7 @@
 #include "base/clock.h"
 #include "base/fd.h"
 #include "base/mem.h"
-#include "poolmgr/cgroup.h"
+#include "poolmgr/sandbox/cgroup.h"
 #include "run/meter.h"
 #include "warden/warden.h"
 

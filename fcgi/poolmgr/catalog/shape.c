@@ -1,0 +1,167 @@
+#include "poolmgr/catalog/shape.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <utlist.h>
+
+#include "base/clock.h"
+#include "base/mem.h"
+
+#define RETRY_FIRST_US 200000
+#define RETRY_MOST_US  5000000 /* whatever the reason was, its end is noticed within seconds */
+
+#define START_US 300000 /* until it is known */
+
+struct shape *shapes;
+
+static const struct conf *conf;
+static const struct language *languages;
+
+static struct shape *find(const struct shape_key *key)
+{
+	struct shape *s;
+
+	DL_FOREACH (shapes, s)
+		if (memcmp(&s->key, key, sizeof(*key)) == 0)
+			return s;
+	return NULL;
+}
+
+static struct shape *find_or_make(const struct shape_key *key)
+{
+	struct shape *s = find(key);
+
+	if (s != NULL)
+		return s;
+	s = mem_alloc(sizeof(*s));
+	memcpy(&s->key, key, sizeof(*key)); /* with its padding: see find() */
+	s->start_us = START_US;
+	s->name = mem_printf("%s/%s/%lldMB/%lldm/%lldMB/%lldi/%lldp/%lldf%s", key->driver->name, key->language->name,
+			     (long long)key->memory_mb, (long long)key->cpu_millis, (long long)key->tmp_mb,
+			     (long long)key->tmp_inodes, (long long)key->pids, (long long)key->nofile,
+			     key->egress ? "/egress" : "");
+	DL_APPEND(shapes, s);
+	return s;
+}
+
+static struct shape *default_shape(const struct driver *driver, const struct language *language)
+{
+	struct shape_key key;
+
+	memset(&key, 0, sizeof(key)); /* compared as memory */
+	key.driver = driver;
+	key.language = language;
+	key.memory_mb = MAX(MAX(conf->limits_memory_default_mb, language->min_memory_mb), driver->least_memory_mb);
+	key.cpu_millis = 1000;
+	key.tmp_mb = conf->limits_tmp_default_mb;
+	key.tmp_inodes = conf->limits_tmp_inodes_default;
+	key.pids = conf->limits_pids_default;
+	key.nofile = conf->limits_nofile_default;
+	return find_or_make(&key);
+}
+
+void shape_set_conf(const struct conf *c)
+{
+	const struct driver *driver = driver_find(c->sandbox_default_runtime);
+	const struct language *l;
+	struct shape *s;
+
+	conf = c;
+	DL_FOREACH (shapes, s)
+		s->always = false;
+	if (driver == NULL) /* the master would have refused it */
+		return;
+	LL_FOREACH (languages, l)
+		default_shape(driver, l)->always = true;
+}
+
+void shape_init(const struct conf *c, const struct language *list)
+{
+	languages = list;
+	shape_set_conf(c);
+}
+
+int shape_for(const struct spec *spec, struct shape **shape, struct err *err)
+{
+	struct shape_key key;
+
+	memset(&key, 0, sizeof(key));
+	key.driver = driver_find(spec->runtime);
+	key.language = language_find(languages, spec->language);
+	if (key.language == NULL)
+		return err_set(err, ENOENT, "there is no language '%s' on this node", spec->language);
+	if (key.driver == NULL)
+		return err_set(err, ENOENT, "there is no runtime '%s' on this node", spec->runtime);
+	key.memory_mb = spec->memory_limit_mb;
+	key.cpu_millis = spec->cpu_millis;
+	key.tmp_mb = spec->tmp_mb;
+	key.tmp_inodes = spec->tmp_inodes;
+	key.pids = spec->pids;
+	key.nofile = spec->nofile;
+	key.egress = strcmp(spec->network, "egress") == 0;
+	*shape = find_or_make(&key);
+	(*shape)->used_us = clock_mono_us();
+	return 0;
+}
+
+static int64_t idle_timeout_us(void)
+{
+	return conf->pool_idle_timeout_ms * 1000;
+}
+
+/* Twice the time of a start: with all starts of a burst under way at once, each takes longer. */
+void shape_needed(struct shape *s, int64_t now_us)
+{
+	forecast_needed(&s->forecast, now_us, 2 * s->start_us, idle_timeout_us());
+}
+
+int shape_spares_wanted(const struct shape *s, int64_t now_us)
+{
+	int expected = forecast_most(&s->forecast, now_us, idle_timeout_us());
+
+	if (!s->always && now_us - s->used_us >= idle_timeout_us())
+		return 0;
+	return MAX((int)conf->pool_min_spares, MIN(expected, (int)conf->pool_max_spares));
+}
+
+void shape_learn_start_time(struct shape *s, int64_t took_us)
+{
+	s->start_us += (took_us - s->start_us) / 4;
+}
+
+void shape_start_failed(struct shape *s, const char *why, int64_t now_us)
+{
+	int64_t pause_us = RETRY_FIRST_US << MIN(s->failures, 10);
+
+	s->failures++;
+	s->failed_us = now_us;
+	s->retry_us = now_us + MIN(pause_us, RETRY_MOST_US);
+	snprintf(s->problem, sizeof(s->problem), "%s", why);
+}
+
+void shape_start_succeeded(struct shape *s)
+{
+	s->failures = 0;
+	s->retry_us = 0;
+	s->problem[0] = '\0';
+}
+
+void shape_retry_all(void)
+{
+	struct shape *s;
+
+	DL_FOREACH (shapes, s)
+		shape_start_succeeded(s);
+}
+
+void shape_forget_if_unused(struct shape *s, int64_t now_us)
+{
+	bool unused = s->users == 0 && shape_spares_wanted(s, now_us) == 0;
+
+	if (s->always || !unused)
+		return;
+	DL_DELETE(shapes, s);
+	free(s->name);
+	free(s);
+}

@@ -1,0 +1,86 @@
+/*
+ * A shape is what Docker must know when it creates a sandbox: runtime, language, and the limits it enforces. Sandboxes of one
+ * shape are alike until one is assigned to a function, so each shape has its prewarmed spares.
+ */
+#ifndef POOLMGR_CATALOG_SHAPE_H
+#define POOLMGR_CATALOG_SHAPE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "conf/conf.h"
+#include "conf/language.h"
+#include "ipc/spec.h"
+#include "poolmgr/catalog/forecast.h"
+#include "runtimes/driver.h"
+
+struct sandbox;
+struct version;
+
+struct shape_key {
+	const struct driver *driver;
+	const struct language *language;
+	int64_t memory_mb, cpu_millis, tmp_mb, tmp_inodes, pids, nofile;
+	bool egress;
+};
+
+struct shape {
+	char *name; /* "gvisor/python/128MB/1000m/64MB/…": for the log and the statistics */
+	struct shape_key key;
+	bool always; /* keeps its spares even when no function uses it */
+
+	struct sandbox *spares; /* state SPARE, linked by peer_prev, peer_next */
+	int spare_count;
+	int starting; /* sandboxes CREATING or BOOTING */
+	int users;    /* sandboxes and versions that refer to it */
+
+	struct version *hungry;   /* versions with requests waiting, served in turn */
+	struct version *kept;     /* versions that have sandboxes without requests, too: version->keep > 0 */
+	int64_t used_us;          /* when a function last asked for it */
+	int64_t start_us;         /* how long a start takes, moving average */
+	struct forecast forecast; /* of sandboxes that requests need, beyond those that run their version already */
+
+	/* After a sandbox failed to start: when to try again, and why it failed. */
+	int failures;      /* in a row; those that were under way together fail together, and count as one */
+	int64_t failed_us; /* the latest one that counted */
+	int64_t retry_us;
+	char problem[512];
+
+	int64_t replaced_us; /* when one of an older image was last made to go (poolmgr/sandbox/image.h) */
+
+	struct shape *prev, *next;
+};
+
+/* All shapes there are. */
+extern struct shape *shapes;
+
+/*
+ * Makes the shapes that are always ready: the default runtime and limits, once per language; with another configuration others
+ * are. Borrows both for the life of the process.
+ */
+void shape_init(const struct conf *conf, const struct language *languages);
+void shape_set_conf(const struct conf *conf);
+
+/* The shape a version needs, made when there is none yet. -1 when its language is not there. */
+int shape_for(const struct spec *spec, struct shape **shape, struct err *err);
+
+/* A request needed a sandbox of this shape that was its version's own. */
+void shape_needed(struct shape *shape, int64_t now_us);
+
+/* How many spares it should have now: between pool.min_spares and pool.max_spares, or none when no function uses it. */
+int shape_spares_wanted(const struct shape *shape, int64_t now_us);
+
+/* One was ready took_us after its start began. */
+void shape_learn_start_time(struct shape *shape, int64_t took_us);
+
+/* A sandbox could not be started: doubles the pause before the next try. */
+void shape_start_failed(struct shape *shape, const char *why, int64_t now_us);
+void shape_start_succeeded(struct shape *shape);
+
+/* Docker Engine is back: what failed before may have been its end. */
+void shape_retry_all(void);
+
+/* Frees it when nothing refers to it any more. */
+void shape_forget_if_unused(struct shape *shape, int64_t now_us);
+
+#endif

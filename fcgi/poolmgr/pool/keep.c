@@ -1,0 +1,291 @@
+#include "poolmgr/pool/keep.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <utlist.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "poolmgr/catalog/resolve.h"
+#include "poolmgr/catalog/store.h"
+#include "poolmgr/package/fetch.h"
+#include "poolmgr/pool/demand.h"
+#include "poolmgr/pool/serve.h"
+#include "poolmgr/sandbox/sandbox.h"
+
+#define ASK_AGAIN_US   5000000 /* after an error */
+#define RETRY_FIRST_US 1000000
+#define RETRY_MOST_US  300000000
+#define SETTLED_US     1000000 /* one that ends sooner has not really loaded its code */
+#define PROBLEMS_MAX   20      /* that are told */
+
+/* A function with min_warm > 0. */
+struct kept {
+	char id[UUID_TEXT_SIZE];
+	struct version *version; /* a reference; NULL: not known yet */
+	bool listed;             /* in the latest list */
+	int lookups;             /* that refer to it */
+	UT_hash_handle hh;       /* by id */
+};
+
+static struct kept *all;
+static enum { KNOWN, ASKED, OUTDATED } list = KNOWN; /* OUTDATED: asked for, and to be asked for again */
+static int64_t ask_again_us;                         /* 0: need not */
+
+static const struct conf *conf;
+static struct version *held; /* of those, the versions with keep > 0: as many as there are sandboxes at most */
+static bool unallotted;      /* what each may have is to be found out anew */
+static int64_t short_by;     /* sandboxes that are to be kept and may not be */
+
+static void ask(void);
+
+/* ---- Which versions are kept ---- */
+
+/* Is on the lists of those that are, or not. */
+static void set_keep(struct version *v, int count)
+{
+	if (v->keep > 0 && count == 0) {
+		DL_DELETE2(v->shape->kept, v, kept_prev, kept_next);
+		DL_DELETE2(held, v, held_prev, held_next);
+	}
+	if (v->keep == 0 && count > 0) {
+		DL_APPEND2(v->shape->kept, v, kept_prev, kept_next);
+		DL_APPEND2(held, v, held_prev, held_next);
+	}
+	v->keep = count;
+}
+
+/* Shares out what may be kept. */
+static void allot(void)
+{
+	int64_t sandboxes = conf_warm_sandboxes(conf), memory_mb = conf_warm_memory_mb(conf), missing = 0;
+	const struct kept *k, *next;
+
+	unallotted = false;
+	HASH_ITER (hh, all, k, next) {
+		struct version *v = k->version;
+		if (v == NULL)
+			continue;
+		set_keep(v, (int)MIN(v->spec->min_warm, MIN(sandboxes, memory_mb / v->spec->memory_limit_mb)));
+		sandboxes -= v->keep;
+		memory_mb -= v->keep * v->spec->memory_limit_mb;
+		missing += v->spec->min_warm - v->keep;
+	}
+	if (missing > short_by)
+		log_warn("%lld sandboxes less than the functions' min_warm are kept: pool.min_warm_percent is for all together",
+			 (long long)missing);
+	short_by = missing;
+}
+
+static void set_version(struct kept *k, struct version *v)
+{
+	struct version *before = k->version;
+
+	if (v == before)
+		return;
+	if (before != NULL) {
+		set_keep(before, 0);
+		version_unref(&k->version);
+	}
+	if (v != NULL)
+		k->version = version_ref(v);
+	unallotted = true;
+}
+
+static void free_unless_looked_up(struct kept *k)
+{
+	if (k->listed || k->lookups > 0)
+		return;
+	HASH_DEL(all, k);
+	free(k);
+}
+
+static void on_resolved(const struct err *err, struct version *v, void *arg)
+{
+	struct kept *k = arg;
+
+	k->lookups--;
+	if (err != NULL) {
+		log_warn("min_warm of function %s: %s", k->id, err->msg);
+		ask_again_us = clock_mono_us() + ASK_AGAIN_US;
+	} else if (k->listed) {
+		set_version(k, v != NULL && v->spec->min_warm > 0 ? v : NULL);
+	}
+	free_unless_looked_up(k);
+}
+
+static int by_id(const struct kept *a, const struct kept *b)
+{
+	return strcmp(a->id, b->id);
+}
+
+static struct kept *find_or_add(const char *id)
+{
+	struct kept *k;
+
+	HASH_FIND_STR(all, id, k);
+	if (k != NULL)
+		return k;
+	k = mem_alloc(sizeof(*k));
+	snprintf(k->id, sizeof(k->id), "%s", id);
+	HASH_ADD_STR(all, id, k);
+	return k;
+}
+
+static void take_list(const json_t *ids)
+{
+	struct kept *k, *next;
+	const json_t *id;
+	size_t i;
+
+	HASH_ITER (hh, all, k, next)
+		k->listed = false;
+	json_array_foreach (ids, i, id)
+		find_or_add(json_string_value(id) ?: "")->listed = true;
+	HASH_SORT(all, by_id);
+	HASH_ITER (hh, all, k, next) {
+		if (k->listed) {
+			k->lookups++;
+			resolve(k->id, 0, on_resolved, k);
+		} else {
+			set_version(k, NULL);
+			free_unless_looked_up(k);
+		}
+	}
+}
+
+static void on_list(const struct err *err, const char *data, size_t len, void *arg)
+{
+	bool again = list == OUTDATED;
+
+	(void)arg;
+	list = KNOWN;
+	if (err != NULL) {
+		ask_again_us = clock_mono_us() + ASK_AGAIN_US; /* and at once when PostgreSQL is back */
+		return;
+	}
+	if (again) {
+		ask();
+		return;
+	}
+	json_t *ids = data != NULL ? json_loadb(data, len, 0, NULL) : NULL;
+	take_list(ids);
+	json_decref(ids);
+}
+
+static void ask(void)
+{
+	list = ASKED;
+	ask_again_us = 0;
+	store_kept(on_list, NULL);
+}
+
+void keep_refresh(void)
+{
+	if (list == KNOWN && store_is_up())
+		ask();
+	else if (list != KNOWN)
+		list = OUTDATED;
+}
+
+/* ---- Keeping them ---- */
+
+void keep_failed(struct version *v, const char *why)
+{
+	int64_t now_us = clock_mono_us();
+
+	if (v->keep == 0)
+		return;
+	if (now_us - v->keep_failed_us > 2 * RETRY_MOST_US)
+		v->keep_failures = 0;
+	int64_t pause_us = MIN(RETRY_FIRST_US << MIN(v->keep_failures, 10), RETRY_MOST_US);
+	v->keep_failures++;
+	v->keep_failed_us = now_us;
+	v->keep_retry_us = now_us + pause_us;
+	snprintf(v->keep_problem, sizeof(v->keep_problem), "%s", why);
+	log_warn("%s: cannot be kept warm: %s; tried again in %lld s", v->key, why, (long long)pause_us / 1000000);
+}
+
+void keep_on_warm(struct sandbox *s, const char *why)
+{
+	AUTO(version_unref) struct version *v = version_ref(s->version);
+
+	if (why != NULL) {
+		sandbox_kill(s, COUNT_KILL_INIT_ERROR);
+		keep_failed(v, why);
+		return;
+	}
+	s->initialised = true;
+	v->keep_problem[0] = '\0';
+	sandbox_set_state(s, SANDBOX_IDLE);
+	serve_queue(v);
+}
+
+void keep_on_dead(struct sandbox *s)
+{
+	if (s->state == SANDBOX_IDLE && clock_mono_us() - s->since_us < SETTLED_US)
+		keep_failed(s->version, "it ended as soon as its code was loaded");
+}
+
+static void supply(struct version *v, int64_t now_us)
+{
+	if (demand_kept(v, now_us) > 0)
+		fetch_package(v);
+	while (v->package == PACKAGE_READY && v->shape->spares != NULL && demand_kept(v, now_us) > 0)
+		serve_assign(v, v->shape->spares);
+}
+
+void keep_tick(int64_t now_us)
+{
+	struct version *v, *next;
+
+	if (ask_again_us != 0 && now_us >= ask_again_us)
+		keep_refresh();
+	if (unallotted)
+		allot();
+	DL_FOREACH_SAFE2 (held, v, next, held_next)
+		supply(v, now_us);
+}
+
+/* NULL: there is none. */
+static json_t *problem_json(const struct version *v)
+{
+	char few[160];
+
+	snprintf(few, sizeof(few),
+		 "its min_warm is %lld, and %d are kept: pool.min_warm_percent has room for no more, of all functions together",
+		 (long long)v->spec->min_warm, v->keep);
+	if (v->keep_problem[0] == '\0' && v->keep >= v->spec->min_warm)
+		return NULL;
+	return json_pack("{s:s, s:s, s:s}", "function", v->spec->function_id, "name", v->spec->name, "problem",
+			 v->keep_problem[0] != '\0' ? v->keep_problem : few);
+}
+
+json_t *keep_json(void)
+{
+	json_t *problems = json_array();
+	int functions = 0, wanted = 0, live = 0;
+	const struct kept *k, *next;
+
+	if (unallotted) /* nothing lacks just because it was not shared out yet */
+		allot();
+	HASH_ITER (hh, all, k, next) {
+		const struct version *v = k->version;
+		functions++;
+		if (v == NULL)
+			continue;
+		wanted += v->keep;
+		live += MIN(v->live, v->keep);
+		json_t *problem = json_array_size(problems) < PROBLEMS_MAX ? problem_json(v) : NULL;
+		if (problem != NULL)
+			json_array_append_new(problems, problem);
+	}
+	return json_pack("{s:i, s:i, s:i, s:o}", "functions", functions, "wanted", wanted, "live", live, "problems", problems);
+}
+
+void keep_set_conf(const struct conf *c)
+{
+	conf = c;
+	unallotted = true;
+}

@@ -1,0 +1,45 @@
+/*
+ * A request that waits for its sandbox: for its function to be looked up, then in its version's queue. Exactly one answer goes
+ * to its worker: GRANT (poolmgr/pool/serve.c) or DENY.
+ */
+#ifndef POOLMGR_POOL_WAITER_H
+#define POOLMGR_POOL_WAITER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/fields.h"
+#include "poolmgr/catalog/version.h"
+#include "poolmgr/node/client.h"
+
+struct waiter {
+	struct client *client; /* NULL: the worker is gone, forget it as soon as nobody else refers to it */
+	uint64_t seq;
+	char *ref;       /* what was asked for; NULL for a check */
+	uint32_t number; /* which version; 0: the current one */
+	char request_id[80];
+	int64_t queued_us, deadline_us;
+	bool resolving;                     /* a lookup refers to it */
+	struct version *version;            /* a reference, once known; it is in that version's queue then */
+	struct waiter *prev, *next;         /* version->waiters */
+	struct waiter *all_prev, *all_next; /* waiters */
+};
+
+/* All there are, first come first. */
+extern struct waiter *waiters;
+extern int waiter_count;
+
+struct waiter *waiter_new(struct client *client, uint64_t seq, uint64_t deadline_us, struct str request_id);
+
+/* Goes to the end of the version's queue; and out of the queue it is in, if any. */
+void waiter_join_queue(struct waiter *waiter, struct version *version);
+void waiter_leave_queue(struct waiter *waiter);
+
+/* Leaves its queue and is gone; the worker is told nothing. */
+void waiter_free(struct waiter *waiter);
+
+/* The worker hears no more of it. One that a lookup refers to is freed when that comes back. */
+void waiter_deny(struct waiter *waiter, const char *code, const char *reason, const char *detail, int64_t retry_after_ms);
+void waiter_deny_all(struct version *version, const char *code, const char *detail, int64_t retry_after_ms);
+
+#endif

@@ -1,0 +1,116 @@
+#include "poolmgr/sandbox/autopsy.h"
+
+#include <signal.h>
+#include <utlist.h>
+
+#include "base/clock.h"
+#include "ipc/ipc.h"
+#include "poolmgr/node/client.h"
+
+/* An agent that ended did so before anybody asked. One that closed its connection and goes on has no end to tell. */
+#define ALIVE_US 2000000
+/* A sandbox that has ended altogether, killed by the kernel for instance, Docker alone tells of: soon, or on a busy machine
+ * later. */
+#define GONE_US  5000000
+#define AGAIN_US 300000
+/* What Docker says of its memory is worth that much time when the rest is known. */
+#define MEMORY_US 500000
+
+#define KILLED (128 + SIGKILL)
+
+static struct docker *docker;
+
+static void send_finding(struct client *client, uint64_t seq, int exit_code, bool out_of_memory)
+{
+	struct ipc_msg m = {.type = IPC_FINDING, .finding.seq = seq};
+
+	if (exit_code >= 0) {
+		m.finding.known = 1;
+		m.finding.out_of_memory = out_of_memory;
+		m.finding.exit_code = (uint32_t)exit_code;
+	}
+	client_send(client, &m);
+}
+
+static void answer(struct sandbox *s, int exit_code, bool out_of_memory)
+{
+	uint64_t seq = s->autopsy_seq;
+
+	s->autopsy_seq = 0;
+	send_finding(s->holder, seq, exit_code, out_of_memory);
+}
+
+static void on_inspected(const struct err *err, const struct docker_state *state, void *arg)
+{
+	struct sandbox *s = arg;
+	bool has_ended = err == NULL && !state->running;
+
+	if (s->autopsy_seq != 0 && s->state == SANDBOX_LEASED) { /* else its worker is gone, or was told */
+		if (has_ended)
+			answer(s, s->exit_code >= 0 ? s->exit_code : state->exit_code, state->oom_killed);
+		else if (s->exit_code >= 0 || !s->launcher_gone)
+			answer(s, s->exit_code, false);
+		else
+			s->autopsy_us = clock_mono_us() + AGAIN_US;
+	}
+	sandbox_release_hold(s);
+}
+
+static void look(struct sandbox *s)
+{
+	s->autopsy_us = 0;
+	sandbox_hold(s);
+	docker_inspect(docker, s->id, on_inspected, s);
+}
+
+/* What its launcher said is all there is to know, unless it was killed: for its memory? */
+static void conclude(struct sandbox *s)
+{
+	if (s->exit_code != KILLED) {
+		answer(s, s->exit_code, false);
+		return;
+	}
+	s->autopsy_end_us = clock_mono_us() + MEMORY_US;
+	if (s->autopsy_us != 0)
+		look(s);
+}
+
+void autopsy_ask(struct client *client, struct sandbox *s, uint64_t seq)
+{
+	int64_t now_us = clock_mono_us();
+
+	if (s == NULL) {
+		send_finding(client, seq, -1, false);
+		return;
+	}
+	s->autopsy_seq = seq;
+	s->autopsy_us = now_us + ALIVE_US;
+	s->autopsy_end_us = now_us + GONE_US;
+	if (s->exit_code >= 0)
+		conclude(s);
+}
+
+void autopsy_on_dead(struct sandbox *s)
+{
+	if (s->state == SANDBOX_LEASED && s->autopsy_seq != 0 && s->exit_code >= 0)
+		conclude(s);
+}
+
+void autopsy_tick(int64_t now_us)
+{
+	struct sandbox *s, *next;
+
+	DL_FOREACH_SAFE (sandbox_lists[SANDBOX_LEASED], s, next) {
+		if (s->autopsy_seq == 0)
+			continue;
+		if (now_us >= s->autopsy_end_us)
+			answer(s, s->exit_code, false);
+		else if (s->autopsy_us != 0 && now_us >= s->autopsy_us)
+			look(s);
+	}
+}
+
+void autopsy_init(struct docker *d)
+{
+	docker = d;
+}

@@ -1,0 +1,131 @@
+#include "poolmgr/sandbox/image.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <utlist.h>
+
+#include "base/log.h"
+#include "base/mem.h"
+#include "poolmgr/catalog/shape.h"
+
+/* What is known of one language's image. */
+struct image {
+	const struct language *language;
+	enum { UNKNOWN, MISSING, THERE } state;
+	char id[DOCKER_IMAGE_ID_SIZE]; /* the latest that was there; "" none was yet */
+	struct image *next;
+};
+
+static struct docker *docker;
+static struct image_hooks hooks;
+static struct image *images; /* of each language, in their order */
+
+static struct image *find(const struct language *language)
+{
+	struct image *i;
+
+	LL_SEARCH_SCALAR(images, i, language, language);
+	return i;
+}
+
+static void learn_id(struct image *i, const char *id)
+{
+	char before[DOCKER_IMAGE_ID_SIZE];
+
+	if (id[0] == '\0' || strlen(id) >= sizeof(i->id) || strcmp(i->id, id) == 0)
+		return;
+	memcpy(before, i->id, sizeof(before));
+	snprintf(i->id, sizeof(i->id), "%s", id);
+	if (before[0] == '\0') {
+		hooks.known(i->language);
+		return;
+	}
+	log_info("the image of %s is another one, %s: its sandboxes are replaced", i->language->name, id);
+	hooks.replaced();
+}
+
+static void on_checked(const struct err *err, const char *id, void *arg)
+{
+	struct image *i = find(arg);
+	bool was_missing = i->state == MISSING;
+	char text[LANGUAGE_TEXT_SIZE];
+
+	if (err != NULL && err->code != ENOENT) /* an answer about something else */
+		return;
+	i->state = err == NULL ? THERE : MISSING;
+	if (err == NULL)
+		learn_id(i, id);
+	if (err != NULL && !was_missing)
+		log_warn("%s", language_missing_text(i->language, text));
+	if (err == NULL && was_missing) {
+		log_info("the image of %s is there", i->language->name);
+		shape_retry_all();
+	}
+}
+
+void image_check(const struct language *language)
+{
+	docker_check_image(docker, language->image, on_checked, (void *)language);
+}
+
+void image_check_all(void)
+{
+	const struct image *i;
+
+	LL_FOREACH (images, i)
+		image_check(i->language);
+}
+
+bool image_all_known(void)
+{
+	const struct image *i;
+
+	LL_FOREACH (images, i)
+		if (i->state == UNKNOWN)
+			return false;
+	return true;
+}
+
+bool image_is_missing(const struct language *language)
+{
+	const struct image *i = find(language);
+
+	return i != NULL && i->state == MISSING;
+}
+
+const char *image_of(const struct language *language)
+{
+	const struct image *i = find(language);
+
+	return i != NULL ? i->id : "";
+}
+
+json_t *image_json(void)
+{
+	json_t *json = json_object();
+	const struct image *i;
+
+	LL_FOREACH (images, i)
+		if (i->state != UNKNOWN)
+			json_object_set_new(json, i->language->name, json_boolean(i->state == THERE));
+	return json;
+}
+
+void image_init(struct docker *d, const struct language *languages, const struct image_hooks *h)
+{
+	const struct language *l;
+	struct image *i, *next;
+
+	docker = d;
+	hooks = *h;
+	LL_FOREACH_SAFE (images, i, next)
+		free(i);
+	images = NULL;
+	LL_FOREACH (languages, l) {
+		i = mem_alloc(sizeof(*i));
+		i->language = l;
+		LL_APPEND(images, i);
+	}
+}

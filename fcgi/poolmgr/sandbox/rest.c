@@ -1,0 +1,93 @@
+#include "poolmgr/sandbox/rest.h"
+
+#include <stdbool.h>
+#include <utlist.h>
+
+#include "poolmgr/sandbox/sandbox.h"
+
+#define BREATH_PERIOD_US 20000000
+#define BREATH_US        60000 /* a tick at least */
+#define LOOK_MOST_US     1000000
+
+static const struct conf *conf;
+static struct docker *docker;
+
+/*
+ * What is frozen is let go for a moment now and then: a signal that somebody sent it takes effect, and gVisor's kernel, which
+ * has to be asked to end what runs on it, hears Docker Engine.
+ */
+static bool breathes(int64_t rested_us)
+{
+	return rested_us % BREATH_PERIOD_US >= BREATH_PERIOD_US - BREATH_US;
+}
+
+/* Looks at what is not frozen yet; the longer it has been idle, the more seldom. */
+static void freeze_restless(struct sandbox *s, int64_t now_us)
+{
+	int64_t idle_us = now_us - s->since_us;
+
+	if (s->state != SANDBOX_IDLE || s->cgroup.frozen || now_us < s->cpu_look_us)
+		return;
+	s->cpu_look_us = now_us + MIN(idle_us / 8, LOOK_MOST_US);
+	s->restless = s->restless || cgroup_is_restless(sandbox_background_us(s), idle_us);
+	if (s->restless)
+		cgroup_freeze(&s->cgroup);
+}
+
+/* The lists are in the order the sandboxes came into them. */
+static void freeze_resting(enum sandbox_state state, int64_t now_us)
+{
+	struct sandbox *s;
+
+	DL_FOREACH (sandbox_lists[state], s) {
+		int64_t rested_us = now_us - s->since_us - conf->pool_freeze_after_ms * 1000;
+		if (rested_us < 0) {
+			freeze_restless(s, now_us);
+			continue;
+		}
+		if (breathes(rested_us))
+			cgroup_thaw(&s->cgroup);
+		else
+			cgroup_freeze(&s->cgroup);
+	}
+}
+
+/* Docker Engine ends its containers when it stops or starts, and waits long for those that are frozen. */
+static void thaw_resting(enum sandbox_state state)
+{
+	struct sandbox *s;
+
+	DL_FOREACH (sandbox_lists[state], s)
+		cgroup_thaw(&s->cgroup);
+}
+
+static void settle_resting(enum sandbox_state state, int64_t now_us)
+{
+	if (docker_is_heard(docker))
+		freeze_resting(state, now_us);
+	else
+		thaw_resting(state);
+}
+
+void rest_at_once(struct sandbox *s)
+{
+	if (docker_is_heard(docker))
+		cgroup_freeze(&s->cgroup);
+}
+
+void rest_tick(int64_t now_us)
+{
+	settle_resting(SANDBOX_SPARE, now_us);
+	settle_resting(SANDBOX_IDLE, now_us);
+}
+
+void rest_init(const struct conf *c, struct docker *d)
+{
+	docker = d;
+	rest_set_conf(c);
+}
+
+void rest_set_conf(const struct conf *c)
+{
+	conf = c;
+}
