@@ -51,7 +51,8 @@ static void on_error_log(int events, void *arg)
 static void take_frame(struct sandbox *s, const struct frame *frame, size_t rest)
 {
 	if (frame->type == FRAME_INIT_ERROR) {
-		/* What the function says of it is for who calls the function: it may have secrets, and this is told to everybody. */
+		/* What the function says of it is for who calls the function: it may have secrets, and this is told to
+		 * everybody. */
 		finish(s, "its code failed while it was loaded; who calls it is told how");
 	} else if (frame->type != FRAME_READY || rest > 0) {
 		finish(s, "its agent broke the protocol while the code was loaded");
