@@ -1,8 +1,8 @@
 /*
  * The workers' connections. A client is one worker process; what it sends becomes calls of pool.h, what the pool decides goes
  * back through here. A worker that breaks a rule, or is too slow to take an answer, loses its connection and with it its
- * leases. What one can have us keep is bounded (ipc/ipc_msg.def), and so is the number of connections, so that one that was
- * taken over does not take up memory without end.
+ * leases. What one can have us keep is bounded (ipc/ipc_msg.def), and so is the number of connections of each kind of worker,
+ * so that one that was taken over neither takes up memory without end nor keeps workers of another kind out.
  */
 #ifndef POOLMGR_CLIENT_H
 #define POOLMGR_CLIENT_H
