@@ -7,7 +7,8 @@
  * poolmgr crashes, the workers' invocations go on; they name what they hold to the next poolmgr, and everything else is
  * removed.
  *
- * It is one event loop; no callback blocks, work on files goes to threads (poolmgr/node/work.h).
+ * It is one event loop. No callback waits for another process; work on files goes to threads (poolmgr/node/work.h), but for
+ * single calls on directories, which may have to wait for the file system's journal (README.md).
  */
 #include <errno.h>
 #include <signal.h>

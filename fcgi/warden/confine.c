@@ -72,29 +72,53 @@ static int confine_files(const struct warden_mounts *m, const char *containerd_d
 
 /* What its work takes, and what the C library does on the way. */
 static const int calls[] = {
-	SCMP_SYS(read),          SCMP_SYS(pread64),
-	SCMP_SYS(write),         SCMP_SYS(writev),
-	SCMP_SYS(pwrite64),      SCMP_SYS(openat),
-	SCMP_SYS(close),         SCMP_SYS(lseek),
-	SCMP_SYS(fcntl),         SCMP_SYS(fstat),
-	SCMP_SYS(newfstatat),    SCMP_SYS(statx),
-	SCMP_SYS(fstatfs),       SCMP_SYS(readlink),
-	SCMP_SYS(readlinkat),    SCMP_SYS(poll),
-	SCMP_SYS(ppoll),         SCMP_SYS(recvmsg),
-	SCMP_SYS(sendmsg),       SCMP_SYS(kill),
-	SCMP_SYS(pidfd_open),    SCMP_SYS(pidfd_send_signal),
-	SCMP_SYS(brk),           SCMP_SYS(mmap),
-	SCMP_SYS(mremap),        SCMP_SYS(munmap),
-	SCMP_SYS(mprotect),      SCMP_SYS(madvise),
-	SCMP_SYS(futex),         SCMP_SYS(getrandom),
-	SCMP_SYS(clock_gettime), SCMP_SYS(clock_nanosleep),
-	SCMP_SYS(gettimeofday),  SCMP_SYS(time),
-	SCMP_SYS(getpid),        SCMP_SYS(gettid),
-	SCMP_SYS(tgkill),        SCMP_SYS(geteuid),
-	SCMP_SYS(rt_sigaction),  SCMP_SYS(rt_sigprocmask),
-	SCMP_SYS(rt_sigreturn),  SCMP_SYS(restart_syscall),
-	SCMP_SYS(exit),          SCMP_SYS(exit_group),
+	SCMP_SYS(read),
+	SCMP_SYS(pread64),
+	SCMP_SYS(write),
+	SCMP_SYS(writev),
+	SCMP_SYS(pwrite64),
+	SCMP_SYS(lseek),
+	SCMP_SYS(close),
+	SCMP_SYS(fcntl),
+	SCMP_SYS(fstat),
+	SCMP_SYS(newfstatat),
+	SCMP_SYS(statx),
+	SCMP_SYS(fstatfs),
+	SCMP_SYS(readlink),
+	SCMP_SYS(readlinkat),
+	SCMP_SYS(poll),
+	SCMP_SYS(ppoll),
+	SCMP_SYS(recvmsg),
+	SCMP_SYS(sendmsg),
+	SCMP_SYS(kill),
+	SCMP_SYS(pidfd_open),
+	SCMP_SYS(pidfd_send_signal),
+	SCMP_SYS(brk),
+	SCMP_SYS(mmap),
+	SCMP_SYS(mremap),
+	SCMP_SYS(munmap),
+	SCMP_SYS(mprotect),
+	SCMP_SYS(madvise),
+	SCMP_SYS(futex),
+	SCMP_SYS(getrandom),
+	SCMP_SYS(clock_gettime),
+	SCMP_SYS(clock_nanosleep),
+	SCMP_SYS(gettimeofday),
+	SCMP_SYS(time),
+	SCMP_SYS(getpid),
+	SCMP_SYS(gettid),
+	SCMP_SYS(tgkill),
+	SCMP_SYS(geteuid),
+	SCMP_SYS(rt_sigaction),
+	SCMP_SYS(rt_sigprocmask),
+	SCMP_SYS(rt_sigreturn),
+	SCMP_SYS(restart_syscall),
+	SCMP_SYS(exit),
+	SCMP_SYS(exit_group),
 };
+
+/* What no file is opened with here. Landlock's first version takes O_TRUNC for reading. */
+#define NEVER (O_TRUNC | O_CREAT)
 
 static void release(scmp_filter_ctx *filter)
 {
@@ -108,6 +132,8 @@ static int confine_calls(struct err *err)
 
 	for (size_t i = 0; i < ARRAY_SIZE(calls) && rc == 0; i++)
 		rc = seccomp_rule_add(filter, SCMP_ACT_ALLOW, calls[i], 0);
+	if (rc == 0)
+		rc = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(openat), 1, SCMP_A2(SCMP_CMP_MASKED_EQ, NEVER, 0));
 	if (rc == 0)
 		rc = seccomp_load(filter);
 	return rc == 0 ? 0 : err_set(err, -rc, "seccomp");

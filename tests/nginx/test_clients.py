@@ -78,6 +78,15 @@ def test_health_is_told_whatever_else_comes_from_the_same_address(strict):
         assert not is_refused(strict, "/healthz", "192.0.2.9") and not is_refused(strict, "/readyz", "192.0.2.9")
 
 
+@pytest.mark.parametrize("path", ["/readyz", "/limits", "/metrics"])
+def test_other_health_checks_of_an_address_do_not_keep_it_from_healthz(strict, path):
+    with contextlib.ExitStack() as stack:
+        for _ in range(4):
+            stack.enter_context(unfinished(strict, path, "Content-Length: 1000", b"x", "192.0.2.10"))
+        wait_for("more to be refused", lambda: is_refused(strict, path, "192.0.2.10"))
+        assert not is_refused(strict, "/healthz", "192.0.2.10")
+
+
 @pytest.mark.parametrize(
     "addresses, alike",
     [

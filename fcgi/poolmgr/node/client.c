@@ -22,7 +22,7 @@ struct client {
 	int fd;
 	struct watch *watch;
 	uint32_t pid;
-	bool invokes, controls; /* what it is, going by its user: root is both */
+	bool invokes, controls; /* what it is, going by its user: root is both, and so is everybody without root */
 	bool greeted;
 	bool wants_sandbox; /* it has asked for one, and has no answer yet */
 	bool wants_finding; /* likewise, how one ended */
@@ -36,17 +36,38 @@ static const uid_t *welcome;       /* HERITAGE_CLIENTS of them */
 static struct watch *listen_watch; /* NULL: accepting pauses */
 static uv_timer_t accept_timer;    /* the end of the pause */
 static bool out_of_fds;            /* since the last accept that succeeded, and it was said */
-static bool too_many;              /* since the last one that was not refused, and it was said */
 static const struct conf *conf;
 static struct client_hooks hooks;
 static int count;
 static struct client *clients;
 static struct buf scratch; /* what strings of the message in hand point into */
 
+/* Each kind has a share of the connections, which no other one can take up. */
+static struct {
+	const char *workers;
+	int count;
+	bool too_many; /* since the last one that was not refused, and it was said */
+} kinds[] = {
+	[1] = {.workers = "invoke workers"},
+	[2] = {.workers = "control, deploy, query and health workers"},
+	[3] = {.workers = "workers"},
+};
+
+static int kind_of(const struct client *c)
+{
+	return c->invokes + 2 * c->controls;
+}
+
+static void note_count(const struct client *c, int change)
+{
+	count += change;
+	kinds[kind_of(c)].count += change;
+}
+
 static void client_close(struct client *c)
 {
 	DL_DELETE(clients, c);
-	count--;
+	note_count(c, -1);
 	hooks.gone(c);
 	watch_free(&c->watch);
 	fd_close(&c->fd);
@@ -180,19 +201,27 @@ static bool is_welcome(struct client *c)
 	return c->invokes || c->controls;
 }
 
-static int64_t most_workers(void)
+static int64_t most_of_kind(const struct client *c)
 {
-	return conf->invoke_max_workers + conf->control_workers + conf->deploy_max_workers + conf->query_workers;
+	int64_t workers = 0;
+
+	if (c->invokes)
+		workers += conf->invoke_max_workers;
+	if (c->controls)
+		workers += conf->control_workers + conf->deploy_max_workers + conf->query_workers;
+	return 2 * workers + OTHER_CLIENTS;
 }
 
-static bool is_full(void)
+static bool is_one_too_many(const struct client *c)
 {
-	bool full = count >= 2 * most_workers() + OTHER_CLIENTS;
+	int of_kind = kinds[kind_of(c)].count;
+	bool *was = &kinds[kind_of(c)].too_many, is = of_kind >= most_of_kind(c);
 
-	if (full && !too_many)
-		log_error("%d connections are more than there can be workers: no more are taken", count);
-	too_many = full;
-	return full;
+	if (is && !*was)
+		log_error("%d connections are more than there can be %s: no more are taken", of_kind,
+			  kinds[kind_of(c)].workers);
+	*was = is;
+	return is;
 }
 
 static void on_connection(int events, void *arg)
@@ -206,20 +235,16 @@ static void on_connection(int events, void *arg)
 		return;
 	}
 	out_of_fds = false;
-	if (is_full()) {
-		close(fd);
-		return;
-	}
 	struct client *c = mem_alloc(sizeof(*c));
 	c->fd = fd;
-	if (!is_welcome(c)) {
+	if (!is_welcome(c) || is_one_too_many(c)) {
 		fd_close(&c->fd);
 		free(c);
 		return;
 	}
 	c->watch = watch_new(loop, c->fd, UV_READABLE, on_readable, c);
 	DL_APPEND(clients, c);
-	count++;
+	note_count(c, 1);
 }
 
 int client_count(void)

@@ -1,8 +1,8 @@
 /*
  * The workers' connections. A client is one worker process; what it sends is handed to the hooks, what they and others decide
  * goes back through here. A worker that breaks a rule, or is too slow to take an answer, loses its connection. What one can
- * have us keep is bounded (ipc/ipc_msg.def), and so is the number of connections, so that one that was taken over does not take
- * up memory without end.
+ * have us keep is bounded (ipc/ipc_msg.def), and so is the number of connections of each kind of worker, so that one that was
+ * taken over neither takes up memory without end nor keeps workers of another kind out.
  */
 #ifndef POOLMGR_NODE_CLIENT_H
 #define POOLMGR_NODE_CLIENT_H

@@ -71,6 +71,8 @@ static int look_at_calls(void)
 	ASK(execve("/bin/true", nothing, nothing) < 0 && errno == EPERM);
 	ASK(ptrace(PTRACE_SEIZE, getppid(), NULL, NULL) < 0 && errno == EPERM);
 	ASK(truncate(f.outside, 0) < 0 && errno == EPERM);
+	ASK(opening(f.inside, O_RDONLY | O_TRUNC) == EPERM); /* Landlock takes it for reading */
+	ASK(opening(f.inside, O_RDONLY | O_CREAT) == EPERM);
 	ASK(unlink(f.outside) < 0 && errno == EPERM);
 	ASK(chmod(f.outside, 0777) < 0 && errno == EPERM);
 	ASK(setuid(0) < 0 && errno == EPERM);
@@ -108,6 +110,8 @@ static void only_files_of_its_work_can_be_opened(void **state)
 
 static void there_are_no_calls_that_its_work_does_not_take(void **state)
 {
+	struct stat inside;
+
 	(void)state;
 #ifdef __SANITIZE_ADDRESS__
 	UNIT_SKIP("sanitizers make calls of their own");
@@ -116,6 +120,8 @@ static void there_are_no_calls_that_its_work_does_not_take(void **state)
 		UNIT_SKIP("under valgrind, which makes calls of its own");
 	assert_int_equal(wrong_answer(look_at_calls), 0);
 	assert_int_equal(access(f.outside, F_OK), 0);
+	assert_int_equal(stat(f.inside, &inside), 0);
+	assert_int_equal(inside.st_size, 1);
 }
 
 static void a_directory_that_is_not_there_is_left_out(void **state)

@@ -3,6 +3,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -358,20 +360,27 @@ static int speak_as(uid_t uid, const struct ipc_msg *m)
 	return recv(fd, &byte, 1, 0) > 0 ? ANSWERED : CONNECTION_CLOSED;
 }
 
-static int outcome_for(uid_t uid, const struct ipc_msg *m)
+static void show_socket(void)
 {
 	AUTO(mem_free) char *path = mem_printf("%s/poolmgr.sock", rig.dir);
-	int status = 0;
-	pid_t ended;
 
 	assert_int_equal(chmod(rig.dir, 0711), 0);
 	assert_int_equal(chmod(path, 0666), 0);
+}
+
+/* others: connections there are besides. */
+static int outcome_for(uid_t uid, const struct ipc_msg *m, int others)
+{
+	int status = 0;
+	pid_t ended;
+
+	show_socket();
 	pid_t pid = fork();
 	if (pid == 0)
 		_exit(speak_as(uid, m));
 	WAIT_FOR((ended = waitpid(pid, &status, WNOHANG)) != 0);
 	assert_int_equal(ended, pid);
-	WAIT_FOR(client_count() == 0);
+	WAIT_FOR(client_count() == others);
 	return WEXITSTATUS(status);
 }
 
@@ -387,14 +396,75 @@ static void only_workers_are_served_and_each_kind_says_what_it_has_to_say(void *
 		UNIT_SKIP("not root");
 	pool_rig_clients[0] = INVOKE;
 	pool_rig_clients[1] = CONTROL;
-	assert_int_equal(outcome_for(COLLECTOR, &invalidation), CONNECTION_CLOSED);
-	assert_int_equal(outcome_for(COLLECTOR, &lease), CONNECTION_CLOSED);
-	assert_int_equal(outcome_for(INVOKE, &invalidation), CONNECTION_CLOSED);
-	assert_int_equal(outcome_for(INVOKE, &question), CONNECTION_CLOSED);
-	assert_int_equal(outcome_for(INVOKE, &lease), ANSWERED); /* with a refusal, there being no PostgreSQL */
-	assert_int_equal(outcome_for(CONTROL, &lease), CONNECTION_CLOSED);
-	assert_int_equal(outcome_for(CONTROL, &invalidation), ANSWERED);
-	assert_int_equal(outcome_for(0, &question), ANSWERED);
+	assert_int_equal(outcome_for(COLLECTOR, &invalidation, 0), CONNECTION_CLOSED);
+	assert_int_equal(outcome_for(COLLECTOR, &lease, 0), CONNECTION_CLOSED);
+	assert_int_equal(outcome_for(INVOKE, &invalidation, 0), CONNECTION_CLOSED);
+	assert_int_equal(outcome_for(INVOKE, &question, 0), CONNECTION_CLOSED);
+	assert_int_equal(outcome_for(INVOKE, &lease, 0), ANSWERED); /* with a refusal, there being no PostgreSQL */
+	assert_int_equal(outcome_for(CONTROL, &lease, 0), CONNECTION_CLOSED);
+	assert_int_equal(outcome_for(CONTROL, &invalidation, 0), ANSWERED);
+	assert_int_equal(outcome_for(0, &question, 0), ANSWERED);
+	pool_rig_clients[0] = pool_rig_clients[1] = geteuid();
+}
+
+/* Opens as many connections as it can, says so, and has them until life ends. Exits with 0 when there were just so many. */
+static void hoard_as(uid_t uid, int most, int said_fd, int life_fd)
+{
+	AUTO(mem_free) char *path = mem_printf("%s/poolmgr.sock", rig.dir);
+	char byte = 0;
+	int fd = -1;
+
+	if (setresgid(uid, uid, uid) < 0 || setresuid(uid, uid, uid) < 0)
+		_exit(NO_CONNECTION);
+	for (int i = 0; i <= most; i++)
+		fd = fd_connect_unix(path, SOCK_SEQPACKET, NULL);
+	bool is_refused = recv(fd, &byte, 1, 0) <= 0;
+	_exit(write(said_fd, &byte, 1) == 1 && read(life_fd, &byte, 1) == 0 && is_refused ? 0 : 1);
+}
+
+static bool is_readable(int fd)
+{
+	struct pollfd poll_fd = {.fd = fd, .events = POLLIN};
+
+	return poll(&poll_fd, 1, 0) > 0;
+}
+
+static void workers_of_one_kind_that_take_all_their_connections_leave_the_others_theirs(void **state)
+{
+	enum { INVOKE = 61001, CONTROL = 61002, OF_INVOKE = 2 * 4 + 64 };
+	const struct ipc_msg invalidation = {.type = IPC_INVALIDATE, .fds = IPC_NO_FDS, .invalidate.seq = 1};
+	const struct ipc_msg question = {.type = IPC_STATS, .fds = IPC_NO_FDS, .stats.seq = 1};
+	const struct ipc_msg lease = {.type = IPC_LEASE, .fds = IPC_NO_FDS, .lease = {.seq = 1, .function = STR("f")}};
+	int said[2], life[2], status;
+
+	(void)state;
+	if (geteuid() != 0)
+		UNIT_SKIP("not root");
+	rig.conf->invoke_max_workers = 4;
+	rig.conf->control_workers = rig.conf->deploy_max_workers = rig.conf->query_workers = 2;
+	pool_rig_clients[0] = INVOKE;
+	pool_rig_clients[1] = CONTROL;
+	show_socket();
+	assert_int_equal(pipe2(said, O_CLOEXEC), 0);
+	assert_int_equal(pipe2(life, O_CLOEXEC), 0);
+	pid_t hoarder = fork();
+	if (hoarder == 0) {
+		close(life[1]);
+		hoard_as(INVOKE, OF_INVOKE, said[1], life[0]);
+	}
+	close(said[1]);
+	WAIT_FOR(is_readable(said[0]));
+	assert_int_equal(client_count(), OF_INVOKE);
+	assert_int_equal(outcome_for(INVOKE, &lease, OF_INVOKE), CONNECTION_CLOSED);
+	assert_int_equal(outcome_for(CONTROL, &invalidation, OF_INVOKE), ANSWERED);
+	assert_int_equal(outcome_for(0, &question, OF_INVOKE), ANSWERED);
+	close(life[1]);
+	WAIT_FOR(client_count() == 0);
+	assert_int_equal(waitpid(hoarder, &status, 0), hoarder);
+	assert_int_equal(status, 0);
+	assert_int_equal(outcome_for(INVOKE, &lease, 0), ANSWERED);
+	close(said[0]);
+	close(life[0]);
 	pool_rig_clients[0] = pool_rig_clients[1] = geteuid();
 }
 
@@ -448,6 +518,7 @@ int main(void)
 		TEST(without_descriptors_workers_wait_and_the_loop_does_not_spin),
 		TEST(messages_sent_in_one_go_are_answered_in_their_order),
 		TEST(only_workers_are_served_and_each_kind_says_what_it_has_to_say),
+		TEST(workers_of_one_kind_that_take_all_their_connections_leave_the_others_theirs),
 		TEST(the_end_closes_all_connections),
 	};
 
