@@ -56,7 +56,7 @@ need_port() {
     image_label=berth.recipe                                          # on all images that images has built
     # In a prefix, what make install puts there, and in a stack's directory, what stack does; there tls and recipes are beside it.
     berth_installed=(bin/berth sbin/berthd sbin/berthd-invoke libexec/berth share/berth share/doc/berth)
-    stack_entries=(berth.conf berth.conf.new docker install lock log nginx options pids postgres run state)
+    stack_entries=(berth.conf berth.conf.new docker install lock log nginx options options.new pids postgres run state)
 }
 
 # data_dir: what the scripts come with (migrations/, nginx/, static/): the source tree, or PREFIX/share/berth when installed
