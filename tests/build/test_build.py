@@ -421,6 +421,48 @@ def test_a_prefix_that_others_use_keeps_what_is_theirs(remove):
     assert [path for path in remove.prefix.rglob("*") if path.is_file()] == [remove.prefix / "bin" / "other"]
 
 
+# scripts/stack, scripts/egress
+
+
+@pytest.mark.parametrize(
+    "setting, reason",
+    [
+        ("egress.allow=database.example", "egress.allow: 'database.example' is neither an IPv4 address nor a range of them"),
+        ("egress.allow=10.0.0.1:70000", "egress.allow: '70000' is no list of ports"),
+        ("egress.deny_ports=smtp", "egress.deny_ports: 'smtp' is no list of ports"),
+        ("sandbox.uid_count=65001", "sandbox.uid_count is more than the network has addresses for: 65000"),
+        ("log.level=nonsense", "log.level"),
+    ],
+)
+def test_settings_that_cannot_be_are_refused_before_anything_starts_and_not_stored(installed, short_path, setting, reason):
+    if os.geteuid() != 0:
+        pytest.skip("needs root")
+    stack, ports = ROOT / "scripts/stack", ("--https-port", "0", "--http-port", "0")
+    done = run(stack, "up", "--dir", short_path / "s", "--prefix", installed, *ports, "--set", setting)
+    made = {path.name for path in (short_path / "s").iterdir()}
+    if "options" in made:
+        run(stack, "down", "--dir", short_path / "s")
+    assert done.returncode == 1 and reason in done.stderr, done.stderr
+    assert not made & {"options", "options.new", "berth.conf", "berth.conf.new"}
+    assert not list((short_path / "s/pids").iterdir())
+
+
+def test_whether_settings_of_the_network_can_be_is_checked_and_nothing_done(build, tmp_path):
+    if os.geteuid() != 0:
+        pytest.skip("needs root")
+    config = tmp_path / "berth.conf"
+
+    def check(allow):
+        config.write_text(f"[master]\ninstance = none\n[egress]\nallow = {allow}\n")
+        return run(ROOT / "scripts/egress", "check", "--config", config, "--berthd", build / "berthd")
+
+    accepted = check("10.0.0.0/8:5432,8000-8100 192.0.2.1")
+    assert (accepted.returncode, accepted.stdout, accepted.stderr) == (0, "", "")
+    refused = check("10.0.0.0/33")
+    assert (refused.returncode, refused.stdout) == (1, "") and "egress.allow: '10.0.0.0/33'" in refused.stderr
+    assert not pathlib.Path("/run/berth-egress/none").exists()
+
+
 # scripts/gvisor
 
 
