@@ -152,6 +152,7 @@ remove_from_machine() {
     remove_users
     remove "the apt source" "$berth_apt_source"
     remove "the runtime for egress" "$egress_runtime" "$egress_run_dir"
+    remove "the lock of earlier versions" "$docker_config.lock"
     rm -rf -- "$engine_dir"
 }
 

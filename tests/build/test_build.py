@@ -388,7 +388,10 @@ def remove(build, tmp_path, short_path):
 
 def test_remove_takes_away_all_that_quickstart_has_brought_and_says_so(remove):
     config = '{"log-level": "warn", "runtimes": {"mine": {"path": "y"}}}'
-    done = remove(f"umask 027; echo '{config}' >/etc/docker/daemon.json; chgrp adm /etc/docker/daemon.json")
+    done = remove(
+        f"umask 027; echo '{config}' >/etc/docker/daemon.json; chgrp adm /etc/docker/daemon.json",
+        "touch /etc/docker/daemon.json.lock",  # of an earlier version
+    )
     assert (done.returncode, done.stdout) == (0, ""), done.stderr  # users, and what was in /run and /usr/local, are gone
     assert (remove.stubs / "stack").read_text() == f"down --dir {remove.prefix}/var\n"
     assert not remove.prefix.exists()
