@@ -50,13 +50,13 @@ need_port() {
     berth_apt_source=/etc/apt/sources.list.d/berth-backports.list     # made by gvisor
     docker_config=/etc/docker/daemon.json                             # gvisor registers runtimes in it
     berth_runtimes=berth-                                             # whose names begin so
-    engine_dir=/run/berth-docker                                      # who uses Docker Engine, and whether it was started for them
+    engine_dir=/run/berth-docker                                      # who uses Docker Engine, whether it was started for them, locks
     egress_runtime=/usr/local/libexec/berth-egress-runtime            # made by egress
     egress_run_dir=/run/berth-egress                                  # likewise
     image_label=berth.recipe                                          # on all images that images has built
     # In a prefix, what make install puts there, and in a stack's directory, what stack does; there tls and recipes are beside it.
     berth_installed=(bin/berth sbin/berthd sbin/berthd-invoke libexec/berth share/berth share/doc/berth)
-    stack_entries=(berth.conf berth.conf.new docker install lock log nginx options pids postgres run state)
+    stack_entries=(berth.conf berth.conf.new docker install lock log nginx options options.new pids postgres run state)
 }
 
 # data_dir: what the scripts come with (migrations/, nginx/, static/): the source tree, or PREFIX/share/berth when installed
@@ -247,11 +247,21 @@ have_systemd() { [[ -d /run/systemd/system ]]; }
 
 # ---- Runtimes of Docker Engine: entries of its configuration, beside whatever is configured there
 
-# register_runtime CONFIG NAME ENTRY: one at a time changes the file, whole or not at all.
+# rewrite FILE: what is piped in takes its place in one step. Mode, owner and a symlink that leads to it are somebody's choice, and stay.
+rewrite() {
+    local file new
+    file=$(realpath -m -- "$1")
+    new=$file.new
+    { [[ ! -e $file ]] || cp -a --attributes-only -- "$file" "$new"; } && cat >"$new" && mv -- "$new" "$file" && return
+    rm -f -- "$new"
+    return 1
+}
+
+# register_runtime CONFIG NAME ENTRY: one at a time changes such a file, whole or not at all.
 register_runtime() {
     (
-        mkdir -p "${1%/*}"
-        exec 7>"$1.lock"
+        mkdir -p "${1%/*}" "$engine_dir"
+        exec 7>"$engine_dir/runtimes.lock"
         flock --timeout 60 7 || die "'$1' is locked"
         now='{}'
         [[ ! -s $1 ]] || now=$(<"$1")
@@ -259,9 +269,9 @@ register_runtime() {
             ok "registered as $2"
             exit
         fi
-        jq --arg name "$2" --argjson entry "$3" '.runtimes[$name] = $entry' <<<"$now" >"$1.new" ||
+        now=$(jq --arg name "$2" --argjson entry "$3" '.runtimes[$name] = $entry' <<<"$now") ||
             die "'$1' is not JSON: nothing was changed"
-        mv "$1.new" "$1"
+        rewrite "$1" <<<"$now" || die "'$1' could not be written"
         ok "registered as $2 in $1"
     )
 }

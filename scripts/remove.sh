@@ -113,17 +113,21 @@ remove_images() {
 
 # An engine that runs is told to read its configuration again.
 remove_runtimes() {
-    local names pid
+    local names rest pid
     [[ -s $docker_config ]] || return 0
     if ! names=$(jq -r --arg begin "$berth_runtimes" '[.runtimes // {} | keys[] | select(startswith($begin))] | join(", ")' "$docker_config"); then
         failed+=("runtimes that begin with $berth_runtimes in $docker_config, which is not JSON")
         return
     fi
     [[ $names ]] || return 0
-    jq --arg begin "$berth_runtimes" '.runtimes |= with_entries(select(.key | startswith($begin) | not)) |
-        if .runtimes == {} then del(.runtimes) else . end' "$docker_config" >"$docker_config.new"
-    mv "$docker_config.new" "$docker_config"
-    [[ $(jq -c . "$docker_config") != '{}' ]] || rm -- "$docker_config"
+    rest=$(jq --arg begin "$berth_runtimes" '.runtimes |= with_entries(select(.key | startswith($begin) | not)) |
+        if .runtimes == {} then del(.runtimes) else . end' "$docker_config")
+    if [[ $rest == '{}' && ! -L $docker_config ]]; then
+        rm -- "$docker_config"
+    elif ! rewrite "$docker_config" <<<"$rest"; then
+        failed+=("the runtimes $names in $docker_config, which could not be written")
+        return
+    fi
     ok "removed the runtimes $names from $docker_config"
     if have_systemd; then
         systemctl reload docker 2>/dev/null || true
@@ -148,6 +152,7 @@ remove_from_machine() {
     remove_users
     remove "the apt source" "$berth_apt_source"
     remove "the runtime for egress" "$egress_runtime" "$egress_run_dir"
+    remove "the lock of earlier versions" "$docker_config.lock"
     rm -rf -- "$engine_dir"
 }
 

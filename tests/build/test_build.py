@@ -252,14 +252,14 @@ def quickstart(tmp_path):
     return quickstart
 
 
-def test_each_prefix_has_containers_of_its_own(quickstart, tmp_path):
+def test_each_prefix_has_containers_of_its_own(quickstart, short_path):
     def instance(prefix):
         done, arguments = quickstart("--prefix", prefix)
         assert done.returncode == 0, done.stderr
         assert arguments[:3] == ["up", "--dir", f"{prefix}/var"]
         return arguments[arguments.index("--instance") + 1]
 
-    prefixes = [str(tmp_path / name) for name in ("a", "b", "A", "a/b", "a-b", "opt/berth")]
+    prefixes = [str(short_path / name) for name in ("a", "b", "A", "a/b", "a-b", "opt/berth")]
     names = [instance(prefix) for prefix in prefixes]
     assert len(set(names)) == len(names)
     assert all(re.fullmatch(r"quickstart-[a-z0-9_.-]+", name) and len(name) < 40 for name in names)
@@ -279,8 +279,8 @@ def test_without_gvisor_functions_run_on_docker_by_default(quickstart):
     assert "without gVisor" in done.stderr
 
 
-def test_what_quickstart_deploys_is_said_in_a_line_for_people(quickstart, tmp_path):
-    done, _ = quickstart("--prefix", str(tmp_path / "p"))
+def test_what_quickstart_deploys_is_said_in_a_line_for_people(quickstart, short_path):
+    done, _ = quickstart("--prefix", str(short_path / "p"))
     deployed = [line.strip() for line in done.stderr.splitlines() if "deployed" in line]
     assert deployed == [
         "ok hello-x deployed: version 7, language lang-x, runtime runtime-x"
@@ -304,32 +304,60 @@ touch "STUBS/engine-runs" "STUBS/engine-was-started"
 trap 'rm -f "STUBS/engine-runs"; exit' TERM
 while :; do sleep 0.1; done
 """
-# In a machine of its own, as far as users, /etc, /run, processes, the network and Docker Engine go.
+# In a machine of its own, as far as users, /etc, /run, /usr/local, processes, the network and Docker Engine go: without Berth; then
+# the operator has been there ($BEFORE), and then Berth ($AFTER is what happens beside it).
 ALONE = r"""
-mount --bind "$STUBS/etc" /etc && mount -t tmpfs none /run && mount --bind "$STUBS/dockerd" "$(PATH=/usr/sbin:/usr/bin command -v dockerd)" ||
-    exit 99
-mkdir -p /run/berth-docker/stacks /etc/docker /etc/apt/sources.list.d
-getent passwd berth >/dev/null || useradd --system --user-group --no-create-home berth
-printf 'deb x
-' >/etc/apt/sources.list.d/berth-backports.list
-bash -c "$BEFORE" || exit 98
+mount --bind "$STUBS/etc" /etc && mount -t tmpfs none /run && mount -t tmpfs none /usr/local &&
+    mount --bind "$STUBS/dockerd" "$(PATH=/usr/sbin:/usr/bin command -v dockerd)" || exit 99
+source "$SOURCE/scripts/lib.sh"
+for user in "${berth_users[@]}"; do
+    ! getent passwd "$user" >/dev/null || userdel "$user" || exit 98
+done
+rm -f "$docker_config"* "$berth_apt_source"
+mkdir -p /etc/docker /etc/apt/sources.list.d
+bash -c "$BEFORE" || exit 97
+cp -a /etc "$STUBS/before"
+mkdir -p "$engine_dir/stacks"
+for user in "${berth_users[@]}"; do
+    useradd --system --user-group --no-create-home "$user" || exit 96
+done
+for name in berth-runsc berth-other; do
+    register_runtime "$docker_config" "$name" '{"path": "x"}' || exit 95
+done
+printf 'deb x\n' >"$berth_apt_source"
+install -D "$SOURCE/scripts/egress-runtime" "$egress_runtime" && mkdir -p "$egress_run_dir/x" || exit 94
+bash -c "$AFTER" || exit 93
 "$SOURCE/scripts/quickstart" --remove --prefix "$PREFIX"
 code=$?
-getent passwd berth
+for user in "${berth_users[@]}"; do getent passwd "$user"; done
+find /run /usr/local -mindepth 1 ! -type d
 exit $code
 """
 
 
+def tree(directory):
+    """What is in it, but for what the programs that change users keep as it was before: kind, mode, owner and text of each."""
+    found = {}
+    for path in directory.rglob("*"):
+        name, status = str(path.relative_to(directory)), path.lstat()
+        if name.endswith("-") or name == ".pwd.lock":
+            continue
+        text = os.readlink(path) if path.is_symlink() else path.read_bytes() if path.is_file() else None
+        if name == "docker/daemon.json" and path.is_file() and not path.is_symlink():
+            text = json.loads(text)
+        found[name] = (oct(status.st_mode), status.st_uid, status.st_gid, text)
+    return found
+
+
 @pytest.fixture
-def remove(build, tmp_path):
+def remove(build, tmp_path, short_path):
     """quickstart --remove on a machine where it has been before; the docker command and the stack are put on."""
     if os.geteuid() != 0:
         pytest.skip("needs root")
-    stubs, source, prefix = tmp_path / "stubs", tmp_path / "source", tmp_path / "opt" / "berth"
+    stubs, source, prefix = tmp_path / "stubs", tmp_path / "source", short_path / "opt" / "berth"
     for path in (stubs, source):
         path.mkdir()
     run("cp", "-a", "/etc", stubs / "etc")
-    (stubs / "etc/docker/daemon.json").unlink(missing_ok=True)
     run("cp", "-r", ROOT / "scripts", source / "scripts")
     for name, text in (("docker", DOCKER), ("dockerd", DOCKERD)):
         (stubs / name).write_text(text.replace("STUBS/", f"{stubs}/") if name == "dockerd" else text)
@@ -346,9 +374,10 @@ def remove(build, tmp_path):
     sums = [hashlib.sha256(name.encode()).hexdigest() for name in ("tls/cert.pem", "tls/key.pem")]
     (prefix / "var/tls/made-here").write_text("\n".join(sums) + "\n")
 
-    def remove(before="true"):
+    def remove(before="true", after="true"):
         environment = {
-            "PATH": f"{stubs}:{os.environ['PATH']}", "STUBS": str(stubs), "SOURCE": str(source), "PREFIX": str(prefix), "BEFORE": before,
+            "PATH": f"{stubs}:{os.environ['PATH']}", "STUBS": str(stubs), "SOURCE": str(source), "PREFIX": str(prefix),
+            "BEFORE": before, "AFTER": after,
         }  # fmt: skip
         command = ["unshare", "--mount", "--pid", "--net", "--fork", "--mount-proc", "bash", "-c", ALONE]
         return run(*command, env=os.environ | environment)
@@ -358,24 +387,39 @@ def remove(build, tmp_path):
 
 
 def test_remove_takes_away_all_that_quickstart_has_brought_and_says_so(remove):
-    config = '{"log-level": "warn", "runtimes": {"berth-runsc": {"path": "x"}, "berth-other": {}, "mine": {"path": "y"}}}'
-    done = remove(f"echo '{config}' >/etc/docker/daemon.json")
-    assert (done.returncode, done.stdout) == (0, ""), done.stderr  # the user is gone
+    config = '{"log-level": "warn", "runtimes": {"mine": {"path": "y"}}}'
+    done = remove(
+        f"umask 027; echo '{config}' >/etc/docker/daemon.json; chgrp adm /etc/docker/daemon.json",
+        "touch /etc/docker/daemon.json.lock",  # of an earlier version
+    )
+    assert (done.returncode, done.stdout) == (0, ""), done.stderr  # users, and what was in /run and /usr/local, are gone
     assert (remove.stubs / "stack").read_text() == f"down --dir {remove.prefix}/var\n"
     assert not remove.prefix.exists()
-    assert json.loads((remove.stubs / "etc/docker/daemon.json").read_text()) == {"log-level": "warn", "runtimes": {"mine": {"path": "y"}}}
-    assert not (remove.stubs / "etc/apt/sources.list.d/berth-backports.list").exists()
+    before = tree(remove.stubs / "before")
+    assert tree(remove.stubs / "etc") == before and before["docker/daemon.json"][3] == json.loads(config)
     assert (remove.stubs / "removed-images").read_text().split() == ["bbb", "berth-python:bookworm"]
-    for words in ("functions, metrics and settings", "programs", "the system user berth", "the images bbb berth-python:bookworm",
+    for words in ("functions, metrics and settings", "programs", "the system user berth", "the system user berth-warden", "the images bbb berth-python:bookworm",
                   "the runtimes berth-other, berth-runsc", "the apt source"):  # fmt: skip
         assert f"removed {words}" in done.stderr
     assert "Debian packages stay" in done.stderr and "left:" not in done.stderr
 
 
 def test_a_configuration_of_docker_that_said_nothing_else_goes_with_it(remove):
-    done = remove("""echo '{"runtimes": {"berth-runsc": {"path": "x"}}}' >/etc/docker/daemon.json""")
+    done = remove()
     assert done.returncode == 0, done.stderr
     assert not (remove.stubs / "etc/docker/daemon.json").exists()
+    assert tree(remove.stubs / "etc") == tree(remove.stubs / "before")
+
+
+@pytest.mark.parametrize("text", ["{}", '{"log-level": "warn"}'])
+def test_a_configuration_of_docker_that_is_kept_elsewhere_stays_there(remove, text):
+    done = remove(f"mkdir /etc/mine; echo '{text}' >/etc/mine/docker.json; chmod 600 /etc/mine/docker.json; "
+                  "ln -s ../mine/docker.json /etc/docker/daemon.json")  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    before, after = tree(remove.stubs / "before"), tree(remove.stubs / "etc")
+    written = [tree.pop("mine/docker.json") for tree in (before, after)]
+    assert after == before and "docker/daemon.json" in after
+    assert written[0][:3] == written[1][:3] and json.loads(written[0][3]) == json.loads(written[1][3])
 
 
 def test_an_engine_that_was_stopped_with_the_stack_is_asked_for_its_images_all_the_same(remove):
@@ -387,16 +431,16 @@ def test_an_engine_that_was_stopped_with_the_stack_is_asked_for_its_images_all_t
 
 @pytest.mark.parametrize("other", ["container", "process", "stack"])
 def test_what_another_berth_on_the_machine_uses_stays(remove, other):
-    before = "true"
+    after = "true"
     if other == "container":
         (remove.stubs / "containers").write_text("cccc\n")
     elif other == "process":
-        before = "setpriv --reuid berth --clear-groups sleep 60 & sleep 0.3"
+        after = "setpriv --reuid berth --clear-groups sleep 60 & sleep 0.3"
     else:
         (remove.stubs / "elsewhere").mkdir()
         (remove.stubs / "elsewhere" / "options").touch()
-        before = f"echo {remove.stubs}/elsewhere >/run/berth-docker/stacks/x"
-    done = remove(before)
+        after = f"echo {remove.stubs}/elsewhere >/run/berth-docker/stacks/x"
+    done = remove(after=after)
     assert done.returncode == 0 and done.stdout.startswith("berth:"), done.stderr
     assert "left: users, images, runtimes" in done.stderr
     assert (remove.stubs / "images").exists() and (remove.stubs / "etc/apt/sources.list.d/berth-backports.list").exists()
@@ -419,6 +463,48 @@ def test_a_prefix_that_others_use_keeps_what_is_theirs(remove):
     (remove.prefix / "bin" / "other").write_text("x")
     assert remove().returncode == 0
     assert [path for path in remove.prefix.rglob("*") if path.is_file()] == [remove.prefix / "bin" / "other"]
+
+
+# scripts/stack, scripts/egress
+
+
+@pytest.mark.parametrize(
+    "setting, reason",
+    [
+        ("egress.allow=database.example", "egress.allow: 'database.example' is neither an IPv4 address nor a range of them"),
+        ("egress.allow=10.0.0.1:70000", "egress.allow: '70000' is no list of ports"),
+        ("egress.deny_ports=smtp", "egress.deny_ports: 'smtp' is no list of ports"),
+        ("sandbox.uid_count=65001", "sandbox.uid_count is more than the network has addresses for: 65000"),
+        ("log.level=nonsense", "log.level"),
+    ],
+)
+def test_settings_that_cannot_be_are_refused_before_anything_starts_and_not_stored(installed, short_path, setting, reason):
+    if os.geteuid() != 0:
+        pytest.skip("needs root")
+    stack, ports = ROOT / "scripts/stack", ("--https-port", "0", "--http-port", "0")
+    done = run(stack, "up", "--dir", short_path / "s", "--prefix", installed, *ports, "--set", setting)
+    made = {path.name for path in (short_path / "s").iterdir()}
+    if "options" in made:
+        run(stack, "down", "--dir", short_path / "s")
+    assert done.returncode == 1 and reason in done.stderr, done.stderr
+    assert not made & {"options", "options.new", "berth.conf", "berth.conf.new"}
+    assert not list((short_path / "s/pids").iterdir())
+
+
+def test_whether_settings_of_the_network_can_be_is_checked_and_nothing_done(build, tmp_path):
+    if os.geteuid() != 0:
+        pytest.skip("needs root")
+    config = tmp_path / "berth.conf"
+
+    def check(allow):
+        config.write_text(f"[master]\ninstance = none\n[egress]\nallow = {allow}\n")
+        return run(ROOT / "scripts/egress", "check", "--config", config, "--berthd", build / "berthd")
+
+    accepted = check("10.0.0.0/8:5432,8000-8100 192.0.2.1")
+    assert (accepted.returncode, accepted.stdout, accepted.stderr) == (0, "", "")
+    refused = check("10.0.0.0/33")
+    assert (refused.returncode, refused.stdout) == (1, "") and "egress.allow: '10.0.0.0/33'" in refused.stderr
+    assert not pathlib.Path("/run/berth-egress/none").exists()
 
 
 # scripts/gvisor
@@ -457,7 +543,24 @@ def test_where_docker_engine_is_told_nothing_yet_it_is_told_that_alone(register)
     assert list(json.loads(after)) == ["runtimes"]
 
 
-def test_a_configuration_that_is_no_json_is_left_as_it_is(register):
+def test_a_configuration_that_is_no_json_is_left_as_it_is(register, tmp_path):
     done, after = register("{ no json")
     assert done.returncode != 0
     assert after == "{ no json"
+    assert [path.name for path in (tmp_path / "docker").iterdir()] == ["daemon.json"]
+
+
+def test_registering_keeps_mode_owner_and_symlink_of_the_configuration_and_leaves_nothing_beside_it(register, tmp_path):
+    file, link = tmp_path / "mine.json", tmp_path / "docker" / "daemon.json"
+    file.write_text("{}")
+    file.chmod(0o640)
+    os.chown(file, 0, 4)
+    link.parent.mkdir()
+    link.symlink_to("../mine.json")
+    done, after = register()
+    assert done.returncode == 0 and "berth-runsc" in after, done.stderr
+    assert link.is_symlink() and json.loads(file.read_text()) == json.loads(after)
+    status = file.stat()
+    assert (oct(status.st_mode), status.st_uid, status.st_gid) == ("0o100640", 0, 4)
+    assert [path.name for path in link.parent.iterdir()] == ["daemon.json"]
+    assert {path.name for path in tmp_path.iterdir()} == {"docker", "mine.json"}

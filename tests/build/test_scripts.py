@@ -20,41 +20,77 @@ def scripts():
     return sorted(str(path.relative_to(ROOT)) for path in [*found, ROOT / ".ci/run", ROOT / "tests/fuzz/make-corpus"])
 
 
-# A command line that is wrong, behind what the script would act on without it.
+# Command lines that are wrong, behind what the script would act on without it, and what it says. DIR is one that is not there.
 MISUSED = {
-    "scripts/berth": [["bench", "x", "--nonsense"], ["nonsense"], ["bench"], ["bench", "x", "--rounds", "0"], []],
-    "scripts/bench": [["--nonsense"], ["--soak"], ["nonsense"], ["--only", "nonsense"], ["--soak", "many"]],
-    "scripts/check": [["--nonsense"], ["--only", "nonsense"], ["--only"], ["nonsense"]],
-    "scripts/egress": [["up", "--instance", "x", "--nonsense"], ["--nonsense"], ["up"], []],
-    "scripts/egress-runtime": [["--nonsense"], []],
-    "scripts/gvisor": [["--nonsense"], ["nonsense"], ["--config"]],
-    "scripts/images": [["--nonsense"], ["nonsense"], ["--language"]],
-    "scripts/lint": [["--nonsense"], ["nonsense"]],
-    "scripts/migrate": [["--nonsense"], ["nonsense"], ["--database"]],
-    "scripts/packages": [["--nonsense"], ["--for", "nonsense"], ["--for"], ["nonsense"]],
-    "scripts/quickstart": [["--nonsense"], ["--https-port", "99999"], ["--https-port"], ["nonsense"], ["--http-port", "-1"]],
-    "scripts/render-nginx": [["--nonsense"], [], ["--dir", "/x", "--https-port", "1", "--http-port", "65536"]],
-    "scripts/stack": [
-        [],
-        ["nonsense"],
-        ["up"],
-        ["up", "--dir", "DIR", "--nonsense"],
-        ["up", "--dir", "DIR", "nonsense"],
-        ["up", "--dir", "DIR", "--prefix", "/x", "--https-port", "99999"],
-        ["up", "--dir", "DIR", "--prefix", "/x", "--https-port", "8443x"],
-        ["up", "--dir", "DIR", "--prefix", "/x", "--http-port", "08080"],
-        ["up", "--dir", "DIR", "--prefix", "/x", "--https-port", "28443", "--http-port", "28443"],
-        ["up", "--dir", "DIR", "--prefix", "/x", "--docker", "nonsense"],
-        ["up", "--dir", "DIR", "--prefix", "/x", "--set", "nonsense"],
-        ["up", "--dir", "DIR", "--follow"],
-        ["up", "--dir", "relative path"],
-        ["down", "--dir", "DIR", "--https-port", "8443"],
-        ["status", "--dir", "DIR", "--set", "log.level=debug"],
+    "scripts/berth": [
+        (["bench", "x", "--nonsense"], "unrecognized arguments: --nonsense"),
+        (["nonsense"], "invalid choice: 'nonsense'"),
+        (["bench"], "either FUNCTION or --all is needed"),
+        (["bench", "x", "--rounds", "0"], "argument --rounds: '0' is not from 1 to 100"),
+        ([], "the following arguments are required: COMMAND"),
     ],
-    ".ci/run": [["--nonsense"]],
-    "tests/fuzz/make-corpus": [["--nonsense", "DIR"], []],
+    "scripts/bench": [
+        (["--nonsense"], "unknown argument '--nonsense'"),
+        (["--soak"], "--soak needs a value"),
+        (["nonsense"], "unknown argument 'nonsense'"),
+        (["--only", "nonsense"], "argument --only: takes some of"),
+        (["--soak", "many"], "argument --soak: invalid int value: 'many'"),
+    ],
+    "scripts/check": [
+        (["--nonsense"], "unknown argument '--nonsense'"),
+        (["--only", "nonsense"], "--only takes lint,"),
+        (["--only"], "--only needs a value"),
+        (["nonsense"], "unknown argument 'nonsense'"),
+    ],
+    "scripts/egress": [
+        (["up", "--instance", "x", "--nonsense"], "unknown argument '--nonsense'"),
+        (["--nonsense"], "the first argument is"),
+        (["up"], "--config FILE is needed"),
+        (["check"], "--config FILE is needed"),
+        ([], "the first argument is"),
+    ],
+    "scripts/egress-runtime": [(["--nonsense"], "the first argument is"), ([], "the first argument is")],
+    "scripts/gvisor": [(["--nonsense"], "unknown argument '--nonsense'"), (["nonsense"], "unknown argument 'nonsense'"), (["--config"], "--config needs a value")],
+    "scripts/images": [(["--nonsense"], "unknown argument '--nonsense'"), (["nonsense"], "unknown argument 'nonsense'"), (["--language"], "--language needs a value")],
+    "scripts/lint": [(["--nonsense"], "unknown argument '--nonsense'"), (["nonsense"], "unknown argument 'nonsense'")],
+    "scripts/migrate": [(["--nonsense"], "unknown argument '--nonsense'"), (["nonsense"], "unknown argument 'nonsense'"), (["--database"], "--database needs a value")],
+    "scripts/packages": [(["--nonsense"], "unknown argument '--nonsense'"), (["--for", "nonsense"], "--for takes run, test or bench"), (["--for"], "--for needs a value"), (["nonsense"], "unknown argument 'nonsense'")],
+    "scripts/quickstart": [
+        (["--nonsense"], "unknown argument '--nonsense'"),
+        (["--https-port", "99999"], "--https-port takes the number of a port, 0 to 65535, not '99999'"),
+        (["--https-port"], "--https-port needs a value"),
+        (["nonsense"], "unknown argument 'nonsense'"),
+        (["--http-port", "-1"], "--http-port takes the number of a port, 0 to 65535, not '-1'"),
+        (["--prefix", "/tmp/" + "x" * 32], "is too long: 36 characters are left"),
+    ],
+    "scripts/render-nginx": [
+        (["--nonsense"], "unknown argument '--nonsense'"),
+        ([], "--dir, --https-port and --http-port are needed"),
+        (["--dir", "/x", "--https-port", "1", "--http-port", "65536"], "--http-port takes the number of a port, 0 to 65535, not '65536'"),
+    ],
+    "scripts/stack": [
+        ([], "the first argument is"),
+        (["nonsense"], "the first argument is"),
+        (["up"], "--dir is needed"),
+        (["up", "--dir", "DIR"], "--prefix or --build is needed"),
+        (["up", "--dir", "DIR", "--nonsense"], "unknown option '--nonsense'"),
+        (["up", "--dir", "DIR", "nonsense"], "'up' does not take 'nonsense'"),
+        (["up", "--dir", "DIR", "--prefix", "/x", "--https-port", "99999"], "--https-port takes the number of a port, 0 to 65535, not '99999'"),
+        (["up", "--dir", "DIR", "--prefix", "/x", "--https-port", "8443x"], "--https-port takes the number of a port, 0 to 65535, not '8443x'"),
+        (["up", "--dir", "DIR", "--prefix", "/x", "--http-port", "08080"], "--http-port takes the number of a port, 0 to 65535, not '08080'"),
+        (["up", "--dir", "DIR", "--prefix", "/x", "--https-port", "28443", "--http-port", "28443"], "--https-port and --http-port are both 28443"),
+        (["up", "--dir", "DIR", "--prefix", "/x", "--docker", "nonsense"], "--docker is machine or own"),
+        (["up", "--dir", "DIR", "--prefix", "/x", "--set", "nonsense"], "--set takes section.key=value, not 'nonsense'"),
+        (["up", "--dir", "DIR", "--follow"], "'up' does not take '--follow'"),
+        (["up", "--dir", "relative path"], "has characters other than"),
+        (["up", "--dir", "DIR/" + "x" * 40, "--prefix", "/x"], "is too long: the paths of unix sockets below it are limited"),
+        (["down", "--dir", "DIR", "--https-port", "8443"], "'down' does not take '--https-port'"),
+        (["status", "--dir", "DIR", "--set", "log.level=debug"], "'status' does not take '--set'"),
+    ],
+    ".ci/run": [(["--nonsense"], "unknown argument '--nonsense'")],
+    "tests/fuzz/make-corpus": [(["--nonsense", "DIR"], "unrecognized arguments: --nonsense"), ([], "the following arguments are required: DIRECTORY")],
 }
-WRONG = [(script, arguments) for script, cases in MISUSED.items() for arguments in cases]
+WRONG = [(script, arguments, says) for script, cases in MISUSED.items() for arguments, says in cases]
 
 
 @pytest.fixture
@@ -104,13 +140,13 @@ def test_a_help_that_cannot_be_printed_is_no_reason_to_go_on(start):
     assert (done.stdout, called) == ("", [])
 
 
-@pytest.mark.parametrize("script, arguments", WRONG, ids=[" ".join([s, *a]) for s, a in WRONG])
-def test_a_wrong_command_line_does_nothing_and_exits_with_2(start, script, arguments, tmp_path):
-    directory = tmp_path / "d"
-    done, called = start([ROOT / script, *[str(directory) if a == "DIR" else a for a in arguments]], tmp_path)
+@pytest.mark.parametrize("script, arguments, says", WRONG, ids=[" ".join([s, *a]) for s, a, _ in WRONG])
+def test_a_wrong_command_line_does_nothing_says_why_and_exits_with_2(start, script, arguments, says, short_path):
+    directory = short_path / "d"
+    done, called = start([ROOT / script, *[a.replace("DIR", str(directory)) for a in arguments]], short_path)
     assert done.returncode == 2, done
-    assert (done.stdout, called) == ("", []) and done.stderr.strip() and "Traceback" not in done.stderr
-    assert not directory.exists()
+    assert (done.stdout, called) == ("", []) and says in done.stderr and "Traceback" not in done.stderr
+    assert list(short_path.iterdir()) == []
 
 
 def test_every_script_has_a_command_line_that_is_wrong_here():

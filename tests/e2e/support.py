@@ -22,7 +22,7 @@ def unique(text):
     return f"{re.sub('[^a-z0-9]+', '-', text.lower()).strip('-')[:40].strip('-')}-{uuid.uuid4().hex[:12]}"
 
 
-def wait_for(what, condition, timeout_s=10):
+def wait_for(what, condition, timeout_s=60):
     """Until condition() is true; returns what it gave. The poll is for other processes, which cannot wake us."""
     deadline = time.monotonic() + timeout_s
     while True:

@@ -281,10 +281,20 @@ def test_mail_servers_are_not_reached_unless_the_setting_says_so(api, function, 
     assert reach(api, function, [outside.public], 26) == {outside.public: "EHOSTUNREACH"}
 
 
-def test_a_setting_of_the_network_that_is_none_is_refused_with_the_reason(stack):
-    refused = stack.run("reload", "--set", "egress.allow=database.example", check=False)
-    assert refused.returncode != 0 and "egress.allow: 'database.example'" in refused.stderr
-    stack.run("reload", "--set", "egress.allow=")
+@pytest.mark.parametrize("command", ["up", "reload", "upgrade"])
+def test_a_setting_of_the_network_that_is_none_is_refused_with_the_reason_and_not_kept(api, stack, command):
+    def kept():
+        return {name: (stack.dir / name).read_text() for name in ("options", "berth.conf")}
+
+    before = kept()
+    try:
+        refused = stack.run(command, "--set", "egress.allow=database.example", check=False)
+        assert refused.returncode == 1 and "egress.allow: 'database.example'" in refused.stderr
+        assert kept() == before and not (stack.dir / "berth.conf.new").exists()
+    finally:
+        if kept() != before:
+            stack.run("up", "--set", "egress.allow=")
+    assert api.get("/readyz").json()["pool"]["egress"]["available"]
 
 
 def test_the_ca_file_is_what_functions_with_egress_trust(api, deploy, reload, tmp_path, stack, runtime):
@@ -396,6 +406,32 @@ def test_a_network_that_was_taken_down_is_told_and_stack_up_brings_it_back(api, 
     stack.run("up")
     wait_for("it to be there", lambda: api.get("/readyz").json()["pool"]["egress"]["available"], 20)
     assert reach(api, function, [outside.public], outside.port) == {outside.public: GREETING}
+
+
+@pytest.mark.parametrize("command", ["up", "reload"])
+def test_a_network_that_cannot_be_made_stops_neither_the_platform_nor_other_functions(
+    api, functions, deploy, outside, stack, command
+):
+    """Something that is no network namespace stands in the way of this stack's."""
+    os.kill(int((stack.dir / "pids" / "egress").read_text().split()[0]), signal.SIGTERM)
+    assert egress(stack, "down")[0] == 0
+    in_the_way = Path(f"/run/netns/berth-{stack.instance}")
+    in_the_way.touch(exist_ok=False)
+    try:
+        done = stack.run(command, check=False)
+        assert done.returncode == 0, done.stderr
+        assert "its rules are not there" in done.stderr and "the network for egress does not work" in done.stderr
+        assert api.get("/readyz").status_code == 200
+        told = wait_for("it to be told", lambda: not (e := api.get("/readyz").json()["pool"]["egress"])["available"] and e, 10)
+        for one in functions.values():
+            assert check_problem(api.execute(one, {"address": True}), 503, "runtime_unavailable")["detail"] == told["detail"]
+        assert api.output(deploy("def handler(event, context):\n    return 1\n", runtime="docker")) == 1
+    finally:
+        in_the_way.unlink()
+        stack.run("up")
+    wait_for("it to be there", lambda: api.get("/readyz").json()["pool"]["egress"]["available"], 20)
+    for one in functions.values():
+        assert reach(api, one, [outside.public], outside.port) == {outside.public: GREETING}
 
 
 def test_who_watches_has_few_of_roots_capabilities(stack):

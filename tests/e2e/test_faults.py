@@ -302,7 +302,7 @@ def test_each_process_says_once_that_postgresql_is_away_and_once_that_it_is_back
     assert lines("PostgreSQL is back") == {}
     postgres.start()
 
-    wait_for("all of them to be back", lambda: ask() and lines("PostgreSQL is back") == away, 20)
+    wait_for("all of them to be back", lambda: ask() and lines("PostgreSQL is back") == away, 60)
     for _ in range(3):
         assert set(ask()) == {200}
     assert lines("PostgreSQL is back") == away

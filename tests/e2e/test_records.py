@@ -210,14 +210,17 @@ def test_each_log_belongs_to_the_invocation_that_printed_it(api, database, talke
 
 def test_what_comes_after_the_answer_is_not_the_next_invocations(api, database, deploy):
     function = deploy(TALKER["python"])
-    assert log_of(api, database, function, {"later": "too late", "print": "in time"})["text"] == "in time\n"
 
     def next_one():
+        """What is printed while it runs cannot be told from its own; so it may take another try."""
+        log = log_of(api, database, function, {"later": "too late", "print": "in time"})
+        assert log["text"] in ("in time\n", "in time\ntoo late\n")
         log = log_of(api, database, function, {"print": "mine"})
         return log if log["orphan_bytes"] else None
 
     log = wait_for("an invocation to find what was left", next_one)
-    assert (log["text"], log["log_bytes"], log["orphan_bytes"]) == ("mine\n", len("mine\n"), len("too late\n"))
+    assert (log["text"], log["log_bytes"]) == ("mine\n", len("mine\n"))
+    assert log["orphan_bytes"] % len("too late\n") == 0
 
 
 def test_a_log_that_is_not_text_is_kept_as_it_is(api, database, deploy):
