@@ -159,3 +159,9 @@ stop_berthd() {
     ms=$((${ms:-30000} / 1000 + 15))
     daemon_stop "$pids/berthd" TERM "$ms"
 }
+
+down_berthd() {
+    stop_berthd
+    # Its children end by themselves when it was killed; the one that has Docker ends the sandboxes first.
+    wait_until 30 _nobody_writes "$dir/log/berthd.log" || daemon_clear "$dir/log/berthd.log" TERM 30
+}

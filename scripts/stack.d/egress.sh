@@ -18,7 +18,7 @@ up_egress() {
     printf '%s\n' "$fingerprint" >"$pids/egress.fingerprint"
 }
 
-remove_egress() {
+down_egress() {
     daemon_stop "$pids/egress" TERM 10
     "$here/egress" down --instance "${option[instance]}"
 }

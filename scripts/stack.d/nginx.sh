@@ -61,7 +61,7 @@ up_nginx() {
 }
 
 # Requests in flight have the time that berthd gives them when it stops; by itself nginx would let them have all of theirs.
-stop_nginx() {
+down_nginx() {
     local pid stop_ms
     stop_ms=$(setting master.stop_timeout_ms 2>/dev/null || true)
     if pid=$(pid_of "$pids/nginx"); then

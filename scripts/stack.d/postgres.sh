@@ -99,3 +99,8 @@ write_database_access() {
     fi
     rm -f "$dir/postgres/ident.conf.new"
 }
+
+down_postgres() {
+    daemon_stop "$pids/postgres" INT 60
+    daemon_clear "$dir/log/postgres.log" INT 60
+}
