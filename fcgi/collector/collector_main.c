@@ -2,7 +2,7 @@
  * The collector: the only writer of metrics. The master starts one at start-up and keeps it running.
  *
  * Workers append a record per invocation to their spool files. Every collector.interval_ms the collector looks at the spool
- * directory, reads what is new and stores it in PostgreSQL together with how far it has read (store.h). A file that is stored
+ * directory, reads what is new and stores it in PostgreSQL together with how far it has read (batch.h). A file that is stored
  * and has no writer any more is removed. The total of what waits is published on the scoreboard: workers stop writing at the
  * quota.
  *
@@ -27,11 +27,11 @@
 #include "base/fd.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "collector/batch.h"
 #include "collector/certificate.h"
 #include "collector/exporter.h"
 #include "collector/sample.h"
 #include "collector/spool_dir.h"
-#include "collector/store.h"
 #include "conf/conf.h"
 #include "db/db.h"
 #include "ipc/heritage.h"

@@ -1,5 +1,6 @@
 noinst_LIBRARIES += libcollector.a
 libcollector_a_SOURCES = \
+	%D%/batch.c %D%/batch.h \
 	%D%/certificate.c %D%/certificate.h \
 	%D%/collector_main.c \
 	%D%/copy.c %D%/copy.h \
@@ -9,5 +10,4 @@ libcollector_a_SOURCES = \
 	%D%/sample.c %D%/sample.h \
 	%D%/spans.c %D%/spans.h \
 	%D%/spool_dir.c %D%/spool_dir.h \
-	%D%/spool_reader.c %D%/spool_reader.h \
-	%D%/store.c %D%/store.h
+	%D%/spool_reader.c %D%/spool_reader.h

@@ -5,7 +5,7 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
-#include "collector/store.h"
+#include "collector/batch.h"
 #include "db/db_metrics.h"
 #include "tests/support/pg_scratch.h"
 #include "tests/unit/collector/spool_fixture.h"

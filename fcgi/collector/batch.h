@@ -5,8 +5,8 @@
  *
  * Errors as in db/db.h; after any, the offsets in memory are worth nothing: store_load_offsets.
  */
-#ifndef COLLECTOR_STORE_H
-#define COLLECTOR_STORE_H
+#ifndef COLLECTOR_BATCH_H
+#define COLLECTOR_BATCH_H
 
 #include "base/err.h"
 #include "collector/spool_dir.h"

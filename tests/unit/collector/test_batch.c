@@ -1,4 +1,4 @@
-#include "collector/store.h"
+#include "collector/batch.h"
 
 #include <errno.h>
 #include <fcntl.h>
