@@ -30,6 +30,9 @@
 #include "collector/batch.h"
 #include "collector/certificate.h"
 #include "collector/exporter.h"
+#include "collector/offsets.h"
+#include "collector/partitions.h"
+#include "collector/retention.h"
 #include "collector/sample.h"
 #include "collector/spool_dir.h"
 #include "conf/conf.h"
@@ -177,7 +180,7 @@ static int store(struct collector *c, struct err *err)
 	if (anything_to_store(batch)) {
 		set_state(c, SLOT_BUSY);
 		struct err why;
-		if (store_batch(c->db, c->spool, batch, &why) < 0) {
+		if (batch_store(c->db, c->spool, batch, &why) < 0) {
 			if (why.code == ETIMEDOUT)
 				c->batch_limit = MAX(c->batch_limit / 2, BATCH_MIN_BYTES);
 			return db_fail(err, why.code, "%s", why.msg);
@@ -227,7 +230,7 @@ static int remove_finished(struct collector *c, struct err *err)
 
 	if (spool_unlink_finished(c->spool, &count, err) < 0)
 		return -1;
-	if (count > 0 && store_forget_finished(c->db, c->spool, err) < 0)
+	if (count > 0 && offsets_forget_finished(c->db, c->spool, err) < 0)
 		return -1;
 	spool_forget_finished(c->spool);
 	return 0;
@@ -238,7 +241,7 @@ static void expire(struct collector *c)
 {
 	struct err err;
 
-	if (store_expire(c->db, c->conf, &err) < 0)
+	if (retention_apply(c->db, c->conf, &err) < 0)
 		log_warn("old metrics are not removed yet: %s", err.msg);
 }
 
@@ -255,13 +258,13 @@ static void sample(struct collector *c)
 static int prepare(struct collector *c, struct err *err)
 {
 	if (clock_mono_us() >= c->partitions_at_us) {
-		if (store_prepare_partitions(c->db, err) < 0)
+		if (partitions_prepare(c->db, err) < 0)
 			return -1;
 		c->partitions_at_us = clock_mono_us() + PARTITIONS_US;
 		expire(c);
 	}
 	sample(c);
-	if (!c->offsets_known && store_load_offsets(c->db, c->spool, err) < 0)
+	if (!c->offsets_known && offsets_load(c->db, c->spool, err) < 0)
 		return -1;
 	c->offsets_known = true;
 	return 0;
