@@ -29,7 +29,7 @@
 #include "ipc/pulse.h"
 #include "ipc/scoreboard.h"
 #include "warden/confine.h"
-#include "warden/shim.h"
+#include "warden/containerd.h"
 #include "warden/warden.h"
 
 struct warden {

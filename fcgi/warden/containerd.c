@@ -1,4 +1,4 @@
-#include "warden/shim.h"
+#include "warden/containerd.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -4,8 +4,8 @@
  * asks: https://github.com/containerd/containerd/blob/main/core/runtime/v2/README.md,
  * https://github.com/opencontainers/runtime-spec/blob/main/config.md.
  */
-#ifndef WARDEN_SHIM_H
-#define WARDEN_SHIM_H
+#ifndef WARDEN_CONTAINERD_H
+#define WARDEN_CONTAINERD_H
 
 #include <sys/types.h>
 
