@@ -3,6 +3,7 @@ libmaster_a_SOURCES = \
 	%D%/bequest.c %D%/bequest.h \
 	%D%/child.c %D%/child.h \
 	%D%/crew.c %D%/crew.h \
+	%D%/descriptor.c %D%/descriptor.h \
 	%D%/estate.c %D%/estate.h \
 	%D%/heir.c %D%/heir.h \
 	%D%/identity.c %D%/identity.h \

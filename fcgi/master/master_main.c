@@ -35,6 +35,7 @@
 #include "master/bequest.h"
 #include "master/child.h"
 #include "master/crew.h"
+#include "master/descriptor.h"
 #include "master/estate.h"
 #include "master/heir.h"
 #include "master/notify.h"
@@ -73,11 +74,9 @@ struct master {
 	struct crew *crew;
 	struct team teams[CHILD_ROLE_COUNT];
 	int program_fds[CHILD_ROLE_COUNT]; /* what each role executes */
-	int board_fd, life_read_fd, life_write_fd, turn_fd, gate_fd, signal_fd, run_dir_fd, state_dir_fd, pid_fd;
-	int warden_fds[2]; /* poolmgr's end, the warden's end */
+	int fds[DESCRIPTOR_COUNT];
 	struct listeners listeners[LISTEN_KINDS];
 	struct bequest inherited; /* what is left of it */
-	int testator_fd;          /* link to the berthd before; -1: there is none, or it is gone */
 	struct heir heir;
 	enum standing standing;
 	bool patient;                    /* stopping: requests in flight have all their time */
@@ -92,15 +91,15 @@ static void let_go(struct master *m)
 {
 	for (int kind = 0; kind < LISTEN_KINDS; kind++)
 		listen_close(&m->listeners[kind]);
-	fd_close(&m->pid_fd);
+	fd_close(&m->fds[FD_PID]);
 }
 
 /* An heir that will not take over. */
 static void step_back(struct master *m)
 {
-	listen_step_back(m->run_dir_fd);
+	listen_step_back(m->fds[FD_RUN_DIR]);
 	let_go(m);
-	fd_close(&m->testator_fd);
+	fd_close(&m->fds[FD_TESTATOR]);
 }
 
 static void master_free(struct master *m)
@@ -108,13 +107,10 @@ static void master_free(struct master *m)
 	if (m->standing == HEIR)
 		step_back(m);
 	for (int kind = 0; kind < LISTEN_KINDS; kind++)
-		listen_refuse(m->run_dir_fd, (enum listen_kind)kind, &m->listeners[kind]);
-	pidfile_remove(m->run_dir_fd, &m->pid_fd);
-	int *fds[] = {&m->board_fd,      &m->life_read_fd,  &m->life_write_fd, &m->turn_fd,
-		      &m->gate_fd,       &m->signal_fd,     &m->run_dir_fd,    &m->state_dir_fd,
-		      &m->warden_fds[0], &m->warden_fds[1], &m->testator_fd,   &m->heir.link_fd};
-	for (size_t i = 0; i < ARRAY_SIZE(fds); i++)
-		fd_close(fds[i]);
+		listen_refuse(m->fds[FD_RUN_DIR], (enum listen_kind)kind, &m->listeners[kind]);
+	pidfile_remove(m->fds[FD_RUN_DIR], &m->fds[FD_PID]);
+	descriptor_close(m->fds);
+	fd_close(&m->heir.link_fd);
 	for (int role = 0; role < CHILD_ROLE_COUNT; role++)
 		fd_close(&m->program_fds[role]);
 	bequest_free(&m->inherited);
@@ -163,8 +159,8 @@ static int init_inheritance(struct master *m, struct err *err)
 		return 0;
 	if (bequest_parse(text, &m->inherited, err) < 0)
 		return err_prefix(err, "inherited");
-	m->testator_fd = bequest_take(&m->inherited, HEIR_LINK);
-	return m->testator_fd < 0 ? err_set(err, 0, "inherited no " HEIR_LINK) : 0;
+	m->fds[FD_TESTATOR] = bequest_take(&m->inherited, HEIR_LINK);
+	return m->fds[FD_TESTATOR] < 0 ? err_set(err, 0, "inherited no " HEIR_LINK) : 0;
 }
 
 static int init_identity(struct master *m, struct err *err)
@@ -181,13 +177,13 @@ static int init_run_dir(struct master *m, struct err *err)
 {
 	const struct conf *conf = m->settings->conf;
 
-	m->run_dir_fd = estate_run_dir(conf, &m->identity, err);
-	if (m->run_dir_fd < 0)
+	m->fds[FD_RUN_DIR] = estate_run_dir(conf, &m->identity, err);
+	if (m->fds[FD_RUN_DIR] < 0)
 		return -1;
-	m->pid_fd = m->standing == HEIR ? bequest_take(&m->inherited, "pid") : pidfile_lock(m->run_dir_fd, err);
-	if (m->standing == HEIR && pidfile_check_inherited(m->run_dir_fd, m->pid_fd, err) < 0)
-		fd_close(&m->pid_fd);
-	if (m->pid_fd < 0)
+	m->fds[FD_PID] = m->standing == HEIR ? bequest_take(&m->inherited, "pid") : pidfile_lock(m->fds[FD_RUN_DIR], err);
+	if (m->standing == HEIR && pidfile_check_inherited(m->fds[FD_RUN_DIR], m->fds[FD_PID], err) < 0)
+		fd_close(&m->fds[FD_PID]);
+	if (m->fds[FD_PID] < 0)
 		return err_prefix(err, "%s", conf->master_run_dir);
 	return 0;
 }
@@ -198,12 +194,12 @@ static int init_state_dir(struct master *m, struct err *err)
 	AUTO(fd_close) int before_fd = bequest_take(&m->inherited, "state");
 	struct stat ours, before;
 
-	m->state_dir_fd = estate_state_dir(m->settings->conf, &m->identity, before_fd >= 0, err);
-	if (m->state_dir_fd < 0)
+	m->fds[FD_STATE_DIR] = estate_state_dir(m->settings->conf, &m->identity, before_fd >= 0, err);
+	if (m->fds[FD_STATE_DIR] < 0)
 		return -1;
 	if (before_fd < 0)
 		return 0;
-	if (fstat(m->state_dir_fd, &ours) < 0 || fstat(before_fd, &before) < 0)
+	if (fstat(m->fds[FD_STATE_DIR], &ours) < 0 || fstat(before_fd, &before) < 0)
 		return err_set(err, errno, "state directory");
 	if (ours.st_dev != before.st_dev || ours.st_ino != before.st_ino)
 		return err_set(err, 0, "%s: it is not the state directory of the berthd that runs: only a restart changes that",
@@ -221,28 +217,30 @@ static int init_signals(struct master *m, struct err *err)
 		sigaddset(&set, wanted[i]);
 	if (sigprocmask(SIG_SETMASK, &set, NULL) < 0)
 		return err_set(err, errno, "block signals");
-	m->signal_fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
-	return m->signal_fd < 0 ? err_set(err, errno, "signalfd") : 0;
+	m->fds[FD_SIGNALS] = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+	return m->fds[FD_SIGNALS] < 0 ? err_set(err, errno, "signalfd") : 0;
 }
 
 static int init_shared(struct master *m, struct err *err)
 {
-	int life[2];
+	int life[2], warden[2];
 
-	if (settings_share(m->settings, err) < 0 || scoreboard_create(CREW_SLOTS, &m->board, &m->board_fd, err) < 0)
+	if (settings_share(m->settings, err) < 0 || scoreboard_create(CREW_SLOTS, &m->board, &m->fds[FD_SCOREBOARD], err) < 0)
 		return -1;
 	m->crew = mem_alloc(sizeof(*m->crew));
 	m->crew->board = m->board;
 	if (pipe2(life, O_CLOEXEC) < 0)
 		return err_set(err, errno, "life pipe");
-	m->life_read_fd = life[0];
-	m->life_write_fd = life[1];
-	m->turn_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	m->gate_fd = eventfd(m->standing == IN_CHARGE, EFD_CLOEXEC | EFD_NONBLOCK);
-	if (m->turn_fd < 0 || m->gate_fd < 0)
+	m->fds[FD_LIFE] = life[0];
+	m->fds[FD_LIFE_HELD] = life[1];
+	m->fds[FD_TURN] = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	m->fds[FD_GATE] = eventfd(m->standing == IN_CHARGE, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (m->fds[FD_TURN] < 0 || m->fds[FD_GATE] < 0)
 		return err_set(err, errno, "eventfd");
-	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, m->warden_fds) < 0)
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, warden) < 0)
 		return err_set(err, errno, "socket of the warden");
+	m->fds[FD_POOLMGR] = warden[0];
+	m->fds[FD_WARDEN] = warden[1];
 	return 0;
 }
 
@@ -251,7 +249,7 @@ static int init_sockets(struct master *m, struct err *err)
 	const struct conf *conf = m->settings->conf;
 	struct bequest *inherited = m->standing == HEIR ? &m->inherited : NULL;
 
-	if (listen_open(m->run_dir_fd, conf, &m->identity, inherited, m->listeners, err) < 0)
+	if (listen_open(m->fds[FD_RUN_DIR], conf, &m->identity, inherited, m->listeners, err) < 0)
 		return err_prefix(err, "%s", conf->master_run_dir);
 	if (m->inherited.count > 0) /* nginx may go on using it for a while */
 		return err_set(err, 0, "'%s' would not be served any more: only a restart changes that",
@@ -265,10 +263,19 @@ static int (*const inits[])(struct master *, struct err *) = {
 
 /* Keeping the pools as large as they should be. */
 
+static void give_fds(const struct master *m, enum child_role role, int numbers[HERITAGE_FD_LAST + 1])
+{
+	enum listen_kind listens = roles[role].listens;
+
+	descriptor_give(m->fds, role, numbers);
+	numbers[HERITAGE_CONF_FD] = roles[role].stores ? m->settings->read_fd : m->settings->bare_fd;
+	for (int i = 0; listens != LISTEN_NONE && i < m->listeners[listens].count; i++)
+		numbers[HERITAGE_LISTEN_FD + i] = m->listeners[listens].fds[i];
+}
+
 static int start_child(struct master *m, enum child_role role, struct err *err)
 {
 	int slot = crew_free_slot(m->crew);
-	enum listen_kind listens = roles[role].listens;
 
 	if (slot < 0)
 		return err_set(err, 0, "all %d places are taken", CREW_SLOTS);
@@ -276,17 +283,10 @@ static int start_child(struct master *m, enum child_role role, struct err *err)
 		.role = role,
 		.slot = slot,
 		.program_fd = m->program_fds[role],
-		.conf_fd = roles[role].stores ? m->settings->read_fd : m->settings->bare_fd,
-		.board_fd = m->board_fd,
-		.life_fd = m->life_read_fd,
-		.listeners = listens == LISTEN_NONE ? NULL : &m->listeners[listens],
-		.turn_fd = role == CHILD_INVOKE ? m->turn_fd : -1,
-		.warden_fd = role == CHILD_POOLMGR  ? m->warden_fds[0]
-			     : role == CHILD_WARDEN ? m->warden_fds[1]
-						    : -1,
-		.gate_fd = roles[role].at_reload == RELOAD_REPLACE ? m->gate_fd : -1,
+		.fds = {[0 ... HERITAGE_FD_LAST] = -1},
 		.identity = &m->identity,
 	};
+	give_fds(m, role, plan.fds);
 	pid_t pid = child_spawn(&plan, err);
 	if (pid < 0)
 		return -1;
@@ -347,11 +347,11 @@ static bool adjust(struct master *m, enum child_role role, int64_t now_us)
 /* An heir is ready. In this order: when the one before is told, all who look for berthd find this one. */
 static int take_over(struct master *m, struct err *err)
 {
-	if (listen_take_over(m->run_dir_fd, err) < 0 || pidfile_write(m->pid_fd, err) < 0)
+	if (listen_take_over(m->fds[FD_RUN_DIR], err) < 0 || pidfile_write(m->fds[FD_PID], err) < 0)
 		return -1;
 	m->standing = IN_CHARGE;
-	eventfd_write(m->gate_fd, 1);
-	heir_say(m->testator_fd, HEIR_READY);
+	eventfd_write(m->fds[FD_GATE], 1);
+	heir_say(m->fds[FD_TESTATOR], HEIR_READY);
 	return 0;
 }
 
@@ -429,7 +429,7 @@ static void reap_all(struct master *m)
 		if (death.role == CHILD_ROLE_COUNT)
 			continue;
 		if (death.role == CHILD_INVOKE)
-			eventfd_write(m->turn_fd, 1); /* it may have had a turn */
+			eventfd_write(m->fds[FD_TURN], 1); /* it may have had a turn */
 		if (!death.asked)
 			throttle_on_exit(&m->teams[death.role].throttle, death.success, death.started_us, clock_mono_us(),
 					 m->settings->conf->master_restart_delay_ms * 1000);
@@ -473,14 +473,14 @@ static void begin_stage(struct master *m)
 		/* Signal first: whoever wakes up because its socket is shut already knows why. */
 		crew_stop_older(m->crew, role, m->teams[role].generation + 1, deadline_us);
 		if (roles[role].listens != LISTEN_NONE)
-			listen_refuse(m->run_dir_fd, roles[role].listens, &m->listeners[roles[role].listens]);
+			listen_refuse(m->fds[FD_RUN_DIR], roles[role].listens, &m->listeners[roles[role].listens]);
 	}
 }
 
 /* The workers of the berthd before are in the first one, too: what they still write is for this collector to store. */
 static bool stage_is_over(const struct master *m)
 {
-	if (m->stage == 0 && m->testator_fd >= 0)
+	if (m->stage == 0 && m->fds[FD_TESTATOR] >= 0)
 		return false;
 	for (enum child_role role = 0; role < CHILD_ROLE_COUNT; role++)
 		if (m->stages[m->stage].has[role] && crew_has(m->crew, role))
@@ -499,7 +499,7 @@ static void advance_stop(struct master *m)
 static void stop_others(struct master *m)
 {
 	if (m->standing != HEIR)
-		heir_say(m->testator_fd, HEIR_HURRY);
+		heir_say(m->fds[FD_TESTATOR], HEIR_HURRY);
 	if (m->heir.pid != 0)
 		heir_end(&m->heir, stop_deadline_us(m));
 }
@@ -532,7 +532,8 @@ static void stop(struct master *m, const char *why)
 
 static int bequeath(const struct master *m, struct bequest *bequest, struct err *err)
 {
-	if (bequest_add(bequest, "pid", m->pid_fd, err) < 0 || bequest_add(bequest, "state", m->state_dir_fd, err) < 0)
+	if (bequest_add(bequest, "pid", m->fds[FD_PID], err) < 0 ||
+	    bequest_add(bequest, "state", m->fds[FD_STATE_DIR], err) < 0)
 		return -1;
 	return listen_bequeath(m->listeners, bequest, err);
 }
@@ -569,7 +570,7 @@ static void settle(struct master *m)
 		return;
 	if (pid < 0)
 		err_set(&err, errno, "fork");
-	if (pid < 0 || estate_settle(m->state_dir_fd, m->settings->conf, &m->identity, &err) < 0)
+	if (pid < 0 || estate_settle(m->fds[FD_STATE_DIR], m->settings->conf, &m->identity, &err) < 0)
 		log_error("what the berthd before has left is not ours yet: %s", err.msg);
 	if (pid == 0)
 		_exit(0);
@@ -637,7 +638,7 @@ static void handle_signals(struct master *m)
 {
 	struct signalfd_siginfo info;
 
-	while (read(m->signal_fd, &info, sizeof(info)) == (ssize_t)sizeof(info))
+	while (read(m->fds[FD_SIGNALS], &info, sizeof(info)) == (ssize_t)sizeof(info))
 		on_signal(m, (int)info.ssi_signo);
 }
 
@@ -649,15 +650,15 @@ static bool is_over(const struct master *m)
 
 static void wait_for_events(struct master *m)
 {
-	struct pollfd fds[] = {{.fd = m->signal_fd, .events = POLLIN},
+	struct pollfd fds[] = {{.fd = m->fds[FD_SIGNALS], .events = POLLIN},
 			       {.fd = m->heir.link_fd, .events = POLLIN},
-			       {.fd = m->testator_fd, .events = POLLIN}};
+			       {.fd = m->fds[FD_TESTATOR], .events = POLLIN}};
 
 	if (poll(fds, ARRAY_SIZE(fds), clock_left_ms(m->next_tick_us)) <= 0)
 		return;
 	handle_signals(m);
 	on_heir(m);
-	if (heir_hear(&m->testator_fd) == HEIR_GONE)
+	if (heir_hear(&m->fds[FD_TESTATOR]) == HEIR_GONE)
 		settle(m);
 }
 
@@ -684,17 +685,7 @@ int master_main(struct settings *settings, const struct master_start *start)
 		.start = start,
 		.settings = settings,
 		.program_fds = {[0 ... CHILD_ROLE_COUNT - 1] = -1},
-		.board_fd = -1,
-		.life_read_fd = -1,
-		.life_write_fd = -1,
-		.turn_fd = -1,
-		.gate_fd = -1,
-		.warden_fds = {-1, -1},
-		.signal_fd = -1,
-		.run_dir_fd = -1,
-		.state_dir_fd = -1,
-		.pid_fd = -1,
-		.testator_fd = -1,
+		.fds = {[0 ... DESCRIPTOR_COUNT - 1] = -1},
 		.heir = HEIR_NONE,
 		.standing = start->inherited != NULL ? HEIR : IN_CHARGE,
 		.stage = -1,

@@ -2,6 +2,7 @@ unit_tests += \
 	%D%/test_bequest \
 	%D%/test_child \
 	%D%/test_crew \
+	%D%/test_descriptor \
 	%D%/test_estate \
 	%D%/test_heir \
 	%D%/test_identity \
