@@ -3,6 +3,7 @@ libcollector_a_SOURCES = \
 	%D%/array.c %D%/array.h \
 	%D%/batch.c %D%/batch.h \
 	%D%/certificate.c %D%/certificate.h \
+	%D%/collector.h \
 	%D%/collector_main.c \
 	%D%/copy.c %D%/copy.h \
 	%D%/exporter.c %D%/exporter.h \
@@ -11,6 +12,7 @@ libcollector_a_SOURCES = \
 	%D%/partitions.c %D%/partitions.h \
 	%D%/retention.c %D%/retention.h \
 	%D%/rollups.c %D%/rollups.h \
+	%D%/round.c %D%/round.h \
 	%D%/rows.c %D%/rows.h \
 	%D%/sample.c %D%/sample.h \
 	%D%/spans.c %D%/spans.h \

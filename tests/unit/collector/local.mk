@@ -8,6 +8,7 @@ unit_tests += \
 	%D%/test_partitions \
 	%D%/test_retention \
 	%D%/test_rollups \
+	%D%/test_round \
 	%D%/test_rows \
 	%D%/test_sample \
 	%D%/test_spans \
@@ -19,6 +20,7 @@ unit_tests += \
 %C%_test_partitions_SOURCES = %D%/test_partitions.c $(storing_rig)
 %C%_test_retention_SOURCES = %D%/test_retention.c $(storing_rig)
 %C%_test_rollups_SOURCES = %D%/test_rollups.c $(spool_fixture) $(pg_scratch)
+%C%_test_round_SOURCES = %D%/test_round.c $(storing_rig)
 %C%_test_rows_SOURCES = %D%/test_rows.c $(storing_rig)
 %C%_test_sample_SOURCES = %D%/test_sample.c $(pg_scratch)
 %C%_test_spool_dir_SOURCES = %D%/test_spool_dir.c $(spool_fixture)
