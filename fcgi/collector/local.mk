@@ -18,3 +18,5 @@ libcollector_a_SOURCES = \
 	%D%/spans.c %D%/spans.h \
 	%D%/spool_dir.c %D%/spool_dir.h \
 	%D%/spool_reader.c %D%/spool_reader.h
+
+EXTRA_DIST += %D%/README.md

@@ -26,3 +26,5 @@ libmaster_a_SOURCES = \
 sbin_PROGRAMS += berthd
 berthd_SOURCES = %D%/berthd_main.c
 berthd_LDADD = $(BERTH_LIBS)
+
+EXTRA_DIST += %D%/README.md
