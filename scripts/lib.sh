@@ -207,6 +207,9 @@ is_noted() {
     sum=$(sha256sum <"$1") && grep -qxF -- "${sum%% *}" "$2" 2>/dev/null
 }
 
+# unchanged FILE TEXT: FILE holds just TEXT
+unchanged() { [[ -f $1 && $(<"$1") == "$2" ]]; }
+
 # key_pin CERTIFICATE: for curl --insecure --pinnedpubkey. Whoever answers has the key of that certificate, whatever else it says:
 # a name that is not this machine's, or a date that is over.
 key_pin() {

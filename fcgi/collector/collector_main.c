@@ -2,7 +2,7 @@
  * The collector: the only writer of metrics. The master starts one at start-up and keeps it running.
  *
  * Workers append a record per invocation to their spool files. Every collector.interval_ms the collector looks at the spool
- * directory, reads what is new and stores it in PostgreSQL together with how far it has read (store.h). A file that is stored
+ * directory, reads what is new and stores it in PostgreSQL together with how far it has read (batch.h). A file that is stored
  * and has no writer any more is removed. The total of what waits is published on the scoreboard: workers stop writing at the
  * quota.
  *
@@ -27,41 +27,13 @@
 #include "base/fd.h"
 #include "base/log.h"
 #include "base/mem.h"
-#include "collector/certificate.h"
-#include "collector/exporter.h"
-#include "collector/sample.h"
-#include "collector/spool_dir.h"
-#include "collector/store.h"
-#include "conf/conf.h"
-#include "db/db.h"
+#include "collector/collector.h"
+#include "collector/round.h"
 #include "ipc/heritage.h"
 #include "ipc/pulse.h"
-#include "ipc/scoreboard.h"
 
-#define BATCH_MIN_BYTES (4u << 10)
-#define PARTITIONS_US   3600000000ll
-#define RETRY_MIN_MS    1000 /* between rounds when db.c makes no pause and a smaller batch is no help */
-#define PROGRAM_FAILED  1
-
-struct collector {
-	const struct conf *conf;
-	struct conf *reloaded; /* what conf is after a SIGHUP; owned */
-	struct db *db;
-	struct spool *spool;
-	struct spool_batch batch;
-	struct sampler sampler;
-	struct exporter *exporter; /* NULL: none */
-	struct certificate_watch certificate;
-	size_t batch_limit; /* collector.batch_bytes, less while PostgreSQL is too slow for it */
-	struct scoreboard *board;
-	struct slot *slot;
-	int signal_fd;
-	bool waits; /* for another collector to end; the log has said so */
-	bool offsets_known;
-	bool stopping;
-	int64_t partitions_at_us; /* when to make partitions next; monotonic */
-	int failing;              /* err.code of the failure that was logged; -1: all is well */
-};
+#define RETRY_MIN_MS   1000 /* between rounds when db.c makes no pause and a smaller batch is no help */
+#define PROGRAM_FAILED 1
 
 static void collector_free(struct collector *c)
 {
@@ -114,209 +86,6 @@ static int collector_init(struct collector *c, const struct heritage *h, struct 
 	sampler_init(&c->sampler, c->spool->node, c->conf->master_state_dir);
 	c->db = db_new(c->conf, "berth collector");
 	return 0;
-}
-
-static void set_state(struct collector *c, enum slot_state state)
-{
-	atomic_store(&c->slot->state, c->stopping ? SLOT_STOPPING : state);
-}
-
-static void publish_pending(struct collector *c)
-{
-	atomic_store(scoreboard_spool_bytes(c->board), spool_pending_bytes(c->spool));
-}
-
-/* What was found in one file is now stored: note it, and say what was lost. */
-static void settle_read(struct collector *c, const struct spool_read *read)
-{
-	struct spool_file *file = spool_find(c->spool, read->name);
-
-	file->offset = read->to;
-	file->finished = read->finished;
-	if (read->damaged_bytes > 0)
-		log_error("spool file %s: %" PRIu64 " damaged bytes skipped between %" PRIu64 " and %" PRIu64
-			  ", set aside in %s/%s",
-			  read->name, read->damaged_bytes, read->from, read->to, c->spool->path, SPOOL_REJECTED_DIR);
-	if (read->torn_bytes > 0)
-		log_warn("spool file %s: its last %" PRIu64 " bytes are an unfinished record, dropped", read->name,
-			 read->torn_bytes);
-}
-
-/* So that a request can be followed to its end by its id. */
-static void tell_stored(const struct collector *c)
-{
-	if (strcmp(c->conf->log_level, "debug") != 0)
-		return;
-	for (size_t i = 0; i < c->batch.record_count; i++) {
-		const struct record *r = &c->batch.records[i].record;
-		AUTO(mem_free) char *request_id = mem_strndup(r->request_id.data, r->request_id.len);
-		char id[UUID_TEXT_SIZE];
-		if (!record_is_invocation(r))
-			continue;
-		uuid_format(&r->invocation_id, id);
-		log_set_request(request_id);
-		log_debug("%s invocation=%s", c->batch.records[i].refused ? "refused" : "stored", id);
-	}
-	log_set_request(NULL);
-}
-
-static bool anything_to_store(const struct spool_batch *batch)
-{
-	for (size_t i = 0; i < batch->read_count; i++)
-		if (batch->reads[i].to != batch->reads[i].from)
-			return true;
-	return false;
-}
-
-/* Stores the batch and empties it. A PostgreSQL too slow for it gets half as much, and then slowly more again. */
-static int store(struct collector *c, struct err *err)
-{
-	struct spool_batch *batch = &c->batch;
-	size_t largest = (size_t)c->conf->collector_batch_bytes;
-
-	if (anything_to_store(batch)) {
-		set_state(c, SLOT_BUSY);
-		struct err why;
-		if (store_batch(c->db, c->spool, batch, &why) < 0) {
-			if (why.code == ETIMEDOUT)
-				c->batch_limit = MAX(c->batch_limit / 2, BATCH_MIN_BYTES);
-			return db_fail(err, why.code, "%s", why.msg);
-		}
-		exporter_take(c->exporter, batch);
-		tell_stored(c);
-		c->batch_limit = MIN(c->batch_limit + largest / 64, largest);
-		atomic_fetch_add(&c->slot->requests, batch->record_count - batch->refused_count);
-	}
-	for (size_t i = 0; i < batch->read_count; i++)
-		settle_read(c, &batch->reads[i]);
-	if (batch->refused_count > 0)
-		log_error("%zu records cannot be stored and are set aside in %s/%s: %s", batch->refused_count, c->spool->path,
-			  SPOOL_REJECTED_DIR, batch->refused_why);
-	spool_batch_reset(batch, c->batch_limit);
-	return 0;
-}
-
-/* Reads one file to its end, storing a batch whenever one is full. */
-static int collect_file(struct collector *c, struct spool_file *file, struct err *err)
-{
-	bool more = true;
-
-	file->looked_at_size = file->size;
-	file->looked_at_us = clock_mono_us();
-	while (more) {
-		pulse_beat();
-		struct err why;
-		if (spool_read(c->spool->dir_fd, file->name, file->offset, &c->batch, &why) < 0) {
-			/* One file's trouble must not stop the others. The next scan forgets one that is gone. */
-			if (why.code != ENOENT && !file->unreadable)
-				log_error("%s", why.msg);
-			file->unreadable = true;
-			return 0;
-		}
-		file->unreadable = false;
-		more = c->batch.reads[c->batch.read_count - 1].more;
-		if (more && store(c, err) < 0)
-			return -1;
-	}
-	return 0;
-}
-
-static int remove_finished(struct collector *c, struct err *err)
-{
-	size_t count = 0;
-
-	if (spool_unlink_finished(c->spool, &count, err) < 0)
-		return -1;
-	if (count > 0 && store_forget_finished(c->db, c->spool, err) < 0)
-		return -1;
-	spool_forget_finished(c->spool);
-	return 0;
-}
-
-/* That old rows could not be removed is no reason to keep new ones waiting; they are tried again with the next partitions. */
-static void expire(struct collector *c)
-{
-	struct err err;
-
-	if (store_expire(c->db, c->conf, &err) < 0)
-		log_warn("old metrics are not removed yet: %s", err.msg);
-}
-
-/* Nor is a minute that cannot be told. */
-static void sample(struct collector *c)
-{
-	struct err err;
-
-	/* That PostgreSQL is away is said where records are stored. */
-	if (sampler_run(&c->sampler, c->board, c->db, &err) < 0 && err.code != ENOTCONN)
-		log_warn("the state of the machine is not stored for this minute: %s", err.msg);
-}
-
-static int prepare(struct collector *c, struct err *err)
-{
-	if (clock_mono_us() >= c->partitions_at_us) {
-		if (store_prepare_partitions(c->db, err) < 0)
-			return -1;
-		c->partitions_at_us = clock_mono_us() + PARTITIONS_US;
-		expire(c);
-	}
-	sample(c);
-	if (!c->offsets_known && store_load_offsets(c->db, c->spool, err) < 0)
-		return -1;
-	c->offsets_known = true;
-	return 0;
-}
-
-/* Stores all that the spool holds now. */
-static int collect(struct collector *c, struct err *err)
-{
-	struct spool_file *file, *next;
-
-	if (spool_scan(c->spool, err) < 0)
-		return -1;
-	publish_pending(c);
-	if (prepare(c, err) < 0)
-		return -1;
-	spool_batch_reset(&c->batch, c->batch_limit);
-	HASH_ITER (hh, c->spool->files, file, next)
-		if (spool_file_is_due(file, clock_mono_us()) && collect_file(c, file, err) < 0)
-			return -1;
-	if (store(c, err) < 0 || remove_finished(c, err) < 0)
-		return -1;
-	publish_pending(c);
-	return 0;
-}
-
-/* Is it our turn? */
-static bool may_collect(struct collector *c)
-{
-	bool waited = c->waits;
-
-	c->waits = !spool_claim(c->spool);
-	if (c->waits != waited)
-		log_info(c->waits ? "waits for the collector before it to end" : "takes over from the collector before it");
-	return !c->waits;
-}
-
-/* One round and what it means for the log: a line when things go wrong, or wrong in another way, and one when they are well. */
-static void round_once(struct collector *c)
-{
-	struct err err;
-
-	if (!may_collect(c))
-		return;
-	if (collect(c, &err) == 0) {
-		if (c->failing >= 0)
-			log_info("records are stored again");
-		c->failing = -1;
-	} else {
-		if (c->failing != err.code)
-			log_warn("records stay in the spool for now: %s", err.msg);
-		c->failing = err.code;
-		c->offsets_known = false;
-	}
-	atomic_store(scoreboard_stores(c->board), c->failing < 0);
-	set_state(c, SLOT_IDLE);
 }
 
 static void reload(struct collector *c)
@@ -393,14 +162,14 @@ int collector_main(const struct heritage *heritage)
 		log_error("%s", err.msg);
 		return PROGRAM_FAILED;
 	}
-	set_state(&c, SLOT_IDLE);
+	collector_set_state(&c, SLOT_IDLE);
 	while (!c.stopping) {
-		round_once(&c);
+		round_run(&c);
 		look_at_certificate(&c);
 		wait_for_work(&c);
 	}
-	set_state(&c, SLOT_STOPPING);
-	round_once(&c);
+	collector_set_state(&c, SLOT_STOPPING);
+	round_run(&c);
 	exporter_flush(c.exporter);
 	if (spool_pending_bytes(c.spool) > 0)
 		log_info("%" PRIu64 " bytes stay in the spool for the next collector", spool_pending_bytes(c.spool));

@@ -36,6 +36,13 @@ void spool_batch_free(struct spool_batch *batch)
 	*batch = (struct spool_batch){0};
 }
 
+void spool_batch_refuse(struct spool_batch *batch, struct spool_record *record, const char *why)
+{
+	if (batch->refused_count++ == 0)
+		snprintf(batch->refused_why, sizeof(batch->refused_why), "%s", why);
+	record->refused = true;
+}
+
 /* Makes room for one more element of an array that doubles. */
 static void *grown(void *array, size_t count, size_t *cap, size_t element_size)
 {

@@ -25,7 +25,7 @@ struct spool_record {
 	size_t raw_len;
 	size_t read;     /* index of the spool_read it came from */
 	uint64_t offset; /* in the file */
-	bool refused;    /* not to be stored; set by store_batch */
+	bool refused;    /* not to be stored: spool_batch_refuse */
 };
 
 /* Bytes that are no record; they lie in the batch's raw, too. */
@@ -55,12 +55,15 @@ struct spool_batch {
 	size_t read_count, read_cap;
 	struct spool_damage *damages;
 	size_t damage_count, damage_cap;
-	size_t refused_count; /* set by store_batch, with the reason for the first one */
+	size_t refused_count; /* of records, with the reason for the first one */
 	char refused_why[sizeof(((struct err *)0)->msg)];
 };
 
 void spool_batch_reset(struct spool_batch *batch, size_t limit); /* empties it; keeps the memory */
 void spool_batch_free(struct spool_batch *batch);                /* destructor for AUTO */
+
+/* A record of the batch that is not to be stored. */
+void spool_batch_refuse(struct spool_batch *batch, struct spool_record *record, const char *why);
 
 /*
  * Appends the records of the file from offset on, and one element to batch->reads. On failure (ENOENT: the file is gone) the

@@ -36,49 +36,35 @@ static int reset_signals(const struct child_plan *plan, struct err *err)
 	return 0;
 }
 
-/* A descriptor and the number it has in the child; fd < 0: nothing has that number. */
-struct place {
-	int fd, number;
-};
-
-static int list_places(const struct child_plan *plan, int null_fd, struct place places[HERITAGE_FD_LAST + 1])
+/* stdout and stderr stay the master's. */
+static bool is_output(int number)
 {
-	const struct place fixed[] = {
-		{null_fd, STDIN_FILENO},           {plan->conf_fd, HERITAGE_CONF_FD}, {plan->board_fd, HERITAGE_SCOREBOARD_FD},
-		{plan->life_fd, HERITAGE_LIFE_FD}, {plan->turn_fd, HERITAGE_TURN_FD}, {plan->warden_fd, HERITAGE_WARDEN_FD},
-		{plan->gate_fd, HERITAGE_GATE_FD},
-	};
-	int n = ARRAY_SIZE(fixed);
-
-	memcpy(places, fixed, sizeof(fixed));
-	for (int i = 0; i < HERITAGE_LISTENERS_MAX; i++) {
-		bool there = plan->listeners != NULL && i < plan->listeners->count;
-		places[n++] = (struct place){there ? plan->listeners->fds[i] : -1, HERITAGE_LISTEN_FD + i};
-	}
-	return n;
+	return number == STDOUT_FILENO || number == STDERR_FILENO;
 }
 
 /* First everything goes up and out of the way, since a source may sit on another one's number. */
 static int arrange_fds(const struct child_plan *plan, struct err *err)
 {
-	struct place places[HERITAGE_FD_LAST + 1];
-	int null_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	int fds[HERITAGE_FD_LAST + 1];
 
-	if (null_fd < 0)
+	memcpy(fds, plan->fds, sizeof(fds));
+	fds[STDIN_FILENO] = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	if (fds[STDIN_FILENO] < 0)
 		return err_set(err, errno, "open /dev/null");
-	int count = list_places(plan, null_fd, places);
-	for (int i = 0; i < count; i++) {
-		if (places[i].fd < 0)
+	for (int number = 0; number <= HERITAGE_FD_LAST; number++) {
+		if (fds[number] < 0 || is_output(number))
 			continue;
-		places[i].fd = fcntl(places[i].fd, F_DUPFD_CLOEXEC, HERITAGE_FD_LAST + 1);
-		if (places[i].fd < 0)
-			return err_set(err, errno, "duplicate descriptor %d", places[i].number);
+		fds[number] = fcntl(fds[number], F_DUPFD_CLOEXEC, HERITAGE_FD_LAST + 1);
+		if (fds[number] < 0)
+			return err_set(err, errno, "duplicate descriptor %d", number);
 	}
-	for (int i = 0; i < count; i++) {
-		if (places[i].fd < 0)
-			close(places[i].number);
-		else if (dup2(places[i].fd, places[i].number) < 0)
-			return err_set(err, errno, "duplicate descriptor %d", places[i].number);
+	for (int number = 0; number <= HERITAGE_FD_LAST; number++) {
+		if (is_output(number))
+			continue;
+		if (fds[number] < 0)
+			close(number);
+		else if (dup2(fds[number], number) < 0)
+			return err_set(err, errno, "duplicate descriptor %d", number);
 	}
 	if (close_range(HERITAGE_FD_LAST + 1, ~0u, CLOSE_RANGE_CLOEXEC) < 0)
 		return err_set(err, errno, "close_range");

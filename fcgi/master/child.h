@@ -14,13 +14,9 @@
 struct child_plan {
 	enum child_role role;
 	int slot;
-	int program_fd;                    /* above HERITAGE_FD_LAST; its path may be out of reach for the new user */
-	int conf_fd, board_fd, life_fd;    /* borrowed, as are all descriptors here */
-	const struct listeners *listeners; /* NULL: none */
-	int turn_fd;                       /* -1: none */
-	int warden_fd;                     /* -1: none */
-	int gate_fd;                       /* -1: none */
-	const struct identity *identity;   /* borrowed */
+	int program_fd;                  /* above HERITAGE_FD_LAST; its path may be out of reach for the new user */
+	int fds[HERITAGE_FD_LAST + 1];   /* from HERITAGE_CONF_FD on, what it finds at each number; -1: nothing. Borrowed */
+	const struct identity *identity; /* borrowed */
 };
 
 /* The new process's id, or -1. What fails in the new process is logged there, and it exits with status 1. */

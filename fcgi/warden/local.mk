@@ -1,6 +1,6 @@
 noinst_LIBRARIES += libwarden.a
 libwarden_a_SOURCES = \
 	%D%/confine.c %D%/confine.h \
-	%D%/shim.c %D%/shim.h \
+	%D%/containerd.c %D%/containerd.h \
 	%D%/warden.c %D%/warden.h \
 	%D%/warden_main.c

@@ -29,7 +29,7 @@
 #include "ipc/pulse.h"
 #include "ipc/scoreboard.h"
 #include "warden/confine.h"
-#include "warden/shim.h"
+#include "warden/containerd.h"
 #include "warden/warden.h"
 
 struct warden {
@@ -88,7 +88,7 @@ static void on_shim_end(struct warden *w, const struct ipc_msg *m)
 	AUTO(mem_free) char *directory = mem_strndup(m->shim_end.directory.data, m->shim_end.directory.len);
 	struct err err = {0};
 
-	if (shim_end(&w->mounts, container, (pid_t)m->shim_end.pid, directory, &err) < 0)
+	if (containerd_end_shim(&w->mounts, container, (pid_t)m->shim_end.pid, directory, &err) < 0)
 		log_debug("no shim ended: %s", err.msg); /* that of somebody else's container, as a rule */
 	else
 		send_answer(

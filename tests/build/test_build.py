@@ -130,6 +130,11 @@ def test_no_migration_is_left_behind(installed):
     assert {path.name for path in (installed / "share" / "berth" / "migrations").iterdir()} == there
 
 
+def test_no_part_of_stack_is_left_behind(installed):
+    there = {path.name for path in (ROOT / "scripts" / "stack.d").iterdir()}
+    assert {path.name for path in (installed / "libexec" / "berth" / "scripts" / "stack.d").iterdir()} == there
+
+
 def test_an_installed_berthd_says_its_version_and_checks_a_configuration(installed):
     berthd, example = installed / "sbin" / "berthd", installed / "share" / "doc" / "berth" / "berth.conf.example"
     version = run(berthd, "--version")

@@ -5,7 +5,8 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
-#include "collector/store.h"
+#include "collector/batch.h"
+#include "collector/offsets.h"
 #include "db/db_metrics.h"
 #include "tests/support/pg_scratch.h"
 #include "tests/unit/collector/spool_fixture.h"
@@ -149,11 +150,11 @@ static int store_all(struct node *n, struct err *why)
 	struct err err;
 
 	assert_ok(spool_scan(n->spool, &err));
-	assert_ok(store_load_offsets(n->db, n->spool, &err));
+	assert_ok(offsets_load(n->db, n->spool, &err));
 	spool_batch_reset(&n->batch, LIMIT);
 	HASH_ITER (hh, n->spool->files, file, next)
 		assert_ok(spool_read(n->spool->dir_fd, file->name, file->offset, &n->batch, &err));
-	return store_batch(n->db, n->spool, &n->batch, why);
+	return batch_store(n->db, n->spool, &n->batch, why);
 }
 
 static void store_some(struct fixture *f, struct node *n, int records, int64_t days)
@@ -311,47 +312,6 @@ static void a_row_that_somebody_else_wrote_is_an_error_not_a_crash(void **state)
 	assert_int_equal(err.code, EIO);
 }
 
-static long partitions_of(const char *table)
-{
-	return pg_scratch_number(pg, "select count(*) from pg_inherits where inhparent = '%s'::regclass", table);
-}
-
-static void what_is_older_than_the_settings_say_is_dropped(void **state)
-{
-	struct fixture *f = *state;
-	struct node *n = &f->nodes[0];
-	struct err err;
-
-	for (int day = 0; day < 40; day++) {
-		struct record r = some_record(f, 1);
-		r.requested_at_us = (uint64_t)(clock_wall_us() - day * DAY_US);
-		append(n, &r);
-	}
-	assert_ok(store_all(n, &err));
-	assert_int_equal(partitions_of("metrics"), 40);
-	pg_scratch_exec(pg,
-			"insert into system_samples select 'n', now() - d * interval '1 day', 0,0,0,0,0,0,0,0,0,0,0,0,0,0,0 "
-			"from generate_series(0, 39) as d");
-
-	f->conf->retention_raw_days = 0;
-	f->conf->retention_minute_days = 0;
-	f->conf->retention_hour_days = 0;
-	assert_ok(store_expire(n->db, f->conf, &err));
-	assert_int_equal(partitions_of("metrics"), 40);
-
-	f->conf->retention_raw_days = 14;
-	f->conf->retention_minute_days = 30;
-	f->conf->retention_hour_days = 35;
-	assert_ok(store_expire(n->db, f->conf, &err));
-	assert_int_equal(partitions_of("metrics"), 15); /* today's and those of 14 whole days */
-	assert_int_equal(partitions_of("invocation_logs"), 15);
-	assert_int_equal(partitions_of("metrics_minute"), 31);
-	assert_int_equal(pg_scratch_number(pg, "select count(distinct bucket) from metrics_hour where version = 0"), 35);
-	assert_int_equal(pg_scratch_number(pg, "select count(*) from system_samples"), 35);
-	assert_int_equal(pg_scratch_number(pg, "select count(distinct bucket) from metrics_day where version = 0"), 40);
-	assert_int_equal(pg_scratch_number(pg, "select count(*) from metrics"), 15);
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -364,7 +324,6 @@ int main(void)
 						tear_down),
 		cmocka_unit_test_setup_teardown(more_rows_than_can_be_told_are_an_error, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(a_row_that_somebody_else_wrote_is_an_error_not_a_crash, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(what_is_older_than_the_settings_say_is_dropped, set_up, tear_down),
 	};
 
 	return cmocka_run_group_tests(tests, start_postgres, stop_postgres);

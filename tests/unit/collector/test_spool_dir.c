@@ -103,6 +103,16 @@ static void a_file_of_a_newer_version_is_left_alone(void **state)
 
 #define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
 
+static void a_spool_keeps_its_id(void **state)
+{
+	struct fixture *f = *state;
+	AUTO(spool_close) struct spool *again = NULL;
+	struct err err = {0};
+
+	assert_ok(spool_open(f->dir.spool_dir, "node-1", &again, &err));
+	assert_string_equal(again->id, f->spool->id);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -110,6 +120,7 @@ int main(void)
 		TEST(a_new_file_stays_as_long_as_somebody_has_locked_it),
 		TEST(a_file_of_a_newer_version_is_left_alone),
 		TEST(other_names_are_never_removed),
+		TEST(a_spool_keeps_its_id),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

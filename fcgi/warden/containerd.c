@@ -1,4 +1,4 @@
-#include "warden/shim.h"
+#include "warden/containerd.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -98,7 +98,8 @@ static void kill_contents(const struct warden_mounts *mounts, const char *contai
 		fd_close(&fds[i]);
 }
 
-int shim_end(const struct warden_mounts *mounts, const char *container, pid_t pid, const char *directory, struct err *err)
+int containerd_end_shim(const struct warden_mounts *mounts, const char *container, pid_t pid, const char *directory,
+			struct err *err)
 {
 	/* What is looked at from here on is the process that is killed. */
 	AUTO(fd_close) int process = (int)syscall(SYS_pidfd_open, pid, 0);

@@ -4,8 +4,8 @@
  * asks: https://github.com/containerd/containerd/blob/main/core/runtime/v2/README.md,
  * https://github.com/opencontainers/runtime-spec/blob/main/config.md.
  */
-#ifndef WARDEN_SHIM_H
-#define WARDEN_SHIM_H
+#ifndef WARDEN_CONTAINERD_H
+#define WARDEN_CONTAINERD_H
 
 #include <sys/types.h>
 
@@ -16,6 +16,7 @@
  * 0: process pid, root's or of the user of this one, was the shim of the container, which has something below directory mounted
  * at /berth, and is killed. -1 with err: it was not, and nothing is killed.
  */
-int shim_end(const struct warden_mounts *mounts, const char *container, pid_t pid, const char *directory, struct err *err);
+int containerd_end_shim(const struct warden_mounts *mounts, const char *container, pid_t pid, const char *directory,
+			struct err *err);
 
 #endif

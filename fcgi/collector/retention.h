@@ -1,0 +1,12 @@
+/* How long metrics are kept: the settings [retention]. */
+#ifndef COLLECTOR_RETENTION_H
+#define COLLECTOR_RETENTION_H
+
+#include "base/err.h"
+#include "conf/conf.h"
+#include "db/db.h"
+
+/* Drops what the settings do not keep any longer. Errors as in db/db.h. */
+int retention_apply(struct db *db, const struct conf *conf, struct err *err);
+
+#endif

@@ -1,0 +1,30 @@
+/*
+ * Whose is what is in the run directory: while an upgrade is under way there are two who work there (heir.h), and one who is in
+ * charge. Steps lead from HEIR to IN_CHARGE and from there to RETIRED; who steps back stays an heir, and ends.
+ */
+#ifndef MASTER_STANDING_H
+#define MASTER_STANDING_H
+
+#include "base/err.h"
+
+struct master;
+
+enum standing {
+	HEIR,      /* the berthd's before, until this one takes over */
+	IN_CHARGE, /* ours */
+	RETIRED,   /* the heir's that has taken over */
+};
+
+/*
+ * An heir is ready: it is in charge, its gate opens, and the one before is told. In this order: when the one before is told,
+ * all who look for berthd find this one.
+ */
+int standing_take_over(struct master *m, struct err *err);
+
+/* An heir that will not take over. */
+void standing_step_back(struct master *m);
+
+/* The heir has taken over: what is in the run directory is its. */
+void standing_retire(struct master *m);
+
+#endif

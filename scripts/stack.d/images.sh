@@ -1,0 +1,25 @@
+# shellcheck shell=bash
+# The images of the languages.
+
+up_images() {
+    DOCKER_HOST=unix://$(setting docker.socket) "$here/images" --recipes "$dir/recipes" --tag "${option[instance]}"
+}
+
+# The images of the operator's own recipes, as berthd's setting: "python=berth-python:INSTANCE"
+own_images() {
+    local file language
+    for file in "$dir"/recipes/*; do
+        language=${file##*/}
+        [[ $language =~ ^[a-z0-9_]+$ && -f $file ]] || continue
+        [[ -f $libexec/runtimes/$language/runtime.json ]] || die "'$file': there is no language '$language'"
+        printf '%s=%s:%s ' "$language" "$(image_of "$libexec/runtimes/$language/runtime.json" | sed 's/:[^:]*$//')" "${option[instance]}"
+    done
+}
+
+# What the machine's Docker Engine has need not be built again.
+copy_images() {
+    local image
+    while IFS= read -r image; do
+        [[ -n $(docker_ images -q "$image") ]] || docker save "$image" | docker_ load >/dev/null
+    done < <(docker images --filter "label=$image_label" --format '{{.Repository}}:{{.Tag}}' 2>/dev/null | grep -vF '<none>')
+}

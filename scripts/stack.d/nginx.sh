@@ -1,0 +1,73 @@
+# shellcheck shell=bash
+# nginx: its configuration, start, reload and stop.
+
+nginx_() { nginx -e stderr -p "$dir/nginx" -c "$dir/nginx/berth.conf" "$@"; }
+
+# Our nginx runs, and it is the one that holds the ports.
+nginx_serves() {
+    local pid key
+    pid=$(pid_of "$pids/nginx") || return 1
+    for key in https-port http-port; do
+        port_holders "${option[$key]}" | grep -qxF "$pid" || return 1
+    done
+}
+
+# For wait_until: old_workers are those from before; a configuration that nginx has taken has others.
+nginx_has_settled() {
+    local pid
+    pid=$(pid_of "$pids/nginx") || return 0
+    nginx_serves && pgrep -P "$pid" | grep -qvxF -f <(printf '%s\n' "$old_workers")
+}
+
+fail_with_nginx() {
+    local key holder
+    for key in https-port http-port; do
+        while IFS= read -r holder; do
+            info "port ${option[$key]} is held by $(process_text "$holder")"
+        done < <(strangers_at "${option[$key]}")
+    done
+    fail_with_log "$1" nginx
+}
+
+up_nginx() {
+    step "nginx"
+    "$berthd" --config "$dir/berth.conf" --dump-config |
+        "$here/render-nginx" --dir "$dir" --https-port "${option[https-port]}" --http-port "${option[http-port]}" \
+            --static "$share/static" --template "$share/nginx/berth.conf.in" >"$dir/nginx/berth.conf.new"
+    mv "$dir/nginx/berth.conf.new" "$dir/nginx/berth.conf"
+    local fingerprint tested old_workers=none done=reloaded
+    fingerprint=$(sha256sum "$dir/nginx/berth.conf" "$dir/tls/cert.pem" "$dir/tls/key.pem")
+    if nginx_serves && unchanged "$pids/nginx.fingerprint" "$fingerprint"; then
+        ok "runs"
+        return
+    fi
+    log_file "$dir/log/access.log"
+    tested=$(nginx_ -t 2>&1) || die "nginx refuses its configuration: $tested"
+    rm -f "$pids/nginx.fingerprint"
+    if running "$pids/nginx"; then
+        old_workers=$(pgrep -P "$(pid_of "$pids/nginx")" || printf none)
+        kill -HUP "$(pid_of "$pids/nginx")"
+    else
+        done=started
+        # Workers outlive a master that was killed, and keep the ports.
+        daemon_clear "$dir/log/nginx.log" QUIT 40
+        daemon_start "$pids/nginx" "$dir/log/nginx.log" \
+            nginx -e stderr -p "$dir/nginx" -c "$dir/nginx/berth.conf" -g 'daemon off;' || fail_with_nginx "nginx did not start"
+    fi
+    wait_until 30 nginx_has_settled || fail_with_nginx "nginx did not take its new configuration"
+    running "$pids/nginx" || fail_with_nginx "nginx did not start"
+    ok "$done"
+    printf '%s\n' "$fingerprint" >"$pids/nginx.fingerprint"
+}
+
+# Requests in flight have the time that berthd gives them when it stops; by itself nginx would let them have all of theirs.
+down_nginx() {
+    local pid stop_ms
+    stop_ms=$(setting master.stop_timeout_ms 2>/dev/null || true)
+    if pid=$(pid_of "$pids/nginx"); then
+        kill -QUIT "$pid"
+        wait_until $(((${stop_ms:-30000} + 999) / 1000)) _gone "$pids/nginx" || warn "nginx: requests that were still in flight are cut off"
+    fi
+    daemon_stop "$pids/nginx" TERM 10
+    daemon_clear "$dir/log/nginx.log" TERM 10
+}
