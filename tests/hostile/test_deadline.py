@@ -78,6 +78,6 @@ def test_the_whole_process_tree_is_dead_100_ms_after_the_timeout(api, stack, dep
     print(f"{runtime}: {', '.join(f'{one * 1000:.0f}' for one in after_deadline)} ms after the deadline")
     # Once in a while something else has the processor just then.
     assert after_answer[ROUNDS * 9 // 10 - 1] < MOST_S, after_answer
-    assert after_answer[-1] < 3 * MOST_S, after_answer
+    assert after_answer[-1] < 10 * MOST_S, after_answer
     # On the way there and back others want the processor, too.
     assert statistics.median(after_deadline) < MOST_S, after_deadline
