@@ -4,8 +4,10 @@ unit_tests += \
 	%D%/test_environment \
 	%D%/test_exposition \
 	%D%/test_function_input \
+	%D%/test_function_json \
 	%D%/test_functions \
 	%D%/test_invocation \
+	%D%/test_invocation_json \
 	%D%/test_invocation_query \
 	%D%/test_json_scan \
 	%D%/test_lanes \
@@ -33,8 +35,14 @@ unit_tests += \
 # The other ends of a worker's sockets.
 fake_agent = tests/support/fake_agent.c tests/support/fake_agent.h
 fake_poolmgr = tests/support/fake_poolmgr.c tests/support/fake_poolmgr.h $(fake_agent)
+# GET requests, answered from a scratch PostgreSQL.
+api_rig = %D%/api_rig.c %D%/api_rig.h $(pg_scratch)
+%C%_test_function_json_SOURCES = %D%/test_function_json.c $(api_rig)
+%C%_test_function_json_CPPFLAGS = $(AM_CPPFLAGS) $(PQ_CFLAGS)
 %C%_test_functions_SOURCES = %D%/test_functions.c $(fake_poolmgr) $(pg_scratch)
 %C%_test_functions_CPPFLAGS = $(AM_CPPFLAGS) $(PQ_CFLAGS)
+%C%_test_invocation_json_SOURCES = %D%/test_invocation_json.c $(api_rig)
+%C%_test_invocation_json_CPPFLAGS = $(AM_CPPFLAGS) $(PQ_CFLAGS)
 %C%_test_invocation_query_CPPFLAGS = $(AM_CPPFLAGS) $(PQ_CFLAGS)
 %C%_test_invocation_SOURCES = %D%/test_invocation.c $(fake_poolmgr)
 # What happens between poll() and recv() cannot be provoked from outside.
