@@ -128,14 +128,14 @@ static void array_add(struct buf *array, const char *fmt, ...)
 static struct db_param array_param(struct buf *array)
 {
 	buf_add_str(array, array->len == 0 ? "{}" : "}");
-	return (struct db_param){buf_str(array)};
+	return db_text(buf_str(array));
 }
 
 static int delete_offsets(struct db *db, const struct spool *spool, struct buf *names, struct err *err)
 {
 	if (names->len == 0)
 		return 0;
-	return db_run(db, &offsets_delete, (struct db_param[]){array_param(names), {spool->id}}, NULL, err);
+	return db_run(db, &offsets_delete, (struct db_param[]){array_param(names), db_text(spool->id)}, NULL, err);
 }
 
 int store_load_offsets(struct db *db, struct spool *spool, struct err *err)
@@ -144,7 +144,7 @@ int store_load_offsets(struct db *db, struct spool *spool, struct err *err)
 	AUTO(buf_free) struct buf gone = {0};
 	struct spool_file *file, *next;
 
-	if (db_run(db, &offsets_get, (struct db_param[]){{spool->id}}, &r, err) < 0)
+	if (db_run(db, &offsets_get, (struct db_param[]){db_text(spool->id)}, &r, err) < 0)
 		return -1;
 	HASH_ITER (hh, spool->files, file, next) {
 		file->offset = 0;
@@ -190,7 +190,8 @@ static int advance_offsets(struct db *db, const struct spool *spool, const struc
 		if (read->from == 0)
 			array_add(&fresh, "%s", read->name);
 	}
-	if (fresh.len > 0 && db_run(db, &offsets_add, (struct db_param[]){array_param(&fresh), {spool->id}}, NULL, err) < 0)
+	if (fresh.len > 0 &&
+	    db_run(db, &offsets_add, (struct db_param[]){array_param(&fresh), db_text(spool->id)}, NULL, err) < 0)
 		return -1;
 	const struct db_param params[] = {array_param(&names), array_param(&was), array_param(&becomes)};
 	if (db_run(db, &offsets_advance, params, &r, err) < 0)
@@ -249,18 +250,12 @@ int store_prepare_partitions(struct db *db, struct err *err)
 
 static int drop_partitions(struct db *db, const char *table, int64_t days, struct err *err)
 {
-	char text[24];
-
-	snprintf(text, sizeof(text), "%" PRId64, days);
-	return days == 0 ? 0 : db_run(db, &partitions_drop, (struct db_param[]){{table}, {text}}, NULL, err);
+	return days == 0 ? 0 : db_run(db, &partitions_drop, (struct db_param[]){db_text(table), db_int(days)}, NULL, err);
 }
 
 static int delete_rows(struct db *db, const struct db_statement *statement, int64_t days, struct err *err)
 {
-	char text[24];
-
-	snprintf(text, sizeof(text), "%" PRId64, days);
-	return days == 0 ? 0 : db_run(db, statement, (struct db_param[]){{text}}, NULL, err);
+	return days == 0 ? 0 : db_run(db, statement, (struct db_param[]){db_int(days)}, NULL, err);
 }
 
 int store_expire(struct db *db, const struct conf *conf, struct err *err)
@@ -398,7 +393,7 @@ static int set_aside_damages(const struct spool *spool, const struct spool_batch
 
 static int store_in_transaction(struct db *db, const struct spool *spool, struct spool_batch *batch, struct err *err)
 {
-	if (db_run(db, &spool_lock, (struct db_param[]){{spool->id}}, NULL, err) < 0 ||
+	if (db_run(db, &spool_lock, (struct db_param[]){db_text(spool->id)}, NULL, err) < 0 ||
 	    advance_offsets(db, spool, batch, err) < 0)
 		return -1;
 	refuse_strange_times(batch);
