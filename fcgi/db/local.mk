@@ -8,6 +8,7 @@ libdb_a_SOURCES = \
 	%D%/db_metrics.c %D%/db_metrics.h \
 	%D%/db_statement.c %D%/db_statement.h \
 	%D%/db_wire.c %D%/db_wire.h \
+	%D%/invocation.def \
 	%D%/rollup.c %D%/rollup.def %D%/rollup.h \
 	%D%/sample.def
 

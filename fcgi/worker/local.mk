@@ -15,6 +15,7 @@ libworker_a_SOURCES = \
 	%D%/functions.c %D%/functions.h \
 	%D%/health.c %D%/health.h \
 	%D%/invocation.c %D%/invocation.h \
+	%D%/invocation_json.c %D%/invocation_json.h \
 	%D%/invocation_query.c %D%/invocation_query.h \
 	%D%/invocations.c %D%/invocations.h \
 	%D%/invoke.c \
