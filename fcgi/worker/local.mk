@@ -12,6 +12,7 @@ libworker_a_SOURCES = \
 	%D%/figures.c %D%/figures.h \
 	%D%/follow.c \
 	%D%/function_input.c %D%/function_input.h \
+	%D%/function_json.c %D%/function_json.h \
 	%D%/functions.c %D%/functions.h \
 	%D%/health.c %D%/health.h \
 	%D%/invocation.c %D%/invocation.h \
