@@ -35,15 +35,30 @@ int clock_left_ms(int64_t deadline_us)
 	return left_ms > INT_MAX ? INT_MAX : (int)left_ms;
 }
 
-void clock_format_utc(int64_t wall_us, char *out)
+#define SECONDS_SIZE 22
+
+static const char *format_seconds(int64_t wall_us, char out[SECONDS_SIZE])
 {
 	time_t seconds = (time_t)(wall_us / 1000000);
 	struct tm tm;
-	char date[24];
 
 	gmtime_r(&seconds, &tm);
-	strftime(date, sizeof(date), "%Y-%m-%dT%H:%M:%S", &tm);
-	snprintf(out, CLOCK_TEXT_SIZE, "%s.%03dZ", date, (int)(wall_us / 1000 % 1000));
+	strftime(out, SECONDS_SIZE, "%Y-%m-%dT%H:%M:%S", &tm);
+	return out;
+}
+
+void clock_format_utc(int64_t wall_us, char *out)
+{
+	char seconds[SECONDS_SIZE];
+
+	snprintf(out, CLOCK_TEXT_SIZE, "%s.%03dZ", format_seconds(wall_us, seconds), (int)(wall_us / 1000 % 1000));
+}
+
+void clock_format_utc_us(int64_t wall_us, char *out)
+{
+	char seconds[SECONDS_SIZE];
+
+	snprintf(out, CLOCK_TEXT_SIZE, "%s.%06dZ", format_seconds(wall_us, seconds), (int)(wall_us % 1000000));
 }
 
 /* The digits behind a point, as microseconds; what is finer is cut off. Returns where they end. */

@@ -14,6 +14,7 @@ int clock_left_ms(int64_t deadline_us);
 /* RFC 3339, UTC, milliseconds: "2026-01-31T12:00:00.000Z". out has at least CLOCK_TEXT_SIZE bytes. */
 #define CLOCK_TEXT_SIZE 32
 void clock_format_utc(int64_t wall_us, char *out);
+void clock_format_utc_us(int64_t wall_us, char *out); /* the same with microseconds */
 
 /* RFC 3339 ("2026-01-31T13:00:00.5+01:00") or whole seconds since 1970. false, and *wall_us untouched: neither. */
 bool clock_parse(const char *text, int64_t *wall_us);

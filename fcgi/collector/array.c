@@ -20,5 +20,5 @@ void array_add(struct buf *array, const char *fmt, ...)
 struct db_param array_param(struct buf *array)
 {
 	buf_add_str(array, array->len == 0 ? "{}" : "}");
-	return (struct db_param){buf_str(array)};
+	return db_text(buf_str(array));
 }

@@ -50,7 +50,7 @@ static int set_aside_damages(const struct spool *spool, const struct spool_batch
 
 static int store_in_transaction(struct db *db, const struct spool *spool, struct spool_batch *batch, struct err *err)
 {
-	if (db_run(db, &spool_lock, (struct db_param[]){{spool->id}}, NULL, err) < 0 ||
+	if (db_run(db, &spool_lock, (struct db_param[]){db_text(spool->id)}, NULL, err) < 0 ||
 	    offsets_advance(db, spool, batch, err) < 0)
 		return -1;
 	refuse_strange_times(batch);

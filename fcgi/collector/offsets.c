@@ -40,7 +40,7 @@ static int delete_offsets(struct db *db, const struct spool *spool, struct buf *
 {
 	if (names->len == 0)
 		return 0;
-	return db_run(db, &row_delete, (struct db_param[]){array_param(names), {spool->id}}, NULL, err);
+	return db_run(db, &row_delete, (struct db_param[]){array_param(names), db_text(spool->id)}, NULL, err);
 }
 
 int offsets_load(struct db *db, struct spool *spool, struct err *err)
@@ -49,7 +49,7 @@ int offsets_load(struct db *db, struct spool *spool, struct err *err)
 	AUTO(buf_free) struct buf gone = {0};
 	struct spool_file *file, *next;
 
-	if (db_run(db, &row_get, (struct db_param[]){{spool->id}}, &r, err) < 0)
+	if (db_run(db, &row_get, (struct db_param[]){db_text(spool->id)}, &r, err) < 0)
 		return -1;
 	HASH_ITER (hh, spool->files, file, next) {
 		file->offset = 0;
@@ -95,7 +95,7 @@ int offsets_advance(struct db *db, const struct spool *spool, const struct spool
 		if (read->from == 0)
 			array_add(&fresh, "%s", read->name);
 	}
-	if (fresh.len > 0 && db_run(db, &row_add, (struct db_param[]){array_param(&fresh), {spool->id}}, NULL, err) < 0)
+	if (fresh.len > 0 && db_run(db, &row_add, (struct db_param[]){array_param(&fresh), db_text(spool->id)}, NULL, err) < 0)
 		return -1;
 	const struct db_param params[] = {array_param(&names), array_param(&was), array_param(&becomes)};
 	if (db_run(db, &row_advance, params, &r, err) < 0)

@@ -1,8 +1,5 @@
 #include "collector/retention.h"
 
-#include <inttypes.h>
-#include <stdio.h>
-
 static const struct db_statement partitions_drop = {
 	.name = "partitions_drop",
 	.sql = "select drop_metrics_partitions($1::text, (now() at time zone 'UTC')::date - $2::integer)",
@@ -25,18 +22,12 @@ static const struct db_statement samples_delete = {
 
 static int drop_partitions(struct db *db, const char *table, int64_t days, struct err *err)
 {
-	char text[24];
-
-	snprintf(text, sizeof(text), "%" PRId64, days);
-	return days == 0 ? 0 : db_run(db, &partitions_drop, (struct db_param[]){{table}, {text}}, NULL, err);
+	return days == 0 ? 0 : db_run(db, &partitions_drop, (struct db_param[]){db_text(table), db_int(days)}, NULL, err);
 }
 
 static int delete_rows(struct db *db, const struct db_statement *statement, int64_t days, struct err *err)
 {
-	char text[24];
-
-	snprintf(text, sizeof(text), "%" PRId64, days);
-	return days == 0 ? 0 : db_run(db, statement, (struct db_param[]){{text}}, NULL, err);
+	return days == 0 ? 0 : db_run(db, statement, (struct db_param[]){db_int(days)}, NULL, err);
 }
 
 int retention_apply(struct db *db, const struct conf *conf, struct err *err)

@@ -242,8 +242,8 @@ static int run(struct db *db, const struct db_statement *statement, const struct
 	int count = statement->param_count - 1;
 
 	for (int i = 0; i < count; i++)
-		params[i] = (struct db_param){arrays[i].data, (int)arrays[i].len, 1};
-	params[count] = (struct db_param){spool_id};
+		params[i] = db_bytes(arrays[i].data, arrays[i].len);
+	params[count] = db_text(spool_id);
 	return db_run(db, statement, params, result, err);
 }
 

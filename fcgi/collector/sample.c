@@ -124,5 +124,5 @@ int sampler_run(struct sampler *s, struct scoreboard *board, struct db *db, stru
 	AUTO(mem_free) char *text = json_dumps(row, JSON_COMPACT);
 	s->due_us = next_us;
 	s->cpu_before = now.cpu;
-	return db_run(db, &sample_add, (struct db_param[]){{text}}, NULL, err);
+	return db_run(db, &sample_add, (struct db_param[]){db_text(text)}, NULL, err);
 }

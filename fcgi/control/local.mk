@@ -5,11 +5,13 @@ libcontrol_a_SOURCES = \
 	%D%/functions/deploy.c %D%/functions/deploy.h \
 	%D%/functions/environment.c %D%/functions/environment.h \
 	%D%/functions/function_input.c %D%/functions/function_input.h \
+	%D%/functions/function_json.c %D%/functions/function_json.h \
 	%D%/functions/functions.c %D%/functions/functions.h \
-	%D%/functions/package.c %D%/functions/package.h \
+	%D%/functions/pack.c %D%/functions/pack.h \
 	%D%/health/dependency.c %D%/health/dependency.h \
 	%D%/health/health.c %D%/health/health.h \
 	%D%/health/limits.c %D%/health/limits.h \
+	%D%/invocations/invocation_json.c %D%/invocations/invocation_json.h \
 	%D%/invocations/invocation_query.c %D%/invocations/invocation_query.h \
 	%D%/invocations/invocations.c %D%/invocations/invocations.h \
 	%D%/metrics/exposition.c %D%/metrics/exposition.h \

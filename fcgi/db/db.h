@@ -6,16 +6,7 @@
  * database.statement_timeout_ms, which the server keeps, plus DB_GRACE_MS, after which the connection is given up. Only the
  * look-up of a host name in the connection string is up to the resolver.
  *
- * Every function fails with an err->code from this table:
- *
- *   ENOTCONN   PostgreSQL cannot be reached (answered at once during the pause) or stopped answering. Try later.
- *   EAGAIN     it is short of memory, disk or connections, or a deadlock was broken. Try later.
- *   ETIMEDOUT  it cancelled the statement after database.statement_timeout_ms. Try later, or less at once.
- *   EEXIST     the data breaks a unique constraint.
- *   EINVAL     the data is refused: another constraint, a value out of range, text that is no text.
- *   EINPROGRESS  db_commit: the connection was lost, or fell silent, once COMMIT was sent. Only reading tells whether the
- *              transaction was committed, and only once it has ended: wait for what it has locked.
- *   EIO        anything else; the message is the server's.
+ * Every function fails with an err->code of db/db_error.h, whose table all of db/ shares.
  *
  * A connection lost while PostgreSQL was idle is replaced before the next statement or transaction; the caller does not notice.
  * One lost under a statement leaves open whether the statement was carried out: statements marked as reads are then run once
@@ -26,14 +17,13 @@
 #define DB_DB_H
 
 #include <libpq-fe.h>
-#include <stdbool.h>
 #include <stddef.h>
 
 #include "base/err.h"
 #include "conf/conf.h"
-
-#define DB_GRACE_MS   500
-#define DB_PARAMS_MAX 40
+#include "db/db_error.h"
+#include "db/db_statement.h"
+#include "db/db_wire.h"
 
 struct db;
 
@@ -43,25 +33,6 @@ void db_free(struct db **db); /* destructor for AUTO; accepts NULL */
 
 /* Outside a transaction: from now on conf holds, and is borrowed. Where the database is must not have changed. */
 void db_set_conf(struct db *db, const struct conf *conf);
-
-/* One statement; each is one static object, known to the connection by its name. */
-struct db_statement {
-	const char *name; /* unique in the process */
-	const char *sql;
-	int param_count; /* at most DB_PARAMS_MAX */
-	bool reads;      /* changes nothing: may be run again when the connection is lost under it */
-	bool binary;     /* results are in binary form, not text */
-	bool varies;     /* the parameters decide how it is best carried out: planned anew each time, not prepared */
-};
-
-/*
- * A parameter: text, or bytes in binary form. {NULL} is SQL NULL.
- */
-struct db_param {
-	const char *value;
-	int len;    /* for binary */
-	int binary; /* 0: NUL-terminated text */
-};
 
 /* Runs one statement. On success *result (result may be NULL when nothing is wanted) is the caller's: PQclear. */
 int db_run(struct db *db, const struct db_statement *statement, const struct db_param *params, PGresult **result,
@@ -92,11 +63,5 @@ enum db_news db_news(struct db *db, const char **why);
 
 /* 0 when PostgreSQL answers now: for /readyz. */
 int db_ping(struct db *db, struct err *err);
-
-/* Fails like err_set, with a code from the table above whose errno text would only confuse. */
-int db_fail(struct err *err, int code, const char *fmt, ...) PRINTF_LIKE(3, 4);
-
-/* Destructor for AUTO. */
-void db_result_clear(PGresult **result);
 
 #endif

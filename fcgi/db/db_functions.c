@@ -12,15 +12,19 @@
 #include "base/clock.h"
 #include "base/mem.h"
 
-#define NUMBER_SIZE 24 /* an int64_t as text */
-
 /* Reading back what was lost at a commit: a restart of PostgreSQL takes less. */
 #define READ_BACK_US       5000000
 #define READ_BACK_PAUSE_US 100000
 
-#define UTC(column)            "to_char(" column " at time zone 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.MS\"Z\"')"
-#define SPEC                   "function_spec(f.function_id::text, 0)"
-#define FUNCTION_COLUMNS(spec) spec ", f.status, " UTC("f.created_at") ", " UTC("f.updated_at")
+/* What only the row of a function has; behind it are the members of a spec, in the order of spec.def. */
+enum { STATUS, CREATED_AT_US, UPDATED_AT_US, SPEC };
+#define TIME_US(column)  "(extract(epoch from " column ") * 1000000)::bigint"
+#define FUNCTION_COLUMNS "select f.status, " TIME_US("f.created_at") ", " TIME_US("f.updated_at")
+
+#define OF_VERSION(version)                                                                                                    \
+	" from functions f cross join lateral (select f.name, v.* from function_versions v "                                   \
+	"where v.function_id = f.function_id and v.version = " version ") s "
+#define OF_FUNCTION "where f.function_id = (select function_id_of($1))"
 
 /*
  * The row of a package is locked until the transaction ends, whether it is new or not: see delete_function_versions() in
@@ -112,22 +116,41 @@ static const struct db_statement function_state = {
 	.param_count = 1,
 };
 
+#define SPEC_STR(field)  ", s." #field
+#define SPEC_INT(field)  ", s." #field
+#define SPEC_JSON(field) ", s." #field
 static const struct db_statement function_get = {
 	.name = "function_get",
-	.sql = "select " FUNCTION_COLUMNS(SPEC) " from functions f where f.function_id = function_id_of($1)",
+	.sql = FUNCTION_COLUMNS
+#include "ipc/spec.def"
+		OF_VERSION("f.version") OF_FUNCTION,
 	.param_count = 1,
 	.reads = true,
 };
 
-static const struct db_statement function_list = {
-	.name = "function_list",
-	.sql = "select " FUNCTION_COLUMNS(
-		SPEC "::jsonb || '{\"environment\": {}}'") " from functions f where f.status <> 'deleted' "
-							   "and ($2::uuid is null or f.function_id > $2::uuid) order by "
-							   "f.function_id limit $1::integer",
+static const struct db_statement version_get = {
+	.name = "version_get",
+	.sql = FUNCTION_COLUMNS
+#include "ipc/spec.def"
+		OF_VERSION("case $2::integer when 0 then f.version else $2::integer end") OF_FUNCTION,
 	.param_count = 2,
 	.reads = true,
 };
+#undef SPEC_JSON
+
+#define SPEC_JSON(field) ", '{}'"
+static const struct db_statement function_list = {
+	.name = "function_list",
+	.sql = FUNCTION_COLUMNS
+#include "ipc/spec.def"
+		OF_VERSION("f.version") "where f.status <> 'deleted' and ($2::uuid is null or f.function_id > $2::uuid) "
+					"order by f.function_id limit $1::integer",
+	.param_count = 2,
+	.reads = true,
+};
+#undef SPEC_STR
+#undef SPEC_INT
+#undef SPEC_JSON
 
 static const struct db_statement functions_warm = {
 	.name = "functions_warm",
@@ -135,13 +158,6 @@ static const struct db_statement functions_warm = {
 	       "from functions join function_versions using (function_id, version) "
 	       "where min_warm > 0 and ($1::uuid is null or function_id <> $1::uuid)",
 	.param_count = 1,
-	.reads = true,
-};
-
-static const struct db_statement spec_get = {
-	.name = "spec_get",
-	.sql = "select spec from function_spec($1, $2::integer) as spec where spec is not null",
-	.param_count = 2,
 	.reads = true,
 };
 
@@ -153,8 +169,6 @@ static void free_one(struct db_function **function)
 		return;
 	spec_free(&f->spec);
 	free(f->status);
-	free(f->created_at);
-	free(f->updated_at);
 	mem_free(function);
 }
 
@@ -167,27 +181,49 @@ void db_function_free(struct db_function **list)
 	*list = NULL;
 }
 
-static const char *number(int64_t n, char text[NUMBER_SIZE])
-{
-	snprintf(text, NUMBER_SIZE, "%" PRId64, n);
-	return text;
-}
-
 static int no_function(const char *ref, struct err *err)
 {
 	return db_fail(err, ENOENT, "there is no function '%.80s'", ref);
 }
 
-/* One row of FUNCTION_COLUMNS. */
+static int64_t get_int(const PGresult *r, int row, int column)
+{
+	return strtoll(PQgetvalue(r, row, column), NULL, 10);
+}
+
+static int get_json(const PGresult *r, int row, int column, json_t **json, struct err *err)
+{
+	*json = json_loadb(PQgetvalue(r, row, column), (size_t)PQgetlength(r, row, column), 0, NULL);
+	return *json != NULL ? 0 : db_fail(err, EIO, "column %s of a function is no JSON", PQfname(r, column));
+}
+
+static int spec_new(const PGresult *r, int row, struct spec **spec, struct err *err)
+{
+	AUTO(spec_free) struct spec *s = mem_alloc(sizeof(*s));
+	int column = SPEC;
+
+#define SPEC_STR(field) s->field = mem_strdup(PQgetvalue(r, row, column++));
+#define SPEC_INT(field) s->field = get_int(r, row, column++);
+#define SPEC_JSON(field)                                                                                                       \
+	if (get_json(r, row, column++, &s->field, err) < 0)                                                                    \
+		return -1;
+#include "ipc/spec.def"
+#undef SPEC_STR
+#undef SPEC_INT
+#undef SPEC_JSON
+	*spec = TAKE_PTR(s);
+	return 0;
+}
+
 static int function_new(const PGresult *r, int row, struct db_function **out, struct err *err)
 {
 	AUTO(db_function_free) struct db_function *f = mem_alloc(sizeof(*f));
 
-	if (spec_from_text(PQgetvalue(r, row, 0), (size_t)PQgetlength(r, row, 0), &f->spec, err) < 0)
+	if (spec_new(r, row, &f->spec, err) < 0)
 		return -1;
-	f->status = mem_strdup(PQgetvalue(r, row, 1));
-	f->created_at = mem_strdup(PQgetvalue(r, row, 2));
-	f->updated_at = mem_strdup(PQgetvalue(r, row, 3));
+	f->status = mem_strdup(PQgetvalue(r, row, STATUS));
+	f->created_at_us = get_int(r, row, CREATED_AT_US);
+	f->updated_at_us = get_int(r, row, UPDATED_AT_US);
 	*out = TAKE_PTR(f);
 	return 0;
 }
@@ -195,8 +231,7 @@ static int function_new(const PGresult *r, int row, struct db_function **out, st
 static int put_package(struct db *db, const char *sha256, const void *archive, size_t len, struct err *err)
 {
 	AUTO(db_result_clear) PGresult *r = NULL;
-	char size[NUMBER_SIZE];
-	const struct db_param params[] = {{sha256}, {archive, (int)len, 1}, {number((int64_t)len, size)}};
+	const struct db_param params[] = {db_text(sha256), db_bytes(archive, len), db_int((int64_t)len)};
 
 	if (len > INT_MAX)
 		return db_fail(err, EINVAL, "a package of %zu bytes is too large", len);
@@ -209,28 +244,24 @@ static int put_package(struct db *db, const char *sha256, const void *archive, s
 
 static int put_version(struct db *db, const struct spec *spec, struct err *err)
 {
-	/* One parameter per member of spec.def; numbers and JSON become text that is kept here until the statement has run. */
-	char *texts[DB_PARAMS_MAX] = {NULL};
+	/* One parameter per member of spec.def; JSON becomes text that is kept here until the statement has run. */
+	char *texts[DB_PARAMS_MAX];
 	struct db_param params[DB_PARAMS_MAX];
-	int n = 0;
+	int n = 0, text_count = 0;
 
-#define SPEC_STR(field) params[n++] = (struct db_param){spec->field};
-#define SPEC_INT(field)                                                                                                        \
-	texts[n] = mem_printf("%" PRId64, spec->field);                                                                        \
-	params[n] = (struct db_param){texts[n]};                                                                               \
-	n++;
+#define SPEC_STR(field) params[n++] = db_text(spec->field);
+#define SPEC_INT(field) params[n++] = db_int(spec->field);
 #define SPEC_JSON(field)                                                                                                       \
-	texts[n] = json_dumps(spec->field, JSON_COMPACT);                                                                      \
-	params[n] = (struct db_param){texts[n]};                                                                               \
-	n++;
+	texts[text_count] = json_dumps(spec->field, JSON_COMPACT);                                                             \
+	params[n++] = db_text(texts[text_count++]);
 #include "ipc/spec.def"
 #undef SPEC_STR
 #undef SPEC_INT
 #undef SPEC_JSON
 
 	int rc = db_run(db, &version_insert, params, NULL, err);
-	for (int i = 0; i < n; i++)
-		free(texts[i]);
+	while (text_count > 0)
+		free(texts[--text_count]);
 	return rc;
 }
 
@@ -239,7 +270,7 @@ static int lock_function(struct db *db, const char *ref, int64_t version, struct
 {
 	AUTO(db_result_clear) PGresult *r = NULL;
 
-	if (db_run(db, &function_lock, (struct db_param[]){{ref}}, &r, err) < 0)
+	if (db_run(db, &function_lock, (struct db_param[]){db_text(ref)}, &r, err) < 0)
 		return -1;
 	if (PQntuples(r) == 0)
 		return no_function(ref, err);
@@ -252,8 +283,7 @@ static int lock_function(struct db *db, const char *ref, int64_t version, struct
 
 static int set_name_and_version(struct db *db, const struct db_statement *statement, const struct spec *spec, struct err *err)
 {
-	char version[NUMBER_SIZE];
-	const struct db_param params[] = {{spec->function_id}, {spec->name}, {number(spec->version, version)}};
+	const struct db_param params[] = {db_text(spec->function_id), db_text(spec->name), db_int(spec->version)};
 	struct err why;
 
 	if (db_run(db, statement, params, NULL, &why) == 0)
@@ -287,8 +317,8 @@ static int look_back(struct db *db, enum deed deed, const char *id, const struct
 {
 	AUTO(db_result_clear) PGresult *r = NULL;
 
-	if (db_run(db, &creation_lock, (struct db_param[]){{id}}, NULL, err) < 0 ||
-	    db_run(db, &function_state, (struct db_param[]){{id}}, &r, err) < 0)
+	if (db_run(db, &creation_lock, (struct db_param[]){db_text(id)}, NULL, err) < 0 ||
+	    db_run(db, &function_state, (struct db_param[]){db_text(id)}, &r, err) < 0)
 		return -1;
 	bool known = PQntuples(r) == 1, deleted = known && strcmp(PQgetvalue(r, 0, 0), "deleted") == 0;
 	if (deed == CREATE || deed == DELETE) {
@@ -338,7 +368,7 @@ static int store(struct db *db, const struct spec *spec, enum deed deed, const v
 {
 	struct uuid id;
 
-	int rc = deed == CREATE ? db_run(db, &creation_lock, (struct db_param[]){{spec->function_id}}, NULL, err)
+	int rc = deed == CREATE ? db_run(db, &creation_lock, (struct db_param[]){db_text(spec->function_id)}, NULL, err)
 				: lock_function(db, spec->function_id, spec->version - 1, &id, err);
 	if (rc < 0)
 		return -1;
@@ -382,7 +412,7 @@ int db_function_get(struct db *db, const char *ref, struct db_function **out, st
 {
 	AUTO(db_result_clear) PGresult *r = NULL;
 
-	if (db_run(db, &function_get, (struct db_param[]){{ref}}, &r, err) < 0)
+	if (db_run(db, &function_get, (struct db_param[]){db_text(ref)}, &r, err) < 0)
 		return -1;
 	if (PQntuples(r) == 0)
 		return no_function(ref, err);
@@ -392,16 +422,15 @@ int db_function_get(struct db *db, const char *ref, struct db_function **out, st
 int db_function_spec(struct db *db, const char *ref, int64_t version, struct spec **spec, struct err *err)
 {
 	AUTO(db_result_clear) PGresult *r = NULL;
-	char text[NUMBER_SIZE];
 
 	if (version < 0 || version > INT_MAX)
 		return db_fail(err, ENOENT, "there is no version %" PRId64 " of '%.80s'", version, ref);
-	if (db_run(db, &spec_get, (struct db_param[]){{ref}, {number(version, text)}}, &r, err) < 0)
+	if (db_run(db, &version_get, (struct db_param[]){db_text(ref), db_int(version)}, &r, err) < 0)
 		return -1;
 	if (PQntuples(r) == 0)
 		return version == 0 ? no_function(ref, err)
 				    : db_fail(err, ENOENT, "there is no version %" PRId64 " of '%.80s'", version, ref);
-	return spec_from_text(PQgetvalue(r, 0, 0), (size_t)PQgetlength(r, 0, 0), spec, err);
+	return spec_new(r, 0, spec, err);
 }
 
 int db_function_list(struct db *db, int limit, const struct uuid *after, struct db_function **out, struct err *err)
@@ -409,11 +438,8 @@ int db_function_list(struct db *db, int limit, const struct uuid *after, struct 
 	AUTO(db_result_clear) PGresult *r = NULL;
 	AUTO(db_function_free) struct db_function *list = NULL;
 	struct db_function **end = &list;
-	char limit_text[NUMBER_SIZE], after_text[UUID_TEXT_SIZE];
+	const struct db_param params[] = {db_int(limit), db_uuid(after)};
 
-	if (after != NULL)
-		uuid_format(after, after_text);
-	const struct db_param params[] = {{number(limit, limit_text)}, {after != NULL ? after_text : NULL}};
 	if (db_run(db, &function_list, params, &r, err) < 0)
 		return -1;
 	for (int row = 0; row < PQntuples(r); row++) {
@@ -429,7 +455,7 @@ int db_functions_warm(struct db *db, const char *but_for_id, int64_t *sandboxes,
 {
 	AUTO(db_result_clear) PGresult *r = NULL;
 
-	if (db_run(db, &functions_warm, (struct db_param[]){{but_for_id}}, &r, err) < 0)
+	if (db_run(db, &functions_warm, (struct db_param[]){db_text(but_for_id)}, &r, err) < 0)
 		return -1;
 	*sandboxes = atoll(PQgetvalue(r, 0, 0));
 	*memory_mb = atoll(PQgetvalue(r, 0, 1));
@@ -438,10 +464,8 @@ int db_functions_warm(struct db *db, const char *but_for_id, int64_t *sandboxes,
 
 static int delete_locked(struct db *db, const struct uuid *id, struct err *err)
 {
-	char text[UUID_TEXT_SIZE];
+	const struct db_param params[] = {db_uuid(id)};
 
-	uuid_format(id, text);
-	const struct db_param params[] = {{text}};
 	if (db_run(db, &function_delete, params, NULL, err) < 0)
 		return -1;
 	return db_run(db, &versions_delete, params, NULL, err);
@@ -469,7 +493,7 @@ int db_package_get(struct db *db, const char *sha256, void **archive, size_t *ar
 {
 	AUTO(db_result_clear) PGresult *r = NULL;
 
-	if (db_run(db, &package_get, (struct db_param[]){{sha256}}, &r, err) < 0)
+	if (db_run(db, &package_get, (struct db_param[]){db_text(sha256)}, &r, err) < 0)
 		return -1;
 	if (PQntuples(r) == 0)
 		return db_fail(err, ENOENT, "there is no package %.64s", sha256);

@@ -9,6 +9,7 @@
 #define DB_DB_FUNCTIONS_H
 
 #include <stddef.h>
+#include <stdint.h>
 
 #include "base/uuid.h"
 #include "db/db.h"
@@ -17,8 +18,8 @@
 /* A function as stored: its current version's spec and what PostgreSQL adds. */
 struct db_function {
 	struct spec *spec;
-	char *status;                  /* "active" */
-	char *created_at, *updated_at; /* RFC 3339, UTC, milliseconds */
+	char *status; /* "active" */
+	int64_t created_at_us, updated_at_us;
 	struct db_function *next;
 };
 void db_function_free(struct db_function **list); /* frees the whole list; destructor for AUTO */

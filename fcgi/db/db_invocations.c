@@ -1,30 +1,17 @@
 #include "db/db_invocations.h"
 
 #include <errno.h>
-#include <inttypes.h>
-#include <stdio.h>
 #include <string.h>
 
-#define AROUND_S    86400
-#define NUMBER_SIZE 24
+#define AROUND_US 86400000000ll
 
 /* Of the row m; by the key of the logs. */
 #define OF_LOG(what)                                                                                                           \
 	"(select " what " from invocation_logs l where l.metric_id = m.metric_id and l.request_timestamp = "                   \
 	"m.request_timestamp)"
 
-#define INVOCATION_COLUMNS                                                                                                     \
-	"select (extract(epoch from m.request_timestamp) * 1000000)::bigint, m.metric_id, json_build_object("                  \
-	"'id', m.metric_id, 'function_id', m.function_id, 'version', m.version, 'alias', m.alias, 'node', m.node, "            \
-	"'runtime', m.runtime, 'start_kind', m.start_kind, 'request_id', m.request_id, "                                       \
-	"'trace_id', replace(m.trace_id::text, '-', ''), 'caller', m.caller, "                                                 \
-	"'requested_at', to_char(m.request_timestamp at time zone 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"'), "               \
-	"'response_ms', m.response_time_ms, 'queue_ms', m.queue_ms, 'init_ms', m.init_ms, 'exec_ms', m.exec_ms, "              \
-	"'overhead_ms', m.overhead_ms, 'status', m.status, "                                                                   \
-	"'error', case when m.error_flag then json_build_object('code', m.error_code, 'message', m.error_message) end, "       \
-	"'cpu_ms', m.cpu_ms, 'background_cpu_ms', m.background_cpu_ms, "                                                       \
-	"'memory_peak_bytes', m.memory_peak_bytes, 'request_bytes', m.request_bytes, "                                         \
-	"'response_bytes', m.response_bytes, 'log_bytes', coalesce(" OF_LOG("l.log_bytes") ", 0)) from metrics m "
+#define INVOCATION(name, sql) ", " sql
+#define INVOCATION_AT         "select (extract(epoch from m.request_timestamp) * 1000000)::bigint"
 
 /*
  * A log is any bytes, so it is read as Latin-1, which they all are; but for NUL, which no text may have. ASCII, of which the
@@ -43,11 +30,13 @@
  */
 static const struct db_statement invocations_get = {
 	.name = "invocations_get",
-	.sql = INVOCATION_COLUMNS
-	"where m.function_id = $1::uuid and ($2::text is null or m.request_timestamp >= to_timestamp($2::double precision)) "
-	"and ($3::text is null or m.request_timestamp < to_timestamp($3::double precision)) "
-	"and ($4::text is null or (m.request_timestamp <= to_timestamp($4::double precision) "
-	"and (m.request_timestamp, m.metric_id) < (to_timestamp($4::double precision), $5::uuid))) "
+	.sql = INVOCATION_AT
+#include "db/invocation.def"
+	" from metrics m "
+	"where m.function_id = $1::uuid and ($2::timestamptz is null or m.request_timestamp >= $2::timestamptz) "
+	"and ($3::timestamptz is null or m.request_timestamp < $3::timestamptz) "
+	"and ($4::timestamptz is null or (m.request_timestamp <= $4::timestamptz "
+	"and (m.request_timestamp, m.metric_id) < ($4::timestamptz, $5::uuid))) "
 	"and ($6::text is null or m.status between $6::integer and $7::integer) "
 	"and ($8::text is null or m.error_flag = $8::boolean) and ($9::text is null or m.error_code = $9) "
 	"and ($10::text is null or m.version = $10::integer) and ($11::text is null or m.runtime = $11) "
@@ -61,23 +50,26 @@ static const struct db_statement invocations_get = {
 
 /* An id that has its time in it (version 7) is looked for around it, others everywhere. */
 #define BY_ID                                                                                                                  \
-	"where m.metric_id = $1::uuid and ($2::text is null or m.request_timestamp between to_timestamp($2::bigint) "          \
-	"and to_timestamp($3::bigint))"
+	"where m.metric_id = $1::uuid and ($2::timestamptz is null "                                                           \
+	"or m.request_timestamp between $2::timestamptz and $3::timestamptz)"
 
 static const struct db_statement invocation_get = {
 	.name = "invocation_get",
-	.sql = INVOCATION_COLUMNS BY_ID,
+	.sql = INVOCATION_AT
+#include "db/invocation.def"
+	" from metrics m " BY_ID,
 	.param_count = 3,
 	.reads = true,
 	.varies = true,
 };
+#undef INVOCATION
 
 #define LOG_COLUMNS                                                                                                            \
 	"m.metric_id, m.function_id, (extract(epoch from m.request_timestamp) * 1000000)::bigint as at_us, "                   \
 	"(m.response_time_ms * 1000)::bigint, coalesce(l.log, ''), coalesce(l.times, ''), coalesce(l.streams, ''), "           \
 	"coalesce(l.log_bytes, 0), coalesce(l.orphan_bytes, 0), coalesce(m.error_code, ''), coalesce(m.error_message, ''), "   \
 	"m.request_id, "                                                                                                       \
-	"l.stored_in, (extract(epoch from m.request_timestamp) * 1000000)::bigint::text, "                                     \
+	"l.stored_in, "                                                                                                        \
 	"(octet_length(l.log) + octet_length(l.times) + octet_length(l.streams))::bigint as size"
 
 /* Of a list q: how many rows there are, and how many bytes are in those before each; PostgreSQL knows without reading them. */
@@ -104,7 +96,7 @@ static const struct db_statement logs_after = {
 	       "where l.function_id = $1::uuid and l.request_timestamp > now() - interval '1 day' "
 	       "and m.request_timestamp > now() - interval '1 day' and l.stored_in >= $2::bigint and l.stored_in < h.horizon "
 	       "and (l.stored_in, l.request_timestamp, l.metric_id) > "
-	       "($2::bigint, coalesce(timestamptz 'epoch' + $3::bigint * interval '1 microsecond', '-infinity'), "
+	       "($2::bigint, coalesce($3::timestamptz, '-infinity'), "
 	       "coalesce($4::uuid, '00000000-0000-0000-0000-000000000000')) "
 	       "order by l.stored_in, l.request_timestamp, l.metric_id limit $5::integer) q "
 	       "window w as (order by q.stored_in, q.at_us, q.metric_id rows unbounded preceding)) b "
@@ -139,32 +131,32 @@ static const struct db_statement logs_since = {
 int db_invocations(struct db *db, const struct invocation_filter *f, PGresult **result, struct err *err)
 {
 	const struct db_param params[] = {
-		{f->function_id},    {f->from},   {f->to},         {f->before_at}, {f->before_id}, {f->status_least},
-		{f->status_most},    {f->failed}, {f->error_code}, {f->version},   {f->runtime},   {f->start_kind},
-		{f->slower_than_ms}, {f->text},   {f->limit},
+		f->function_id,    f->from,   f->to,         f->before_at, f->before_id, f->status_least,
+		f->status_most,    f->failed, f->error_code, f->version,   f->runtime,   f->start_kind,
+		f->slower_than_ms, f->text,   f->limit,
 	};
 
 	return db_run(db, &invocations_get, params, result, err);
 }
 
-static int64_t seconds_of(const struct uuid *id)
+/* Whole seconds. */
+static int64_t time_of(const struct uuid *id)
 {
 	uint64_t ms = 0;
 
 	for (int i = 0; i < 6; i++)
 		ms = ms << 8 | id->bytes[i];
-	return (int64_t)(ms / 1000);
+	return (int64_t)(ms / 1000) * 1000000;
 }
 
 static int find(struct db *db, const struct db_statement *statement, const struct uuid *id, PGresult **result, struct err *err)
 {
-	char text[UUID_TEXT_SIZE], from[NUMBER_SIZE], to[NUMBER_SIZE];
-	bool has_time = id->bytes[6] >> 4 == 7;
+	struct db_param params[] = {db_uuid(id), db_text(NULL), db_text(NULL)};
 
-	uuid_format(id, text);
-	snprintf(from, sizeof(from), "%" PRId64, seconds_of(id) - AROUND_S);
-	snprintf(to, sizeof(to), "%" PRId64, seconds_of(id) + AROUND_S);
-	const struct db_param params[] = {{text}, {has_time ? from : NULL}, {has_time ? to : NULL}};
+	if (id->bytes[6] >> 4 == 7) {
+		params[1] = db_time(time_of(id) - AROUND_US);
+		params[2] = db_time(time_of(id) + AROUND_US);
+	}
 	if (db_run(db, statement, params, result, err) < 0)
 		return -1;
 	if (PQntuples(*result) > 0)
@@ -185,18 +177,16 @@ int db_invocation_log(struct db *db, const struct uuid *id, PGresult **result, s
 
 void db_log_place(const PGresult *r, int row, struct log_place *place)
 {
-	struct uuid id;
-
 	place->stored_in = (int64_t)buf_get_u64(PQgetvalue(r, row, LOG_STORED_IN));
-	snprintf(place->at_us, sizeof(place->at_us), "%.*s", PQgetlength(r, row, LOG_AT_TEXT), PQgetvalue(r, row, LOG_AT_TEXT));
-	memcpy(id.bytes, PQgetvalue(r, row, LOG_INVOCATION_ID), sizeof(id.bytes));
-	uuid_format(&id, place->id);
+	place->in_midst = true;
+	place->at_us = (int64_t)buf_get_u64(PQgetvalue(r, row, LOG_REQUESTED_AT_US));
+	memcpy(place->id.bytes, PQgetvalue(r, row, LOG_INVOCATION_ID), sizeof(place->id.bytes));
 }
 
 /* Behind all that was there to see. */
 static void pass_all(struct log_place *place, const PGresult *r)
 {
-	place->at_us[0] = place->id[0] = '\0';
+	place->in_midst = false;
 	place->stored_in = (int64_t)buf_get_u64(PQgetvalue(r, 0, LOG_HORIZON));
 }
 
@@ -216,19 +206,16 @@ static void move_place(struct log_place *place, const PGresult *r, int limit)
 int db_logs_after(struct db *db, const char *function_id, int limit, int bytes, struct log_place *place, PGresult **result,
 		  struct err *err)
 {
-	char stored_in[NUMBER_SIZE], most[NUMBER_SIZE], most_bytes[NUMBER_SIZE];
 	bool newest = place->stored_in < 0;
+	const struct db_param none = db_text(NULL);
+	const struct db_param after[] = {db_text(function_id),
+					 db_int(place->stored_in),
+					 place->in_midst ? db_time(place->at_us) : none,
+					 place->in_midst ? db_uuid(&place->id) : none,
+					 db_int(limit),
+					 db_int(bytes)};
+	const struct db_param last[] = {db_text(function_id), db_int(limit), db_int(bytes)};
 
-	snprintf(stored_in, sizeof(stored_in), "%" PRId64, place->stored_in);
-	snprintf(most, sizeof(most), "%d", limit);
-	snprintf(most_bytes, sizeof(most_bytes), "%d", bytes);
-	const struct db_param after[] = {{function_id},
-					 {stored_in},
-					 {place->at_us[0] != '\0' ? place->at_us : NULL},
-					 {place->id[0] != '\0' ? place->id : NULL},
-					 {most},
-					 {most_bytes}};
-	const struct db_param last[] = {{function_id}, {most}, {most_bytes}};
 	if (db_run(db, newest ? &logs_newest : &logs_after, newest ? last : after, result, err) < 0)
 		return -1;
 	/* The newest ones are a full page as a rule, and all that is stored later comes after the horizon. */
@@ -242,10 +229,8 @@ int db_logs_after(struct db *db, const char *function_id, int limit, int bytes, 
 int db_logs_since(struct db *db, int64_t stored_in, bool *any, struct err *err)
 {
 	AUTO(db_result_clear) PGresult *r = NULL;
-	char text[NUMBER_SIZE];
 
-	snprintf(text, sizeof(text), "%" PRId64, stored_in);
-	if (db_run(db, &logs_since, (struct db_param[]){{text}}, &r, err) < 0)
+	if (db_run(db, &logs_since, (struct db_param[]){db_int(stored_in)}, &r, err) < 0)
 		return -1;
 	*any = PQgetvalue(r, 0, 0)[0] == 't';
 	return 0;

@@ -2,26 +2,34 @@
 #ifndef DB_DB_INVOCATIONS_H
 #define DB_DB_INVOCATIONS_H
 
+#include <stdbool.h>
+#include <stdint.h>
+
 #include "base/uuid.h"
 #include "db/db.h"
 
-/* Which ones; NULL: any. All are text as PostgreSQL reads it. */
+/* Which ones; SQL NULL (of zeros): any. */
 struct invocation_filter {
-	const char *function_id;
-	const char *from, *to;             /* seconds since 1970 with a fraction, to not included */
-	const char *before_at, *before_id; /* the last one of the page before, its time as above */
-	const char *status_least, *status_most;
-	const char *failed; /* "t" or "f" */
-	const char *error_code, *version, *runtime, *start_kind;
-	const char *slower_than_ms;
-	const char *text; /* in the log: ASCII, found in either case, without any pattern */
-	const char *limit;
+	struct db_param function_id;
+	struct db_param from, to;             /* times, to not included */
+	struct db_param before_at, before_id; /* the last one of the page before: its time and id */
+	struct db_param status_least, status_most;
+	struct db_param failed; /* whether it is */
+	struct db_param error_code, version, runtime, start_kind;
+	struct db_param slower_than_ms;
+	struct db_param text; /* in the log: ASCII, found in either case, without any pattern */
+	struct db_param limit;
 };
 
-/* The columns of the results; the first two are where the next page begins. */
-enum { INVOCATION_AT_US, INVOCATION_ID, INVOCATION_JSON };
+/* The columns of the results. The first two are where the next page begins. */
+enum {
+	INVOCATION_AT_US,
+#define INVOCATION(name, sql) INVOCATION_##name,
+#include "db/invocation.def"
+#undef INVOCATION
+};
 
-/* Newest first. Each row has the invocation as JSON, as the API tells it. */
+/* Newest first. */
 int db_invocations(struct db *db, const struct invocation_filter *filter, PGresult **result, struct err *err);
 
 /* The one with that id, in the same columns. ENOENT. */
@@ -42,7 +50,6 @@ enum {
 	LOG_ERROR_MESSAGE,
 	LOG_REQUEST_ID,
 	LOG_STORED_IN,
-	LOG_AT_TEXT,
 	LOG_SIZE, /* of the three columns that may be large */
 
 	/* In rows of db_logs_after. */
@@ -54,7 +61,9 @@ enum {
 /* Where somebody stands who follows the logs of a function: behind one of them, or behind all of some transactions. */
 struct log_place {
 	int64_t stored_in;
-	char at_us[24], id[UUID_TEXT_SIZE]; /* "": before the first that stored_in has stored */
+	bool in_midst; /* behind the one of these; else before the first that stored_in has stored */
+	int64_t at_us;
+	struct uuid id;
 };
 
 /*

@@ -1,14 +1,12 @@
 #include "db/db_metrics.h"
 
 #include <errno.h>
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "base/uuid.h"
 
 #define ALL_FUNCTIONS "00000000-0000-0000-0000-000000000000"
-#define NUMBER_SIZE   24
 #define ROWS_MAX      100000 /* some hundred megabytes */
 
 /* The columns before those of rollup.def. */
@@ -20,7 +18,7 @@ enum { BUCKET, STATUS, RUNTIME, ERROR_CODE, NUMBERS };
 static const char minutes_sql[] = "select extract(epoch from bucket)::bigint, status, runtime, error_code"
 #include "db/rollup.def"
 #define WHICH                                                                                                                  \
-	" where function_id = $1::uuid and bucket >= to_timestamp($2::bigint) and bucket < to_timestamp($3::bigint) "          \
+	" where function_id = $1::uuid and bucket >= $2::timestamptz and bucket < $3::timestamptz "                            \
 	"and ($4::text is null or runtime = $4) and ($5::integer = 0 or version = $5) limit $6::integer"
 				  " from metrics_minute" WHICH;
 static const char hours_sql[] = "select extract(epoch from bucket)::bigint, status, runtime, error_code"
@@ -58,31 +56,24 @@ static const struct db_statement samples_get = {
 #define SAMPLE(column, aggregate, value) ", " #aggregate "(" #column ") as " #column
 #include "db/sample.def"
 #undef SAMPLE
-	       " from system_samples where at >= to_timestamp($1::bigint) and at < to_timestamp($2::bigint) "
+	       " from system_samples where at >= $1::timestamptz and at < $2::timestamptz "
 	       "group by 1, 2) as by_node group by step order by step",
 	.param_count = 3,
 	.reads = true,
 };
 
-static const char *number(char text[NUMBER_SIZE], int64_t value)
-{
-	snprintf(text, NUMBER_SIZE, "%" PRId64, value);
-	return text;
-}
-
 int db_rollups(struct db *db, const struct rollup_query *q,
 	       int (*take)(const struct rollup_row *row, void *arg, struct err *err), void *arg, struct err *err)
 {
 	AUTO(db_result_clear) PGresult *r = NULL;
-	char from[NUMBER_SIZE], to[NUMBER_SIZE], version[NUMBER_SIZE], limit[NUMBER_SIZE];
 	struct err why;
 	const struct db_param params[] = {
-		{q->function_id != NULL ? q->function_id : ALL_FUNCTIONS},
-		{number(from, q->from_us / 1000000)},
-		{number(to, q->to_us / 1000000)},
-		{q->runtime},
-		{number(version, q->version)},
-		{number(limit, ROWS_MAX + 1)},
+		db_text(q->function_id != NULL ? q->function_id : ALL_FUNCTIONS),
+		db_time(q->from_us),
+		db_time(q->to_us),
+		db_text(q->runtime),
+		db_int(q->version),
+		db_int(ROWS_MAX + 1),
 	};
 
 	if (db_run(db, &rollups_get[q->span], params, &r, err) < 0)
@@ -109,7 +100,7 @@ int db_function_id(struct db *db, const char *ref, char id[UUID_TEXT_SIZE], stru
 {
 	AUTO(db_result_clear) PGresult *r = NULL;
 
-	if (db_run(db, &function_id_get, (struct db_param[]){{ref}}, &r, err) < 0)
+	if (db_run(db, &function_id_get, (struct db_param[]){db_text(ref)}, &r, err) < 0)
 		return -1;
 	if (PQntuples(r) == 0 || PQgetisnull(r, 0, 0))
 		return db_fail(err, ENOENT, "no such function");
@@ -119,11 +110,7 @@ int db_function_id(struct db *db, const char *ref, char id[UUID_TEXT_SIZE], stru
 
 int db_samples(struct db *db, int64_t from_us, int64_t to_us, int64_t step_us, PGresult **result, struct err *err)
 {
-	char from[NUMBER_SIZE], to[NUMBER_SIZE], step[NUMBER_SIZE];
+	const struct db_param params[] = {db_time(from_us), db_time(to_us), db_int(step_us / 1000000)};
 
-	return db_run(db, &samples_get,
-		      (struct db_param[]){{number(from, from_us / 1000000)},
-					  {number(to, to_us / 1000000)},
-					  {number(step, step_us / 1000000)}},
-		      result, err);
+	return db_run(db, &samples_get, params, result, err);
 }

@@ -118,8 +118,9 @@ static int parse_place(const char *text, struct log_place *place, struct err *er
 	if (text[digits] != '.' || more == 0 || more > 17 || text[digits + 1 + more] != '.' ||
 	    !uuid_parse(text + digits + more + 2, &id))
 		return err_set(err, 0, "the parameter 'after' is not one that 'next' gave");
-	snprintf(place->at_us, sizeof(place->at_us), "%.*s", (int)more, text + digits + 1);
-	uuid_format(&id, place->id);
+	place->in_midst = true;
+	place->at_us = strtoll(text + digits + 1, NULL, 10);
+	place->id = id;
 	return 0;
 }
 
@@ -141,8 +142,11 @@ static void respond(struct waiter *w, const PGresult *logs)
 		}
 	}
 	buf_printf(&json, "],\"next\":\"%" PRId64, w->place.stored_in);
-	if (w->place.id[0] != '\0')
-		buf_printf(&json, ".%s.%s", w->place.at_us, w->place.id);
+	if (w->place.in_midst) {
+		char id[UUID_TEXT_SIZE];
+		uuid_format(&w->place.id, id);
+		buf_printf(&json, ".%" PRId64 ".%s", w->place.at_us, id);
+	}
 	buf_add_str(&json, "\"}");
 	response_body(&w->response, 200, "application/json", &(struct str){json.data, (uint32_t)json.len}, 1);
 }

@@ -16,8 +16,8 @@
 /* Longer than a restart of poolmgr takes. */
 #define PUBLISH_TIMEOUT_US 3000000
 
-static int get_sandbox(struct trial *trial, const struct request *request, const struct spec *spec,
-		       const struct package *package, struct problem *problem)
+static int get_sandbox(struct trial *trial, const struct request *request, const struct spec *spec, const struct pack *package,
+		       struct problem *problem)
 {
 	struct worker *w = trial->worker;
 	AUTO(json_decrefp) json_t *json = spec_to_json(spec);
@@ -68,7 +68,7 @@ static void warn(json_t *warnings, const struct trial *trial, const struct spec 
 						  cut ? unfinished(trial, spec) : json_text(problem_detail(&o->problem))));
 }
 
-int deploy_try(struct worker *worker, const struct request *request, const struct spec *spec, const struct package *package,
+int deploy_try(struct worker *worker, const struct request *request, const struct spec *spec, const struct pack *package,
 	       struct trial *trial, json_t *warnings, struct problem *problem)
 {
 	AUTO(outcome_clear) struct outcome o = OUTCOME_NONE;

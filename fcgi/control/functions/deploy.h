@@ -12,7 +12,7 @@
 #include <jansson.h>
 #include <stdbool.h>
 
-#include "control/functions/package.h"
+#include "control/functions/pack.h"
 #include "http/problem.h"
 #include "ipc/spec.h"
 #include "run/lease.h"
@@ -31,7 +31,7 @@ struct trial {
  * Loads spec's code in a sandbox. On failure *problem says why it is refused. Otherwise *trial is the caller's, and warnings, a
  * JSON array, got what there is to say.
  */
-int deploy_try(struct worker *worker, const struct request *request, const struct spec *spec, const struct package *package,
+int deploy_try(struct worker *worker, const struct request *request, const struct spec *spec, const struct pack *package,
 	       struct trial *trial, json_t *warnings, struct problem *problem);
 
 /*

@@ -12,7 +12,8 @@
 #include "control/functions/deploy.h"
 #include "control/functions/environment.h"
 #include "control/functions/function_input.h"
-#include "control/functions/package.h"
+#include "control/functions/function_json.h"
+#include "control/functions/pack.h"
 #include "db/db_functions.h"
 #include "http/json_body.h"
 #include "http/problem.h"
@@ -23,41 +24,11 @@
 #define LIST_DEFAULT 50
 #define LIST_MAX     200
 
-/* All of them in one place, those of the function and those of the installation. */
-static json_t *limits_in_force(const struct conf *c, const struct spec *s)
-{
-	return json_pack("{s:I, s:I, s:I, s:f, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "timeout_ms",
-			 (json_int_t)s->timeout_ms, "init_timeout_ms", (json_int_t)s->init_timeout_ms, "memory_limit_mb",
-			 (json_int_t)s->memory_limit_mb, "cpus", (double)s->cpu_millis / 1000, "pids", (json_int_t)s->pids,
-			 "nofile", (json_int_t)s->nofile, "tmp_mb", (json_int_t)s->tmp_mb, "tmp_inodes",
-			 (json_int_t)s->tmp_inodes, "request_bytes", (json_int_t)c->limits_request_bytes, "response_bytes",
-			 (json_int_t)s->response_bytes, "log_bytes", (json_int_t)s->log_bytes, "max_concurrency",
-			 (json_int_t)s->max_concurrency);
-}
-
-/* A function as lists show it: the stored spec under the API's names, without code and environment. */
-static json_t *function_json(const struct db_function *f)
-{
-	json_t *json = spec_to_json(f->spec);
-
-	json_object_set(json, "id", json_object_get(json, "function_id"));
-	json_object_del(json, "function_id");
-	json_object_set_new(json, "cpus", json_real((double)f->spec->cpu_millis / 1000));
-	json_object_del(json, "cpu_millis");
-	json_object_del(json, "environment");
-	json_object_set_new(json, "status", json_text(f->status));
-	json_object_set_new(json, "created_at", json_text(f->created_at));
-	json_object_set_new(json, "updated_at", json_text(f->updated_at));
-	return json;
-}
-
 static void respond_function(const struct worker *w, const struct db_function *f, int status, json_t *warnings,
 			     struct response *response)
 {
-	AUTO(json_decrefp) json_t *json = function_json(f);
+	AUTO(json_decrefp) json_t *json = function_json_whole(f, w->conf);
 
-	json_object_set_new(json, "environment", environment_masked(f->spec->environment));
-	json_object_set_new(json, "limits", limits_in_force(w->conf, f->spec));
 	if (json_array_size(warnings) > 0)
 		json_object_set(json, "warnings", warnings);
 	response_header(response, "ETag", "\"%" PRId64 "\"", f->spec->version);
@@ -73,7 +44,7 @@ struct deployment {
 	json_t *body, *warnings;
 	struct function_input input;
 	struct db_function *source; /* what is copied, if anything is */
-	struct package package;
+	struct pack package;
 	struct trial trial;
 	struct db_function *stored;
 };
@@ -83,7 +54,7 @@ static void deployment_clear(struct deployment *d)
 	deploy_abandon(&d->trial);
 	db_function_free(&d->stored);
 	db_function_free(&d->source);
-	package_free(&d->package);
+	pack_free(&d->package);
 	function_input_clear(&d->input); /* before the body, which its code points into */
 	json_decref(d->body);
 	json_decref(d->warnings);
@@ -176,7 +147,7 @@ static int get_package(struct deployment *d, struct problem *problem)
 		db_problem(problem, &err, spec->name);
 		return -1;
 	}
-	if (package_build(l->source_file, d->input.code, d->input.code_len, &d->package, &err) < 0) {
+	if (pack_build(l->source_file, d->input.code, d->input.code_len, &d->package, &err) < 0) {
 		log_error("%s", err.msg);
 		problem_set(problem, PROBLEM_INTERNAL_ERROR, NULL, "The code could not be packed");
 		return -1;

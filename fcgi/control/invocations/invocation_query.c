@@ -1,6 +1,5 @@
 #include "control/invocations/invocation_query.h"
 
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,19 +11,6 @@
 
 #define SLOWEST_MS    86400000
 #define CURSOR_DIGITS 17
-
-static const char *number(char text[INVOCATION_NUMBER_SIZE], int64_t value)
-{
-	snprintf(text, INVOCATION_NUMBER_SIZE, "%" PRId64, value);
-	return text;
-}
-
-/* Seconds with a fraction. */
-static const char *seconds(char text[INVOCATION_NUMBER_SIZE], int64_t us)
-{
-	snprintf(text, INVOCATION_NUMBER_SIZE, "%" PRId64 ".%06d", us / 1000000, (int)(us % 1000000));
-	return text;
-}
 
 static int parse_time(const struct request *request, const char *name, int64_t *us, struct err *err)
 {
@@ -44,9 +30,9 @@ static int parse_period(const struct request *request, struct invocation_query *
 	if (from_us >= 0 && to_us >= 0 && from_us >= to_us)
 		return err_set(err, 0, "from must be before to");
 	if (from_us >= 0)
-		q->filter.from = seconds(q->from, from_us);
+		q->filter.from = db_time(from_us);
 	if (to_us >= 0)
-		q->filter.to = seconds(q->to, to_us);
+		q->filter.to = db_time(to_us);
 	return 0;
 }
 
@@ -71,13 +57,13 @@ static int parse_status(const struct request *request, struct invocation_query *
 	if (given == NULL)
 		return 0;
 	if (strcmp(given, "error") == 0 || strcmp(given, "success") == 0) {
-		q->filter.failed = given[0] == 'e' ? "t" : "f";
+		q->filter.failed = db_bool(given[0] == 'e');
 		return 0;
 	}
 	if (!parse_class(given, &least, &most))
 		return err_set(err, 0, "status must be success, error, an HTTP status such as 502, or a class such as 5xx");
-	q->filter.status_least = number(q->status_least, least);
-	q->filter.status_most = number(q->status_most, most);
+	q->filter.status_least = db_int(least);
+	q->filter.status_most = db_int(most);
 	return 0;
 }
 
@@ -88,20 +74,21 @@ static bool is_start_kind(const char *text)
 
 static int parse_words(const struct request *request, struct invocation_query *q, struct err *err)
 {
-	struct invocation_filter *f = &q->filter;
+	const char *error_code = request_param(request, "error_code"), *runtime = request_param(request, "runtime");
+	const char *start_kind = request_param(request, "start_kind"), *text = request_param(request, "text");
 
-	f->error_code = request_param(request, "error_code");
-	if (f->error_code != NULL && problem_find(f->error_code, strlen(f->error_code)) == PROBLEM_COUNT)
+	if (error_code != NULL && problem_find(error_code, strlen(error_code)) == PROBLEM_COUNT)
 		return err_set(err, 0, "error_code must be the code of an error, such as function_timeout");
-	f->runtime = request_param(request, "runtime");
-	if (f->runtime != NULL && driver_find(f->runtime) == NULL)
+	if (runtime != NULL && driver_find(runtime) == NULL)
 		return err_set(err, 0, "runtime must be one that a function can have, such as %s", drivers[0]->name);
-	f->start_kind = request_param(request, "start_kind");
-	if (f->start_kind != NULL && !is_start_kind(f->start_kind))
+	if (start_kind != NULL && !is_start_kind(start_kind))
 		return err_set(err, 0, "start_kind must be cold, prewarmed or warm");
-	f->text = request_param(request, "text");
-	if (f->text != NULL && (f->text[0] == '\0' || strlen(f->text) > INVOCATION_TEXT_MAX))
+	if (text != NULL && (text[0] == '\0' || strlen(text) > INVOCATION_TEXT_MAX))
 		return err_set(err, 0, "text must have 1 to %d characters", INVOCATION_TEXT_MAX);
+	q->filter.error_code = db_text(error_code);
+	q->filter.runtime = db_text(runtime);
+	q->filter.start_kind = db_text(start_kind);
+	q->filter.text = db_text(text);
 	return 0;
 }
 
@@ -116,9 +103,8 @@ static int parse_cursor(const struct request *request, struct invocation_query *
 	size_t digits = strspn(cursor, "0123456789");
 	if (digits == 0 || digits > CURSOR_DIGITS || cursor[digits] != '.' || !uuid_parse(cursor + digits + 1, &id))
 		return err_set(err, 0, "the parameter 'cursor' is not one that 'next' gave");
-	uuid_format(&id, q->before_id);
-	q->filter.before_at = seconds(q->before_at, strtoll(cursor, NULL, 10));
-	q->filter.before_id = q->before_id;
+	q->filter.before_at = db_time(strtoll(cursor, NULL, 10));
+	q->filter.before_id = db_uuid(&id);
 	return 0;
 }
 
@@ -127,15 +113,14 @@ void invocation_query_next(const char *at_us, const char *id, char cursor[INVOCA
 	snprintf(cursor, INVOCATION_CURSOR_SIZE, "%s.%s", at_us, id);
 }
 
-static int parse_number(const struct request *request, const char *name, int64_t most, char text[INVOCATION_NUMBER_SIZE],
-			const char **to, struct err *err)
+static int parse_number(const struct request *request, const char *name, int64_t most, struct db_param *to, struct err *err)
 {
 	int64_t value = -1;
 
 	if (request_param_int(request, name, 0, most, &value, err) < 0)
 		return -1;
 	if (value >= 0)
-		*to = number(text, value);
+		*to = db_int(value);
 	return 0;
 }
 
@@ -144,11 +129,10 @@ int invocation_query_parse(const struct request *request, struct invocation_quer
 	q->filter = (struct invocation_filter){0};
 	q->limit = INVOCATION_LIMIT_DEFAULT;
 	if (parse_period(request, q, err) < 0 || parse_status(request, q, err) < 0 || parse_words(request, q, err) < 0 ||
-	    parse_cursor(request, q, err) < 0 ||
-	    parse_number(request, "version", INT32_MAX, q->version, &q->filter.version, err) < 0 ||
-	    parse_number(request, "slower_than_ms", SLOWEST_MS, q->slower_than, &q->filter.slower_than_ms, err) < 0 ||
+	    parse_cursor(request, q, err) < 0 || parse_number(request, "version", INT32_MAX, &q->filter.version, err) < 0 ||
+	    parse_number(request, "slower_than_ms", SLOWEST_MS, &q->filter.slower_than_ms, err) < 0 ||
 	    request_param_int(request, "limit", 1, INVOCATION_LIMIT_MAX, &q->limit, err) < 0)
 		return -1;
-	q->filter.limit = number(q->limit_text, q->limit + 1);
+	q->filter.limit = db_int(q->limit + 1);
 	return 0;
 }

@@ -15,20 +15,12 @@ struct request;
 #define INVOCATION_LIMIT_DEFAULT 50
 #define INVOCATION_LIMIT_MAX     200
 #define INVOCATION_TEXT_MAX      256
-#define INVOCATION_NUMBER_SIZE   24
 #define INVOCATION_CURSOR_SIZE   64
 
-/* Holds pointers into itself and into the request: not to be copied. */
+/* Holds pointers into the request. */
 struct invocation_query {
-	struct invocation_filter
-		filter; /* all but function_id; its limit is one more, which says whether there is a next page */
+	struct invocation_filter filter; /* all but function_id; its limit is one more: is there a next page? */
 	int64_t limit;
-
-	/* What filter points into. */
-	char from[INVOCATION_NUMBER_SIZE], to[INVOCATION_NUMBER_SIZE], before_at[INVOCATION_NUMBER_SIZE],
-		before_id[UUID_TEXT_SIZE];
-	char status_least[INVOCATION_NUMBER_SIZE], status_most[INVOCATION_NUMBER_SIZE], version[INVOCATION_NUMBER_SIZE];
-	char slower_than[INVOCATION_NUMBER_SIZE], limit_text[INVOCATION_NUMBER_SIZE];
 };
 
 /* -1: err->msg says which parameter is wrong, and what it may be. */

@@ -9,6 +9,7 @@
 #include "api/log_format.h"
 #include "api/log_row.h"
 #include "base/clock.h"
+#include "control/invocations/invocation_json.h"
 #include "control/invocations/invocation_query.h"
 #include "db/db_metrics.h"
 #include "http/problem.h"
@@ -38,7 +39,7 @@ static void respond_page(const PGresult *r, int64_t limit, struct response *resp
 	char next[INVOCATION_CURSOR_SIZE];
 
 	for (int row = 0; row <= last; row++)
-		json_array_append_new(items, json_loads(PQgetvalue(r, row, INVOCATION_JSON), 0, NULL));
+		json_array_append_new(items, invocation_json(r, row));
 	if (last >= 0)
 		invocation_query_next(PQgetvalue(r, last, INVOCATION_AT_US), PQgetvalue(r, last, INVOCATION_ID), next);
 	AUTO(json_decrefp) json_t *page = json_pack("{s:o, s:s?}", "items", items, "next", PQntuples(r) > limit ? next : NULL);
@@ -54,7 +55,7 @@ static void respond_list_problem(const struct err *err, const struct invocation_
 	if (err->code == ETIMEDOUT)
 		snprintf(problem.detail, sizeof(problem.detail),
 			 "The database had too much to look through; choose a shorter time with from and to%s",
-			 query->filter.text != NULL ? ", or leave text away" : "");
+			 db_param_value(&query->filter.text) != NULL ? ", or leave text away" : "");
 	problem_send(&problem, response);
 }
 
@@ -70,7 +71,7 @@ void invocations_list(struct worker *w, const struct request *request, struct re
 		problem_respond(response, PROBLEM_INVALID_REQUEST, NULL, "%s", err.msg);
 		return;
 	}
-	query.filter.function_id = id;
+	query.filter.function_id = db_text(id);
 	if (db_function_id(w->db, ref, id, &err) < 0 || db_invocations(w->db, &query.filter, &r, &err) < 0) {
 		respond_list_problem(&err, &query, ref, response);
 		return;
@@ -101,7 +102,7 @@ void invocations_get(struct worker *w, const struct request *request, struct res
 		respond_db_problem(&err, request->segments[1], response);
 		return;
 	}
-	AUTO(json_decrefp) json_t *json = json_loads(PQgetvalue(r, 0, INVOCATION_JSON), 0, NULL);
+	AUTO(json_decrefp) json_t *json = invocation_json(r, 0);
 	response_json(response, 200, "application/json", json);
 }
 

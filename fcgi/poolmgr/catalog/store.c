@@ -2,13 +2,15 @@
 
 #include <errno.h>
 #include <jansson.h>
-#include <libpq-fe.h>
 #include <stdlib.h>
 #include <string.h>
 #include <utlist.h>
 
 #include "base/log.h"
 #include "base/mem.h"
+#include "db/db_connect.h"
+#include "db/db_error.h"
+#include "db/db_statement.h"
 #include "poolmgr/node/watch.h"
 
 #define RETRY_FIRST_MS 100
@@ -16,26 +18,34 @@
 
 /* A query that waits or is under way. Each lookup is a worker that waits for it, which bounds the queue. */
 struct query {
-	const char *statement; /* prepared at every connect */
-	int param_count;
-	char *param;
-	char version[12];
+	const struct db_statement *statement;
+	struct db_param params[2];
+	char *text; /* the first of them */
 	store_fn done;
 	void *arg;
 	struct query *prev, *next;
 };
 
-/* Sent one after the other once connected; then come the queries. */
-static const struct {
-	const char *name; /* NULL: not prepared, just run */
-	const char *sql;
-} setup[] = {
-	{NULL, "LISTEN berth_functions"},
-	{"spec", "SELECT function_spec($1::text, $2::int)"},
-	{"kept", "SELECT json_agg(function_id) FROM functions JOIN function_versions USING (function_id, version) "
-		 "WHERE min_warm > 0"},
-	{"package", "SELECT archive FROM packages WHERE sha256 = $1::text"},
+static const struct db_statement spec_get = {
+	.name = "spec", .sql = "SELECT function_spec($1::text, $2::int)", .param_count = 2, .reads = true, .binary = true};
+static const struct db_statement kept_get = {
+	.name = "kept",
+	.sql = "SELECT json_agg(function_id) FROM functions JOIN function_versions USING (function_id, version) "
+	       "WHERE min_warm > 0",
+	.reads = true,
+	.binary = true,
 };
+static const struct db_statement package_get = {
+	.name = "package",
+	.sql = "SELECT archive FROM packages WHERE sha256 = $1::text",
+	.param_count = 1,
+	.reads = true,
+	.binary = true,
+};
+
+/* Prepared at every connect, after the session has begun and listens. */
+static const struct db_statement *const prepared[] = {&spec_get, &kept_get, &package_get};
+enum { SETUP_SESSION, SETUP_LISTEN, SETUP_PREPARE, SETUP_STEPS = SETUP_PREPARE + ARRAY_SIZE(prepared) };
 
 enum link_state { CLOSED, CONNECTING, PREPARING, READY };
 
@@ -45,14 +55,14 @@ static struct store_hooks hooks;
 
 static PGconn *pg;
 static enum link_state state;
-static size_t setup_done; /* steps of setup[] */
+static size_t setup_done; /* of SETUP_STEPS */
 static bool busy;         /* something was sent whose result is not there */
 static struct watch *watch;
 static uv_timer_t timer; /* CLOSED: the next try; else the deadline of what is under way */
 static int64_t retry_ms = RETRY_FIRST_MS;
 static struct query *queue; /* when READY and busy, the first one is under way */
 static bool told_down;      /* one log line per outage */
-static char problem[400] = "PostgreSQL was not asked yet";
+static struct err problem = {.msg = "PostgreSQL was not asked yet"};
 
 static void on_timer(uv_timer_t *t);
 static void send_next(void);
@@ -68,20 +78,21 @@ static void finish_query(const struct err *err, const char *data, size_t len)
 
 	DL_DELETE(queue, q);
 	q->done(err, data, len, q->arg);
-	free(q->param);
+	free(q->text);
 	free(q);
 }
 
-/* Gives the connection up. Those who wait are told, save the ones that ask anew because of it. */
-static void disconnect(const char *why)
+/*
+ * Gives the connection up, because of what problem says. Those who wait are told, save the ones that ask anew because of it.
+ * All that can go wrong has one code for them.
+ */
+static void disconnect(void)
 {
-	struct err err = {.code = ENOTCONN};
 	struct query *last;
 
-	snprintf(problem, sizeof(problem), "PostgreSQL cannot be reached: %.300s", why);
-	problem[strcspn(problem, "\n")] = '\0';
+	problem.code = ENOTCONN;
 	if (!told_down)
-		log_warn("%s", problem);
+		log_warn("%s", problem.msg);
 	told_down = true;
 
 	watch_free(&watch);
@@ -92,7 +103,7 @@ static void disconnect(const char *why)
 	set_timer(retry_ms);
 	retry_ms = MIN(retry_ms * 2, RETRY_MOST_MS);
 
-	snprintf(err.msg, sizeof(err.msg), "%s", problem);
+	const struct err err = problem;
 	last = queue ? queue->prev : NULL;
 	while (queue != NULL) {
 		bool was_last = queue == last;
@@ -108,7 +119,7 @@ static void become_ready(void)
 {
 	state = READY;
 	retry_ms = RETRY_FIRST_MS;
-	problem[0] = '\0';
+	problem = (struct err){0};
 	log_info("connected to PostgreSQL");
 	told_down = false;
 	hooks.connected();
@@ -116,23 +127,20 @@ static void become_ready(void)
 
 static int send_setup_step(void)
 {
-	if (setup[setup_done].name == NULL)
-		return PQsendQuery(pg, setup[setup_done].sql);
-	return PQsendPrepare(pg, setup[setup_done].name, setup[setup_done].sql, 0, NULL);
-}
+	const struct db_param timeout = db_connect_timeout(conf);
 
-static int send_query(const struct query *q)
-{
-	const char *values[] = {q->param, q->version};
-
-	return PQsendQueryPrepared(pg, q->statement, q->param_count, values, NULL, NULL, 1 /* binary results */);
+	if (setup_done == SETUP_SESSION)
+		return db_statement_send(pg, &db_connect_session, &timeout);
+	if (setup_done == SETUP_LISTEN)
+		return PQsendQuery(pg, "LISTEN berth_functions");
+	return db_statement_prepare(pg, prepared[setup_done - SETUP_PREPARE]);
 }
 
 static void send_next(void)
 {
 	if (busy || state < PREPARING)
 		return;
-	if (state == PREPARING && setup_done == ARRAY_SIZE(setup))
+	if (state == PREPARING && setup_done == SETUP_STEPS)
 		become_ready();
 	if (busy) /* whoever heard of that has asked already */
 		return;
@@ -141,40 +149,28 @@ static void send_next(void)
 		return;
 	}
 	busy = true;
-	if ((state == PREPARING ? send_setup_step() : send_query(queue)) == 0) {
+	if ((state == PREPARING ? send_setup_step() : db_statement_send(pg, queue->statement, queue->params)) == 0) {
 		set_timer(0); /* disconnects; not from in here, where the caller may be the one to be told */
 		return;
 	}
-	set_timer(conf->database_statement_timeout_ms);
+	set_timer(db_connect_answer_ms(conf));
 	watch_set_events(watch, PQflush(pg) == 1 ? UV_READABLE | UV_WRITABLE : UV_READABLE);
-}
-
-/* The server's last words, which may come before the end of the connection is seen. */
-static bool is_goodbye(const PGresult *r)
-{
-	const char *severity = PQresultErrorField(r, PG_DIAG_SEVERITY_NONLOCALIZED);
-
-	if (PQstatus(pg) == CONNECTION_BAD)
-		return true;
-	return severity != NULL && (strcmp(severity, "FATAL") == 0 || strcmp(severity, "PANIC") == 0);
 }
 
 static void take_result(PGresult *r)
 {
-	ExecStatusType status = PQresultStatus(r);
+	struct err err = {0};
+	enum db_outcome outcome = db_error_judge(pg, r, &err);
 
-	if (state == PREPARING) {
-		if (status != PGRES_COMMAND_OK)
-			disconnect(PQresultErrorMessage(r)); /* the schema is not there yet, for example */
-		else
-			setup_done++;
-	} else if (is_goodbye(r)) {
-		disconnect(PQresultErrorMessage(r));
-	} else if (status != PGRES_TUPLES_OK) {
-		struct err err = {.code = ENOTCONN};
-		snprintf(err.msg, sizeof(err.msg), "PostgreSQL refused: %.300s", PQresultErrorMessage(r));
-		err.msg[strcspn(err.msg, "\n")] = '\0';
+	/* While it prepares, a refusal is the end: the schema is not there yet, for example. */
+	if (outcome != DB_DONE && (outcome != DB_REFUSED || state == PREPARING)) {
+		problem = err;
+		disconnect();
+	} else if (outcome == DB_REFUSED) {
+		err.code = ENOTCONN;
 		finish_query(&err, NULL, 0);
+	} else if (state == PREPARING) {
+		setup_done++;
 	} else if (PQntuples(r) == 0 || PQgetisnull(r, 0, 0)) {
 		finish_query(NULL, NULL, 0);
 	} else {
@@ -203,7 +199,8 @@ static void on_ready_socket(int events)
 	if (!(events & UV_READABLE))
 		return;
 	if (!PQconsumeInput(pg)) {
-		disconnect(PQerrorMessage(pg));
+		db_error_lost(pg, &problem);
+		disconnect();
 		return;
 	}
 	while (busy && pg != NULL && !PQisBusy(pg)) {
@@ -233,7 +230,8 @@ static void on_connecting_socket(void)
 	PostgresPollingStatusType want = PQconnectPoll(pg);
 
 	if (want == PGRES_POLLING_FAILED) {
-		disconnect(PQerrorMessage(pg));
+		db_error_unreachable(pg, conf->database_connect_timeout_ms, &problem);
+		disconnect();
 	} else if (want == PGRES_POLLING_OK) {
 		PQsetnonblocking(pg, 1);
 		state = PREPARING;
@@ -254,24 +252,14 @@ static void on_socket(int events, void *arg)
 		on_ready_socket(events);
 }
 
-/* libpq writes notices to stderr unless told otherwise. */
-static void on_notice(void *arg, const char *message)
-{
-	(void)arg;
-	log_debug("PostgreSQL says: %.300s", message);
-}
-
 static void start_connecting(void)
 {
-	const char *keys[] = {"dbname", "application_name", NULL};
-	const char *values[] = {conf->database_conninfo, "berth poolmgr", NULL};
-
-	pg = PQconnectStartParams(keys, values, 1 /* dbname is a connection string */);
-	if (pg == NULL || PQstatus(pg) == CONNECTION_BAD) {
-		disconnect(pg ? PQerrorMessage(pg) : "out of memory");
+	pg = db_connect_start(conf, "berth poolmgr");
+	if (PQstatus(pg) == CONNECTION_BAD) {
+		db_error_unreachable(pg, conf->database_connect_timeout_ms, &problem);
+		disconnect();
 		return;
 	}
-	PQsetNoticeProcessor(pg, on_notice, NULL);
 	state = CONNECTING;
 	set_timer(conf->database_connect_timeout_ms);
 	watch_connect(PGRES_POLLING_WRITING);
@@ -280,13 +268,17 @@ static void start_connecting(void)
 static void on_timer(uv_timer_t *t)
 {
 	(void)t;
-	if (state == CLOSED)
+	if (state == CLOSED) {
 		start_connecting();
+		return;
+	}
+	if (state == CONNECTING)
+		db_error_unreachable(pg, conf->database_connect_timeout_ms, &problem);
 	else if (PQstatus(pg) == CONNECTION_BAD)
-		disconnect(PQerrorMessage(pg));
+		db_error_lost(pg, &problem);
 	else
-		disconnect(state == CONNECTING ? "no connection within database.connect_timeout_ms"
-					       : "no answer within database.statement_timeout_ms");
+		db_error_silent(&problem);
+	disconnect();
 }
 
 void store_init(uv_loop_t *l, const struct conf *c, const struct store_hooks *h)
@@ -298,21 +290,16 @@ void store_init(uv_loop_t *l, const struct conf *c, const struct store_hooks *h)
 	set_timer(0);
 }
 
-void store_set_conf(const struct conf *c)
-{
-	conf = c;
-}
-
 /* ---- Asking ---- */
 
-static void ask(const char *statement, int param_count, const char *param, const char *version, store_fn done, void *arg)
+static void ask(const struct db_statement *statement, const char *text, int64_t number, store_fn done, void *arg)
 {
 	struct query *q = mem_alloc(sizeof(*q));
 
 	q->statement = statement;
-	q->param_count = param_count;
-	q->param = mem_strdup(param);
-	snprintf(q->version, sizeof(q->version), "%s", version);
+	q->text = mem_strdup(text);
+	q->params[0] = db_text(q->text);
+	q->params[1] = db_int(number);
 	q->done = done;
 	q->arg = arg;
 	DL_APPEND(queue, q);
@@ -321,22 +308,37 @@ static void ask(const char *statement, int param_count, const char *param, const
 	send_next();
 }
 
+static void ignore(const struct err *err, const char *data, size_t len, void *arg)
+{
+	(void)err;
+	(void)data;
+	(void)len;
+	(void)arg;
+}
+
+void store_set_conf(const struct conf *c)
+{
+	bool changed = c->database_statement_timeout_ms != conf->database_statement_timeout_ms;
+	const struct db_param timeout = db_connect_timeout(c);
+
+	conf = c;
+	if (changed && state >= PREPARING) /* a session that is yet to begin will be told */
+		ask(&db_connect_session, db_param_value(&timeout), 0, ignore, NULL);
+}
+
 void store_lookup(const char *ref, uint32_t version, store_fn done, void *arg)
 {
-	char text[12];
-
-	snprintf(text, sizeof(text), "%u", version);
-	ask("spec", 2, ref, text, done, arg);
+	ask(&spec_get, ref, version, done, arg);
 }
 
 void store_package(const char *sha256, store_fn done, void *arg)
 {
-	ask("package", 1, sha256, "", done, arg);
+	ask(&package_get, sha256, 0, done, arg);
 }
 
 void store_kept(store_fn done, void *arg)
 {
-	ask("kept", 0, "", "", done, arg);
+	ask(&kept_get, "", 0, done, arg);
 }
 
 bool store_is_up(void)
@@ -346,7 +348,7 @@ bool store_is_up(void)
 
 const char *store_problem(void)
 {
-	return state == READY ? "" : problem;
+	return state == READY ? "" : problem.msg;
 }
 
 int64_t store_retry_ms(void)

@@ -44,6 +44,10 @@ static void utc_is_written_as_rfc_3339(void **state)
 	assert_string_equal(text, "1970-01-01T00:00:00.000Z");
 	clock_format_utc(951827696123999, text);
 	assert_string_equal(text, "2000-02-29T12:34:56.123Z");
+	clock_format_utc_us(0, text);
+	assert_string_equal(text, "1970-01-01T00:00:00.000000Z");
+	clock_format_utc_us(951827696123999, text);
+	assert_string_equal(text, "2000-02-29T12:34:56.123999Z");
 }
 
 static void a_time_is_read_as_rfc_3339_or_as_seconds(void **state)

@@ -1,13 +1,21 @@
 unit_tests += \
 	%D%/functions/test_environment \
 	%D%/functions/test_function_input \
+	%D%/functions/test_function_json \
 	%D%/functions/test_functions \
-	%D%/functions/test_package \
+	%D%/functions/test_pack \
+	%D%/invocations/test_invocation_json \
 	%D%/invocations/test_invocation_query \
 	%D%/metrics/test_exposition \
 	%D%/metrics/test_period \
 	%D%/metrics/test_prometheus
 
+# GET requests, answered from a scratch PostgreSQL.
+api_rig = %D%/api_rig.c %D%/api_rig.h $(pg_scratch)
+%C%_functions_test_function_json_SOURCES = %D%/functions/test_function_json.c $(api_rig)
+%C%_functions_test_function_json_CPPFLAGS = $(AM_CPPFLAGS) $(PQ_CFLAGS)
+%C%_invocations_test_invocation_json_SOURCES = %D%/invocations/test_invocation_json.c $(api_rig)
+%C%_invocations_test_invocation_json_CPPFLAGS = $(AM_CPPFLAGS) $(PQ_CFLAGS)
 %C%_functions_test_functions_SOURCES = %D%/functions/test_functions.c $(fake_poolmgr) $(pg_scratch)
 %C%_functions_test_functions_CPPFLAGS = $(AM_CPPFLAGS) $(PQ_CFLAGS)
 %C%_invocations_test_invocation_query_CPPFLAGS = $(AM_CPPFLAGS) $(PQ_CFLAGS)

@@ -111,8 +111,10 @@ static const char *found(struct fixture *f, const struct invocation_filter *filt
 	struct err err;
 	size_t len = 0;
 
-	with.function_id = with.function_id != NULL ? with.function_id : FUNCTION;
-	with.limit = with.limit != NULL ? with.limit : "100";
+	if (db_param_value(&with.function_id) == NULL)
+		with.function_id = db_text(FUNCTION);
+	if (db_param_value(&with.limit) == NULL)
+		with.limit = db_int(100);
 	assert_ok(db_invocations(f->db, &with, &r, &err));
 	text[0] = '\0';
 	for (int i = 0; i < PQntuples(r); i++)
@@ -134,20 +136,20 @@ static void each_filter_finds_what_it_names_and_no_other(void **state)
 	add(at_us + 3, 4, "response_time_ms = 250.5");
 	add(at_us + 4, 5, "function_id = '" OTHER "'");
 	assert_found("4 3 2 1");
-	assert_found("5", .function_id = OTHER);
-	assert_found("2", .failed = "t");
-	assert_found("4 3 1", .failed = "f");
-	assert_found("2", .status_least = "500", .status_most = "599");
-	assert_found("4 3 1", .status_least = "200", .status_most = "200");
-	assert_found("2", .error_code = "function_error");
-	assert_found("3", .version = "2");
-	assert_found("3", .runtime = "gvisor");
-	assert_found("4 2 1", .start_kind = "warm");
-	assert_found("4", .slower_than_ms = "250");
-	assert_found("4 3", .from = "1769860800.000002");
-	assert_found("2 1", .to = "1769860800.000002");
-	assert_found("", .version = "2", .failed = "t");
-	assert_found("4 3", .limit = "2");
+	assert_found("5", .function_id = db_text(OTHER));
+	assert_found("2", .failed = db_bool(true));
+	assert_found("4 3 1", .failed = db_bool(false));
+	assert_found("2", .status_least = db_int(500), .status_most = db_int(599));
+	assert_found("4 3 1", .status_least = db_int(200), .status_most = db_int(200));
+	assert_found("2", .error_code = db_text("function_error"));
+	assert_found("3", .version = db_int(2));
+	assert_found("3", .runtime = db_text("gvisor"));
+	assert_found("4 2 1", .start_kind = db_text("warm"));
+	assert_found("4", .slower_than_ms = db_int(250));
+	assert_found("4 3", .from = db_time(at_us + 2));
+	assert_found("2 1", .to = db_time(at_us + 2));
+	assert_found("", .version = db_int(2), .failed = db_bool(true));
+	assert_found("4 3", .limit = db_int(2));
 }
 
 static void a_text_is_found_as_it_is_in_any_log(void **state)
@@ -162,15 +164,15 @@ static void a_text_is_found_as_it_is_in_any_log(void **state)
 	print(&ids[2], "'\\xc3a9ff'::bytea || 'needle'");               /* é, no UTF-8 */
 	print(&ids[3], "'\\x00'::bytea || 'nEEdle' || '\\x00'::bytea"); /* NUL */
 	print(&ids[4], "'C:\\\\temp\\\\303'::bytea");
-	assert_found("3 2 1", .text = "needle");
-	assert_found("3 2 1", .text = "NEEDLE");
-	assert_found("1", .text = "100% of _hay");
-	assert_found("", .text = "100_ of");
-	assert_found("", .text = "needle%haystacks");
-	assert_found("4", .text = "c:\\temp\\");
-	assert_found("4", .text = "303"); /* not é, which PostgreSQL's escape format has as \303\251 */
-	assert_found("", .text = "000");
-	assert_found("", .text = "elsewhere");
+	assert_found("3 2 1", .text = db_text("needle"));
+	assert_found("3 2 1", .text = db_text("NEEDLE"));
+	assert_found("1", .text = db_text("100% of _hay"));
+	assert_found("", .text = db_text("100_ of"));
+	assert_found("", .text = db_text("needle%haystacks"));
+	assert_found("4", .text = db_text("c:\\temp\\"));
+	assert_found("4", .text = db_text("303")); /* not é, which PostgreSQL's escape format has as \303\251 */
+	assert_found("", .text = db_text("000"));
+	assert_found("", .text = db_text("elsewhere"));
 }
 
 /* All of it by cursors, a page of two at a time; at each page newer ones arrive. */
@@ -178,7 +180,8 @@ static void pages_hold_still_while_new_ones_arrive_also_at_the_same_time(void **
 {
 	struct fixture *f = *state;
 	int64_t at_us = NOON_S * 1000000;
-	char seen[64] = "", at[32] = "", id[UUID_TEXT_SIZE];
+	char seen[64] = "", id[UUID_TEXT_SIZE];
+	struct db_param at = {0};
 	struct err err;
 
 	add(at_us - 1, 1, "");
@@ -188,15 +191,14 @@ static void pages_hold_still_while_new_ones_arrive_also_at_the_same_time(void **
 	add(at_us + 999999, 5, "");
 	for (uint8_t page = 0; page < 3; page++) {
 		AUTO(db_result_clear) PGresult *r = NULL;
-		struct invocation_filter filter = {.function_id = FUNCTION, .limit = "2"};
+		struct invocation_filter filter = {.function_id = db_text(FUNCTION), .limit = db_int(2)};
 		if (page > 0) {
 			filter.before_at = at;
-			filter.before_id = id;
+			filter.before_id = db_text(id);
 		}
 		assert_ok(db_invocations(f->db, &filter, &r, &err));
 		for (int i = 0; i < PQntuples(r); i++) {
-			int64_t us = strtoll(PQgetvalue(r, i, INVOCATION_AT_US), NULL, 10);
-			snprintf(at, sizeof(at), "%" PRId64 ".%06d", us / 1000000, (int)(us % 1000000));
+			at = db_time(strtoll(PQgetvalue(r, i, INVOCATION_AT_US), NULL, 10));
 			snprintf(id, sizeof(id), "%s", PQgetvalue(r, i, INVOCATION_ID));
 			strcat(seen, id + UUID_TEXT_SIZE - 2);
 		}
@@ -221,7 +223,7 @@ static void days_that_are_not_asked_for_are_not_touched(void **state)
 {
 	struct fixture *f = *state;
 	AUTO(db_result_clear) PGresult *r = NULL;
-	struct invocation_filter all = {.function_id = FUNCTION, .limit = "100"};
+	struct invocation_filter all = {.function_id = db_text(FUNCTION), .limit = db_int(100)};
 	struct err err;
 
 	add((NOON_S - 2 * DAY_S) * 1000000, 1, "");
@@ -229,15 +231,15 @@ static void days_that_are_not_asked_for_are_not_touched(void **state)
 	lock_day("20260129");
 	/* More often than PostgreSQL plans a prepared statement for its parameters. */
 	for (int i = 0; i < 8; i++)
-		assert_found("2", .from = "1769817600.000000");
+		assert_found("2", .from = db_time(1769817600000000));
 	assert_int_equal(db_invocation(f->db, &id, &r, &f->err), 0);
 	db_result_clear(&r);
 	assert_int_equal(db_invocations(f->db, &all, &r, &err), -1);
 	assert_int_equal(err.code, ETIMEDOUT);
 	unlock();
 	lock_day("20260131");
-	assert_found("1", .to = "1769817600.000000");
-	assert_found("1", .before_at = "1769817599.000000", .before_id = FUNCTION);
+	assert_found("1", .to = db_time(1769817600000000));
+	assert_found("1", .before_at = db_time(1769817599000000), .before_id = db_text(FUNCTION));
 	unlock();
 }
 
@@ -260,6 +262,12 @@ static void one_is_found_by_its_id_whether_or_not_that_has_its_time(void **state
 	assert_null(r);
 	assert_int_equal(db_invocation_log(f->db, &unknown, &r, &f->err), -1);
 	assert_int_equal(f->err.code, ENOENT);
+	for (int i = 0; i < 2; i++) { /* of 1970, and of the last time there is an id for */
+		memset(unknown.bytes, i == 0 ? 0 : 0xff, sizeof(unknown.bytes));
+		unknown.bytes[6] = 0x70;
+		assert_int_equal(db_invocation(f->db, &unknown, &r, &f->err), -1);
+		assert_int_equal(f->err.code, ENOENT);
+	}
 }
 
 static void what_one_printed_comes_as_bytes_and_nothing_as_nothing(void **state)

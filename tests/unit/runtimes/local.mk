@@ -4,5 +4,5 @@ unit_tests += \
 	%D%/engine/test_docker_container
 
 # A loop with a fake Docker Engine.
-engine_rig = %D%/rig.c %D%/rig.h tests/support/fake_docker.c tests/support/fake_docker.h
+engine_rig = %D%/engine_rig.c %D%/engine_rig.h tests/support/fake_docker.c tests/support/fake_docker.h
 %C%_engine_test_docker_SOURCES = %D%/engine/test_docker.c $(engine_rig)

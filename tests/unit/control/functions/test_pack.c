@@ -1,4 +1,4 @@
-#include "control/functions/package.h"
+#include "control/functions/pack.h"
 
 #include <archive.h>
 #include <archive_entry.h>
@@ -8,14 +8,14 @@
 
 static void the_same_code_always_makes_the_same_bytes(void **state)
 {
-	AUTO(package_free) struct package a = {0}, b = {0}, c = {0};
+	AUTO(pack_free) struct pack a = {0}, b = {0}, c = {0};
 	struct err err = {0};
 
 	(void)state;
-	assert_ok(package_build("main.py", "x = 1\n", 6, &a, &err));
+	assert_ok(pack_build("main.py", "x = 1\n", 6, &a, &err));
 	sleep(1); /* a time stamp would differ now */
-	assert_ok(package_build("main.py", "x = 1\n", 6, &b, &err));
-	assert_ok(package_build("main.js", "x = 1\n", 6, &c, &err));
+	assert_ok(pack_build("main.py", "x = 1\n", 6, &b, &err));
+	assert_ok(pack_build("main.js", "x = 1\n", 6, &c, &err));
 	assert_int_equal(a.len, b.len);
 	assert_memory_equal(a.archive, b.archive, a.len);
 	assert_string_equal(a.sha256, b.sha256);
@@ -25,13 +25,13 @@ static void the_same_code_always_makes_the_same_bytes(void **state)
 
 static void the_archive_has_the_one_file_read_only(void **state)
 {
-	AUTO(package_free) struct package p = {0};
+	AUTO(pack_free) struct pack p = {0};
 	struct err err = {0};
 	struct archive_entry *entry;
 	char code[16] = {0};
 
 	(void)state;
-	assert_ok(package_build("main.py", "a\0b", 3, &p, &err));
+	assert_ok(pack_build("main.py", "a\0b", 3, &p, &err));
 	struct archive *a = archive_read_new();
 	archive_read_support_format_tar(a);
 	assert_int_equal(archive_read_open_memory(a, p.archive, p.len), ARCHIVE_OK);
@@ -48,11 +48,11 @@ static void the_archive_has_the_one_file_read_only(void **state)
 
 static void an_archive_is_not_padded_to_tape_blocks(void **state)
 {
-	AUTO(package_free) struct package p = {0};
+	AUTO(pack_free) struct pack p = {0};
 	struct err err = {0};
 
 	(void)state;
-	assert_ok(package_build("main.py", "", 0, &p, &err));
+	assert_ok(pack_build("main.py", "", 0, &p, &err));
 	assert_int_equal(p.len, 512 + 1024);
 }
 

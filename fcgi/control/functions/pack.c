@@ -1,4 +1,4 @@
-#include "control/functions/package.h"
+#include "control/functions/pack.h"
 
 #include <archive.h>
 #include <archive_entry.h>
@@ -42,7 +42,7 @@ static int write_archive(struct archive *a, struct archive_entry *entry, const c
 	return archive_write_close(a) == ARCHIVE_OK ? 0 : -1;
 }
 
-int package_build(const char *file_name, const char *code, size_t len, struct package *package, struct err *err)
+int pack_build(const char *file_name, const char *code, size_t len, struct pack *package, struct err *err)
 {
 	AUTO(free_archive) struct archive *a = archive_write_new();
 	AUTO(free_entry) struct archive_entry *entry = archive_entry_new();
@@ -61,7 +61,7 @@ int package_build(const char *file_name, const char *code, size_t len, struct pa
 	return 0;
 }
 
-void package_free(struct package *package)
+void pack_free(struct pack *package)
 {
 	mem_free(&package->archive);
 }

@@ -3,8 +3,8 @@
  * like state_dir, a configuration, two languages and a fake Docker Engine with the driver connected to it. One per test
  * program.
  */
-#ifndef UNIT_RUNTIMES_RIG_H
-#define UNIT_RUNTIMES_RIG_H
+#ifndef UNIT_RUNTIMES_ENGINE_RIG_H
+#define UNIT_RUNTIMES_ENGINE_RIG_H
 
 #include "tests/unit/unit.h"
 

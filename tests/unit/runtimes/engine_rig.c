@@ -1,4 +1,4 @@
-#include "tests/unit/runtimes/rig.h"
+#include "tests/unit/runtimes/engine_rig.h"
 
 #include <sys/stat.h>
 #include <utlist.h>

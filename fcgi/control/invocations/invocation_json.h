@@ -1,0 +1,11 @@
+/* An invocation as the API shows it. */
+#ifndef CONTROL_INVOCATIONS_INVOCATION_JSON_H
+#define CONTROL_INVOCATIONS_INVOCATION_JSON_H
+
+#include <jansson.h>
+#include <libpq-fe.h>
+
+/* From a row of db_invocations or db_invocation: a new reference. */
+json_t *invocation_json(const PGresult *invocations, int row);
+
+#endif

@@ -1,0 +1,17 @@
+/* What the API answers to one request, from a scratch database and without poolmgr. For test programs that only read. */
+#ifndef UNIT_WORKER_API_RIG_H
+#define UNIT_WORKER_API_RIG_H
+
+#include <jansson.h>
+
+#include "tests/support/pg_scratch.h"
+
+/* A database with all of migrations/ applied; of a group of tests. */
+int api_rig_start(void **state);
+int api_rig_stop(void **state);
+struct pg_scratch *api_rig_pg(void);
+
+/* GET uri is answered with 200 and exactly this JSON: the same members, in any order, with values of the same types. */
+void api_rig_answers(const char *uri, const char *json);
+
+#endif
