@@ -8,10 +8,10 @@ static void elements_are_separated_by_commas_in_braces(void **state)
 
 	(void)state;
 	array_add(&one, "%s", "a");
-	assert_string_equal(array_param(&one).value, "{a}");
+	assert_string_equal(array_param(&one).borrowed, "{a}");
 	for (int i = 1; i <= 3; i++)
 		array_add(&three, "%d", i);
-	assert_string_equal(array_param(&three).value, "{1,2,3}");
+	assert_string_equal(array_param(&three).borrowed, "{1,2,3}");
 }
 
 static void an_array_may_be_empty(void **state)
@@ -19,7 +19,7 @@ static void an_array_may_be_empty(void **state)
 	AUTO(buf_free) struct buf none = {0};
 
 	(void)state;
-	assert_string_equal(array_param(&none).value, "{}");
+	assert_string_equal(array_param(&none).borrowed, "{}");
 }
 
 int main(void)

@@ -2,7 +2,7 @@
 #ifndef UNIT_POOLMGR_RIG_H
 #define UNIT_POOLMGR_RIG_H
 
-#include "tests/unit/runtimes/rig.h"
+#include "tests/unit/runtimes/engine_rig.h"
 
 struct sandbox_hooks;
 
