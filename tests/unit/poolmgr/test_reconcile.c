@@ -382,7 +382,8 @@ static void the_engine_coming_back_makes_it_compare(void **state)
 	WAIT_FOR(is_gone(STRAY));
 }
 
-#define UNKNOWN "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff"
+/* A container that Docker does not know: this test's own, for shims are looked for on the whole machine. */
+static char unknown[65];
 
 /* What the warden is asked to end. There may be shims of others on this machine. */
 static bool is_asked_to_end(const char *container, pid_t pid)
@@ -414,27 +415,27 @@ static void a_shim_that_docker_has_not_known_for_a_while_is_given_to_the_warden(
 {
 	(void)state;
 	fake_warden_start();
-	pid_t pid = fake_shim_start(rig.dir, UNKNOWN);
+	pid_t pid = fake_shim_start(rig.dir, unknown);
 	compare_for_shims(); /* found */
 	compare_for_shims(); /* suspected */
 	int64_t suspect_us = clock_mono_us();
-	assert_false(is_asked_to_end(UNKNOWN, pid));
+	assert_false(is_asked_to_end(unknown, pid));
 	compare_for_shims(); /* it may be about to end */
-	assert_false(is_asked_to_end(UNKNOWN, pid));
+	assert_false(is_asked_to_end(unknown, pid));
 	WAIT_FOR(clock_mono_us() >= suspect_us + SHIM_SUSPICION_US);
 	compare_for_shims();
-	assert_true(is_asked_to_end(UNKNOWN, pid));
+	assert_true(is_asked_to_end(unknown, pid));
 	compare_for_shims(); /* the warden may have been dying */
-	assert_true(is_asked_to_end(UNKNOWN, pid));
+	assert_true(is_asked_to_end(unknown, pid));
 	assert_drift(COUNTER_COUNT, 0);
 	fake_shim_end(pid);
-	fake_warden_say_ended(UNKNOWN);
+	fake_warden_say_ended(unknown);
 	WAIT_FOR(counters[COUNT_DRIFT_SHIM] > before[COUNT_DRIFT_SHIM]);
 	assert_drift(COUNT_DRIFT_SHIM, 1);
 	compare_for_shims();
-	is_asked_to_end(UNKNOWN, pid); /* of what was found before it ended */
+	is_asked_to_end(unknown, pid); /* of what was found before it ended */
 	compare_for_shims();
-	assert_false(is_asked_to_end(UNKNOWN, pid));
+	assert_false(is_asked_to_end(unknown, pid));
 }
 
 static void a_shim_that_docker_knows_stays_and_one_it_was_slow_to_list_is_cleared(void **state)
@@ -446,7 +447,7 @@ static void a_shim_that_docker_knows_stays_and_one_it_was_slow_to_list_is_cleare
 	worker_hello(&holder, HELD);
 	AUTO(mem_free) char *container = mem_strdup(fake_docker_find(rig.engine, HELD)->id);
 	rig.tick = NULL; /* it compares when the test says so */
-	pid_t known = fake_shim_start(rig.dir, container), suspect = fake_shim_start(rig.dir, UNKNOWN);
+	pid_t known = fake_shim_start(rig.dir, container), suspect = fake_shim_start(rig.dir, unknown);
 	compare_for_shims();
 	rig.engine->manner[FAKE_LIST] = (struct fake_manner){.status = 200, .body = "[]"};
 	compare_for_shims(); /* both are missing */
@@ -471,16 +472,17 @@ static void a_new_suspect_is_looked_at_again_soon(void **state)
 	(void)state;
 	fake_warden_start();
 	rig.conf->pool_reconcile_interval_ms = 3600000;
-	pid_t pid = fake_shim_start(rig.dir, UNKNOWN);
+	pid_t pid = fake_shim_start(rig.dir, unknown);
 	compare_for_shims();
 	compare_for_shims();
-	WAIT_FOR(is_asked_to_end(UNKNOWN, pid));
+	WAIT_FOR(is_asked_to_end(unknown, pid));
 	fake_shim_end(pid);
 }
 
 static int set_up(void **state)
 {
 	(void)state;
+	snprintf(unknown, sizeof(unknown), "%064x", (unsigned)getpid());
 	rig_start();
 	pool_rig_start(NULL);
 	return 0;
