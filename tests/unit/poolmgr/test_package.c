@@ -468,8 +468,6 @@ static mode_t mode_of(const char *sha256)
 	return stat(path, &st) < 0 ? 0 : st.st_mode & 0777;
 }
 
-static struct outcome link_into(const char *sha256, const char *directory);
-
 static void a_package_is_used_before_it_is_on_the_disk_and_nobody_else_trusts_it_before(void **state)
 {
 	const struct archive_member member = {.path = "main.x", .content = "durable"};
