@@ -10,7 +10,7 @@ import pytest
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 
 # Programs that change something. Whoever calls one of them has done more than to explain itself.
-ACTING = """apt-get autoreconf clang-format clang-tidy cp curl daemon.json docker dockerd dpkg-query find initdb install iptables kill
+ACTING = """apt-get autoreconf clang-format clang-tidy cp cppcheck curl daemon.json docker dockerd dpkg-query find gcovr initdb install iptables kill
     make mkdir mktemp mmdebstrap mv nginx node openssl psql pytest rm setpriv setsid shellcheck systemctl touch useradd userdel""".split()
 
 
@@ -25,6 +25,7 @@ MISUSED = {
     "scripts/berth": [["bench", "x", "--nonsense"], ["nonsense"], ["bench"], ["bench", "x", "--rounds", "0"], []],
     "scripts/bench": [["--nonsense"], ["--soak"], ["nonsense"], ["--only", "nonsense"], ["--soak", "many"]],
     "scripts/check": [["--nonsense"], ["--only", "nonsense"], ["--only"], ["nonsense"]],
+    "scripts/coverage": [["--nonsense"], ["one", "another"]],
     "scripts/egress": [["up", "--instance", "x", "--nonsense"], ["--nonsense"], ["up"], []],
     "scripts/egress-runtime": [["--nonsense"], []],
     "scripts/gvisor": [["--nonsense"], ["nonsense"], ["--config"]],
