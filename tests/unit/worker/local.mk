@@ -7,6 +7,7 @@ unit_tests += \
 	%D%/test_functions \
 	%D%/test_invocation \
 	%D%/test_invocation_query \
+	%D%/test_json_body \
 	%D%/test_json_scan \
 	%D%/test_lanes \
 	%D%/test_lease \
