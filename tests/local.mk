@@ -47,7 +47,7 @@ TEST_EXTENSIONS = .sh
 SH_LOG_DRIVER = $(LOG_DRIVER)
 
 # The same tests once more, looking for what shows only with a tool.
-.PHONY: check-asan check-valgrind fuzz
+.PHONY: check-asan check-valgrind coverage fuzz
 VALGRIND_FLAGS = -q --error-exitcode=99 --leak-check=full --errors-for-leak-kinds=definite,possible --child-silent-after-fork=yes
 check-valgrind:
 	$(MAKE) $(AM_MAKEFLAGS) check LOG_COMPILER='valgrind $(VALGRIND_FLAGS)'
@@ -63,6 +63,11 @@ configure_apart = set -e; \
 check-asan:
 	@dir=asan; options='--enable-sanitizers --enable-werror'; $(configure_apart); $(MAKE) $(AM_MAKEFLAGS) check
 
+# What the unit tests and the corpora reach, also when some of them fail: coverage/html/index.html, and a summary.
+coverage:
+	@dir=coverage; options='--enable-coverage CFLAGS=-g'; $(configure_apart); find . -name '*.gcda' -delete; \
+		rc=0; $(MAKE) $(AM_MAKEFLAGS) check || rc=$$?; $(abs_srcdir)/scripts/coverage . && exit $$rc
+
 # make fuzz FUZZ_SECONDS=600: each target for so long. Inputs that reach new code are kept in fuzz/found, those that break
 # something in fuzz/<target>-crash-*: the latter go into the corpus, together with the repair.
 FUZZ_SECONDS = 60
@@ -71,4 +76,4 @@ fuzz:
 		$(MAKE) $(AM_MAKEFLAGS) fuzz-run FUZZ_SECONDS=$(FUZZ_SECONDS)
 
 clean-local:
-	rm -rf asan fuzz
+	rm -rf asan coverage fuzz

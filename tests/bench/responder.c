@@ -25,7 +25,7 @@
 
 #define MAX_PAYLOAD (8u << 20)
 
-static void die(const char *what)
+static _Noreturn void die(const char *what)
 {
 	perror(what);
 	exit(1);

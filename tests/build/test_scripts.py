@@ -10,7 +10,7 @@ import pytest
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 
 # Programs that change something. Whoever calls one of them has done more than to explain itself.
-ACTING = """apt-get autoreconf clang-format clang-tidy cp curl daemon.json docker dockerd dpkg-query find initdb install iptables kill
+ACTING = """apt-get autoreconf clang-format clang-tidy cp cppcheck curl daemon.json docker dockerd dpkg-query find gcovr initdb install iptables kill
     make mkdir mktemp mmdebstrap mv nginx node openssl psql pytest rm setpriv setsid shellcheck systemctl touch useradd userdel""".split()
 
 
@@ -41,6 +41,10 @@ MISUSED = {
         (["--only", "nonsense"], "--only takes lint,"),
         (["--only"], "--only needs a value"),
         (["nonsense"], "unknown argument 'nonsense'"),
+    ],
+    "scripts/coverage": [
+        (["--nonsense"], "unknown argument '--nonsense'"),
+        (["one", "another"], "unknown argument 'another'"),
     ],
     "scripts/egress": [
         (["up", "--instance", "x", "--nonsense"], "unknown argument '--nonsense'"),

@@ -17,7 +17,7 @@ static bool is_there = true;
 /* "cpu  user nice system idle iowait irq softirq steal …" of all processors. */
 static bool read_times(uint64_t *now_busy, uint64_t *now_idle)
 {
-	uint64_t t[8];
+	uint64_t t[8] = {0};
 	FILE *in = fopen(path, "re");
 	int n = in != NULL ? fscanf(in,
 				    "cpu %" SCNu64 " %" SCNu64 " %" SCNu64 " %" SCNu64 " %" SCNu64 " %" SCNu64 " %" SCNu64

@@ -158,8 +158,8 @@ static void a_text_is_found_as_it_is_in_any_log(void **state)
 	int64_t at_us = NOON_S * 1000000;
 	struct uuid ids[6];
 
-	for (uint8_t i = 1; i < ARRAY_SIZE(ids); i++)
-		ids[i] = add(at_us + i, i, ""); /* 5 prints nothing */
+	for (size_t i = 1; i < ARRAY_SIZE(ids); i++)
+		ids[i] = add(at_us + (int64_t)i, (uint8_t)i, ""); /* 5 prints nothing */
 	print(&ids[1], "'Needle in 100% of _haystacks'::bytea");
 	print(&ids[2], "'\\xc3a9ff'::bytea || 'needle'");               /* é, no UTF-8 */
 	print(&ids[3], "'\\x00'::bytea || 'nEEdle' || '\\x00'::bytea"); /* NUL */
