@@ -43,8 +43,8 @@ MISUSED = {
         (["nonsense"], "unknown argument 'nonsense'"),
     ],
     "scripts/coverage": [
-        (["--nonsense"], "unknown argument '--nonsense'"),
-        (["one", "another"], "unknown argument 'another'"),
+        (["--nonsense"], "one build directory is wanted"),
+        (["one", "another"], "one build directory is wanted"),
     ],
     "scripts/egress": [
         (["up", "--instance", "x", "--nonsense"], "unknown argument '--nonsense'"),
