@@ -96,6 +96,7 @@ def test_health_and_readiness_say_what_is_what(api):
         "database": "ok",
         "poolmgr": "ok",
         "docker": "ok",
+        "runtime": "ok",
         "images": "ok",
         "processes": "ok",
     }

@@ -142,13 +142,14 @@ def test_commands_within_the_text_name_scripts_options_and_targets_that_there_ar
             assert option in shown.stdout, code
 
 
-def test_quickstart_down_where_nothing_was_set_up_does_nothing(tmp_path):
-    done = subprocess.run(
-        [ROOT / "scripts" / "quickstart", "--down", "--prefix", tmp_path], capture_output=True, text=True, timeout=60
-    )
-    assert done.returncode == 0
-    assert "nothing was set up" in done.stderr
-    assert list(tmp_path.iterdir()) == []
+def test_quickstart_down_where_nothing_was_set_up_does_nothing():
+    with tempfile.TemporaryDirectory(prefix="berth-doc.", dir="/tmp") as prefix:
+        done = subprocess.run(
+            [ROOT / "scripts" / "quickstart", "--down", "--prefix", prefix], capture_output=True, text=True, timeout=60
+        )
+        assert done.returncode == 0
+        assert "nothing was set up" in done.stderr
+        assert os.listdir(prefix) == []
 
 
 def test_every_link_in_the_documentation_leads_somewhere():
