@@ -1,6 +1,6 @@
 /*
  * What workers say, and what is done about it: one handler per message (ipc/ipc_msg.def), most of which call the pool
- * (pool/pool.h). Who may send what, and when, node/client.h has checked by then. Also which sandboxes of an earlier poolmgr
+ * (poolmgr/pool/pool.h). Who may send what, and when, node/client.h has checked by then. Also which sandboxes of an earlier poolmgr
  * workers still have.
  */
 #ifndef POOLMGR_MESSAGES_H

@@ -74,7 +74,7 @@ NO_NETWORK = "network namespace with nothing but loopback"
 RULES = "rules in the instance's network namespace (scripts/egress)"
 LOG = "the worker keeps log_bytes, counts the rest and drops it"
 ENCODER = "the agent, whose JSON encoder fails"
-SCAN = "the worker's JSON scanner (fcgi/worker/json_scan.h)"
+SCAN = "the worker's JSON scanner (fcgi/base/json_scan.h)"
 SIZE = "the agent, which counts before it sends; behind it the worker's bound on a frame"
 ENDS = "the launcher, which tells the exit code; the sandbox is destroyed"
 VERSION = "poolmgr: a sandbox serves one version of one function, and is destroyed with it"
@@ -249,7 +249,7 @@ ATTACKS = [
     Attack(
         "output/many_secrets.py", Output("printed", means="masked at once"), then=checks.log_is_masked_at_once,
         environment={f"TOKEN{n}": "aaaaaaab" for n in range(1434)}, log_bytes=1 << 20, timeout_ms=5000,
-        held_by="the worker looks for all secrets in one pass (fcgi/worker/mask.h)",
+        held_by="the worker looks for all secrets in one pass (fcgi/run/mask.h)",
     ),  # fmt: skip
     Attack(
         "output/log_binary.py", Output("printed", means="kept as it is"), then=checks.log_is_binary,
@@ -274,7 +274,7 @@ ATTACKS = [
     Attack("output/huge_result.js", TOO_LARGE, held_by=SIZE),
     Attack(
         "output/huge_error.py", Problem("function_error"), then=checks.answer_is_short,
-        held_by="the agent cuts it, and so does the worker (fcgi/worker/agent_error.h)",
+        held_by="the agent cuts it, and so does the worker (fcgi/run/agent_error.h)",
     ),
     Attack("output/sys_exit.py", Problem("sandbox_exited", exit_code=3), EXITED, held_by=ENDS),
     Attack("output/os_exit.py", Problem("sandbox_exited", exit_code=0), EXITED, held_by=ENDS),

@@ -12,7 +12,7 @@
 
 #define SHA256_TEXT_LEN 64 /* the name of a package: the hash of its archive */
 
-/* What other names begin with. What is being unpacked is locked (node/tree.h), so another poolmgr leaves it alone. */
+/* What other names begin with. What is being unpacked is locked (poolmgr/node/tree.h), so another poolmgr leaves it alone. */
 #define CACHE_TEMP_PREFIX   ".unpacking-"
 #define CACHE_REMOVE_PREFIX ".removing-"
 
