@@ -1,7 +1,7 @@
 /*
  * What workers say, and what is done about it: one handler per message (ipc/ipc_msg.def), most of which call the pool
- * (poolmgr/pool/pool.h). Who may send what, and when, node/client.h has checked by then. Also which sandboxes of an earlier poolmgr
- * workers still have.
+ * (poolmgr/pool/pool.h). Who may send what, and when, node/client.h has checked by then. Also which sandboxes of an earlier
+ * poolmgr workers still have.
  */
 #ifndef POOLMGR_MESSAGES_H
 #define POOLMGR_MESSAGES_H
