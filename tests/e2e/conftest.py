@@ -4,11 +4,13 @@ import contextlib
 import os
 import re
 import subprocess
+from pathlib import Path
 
 import pytest
 
 pytest.register_assert_rewrite("support", "traffic")
 
+from logs import Watch  # noqa: E402
 from support import RUNTIMES, Api, Database, Load, Stack, unique, wait_for  # noqa: E402
 
 VARIABLES = ("BERTH_URL", "BERTH_HTTP_PORT", "BERTH_CA", "BERTH_INSTANCE", "BERTH_STACK_DIR", "BERTH_STACK", "BERTH_DATABASE")
@@ -20,11 +22,17 @@ def pytest_configure(config):
         pytest.exit(f"{', '.join(missing)} not set: scripts/check --only e2e starts a stack and sets them", 4)
 
 
-def pytest_terminal_summary(terminalreporter, exitstatus):
-    """The stack's logs go before the summary, so that the last lines say what has failed."""
-    if exitstatus == 1:
-        terminalreporter.section("logs of the stack")
-        terminalreporter.write(Stack(os.environ).run("logs", check=False).stdout)
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item):
+    item.log_watch = Watch(Path(os.environ["BERTH_STACK_DIR"]) / "log")
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item):
+    """With a failure comes what the stack has logged while the test ran."""
+    report = (yield).get_result()
+    if report.failed:
+        report.sections += item.log_watch.sections()
 
 
 @pytest.fixture(scope="session")

@@ -23,7 +23,7 @@ pytest.register_assert_rewrite("platform_parts")
 
 import e2e_conftest  # noqa: E402
 from e2e_conftest import api, database, deploy, load, nothing_is_left, ready, reload, stack  # noqa: E402, F401
-from e2e_conftest import pytest_configure, pytest_terminal_summary  # noqa: E402, F401
+from e2e_conftest import pytest_configure, pytest_runtest_makereport, pytest_runtest_setup  # noqa: E402, F401
 from platform_parts import Containerd, Docker, Leftovers, Postgres  # noqa: E402
 from support import RUNTIMES, wait_for  # noqa: E402
 from traffic import Traffic  # noqa: E402

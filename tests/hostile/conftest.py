@@ -23,6 +23,7 @@ pytest.register_assert_rewrite("checks", "expect", "host", "neighbour")
 
 import e2e_conftest  # noqa: E402
 from e2e_conftest import api, database, deploy, deployer, nothing_is_left, ready, stack  # noqa: E402, F401
+from e2e_conftest import pytest_runtest_makereport, pytest_runtest_setup  # noqa: E402, F401
 from host import Host  # noqa: E402
 from neighbour import CODE, Neighbour  # noqa: E402
 from support import unique, wait_for  # noqa: E402
@@ -48,8 +49,7 @@ def outcome(request, attack, runtime):
     return tell
 
 
-def pytest_terminal_summary(terminalreporter, exitstatus, config):
-    e2e_conftest.pytest_terminal_summary(terminalreporter, exitstatus)
+def pytest_terminal_summary(terminalreporter, config):
     outcomes = config.stash[OUTCOMES]
     if not outcomes:
         return
