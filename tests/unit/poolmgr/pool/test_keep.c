@@ -220,7 +220,7 @@ static void all_together_are_kept_what_the_settings_allow_and_the_rest_is_told(v
 	json_t *json = keep_json(), *problem = json_array_get(json_object_get(json, "problems"), 0);
 	assert_int_equal(json_integer_value(json_object_get(json, "wanted")), 6);
 	assert_string_equal(json_string_value(json_object_get(problem, "function")), second->id);
-	assert_non_null(strstr(json_string_value(json_object_get(problem, "problem")), "its min_warm is 5, and 1 are kept"));
+	assert_non_null(strstr(json_string_value(json_object_get(problem, "problem")), "min_warm is 5, but only 1 are kept"));
 	json_decref(json);
 
 	rig.conf->pool_memory_budget_mb = 6 * 128; /* half of which is three */
