@@ -388,8 +388,8 @@ static void code_that_does_not_load_is_told_and_tried_again_with_growing_pauses(
 		int manner;
 		const char *words;
 	} ways[] = {
-		{FAILS, "its code failed while it was loaded; who calls it is told how"},
-		{GOES, "its process ended while the code was loaded"},
+		{FAILS, "loading its code failed; invoke the function to see the error"},
+		{GOES, "its process ended while loading the code"},
 		{BREAKS_PROTOCOL, "broke the protocol"},
 	};
 	AUTO(function_free) struct function f = function_new("does not load");
