@@ -11,19 +11,18 @@ void db_problem(struct problem *problem, const struct err *err, const char *ref)
 		problem_set(problem, PROBLEM_NOT_FOUND, NULL, "There is no function '%.128s'", ref);
 		return;
 	case EEXIST:
-		problem_set(problem, PROBLEM_NAME_TAKEN, NULL,
-			    "A function named '%.128s' exists already. To change it: PUT /functions/%.128s", ref, ref);
+		problem_set(problem, PROBLEM_NAME_TAKEN, NULL, "'%.128s' already exists. To update it: PUT /functions/%.128s",
+			    ref, ref);
 		return;
 	case ESTALE:
 		problem_set(problem, PROBLEM_VERSION_MISMATCH, NULL,
-			    "The function '%.128s' was changed by somebody else; read it again and repeat the change", ref);
+			    "The function '%.128s' has been changed meanwhile; read it again and repeat the change", ref);
 		return;
 	case EINPROGRESS:
 		log_error("%s", err->msg);
 		problem_set(problem, PROBLEM_OUTCOME_UNKNOWN, NULL,
-			    "The connection to PostgreSQL broke while the change to '%.128s' was committed, and PostgreSQL "
-			    "could not "
-			    "be asked since. Read the function before you repeat the request",
+			    "The connection to PostgreSQL broke while the change to '%.128s' was being committed, and could "
+			    "not be restored to check. Read the function before you repeat the request",
 			    ref);
 		return;
 	case ENOTCONN: /* logged by db_log_news */
@@ -31,17 +30,17 @@ void db_problem(struct problem *problem, const struct err *err, const char *ref)
 		return;
 	case E2BIG:
 		problem_set(problem, PROBLEM_INVALID_REQUEST, NULL,
-			    "That is more than can be told at once; choose a longer step, or a shorter time");
+			    "The answer would be too large; choose a longer step or a shorter period");
 		return;
 	case ETIMEDOUT:
 	case EAGAIN:
 		log_warn("%s", err->msg);
 		problem_set(problem, PROBLEM_STORE_UNAVAILABLE, NULL,
-			    "PostgreSQL could not answer in time; ask for less at once, or try again later");
+			    "PostgreSQL did not answer in time; ask for less, or retry later");
 		return;
 	default:
 		log_error("%s", err->msg);
-		problem_set(problem, PROBLEM_INTERNAL_ERROR, NULL, "PostgreSQL refused; Berth's log says why");
+		problem_set(problem, PROBLEM_INTERNAL_ERROR, NULL, "PostgreSQL refused the statement; berthd.log says why");
 	}
 }
 

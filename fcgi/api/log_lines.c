@@ -183,13 +183,12 @@ void log_lines(const struct log_source *s, bool (*take)(const struct log_line *l
 	char text[2048];
 
 	if (s->orphan_bytes > 0) {
-		snprintf(text, sizeof(text), "%" PRIu64 " bytes that were printed before this invocation are not kept",
-			 s->orphan_bytes);
+		snprintf(text, sizeof(text), "%" PRIu64 " bytes printed before this invocation were not kept", s->orphan_bytes);
 		tell_platform(&l, s->requested_at_us, text);
 	}
 	tell_printed(s, &l);
 	if (log_lines_lost(s) > 0) {
-		snprintf(text, sizeof(text), "the log is cut off here: %" PRIu64 " more bytes were printed (log_bytes)",
+		snprintf(text, sizeof(text), "log_bytes is reached: %" PRIu64 " more bytes were printed and not kept",
 			 log_lines_lost(s));
 		tell_platform(&l, end_us, text);
 	}

@@ -13,6 +13,8 @@
 #include "base/log.h"
 #include "base/mem.h"
 
+#define RANGE_TEXT_SIZE 80
+
 enum type { INT, STR };
 enum when { RELOAD, RESTART };
 
@@ -88,17 +90,27 @@ static const struct setting *find_setting(const char *section, const char *key)
 	return NULL;
 }
 
+/* "100 to 900000 ms", or "0 or 1" of a switch. */
+static const char *range_text(const struct setting *s, char *out, size_t size)
+{
+	bool is_switch = s->max - s->min == 1;
+
+	snprintf(out, size, "%lld %s %lld%s%s", (long long)s->min, is_switch ? "or" : "to", (long long)s->max,
+		 s->unit[0] ? " " : "", s->unit);
+	return out;
+}
+
 static int set_int(struct conf *c, const struct setting *s, const char *value, struct err *err)
 {
-	char *end;
+	char *end, range[RANGE_TEXT_SIZE];
 
 	errno = 0;
 	long long v = strtoll(value, &end, 10);
 	if (errno != 0 || end == value || *end != '\0')
 		return err_set(err, 0, "%s.%s = '%.60s' is not a whole number", s->section, s->key, value);
 	if (v < s->min || v > s->max)
-		return err_set(err, 0, "%s.%s = %lld is outside %lld..%lld %s", s->section, s->key, v, (long long)s->min,
-			       (long long)s->max, s->unit);
+		return err_set(err, 0, "%s.%s = %lld is invalid: it must be %s", s->section, s->key, v,
+			       range_text(s, range, sizeof(range)));
 	*int_field(c, s) = v;
 	return 0;
 }
@@ -144,7 +156,7 @@ static char *read_line(char *line, int size, void *user)
 	if (strchr(line, '\n') == NULL && !feof(l->in))
 		err_set(l->err, 0, "longer than %d characters", size - 2);
 	else if (isspace((unsigned char)line[0]) && strchr(";#[", line[strspn(line, " \t\r\n")]) == NULL)
-		err_set(l->err, 0, "a setting may not be indented");
+		err_set(l->err, 0, "a setting must not be indented");
 	return got;
 }
 
@@ -209,7 +221,7 @@ static int check_paths(const struct conf *c, struct err *err)
 
 	for (size_t i = 0; i < ARRAY_SIZE(paths); i++) {
 		if (paths[i].path[0] != '/')
-			return err_set(err, 0, "%s = '%.100s' is no absolute path", paths[i].name, paths[i].path);
+			return err_set(err, 0, "%s = '%.100s' is not an absolute path", paths[i].name, paths[i].path);
 		if (strlen(paths[i].path) > paths[i].max)
 			return err_set(err, 0, "%s is longer than %zu bytes", paths[i].name, paths[i].max);
 	}
@@ -225,12 +237,12 @@ static int check_together(const struct conf *c, struct err *err)
 	if (check_ordered(c, err) < 0 || check_paths(c, err) < 0)
 		return -1;
 	if (log_level_parse(c->log_level) < 0)
-		return err_set(err, 0, "log.level = '%.20s' is none of debug, info, warn, error", c->log_level);
+		return err_set(err, 0, "log.level = '%.20s' must be debug, info, warn or error", c->log_level);
 	if (c->master_instance[0] == '\0' || strspn(c->master_instance, instance_chars) != strlen(c->master_instance))
-		return err_set(err, 0, "master.instance = '%.40s' may only have a-z 0-9 . _ -", c->master_instance);
+		return err_set(err, 0, "master.instance = '%.40s' may contain only a-z 0-9 . _ -", c->master_instance);
 	if (strspn(c->http_server_names, " ") == strlen(c->http_server_names) ||
 	    strspn(c->http_server_names, host_chars) != strlen(c->http_server_names))
-		return err_set(err, 0, "http.server_names = '%.60s' is no list of host names in small letters",
+		return err_set(err, 0, "http.server_names = '%.60s' is not a list of lower-case host names",
 			       c->http_server_names);
 	return 0;
 }
@@ -282,6 +294,7 @@ int conf_load_fd(int fd, struct conf **conf, struct err *err)
 void conf_dump(const struct conf *conf, FILE *out)
 {
 	const char *section = "";
+	char range[RANGE_TEXT_SIZE];
 
 	for (size_t i = 0; i < ARRAY_SIZE(settings); i++) {
 		const struct setting *s = &settings[i];
@@ -290,9 +303,9 @@ void conf_dump(const struct conf *conf, FILE *out)
 		section = s->section;
 		fprintf(out, "; %s.\n", s->text);
 		if (s->type == INT)
-			fprintf(out, "; %lld to %lld %s, default %lld, changes at %s\n%s = %lld\n", (long long)s->min,
-				(long long)s->max, s->unit, (long long)s->def_int, s->when == RELOAD ? "reload" : "restart",
-				s->key, (long long)*int_field(conf, s));
+			fprintf(out, "; %s, default %lld, changes at %s\n%s = %lld\n", range_text(s, range, sizeof(range)),
+				(long long)s->def_int, s->when == RELOAD ? "reload" : "restart", s->key,
+				(long long)*int_field(conf, s));
 		else
 			fprintf(out, "; default '%.120s', changes at %s\n%s = %s\n", s->def_str,
 				s->when == RELOAD ? "reload" : "restart", s->key, *str_field(conf, s));

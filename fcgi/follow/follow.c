@@ -110,14 +110,14 @@ static int parse_place(const char *text, struct log_place *place, struct err *er
 	if (text == NULL)
 		return 0;
 	if (digits == 0 || digits > 18)
-		return err_set(err, 0, "the parameter 'after' is not one that 'next' gave");
+		return err_set(err, 0, "'after' must be the 'next' of an earlier answer");
 	place->stored_in = strtoll(text, NULL, 10);
 	if (text[digits] == '\0')
 		return 0;
 	more = strspn(text + digits + 1, "0123456789");
 	if (text[digits] != '.' || more == 0 || more > 17 || text[digits + 1 + more] != '.' ||
 	    !uuid_parse(text + digits + more + 2, &id))
-		return err_set(err, 0, "the parameter 'after' is not one that 'next' gave");
+		return err_set(err, 0, "'after' must be the 'next' of an earlier answer");
 	place->in_midst = true;
 	place->at_us = strtoll(text + digits + 1, NULL, 10);
 	place->id = id;
@@ -189,8 +189,8 @@ static bool take_request(struct follower *f, struct waiter *w)
 	if (look(f, w, after == NULL || wait_s == 0))
 		return false;
 	if (f->count >= f->conf->follow_max_waiting) {
-		problem_respond(&w->response, PROBLEM_OVERLOADED, NULL, "%d requests follow logs already (follow.max_waiting)",
-				f->count);
+		problem_respond(&w->response, PROBLEM_OVERLOADED, NULL,
+				"%d requests already follow logs, which is the limit (follow.max_waiting)", f->count);
 		return false;
 	}
 	return true;
@@ -225,7 +225,7 @@ static bool begin(struct follower *f, struct waiter *w, int fd)
 	int rc = request_parse(&source, &w->request, &err);
 	response_begin(&w->response, &w->request);
 	if (rc < 0)
-		problem_respond(&w->response, PROBLEM_INVALID_REQUEST, NULL, "The request is not valid: %s", err.msg);
+		problem_respond(&w->response, PROBLEM_INVALID_REQUEST, NULL, "The request is invalid: %s", err.msg);
 	return rc == 0 && route_select(routes, ARRAY_SIZE(routes), f->conf, &w->request, &w->response) != NULL;
 }
 

@@ -75,7 +75,7 @@ int connection_begin(struct connection *connection, int fd, int64_t timeout_ms, 
 	r->keepConnection = 1;
 	r->detached = 1;
 	if (FCGX_Accept_r(r) < 0) /* has closed ipcFd and set it to -1 */
-		return err_set(err, 0, "a connection that sent no FastCGI request in time");
+		return err_set(err, 0, "the connection sent no FastCGI request in time");
 	return 0;
 }
 

@@ -67,7 +67,7 @@ static int check_member(void *context, const struct json_scan_member *m)
 		problem_set(check->problem, PROBLEM_INVALID_REQUEST, NULL, "%s must be an object", r->name);
 		return MEMBER_REFUSED;
 	}
-	problem_set(check->problem, PROBLEM_INVALID_REQUEST, NULL, "There is no field '%.*s' here",
+	problem_set(check->problem, PROBLEM_INVALID_REQUEST, NULL, "Unknown field '%.*s'",
 		    (int)json_text_cut(m->name, m->name_len, 64), m->name);
 	return MEMBER_REFUSED;
 }

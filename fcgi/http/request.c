@@ -82,9 +82,9 @@ static int parse_path(struct request *r, struct err *err)
 			return err_set(err, 0, "the path has more than %d parts", REQUEST_SEGMENTS_MAX);
 		ptrdiff_t n = percent_decode(p, len, false, to);
 		if (n < 0)
-			return err_set(err, 0, "the path has a character, or a %%-escape, that no address here has");
+			return err_set(err, 0, "the path contains a character or a %%-escape that is not allowed");
 		if (strcmp(to, ".") == 0 || strcmp(to, "..") == 0)
-			return err_set(err, 0, "the path has a '%s'", to);
+			return err_set(err, 0, "the path contains a '%s' segment", to);
 		r->segments[r->segment_count++] = to;
 		to += n + 1;
 		p += len;
@@ -111,7 +111,7 @@ static int parse_param(struct request *r, const char *pair, size_t len, char **t
 	}
 	if (n < 0) {
 		r->param_count--;
-		return err_set(err, 0, "the query has a character, or a %%-escape, that is not valid there");
+		return err_set(err, 0, "the query contains a character or a %%-escape that is not allowed");
 	}
 	*to += n + 1;
 	return 0;
@@ -132,7 +132,7 @@ static int parse_query(struct request *r, const char *query, struct err *err)
 	}
 	for (int i = 0; i < r->param_count; i++)
 		if (request_param(r, r->params[i].name) != r->params[i].value)
-			return err_set(err, 0, "the query has '%.40s' twice", r->params[i].name);
+			return err_set(err, 0, "the query contains '%.40s' twice", r->params[i].name);
 	return 0;
 }
 
@@ -207,7 +207,7 @@ static int parse_length(struct request *r, const char *header, struct err *err)
 	size_t digits = strspn(header, "0123456789");
 
 	if (header[digits] != '\0' || digits > 18)
-		return err_set(err, 0, "Content-Length is not a sensible number");
+		return err_set(err, 0, "Content-Length must be a number");
 	r->content_length = strtoll(header, NULL, 10);
 	return 0;
 }
@@ -289,8 +289,7 @@ int request_param_int(const struct request *request, const char *name, int64_t m
 		return 0;
 	int64_t number = digits > 0 && digits <= 18 && text[digits] == '\0' ? strtoll(text, NULL, 10) : -1;
 	if (number < min || number > max)
-		return err_set(err, 0, "the parameter '%s' must be a whole number from %lld to %lld", name, (long long)min,
-			       (long long)max);
+		return err_set(err, 0, "'%s' must be a whole number from %lld to %lld", name, (long long)min, (long long)max);
 	*value = number;
 	return 0;
 }

@@ -67,7 +67,8 @@ static int check_origin(const struct request *request, struct response *response
 	if (request->method == METHOD_GET || !request->foreign)
 		return 0;
 	problem_respond(response, PROBLEM_CROSS_SITE, NULL,
-			"A browser sent this for a page of another site; only this platform's own may change or run anything");
+			"A browser sent this request for a page of another site; only this platform's pages may change or run "
+			"anything");
 	return -1;
 }
 
@@ -79,8 +80,7 @@ static int check_spelling(const struct request *request, struct response *respon
 			if (!isupper((unsigned char)*p))
 				continue;
 			problem_respond(response, PROBLEM_INVALID_REQUEST, NULL,
-					"'%s' has capital letters; names and ids are written in small ones",
-					request->segments[i]);
+					"'%s' has capital letters; names and ids are lower case", request->segments[i]);
 			return -1;
 		}
 	}
@@ -108,7 +108,7 @@ static int check_size(enum route_body body, const struct conf *conf, json_int_t 
 	if (actual <= limit)
 		return 0;
 	problem_respond(response, PROBLEM_PAYLOAD_TOO_LARGE, json_pack("{s:I, s:I}", "limit", limit, "actual", actual),
-			"The body has %lld bytes, the limit is %lld (%s)", (long long)actual, (long long)limit,
+			"The body has %lld bytes; the limit is %lld (%s)", (long long)actual, (long long)limit,
 			deployment ? "from limits.code_bytes" : "limits.request_bytes");
 	return -1;
 }
@@ -151,6 +151,6 @@ const struct route *route_select(const struct route *routes, size_t count, const
 	if (allowed != 0)
 		refuse_method(request, allowed, response);
 	else
-		problem_respond(response, PROBLEM_NOT_FOUND, NULL, "There is nothing at %s", request->path);
+		problem_respond(response, PROBLEM_NOT_FOUND, NULL, "There is no resource at %s", request->path);
 	return NULL;
 }

@@ -104,7 +104,7 @@ static void attempt(struct worker *w, const struct request *request, uint32_t ve
 static void deny_late(const struct worker *w, struct call *c)
 {
 	c->failed = true;
-	problem_set(&c->problem, PROBLEM_OVERLOADED, NULL, "No worker was free for it within %" PRId64 " ms; nothing was run",
+	problem_set(&c->problem, PROBLEM_OVERLOADED, NULL, "No worker was free within %" PRId64 " ms; the function was not run",
 		    w->conf->pool_queue_timeout_ms);
 }
 

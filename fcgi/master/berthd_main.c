@@ -30,8 +30,8 @@ static const struct {
 	const char *text; /* NULL: not for people */
 } options[] = {
 	{"config", "FILE", RUN_MASTER, "read the configuration from FILE (default " BERTH_CONF_FILE ")"},
-	{"status", NULL, SHOW_STATUS, "ask the berthd that runs with this configuration how it is, and exit"},
-	{"check-config", NULL, CHECK_CONFIG, "say whether the configuration is valid, and exit"},
+	{"status", NULL, SHOW_STATUS, "show the state of the berthd that runs with this configuration, and exit"},
+	{"check-config", NULL, CHECK_CONFIG, "check the configuration, and exit"},
 	{"dump-config", NULL, DUMP_CONFIG, "print every setting with its value and meaning, and exit"},
 	{"version", NULL, SHOW_VERSION, "print the version, and exit"},
 	{"help", NULL, SHOW_HELP, "print this text, and exit"},
@@ -63,11 +63,11 @@ static int show_help(void)
 			 options[i].argument ? options[i].argument : "");
 		printf("  %-16s  %s\n", usage, options[i].text);
 	}
-	printf("\nSignals: TERM and INT stop it, requests in flight finish first; HUP reads the configuration again; USR2 "
-	       "starts\n"
-	       "the program file anew, which takes over without refusing a request, and stops this one.\n"
-	       "Exit status: 0 after a clean stop, 1 when it cannot run, 2 for a wrong option or configuration; of --status 0\n"
-	       "when it runs and answers, 3 when it does not, 4 when this user may not ask.\n");
+	printf("\nSignals: TERM and INT stop berthd after requests in flight have finished; HUP reloads the configuration; "
+	       "USR2\n"
+	       "upgrades: the program file is started again, takes over without refusing a request, and stops this berthd.\n"
+	       "Exit status: 0 after a clean stop, 1 when it cannot run, 2 for a wrong option or configuration; with\n"
+	       "--status: 0 when berthd runs and answers, 3 when it does not, 4 when this user may not ask.\n");
 	return STATUS_OK;
 }
 

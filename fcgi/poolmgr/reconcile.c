@@ -76,7 +76,7 @@ static void on_pruned(const struct err *err, void *arg)
 {
 	(void)arg;
 	if (err != NULL)
-		log_warn("volumes that nobody uses stay: %s", err->msg);
+		log_warn("unused volumes could not be removed: %s", err->msg);
 }
 
 /* Whatever is not in the list that was asked for at listed_us. */
@@ -138,7 +138,7 @@ static int64_t due_us(void)
 	return hurry_us != 0 ? MIN(hurry_us, next_us) : next_us;
 }
 
-/* One line for all that was found, once it is put right. */
+/* One line for all that was found, once it is repaired. */
 static void report(void)
 {
 	AUTO(buf_free) struct buf text = {0};
@@ -146,12 +146,11 @@ static void report(void)
 	for (unsigned i = 0; i < COUNTER_COUNT; i++) {
 		if (counters[i] == reported[i] || strcmp(counter_rows[i].family, "drift") != 0)
 			continue;
-		buf_printf(&text, "%s%" PRIu64 " × %s", text.len > 0 ? ", " : "", counters[i] - reported[i],
-			   counter_rows[i].text);
+		buf_printf(&text, "%s%s: %" PRIu64, text.len > 0 ? ", " : "", counter_rows[i].text, counters[i] - reported[i]);
 		reported[i] = counters[i];
 	}
 	if (text.len > 0)
-		log_warn("put right: %s", buf_str(&text));
+		log_warn("reconciled: removed %s", buf_str(&text));
 }
 
 void reconcile_tick(int64_t now_us)

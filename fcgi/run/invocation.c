@@ -151,12 +151,12 @@ static int begin(struct invocation *v, struct lease *lease, struct outcome *outc
 	outcome->kind = OUTCOME_UNTOUCHED;
 	if (p[0].revents == 0) {
 		problem_set(&outcome->problem, PROBLEM_OVERLOADED, NULL,
-			    "The pool manager wanted the sandbox; nothing was run");
+			    "The pool manager took the sandbox back; the function was not run");
 		return -1;
 	}
 	outcome->destroy_reason = p[0].revents & POLLHUP ? "exited while idle" : "spoke unasked";
-	problem_set(&outcome->problem, PROBLEM_SANDBOX_EXITED, NULL, "The function's sandbox %s; nothing was run",
-		    outcome->destroy_reason);
+	problem_set(&outcome->problem, PROBLEM_SANDBOX_EXITED, NULL, "The function's sandbox %s; the function was not run",
+		    p[0].revents & POLLHUP ? "ended while it was idle" : "sent unexpected data");
 	return -1;
 }
 
@@ -282,7 +282,7 @@ static void fail_out_of_memory(struct invocation *v, const char *phase)
 	if (v->outcome->memory_bytes == 0)
 		v->outcome->memory_bytes = limit_mb << 20;
 	snprintf(detail, sizeof(detail),
-		 "The function needed more than its memory_limit_mb of %" PRId64 "; raise the limit or use less, /tmp included",
+		 "The function exceeded its memory_limit_mb of %" PRId64 "; raise it or use less memory (/tmp counts)",
 		 limit_mb);
 	fail(v, "out of memory", PROBLEM_OUT_OF_MEMORY,
 	     json_pack("{s:I, s:I, s:s}", "limit_mb", (json_int_t)limit_mb, "peak_mb",
@@ -290,7 +290,7 @@ static void fail_out_of_memory(struct invocation *v, const char *phase)
 	     detail);
 }
 
-/* "its process was ended by SIGKILL": what the exit code of a sandbox's first process says. */
+/* "was killed by SIGKILL": what the exit code of a sandbox's first process says. */
 static void describe_end(const struct finding *f, json_t *members, char *out, size_t size)
 {
 	const char *signal = f->exit_code > 128 && f->exit_code < 128 + NSIG ? sigabbrev_np((int)f->exit_code - 128) : NULL;
@@ -299,10 +299,10 @@ static void describe_end(const struct finding *f, json_t *members, char *out, si
 		snprintf(out, size, "closed its connection");
 	} else if (signal != NULL) {
 		json_object_set_new(members, "signal", json_sprintf("SIG%s", signal));
-		snprintf(out, size, "was ended by SIG%s", signal);
+		snprintf(out, size, "was killed by SIG%s", signal);
 	} else {
 		json_object_set_new(members, "exit_code", json_integer((json_int_t)f->exit_code));
-		snprintf(out, size, "ended with exit code %u", f->exit_code);
+		snprintf(out, size, "exited with code %u", f->exit_code);
 	}
 }
 
@@ -326,7 +326,7 @@ static void fail_ended(struct invocation *v, const char *phase)
 	}
 	json_t *members = json_pack("{s:s}", "phase", phase);
 	describe_end(&finding, members, how, sizeof(how));
-	snprintf(detail, sizeof(detail), "The function's process %s before it answered; look at the invocation's log", how);
+	snprintf(detail, sizeof(detail), "The process %s before returning a result", how);
 	fail(v, "exited", PROBLEM_SANDBOX_EXITED, members, detail);
 }
 
@@ -347,10 +347,9 @@ static void fail_without_frame(struct invocation *v, enum event event, const cha
 			fail_out_of_memory(v, phase);
 			return;
 		}
-		snprintf(detail, sizeof(detail),
-			 "The function did not %s within %" PRId64 " ms (%s); raise the limit or do less",
-			 strcmp(phase, "init") == 0 ? "load" : "return", limit_ms,
-			 strcmp(phase, "init") == 0 ? "its init_timeout_ms" : "its timeout_ms");
+		snprintf(detail, sizeof(detail), "The function did not %s within %" PRId64 " ms; raise %s or do less",
+			 strcmp(phase, "init") == 0 ? "finish loading" : "return", limit_ms,
+			 strcmp(phase, "init") == 0 ? "init_timeout_ms" : "timeout_ms");
 		fail(v, "timeout", PROBLEM_FUNCTION_TIMEOUT,
 		     json_pack("{s:I, s:s}", "limit_ms", (json_int_t)limit_ms, "phase", phase), detail);
 		return;
@@ -423,8 +422,7 @@ static void too_large(struct invocation *v, const char *destroy_reason, int64_t 
 	json_int_t limit = v->lease->response_bytes;
 	char detail[160];
 
-	snprintf(detail, sizeof(detail),
-		 "The output has %" PRId64 " bytes, the limit is %lld (its response_bytes); return less", size,
+	snprintf(detail, sizeof(detail), "The output has %" PRId64 " bytes; the limit is %lld (response_bytes)", size,
 		 (long long)limit);
 	fail(v, destroy_reason, PROBLEM_RESPONSE_TOO_LARGE, json_pack("{s:I, s:I}", "limit", limit, "actual", (json_int_t)size),
 	     detail);
@@ -468,8 +466,8 @@ static enum event take_result(struct invocation *v, const struct frame *frame, c
 	}
 	/* Spliced into the answer as it is, so it must be JSON; what it says does not matter. */
 	if (json_scan(output, output_len, NULL, &e) < 0) {
-		snprintf(detail, sizeof(detail), "What the function returned is not JSON, line %zu column %zu: %s", e.line,
-			 e.column, e.what);
+		snprintf(detail, sizeof(detail), "The output is not valid JSON, line %zu column %zu: %s", e.line, e.column,
+			 e.what);
 		/* No sound agent sends that: the function has spoken in its place. */
 		fail(v, "answered in its agent's place", PROBLEM_INVALID_OUTPUT, NULL, detail);
 		return EVENT_FRAME;

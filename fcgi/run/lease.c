@@ -237,8 +237,8 @@ static int ask_for_sandbox(struct lease_client *c, struct ipc_msg *question, uin
 	if (link_ask(c->link, question, seq, deadline_us, &answer, &err) < 0) {
 		log_warn("no sandbox: %s", err.msg);
 		problem_set(&denial->problem, err.code == ETIMEDOUT ? PROBLEM_OVERLOADED : PROBLEM_RUNTIME_UNAVAILABLE, NULL,
-			    err.code == ETIMEDOUT ? "The pool manager did not answer in time; nothing was run"
-						  : "The pool manager cannot be reached; nothing was run");
+			    err.code == ETIMEDOUT ? "The pool manager did not answer in time; the function was not run"
+						  : "The pool manager cannot be reached; the function was not run");
 		return -1;
 	}
 	if (answer.type == IPC_DENY) {

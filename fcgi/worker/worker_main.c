@@ -264,7 +264,7 @@ static void answer(struct process *p)
 	log_set_request(p->request.id);
 	response_begin(&p->response, &p->request);
 	if (rc < 0) {
-		problem_respond(&p->response, PROBLEM_INVALID_REQUEST, NULL, "The request is not valid: %s", err.msg);
+		problem_respond(&p->response, PROBLEM_INVALID_REQUEST, NULL, "The request is invalid: %s", err.msg);
 		return;
 	}
 	/* What nobody waits for any more is not worth doing. */
@@ -282,7 +282,7 @@ static void answer(struct process *p)
 	if (route == NULL)
 		return;
 	if (read_body(p, route, &err) < 0)
-		problem_respond(&p->response, PROBLEM_INVALID_REQUEST, NULL, "The request is not complete: %s", err.msg);
+		problem_respond(&p->response, PROBLEM_INVALID_REQUEST, NULL, "The request is incomplete: %s", err.msg);
 	else
 		route->handler(&p->worker, &p->request, &p->response);
 }

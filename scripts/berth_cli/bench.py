@@ -1,9 +1,9 @@
 """
-Deploys temporary copies of a function on each runtime, calls them in turns, and shows what they cost: cold, prewarmed and warm starts,
-latency and throughput by concurrency, processor time and memory.
+Deploys temporary copies of a function on each runtime, calls them in turn, and compares them: cold, prewarmed and warm starts, latency
+and throughput by concurrency, processor time and memory.
 
-FUNCTION is the name or id of a deployed function, which stays as it is, or a folder (with a slash in it: ./x) that holds main.py or
-main.js, or folders that do; function.json in it may say {"settings": {…}, "input": …}.
+FUNCTION is the name or id of a deployed function, which is not changed, or a folder (written with a slash: ./x). The folder holds main.py
+or main.js, or folders that do; function.json in it may contain {"settings": {…}, "input": …}.
 """
 
 import argparse
@@ -20,9 +20,9 @@ from berth_cli.copies import Copies
 from berth_cli.measure import measure_client, measure_subject
 
 EPILOG = """
-A round measures each runtime once, in turns. One copy on each runtime keeps its sandbox (warm calls); another has a fresh one for each
-call (prewarmed as long as there are spares, then cold). Answers say which it was. The copies are deleted at the end, also after Ctrl-C;
-what was measured by then is told.
+Each round measures every runtime once, in turn. On each runtime one copy keeps its sandbox (warm calls); another gets a new sandbox for
+each call (prewarmed while there are spares, then cold). The answers say which it was. The copies are deleted at the end, also after
+Ctrl-C; the results up to then are shown.
 
   berth bench hello
   berth bench ./resize --concurrency 1,16 --input '{"width": 200}' --report resize.html
@@ -73,14 +73,14 @@ def arguments(parser):
     add = parser.add_argument
     add("function", nargs="?", metavar="FUNCTION", help="name or id of a function, or a folder")
     add("--all", action="store_true", help="all workloads that come with Berth, instead of FUNCTION")
-    add("--runtimes", type=list_of(str, "runtimes"), default=["docker", "gvisor"], metavar="A,B", help="default: docker,gvisor")
+    add("--runtimes", type=list_of(str, "runtimes"), default=["docker", "gvisor"], metavar="A,B", help="runtimes to compare (default: docker,gvisor)")
     add("--concurrency", type=list_of(whole(1, 512), "numbers"), default=[1, 8, 32], metavar="N,…",
-        help="how many calls at a time (default: 1,8,32)")
+        help="numbers of concurrent calls (default: 1,8,32)")
     add("--duration", type=seconds, default=5.0, metavar="S", help="seconds of each measurement of warm calls (default: 5)")
-    add("--rounds", type=whole(1, 100), default=3, metavar="N", help="default: 3")
+    add("--rounds", type=whole(1, 100), default=3, metavar="N", help="how often each measurement is repeated (default: 3)")
     add("--cold", type=whole(0, 1000), default=6, metavar="N",
         help="cold starts on each runtime, and as many prewarmed ones, in all rounds together (default: 6)")
-    add("--input", type=json_value, metavar="JSON", help="what the function gets (default: null, or what function.json says)")
+    add("--input", type=json_value, metavar="JSON", help="input of the function (default: null, or that in function.json)")
     add("--report", metavar="FILE", help="write an HTML page")
     add("--json", metavar="FILE", help="write all figures as JSON")
 

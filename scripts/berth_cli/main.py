@@ -22,7 +22,7 @@ def parser():
         command = commands.add_parser(name, help=does, description=module.__doc__, epilog=module.EPILOG,
                                       formatter_class=argparse.RawDescriptionHelpFormatter)
         command.add_argument("--url", default=os.environ.get("BERTH_URL") or "https://localhost:8443",
-                             help="where Berth is (default: $BERTH_URL, or https://localhost:8443)")
+                             help="address of Berth (default: $BERTH_URL, or https://localhost:8443)")
         command.add_argument("--ca", default=os.environ.get("BERTH_CA"), metavar="FILE",
                              help="certificate to trust (default: $BERTH_CA, or the system's)")
         module.arguments(command)

@@ -371,9 +371,9 @@ def test_without_its_rules_the_network_reaches_nothing_and_calls_are_refused_wit
     fresh = {"name": unique("fresh"), "language": "python", "code": CODE} | new_shape()
     for runtime in functions:
         refused = check_problem(api.post("/functions", json=fresh | {"runtime": runtime}), 503, "runtime_unavailable")
-        assert "its rules are not there" in refused["detail"] or "nobody looks" in refused["detail"]
+        assert "its rules are not there" in refused["detail"] or "are not watched" in refused["detail"]
     told = wait_for("it to be told", lambda: not (e := api.get("/readyz").json()["pool"]["egress"])["available"] and e, 40)
-    assert "nobody looks at the rules" in told["detail"]
+    assert "are not watched" in told["detail"]
     # What has the network is no more, and whoever calls hears why.
     for function in functions.values():
         refused = check_problem(api.execute(function, {"address": True}), 503, "runtime_unavailable")

@@ -181,7 +181,7 @@ def test_a_search_that_takes_too_long_says_what_to_leave_away(api, database, dep
     path = f"/functions/{function['id']}/invocations"
     with in_transaction("lock table invocation_logs"):
         problem = check_problem(api.get(path, params={"text": "needle"}), 503, "store_unavailable")
-    assert "from and to, or leave text away" in problem["detail"]
+    assert "from and to, or omit text" in problem["detail"]
     assert ids(api.get(path, params={"text": "needle"})) == [made]
 
 

@@ -108,7 +108,7 @@ def test_as_text_a_page_says_where_the_log_goes_on(api, stack, newlines):
     assert len(lines) == 10001
     path = f"/invocations/{newlines}/logs?format=text&cursor=10000"
     assert answer.headers["Link"] == f'<{path}>; rel="next"'
-    assert lines[-1].endswith(f" platform the log goes on: {path}")
+    assert lines[-1].endswith(f" platform the log continues at: {path}")
     last = api.get(f"/invocations/{newlines}/logs", params={"format": "text", "cursor": "1040000"})
     assert len(last.text.splitlines()) == MB - 1040000
     assert "Link" not in last.headers

@@ -100,7 +100,7 @@ def test_code_that_does_not_load_is_told_and_not_tried_without_end(api, deploy, 
     wait_for("the failure to be told", lambda: pool(api)["min_warm"]["problems"])
     (problem,) = pool(api)["min_warm"]["problems"]
     assert (problem["function"], problem["name"]) == (function["id"], function["name"])
-    assert "failed while it was loaded" in problem["problem"]
+    assert "loading its code failed" in problem["problem"]
     wait_for("a second try", lambda: stack.log_since(mark).count("cannot be kept warm") == 2)
     assert "tried again in 2 s" in stack.log_since(mark)
     told = check_problem(api.execute(function), 502, "init_error")

@@ -193,7 +193,7 @@ def test_a_container_nobody_knows_is_removed_in_any_state(reload, since, stack, 
     wait_for("it to go", lambda: stack.sandbox_container(sandbox) is None and sandbox not in stack.sandbox_directories(), 10)
     wait_for("it to be counted", lambda: since("drift", "unknown_container") == 1)
     assert drift_of_ours(since) == 1
-    said = '"put right: 1 × container nobody knew(, [0-9]+ × containerd-shim that Docker did not know)?"'
+    said = '"reconciled: removed unknown containers: 1(, containerd-shims unknown to Docker: [0-9]+)?"'
     wait_for("a line of the log", lambda: re.search(said, stack.log_since(mark)))
 
 

@@ -29,7 +29,7 @@ def test_a_stopped_poolmgr_is_told_as_down_and_replaced(api, runtime, stack, sta
     ready = api.get("/readyz")
     if stopped.is_alive():
         assert ready.status_code == 503
-        assert "has not moved for" in ready.json()["checks"]["poolmgr"]["detail"]
+        assert "has shown no sign of life for" in ready.json()["checks"]["poolmgr"]["detail"]
     wait_for("its end", lambda: not stopped.is_alive(), 10)
     wait_for("another one", lambda: metric(api, "berth_poolmgr_up") == 1, 10)
     traffic.go_on(20, BACK_S)

@@ -48,15 +48,15 @@ static int refuse(struct problem *problem, const struct outcome *o)
 	if (syntax && o->init_line > 0)
 		json_object_set_new(json_array_get(errors, 0), "line", json_integer(o->init_line));
 	problem_set(problem, PROBLEM_INVALID_FUNCTION, json_pack("{s:O}", "errors", errors), "%s; nothing was stored",
-		    syntax ? "The code does not compile" : "The handler is not in the code");
+		    syntax ? "The code does not compile" : "The handler was not found in the code");
 	return -1;
 }
 
 /* The code was still loading when the trial ended, which a function's first invocation may wait for longer. */
 static json_t *unfinished(const struct trial *trial, const struct spec *spec)
 {
-	return json_sprintf("The code was still loading after %" PRId64 " ms, when the deployment stopped waiting for it; an "
-			    "invocation gives it %" PRId64 " ms (init_timeout_ms)",
+	return json_sprintf("The code was still loading after %" PRId64 " ms, when the deployment stopped waiting; an "
+			    "invocation waits up to %" PRId64 " ms (init_timeout_ms)",
 			    trial->worker->conf->deploy_trial_timeout_ms, spec->init_timeout_ms);
 }
 

@@ -40,6 +40,7 @@ void environment_unmask(json_t *environment, const json_t *stored, json_t *error
 		}
 		snprintf(field, sizeof(field), "environment.%.128s", name);
 		function_input_error(errors, field, "no_stored_value",
-				     ENVIRONMENT_MASK " stands for the stored value, and there is none: send the value itself");
+				     ENVIRONMENT_MASK
+				     " stands for the stored value, but none is stored; send the value itself");
 	}
 }

@@ -172,7 +172,7 @@ static bool valid_name(const struct check *check, const struct field *field, con
 
 	if (strspn(name, LOWER DIGIT "-_") != strlen(name) || name[0] == '-' || name[0] == '_')
 		return wrong(check, field->name, "invalid_value",
-			     "A name has a-z, 0-9, '-' and '_' only, and begins with a letter or a digit");
+			     "A name may contain only a-z, 0-9, '-' and '_', and must begin with a letter or a digit");
 	if (uuid_parse(name, &u))
 		return wrong(check, field->name, "invalid_value", "A name must not look like an id (UUID)");
 	return true;
@@ -187,7 +187,7 @@ static bool valid_language(const struct check *check, const struct field *field,
 		return true;
 	for (l = check->rules->languages; l != NULL; l = l->next)
 		buf_printf(&known, "%s%s", known.len ? ", " : "", l->name);
-	return wrong(check, field->name, "invalid_value", "There is no language '%s'; there are: %s", json_string_value(value),
+	return wrong(check, field->name, "invalid_value", "Unknown language '%s'; available: %s", json_string_value(value),
 		     buf_str(&known));
 }
 
@@ -200,7 +200,7 @@ static bool valid_handler(const struct check *check, const struct field *field, 
 	if (strspn(handler, LOWER UPPER DIGIT "_$-./") != strlen(handler) || handler[0] == '/' ||
 	    strstr(handler, "..") != NULL || dot == NULL || dot == handler || dot[1] == '\0')
 		return wrong(check, field->name, "invalid_value",
-			     "A handler is 'file.function', for example main.handler or lib/api.handler");
+			     "A handler must be 'file.function', for example main.handler or lib/api.handler");
 	return true;
 }
 
@@ -213,7 +213,7 @@ static bool valid_choice(const struct check *check, const struct field *field, c
 			return true;
 		buf_printf(&known, "%s%s", known.len ? ", " : "", field->values(i));
 	}
-	return wrong(check, field->name, "invalid_value", "%s is one of: %s", field->name, buf_str(&known));
+	return wrong(check, field->name, "invalid_value", "%s must be one of: %s", field->name, buf_str(&known));
 }
 
 static bool valid_variable(const struct check *check, const char *name, const json_t *value)
@@ -223,13 +223,13 @@ static bool valid_variable(const struct check *check, const char *name, const js
 	snprintf(field, sizeof(field), "environment.%.128s", name);
 	if (name[0] == '\0' || isdigit((unsigned char)name[0]) || strspn(name, LOWER UPPER DIGIT "_") != strlen(name))
 		return wrong(check, field, "invalid_value",
-			     "The name of a variable has letters, digits and '_' only, and no digit first");
+			     "A variable's name may contain only letters, digits and '_', and must not begin with a digit");
 	if (strncmp(name, "BERTH_", 6) == 0)
-		return wrong(check, field, "reserved", "Names that begin with BERTH_ are Berth's own");
+		return wrong(check, field, "reserved", "Names that begin with BERTH_ are reserved for Berth");
 	if (!json_is_string(value))
 		return wrong(check, field, "wrong_type", "The value of a variable must be a string");
 	if (strlen(json_string_value(value)) != json_string_length(value))
-		return wrong(check, field, "invalid_value", "The value of a variable cannot have a NUL character");
+		return wrong(check, field, "invalid_value", "The value of a variable must not contain a NUL character");
 	return true;
 }
 
@@ -242,7 +242,7 @@ static bool valid_environment(const struct check *check, const struct field *fie
 	bool ok = true;
 
 	if (size > max)
-		return wrong(check, field->name, "too_large", "The environment has %zu bytes as JSON, the limit is %zu", size,
+		return wrong(check, field->name, "too_large", "The environment has %zu bytes as JSON; the limit is %zu", size,
 			     max);
 	json_object_foreach ((json_t *)value, name, v)
 		ok = valid_variable(check, name, v) && ok;
@@ -257,10 +257,10 @@ static bool check_length(const struct check *check, const struct field *f, const
 	if (len < min)
 		return wrong(check, f->name, "out_of_range", "%s must not be empty", f->name);
 	if (len > max)
-		return wrong(check, f->name, "too_large", "%s has %lld bytes, the limit is %lld", f->name, (long long)len,
+		return wrong(check, f->name, "too_large", "%s has %lld bytes; the limit is %lld", f->name, (long long)len,
 			     (long long)max);
 	if (f->kind == TEXT && strlen(json_string_value(value)) != (size_t)len)
-		return wrong(check, f->name, "invalid_value", "%s cannot have a NUL character", f->name);
+		return wrong(check, f->name, "invalid_value", "%s must not contain a NUL character", f->name);
 	return true;
 }
 
@@ -390,7 +390,7 @@ static void check_unknown(const struct check *check, const json_t *body)
 
 	json_object_foreach ((json_t *)body, name, value)
 		if (find_field(name) == NULL)
-			wrong(check, name, "unknown_field", "There is no field '%.64s'", name);
+			wrong(check, name, "unknown_field", "Unknown field '%.64s'", name);
 }
 
 /* What a runtime cannot do. */
@@ -399,7 +399,7 @@ static void check_runtime(const struct check *check, const struct spec *spec)
 	const struct driver *d = driver_find(spec->runtime);
 
 	if (d == NULL) { /* an update of a function whose runtime was taken away, or a setting that names none */
-		wrong(check, "runtime", "invalid_value", "There is no runtime '%s'", spec->runtime);
+		wrong(check, "runtime", "invalid_value", "Unknown runtime '%s'", spec->runtime);
 		return;
 	}
 	if (spec->memory_limit_mb < d->least_memory_mb)
@@ -413,9 +413,9 @@ static void check_sum(const struct check *check, const char *what, int64_t own, 
 	if (own <= before || own + others <= most)
 		return;
 	wrong(check, "min_warm", "out_of_range",
-	      "min_warm of all functions together would keep %lld %s ready, %lld of them for this one; at most %lld may be, so "
-	      "that "
-	      "requests have the rest. Lower min_warm, here or of another function, or have pool.min_warm_percent raised",
+	      "min_warm of all functions together would keep %lld %s ready, %lld of them for this function; the limit is "
+	      "%lld, so that requests have the rest. Lower min_warm of this or another function, or raise "
+	      "pool.min_warm_percent",
 	      (long long)(own + others), what, (long long)own, (long long)most);
 }
 
@@ -438,7 +438,7 @@ static void check_together(const struct check *check, const struct spec *current
 	const struct language *l = language_find(check->rules->languages, spec->language);
 
 	if (l == NULL) { /* an update of a function whose language was taken away */
-		wrong(check, "language", "invalid_value", "The language '%s' is no longer there", spec->language);
+		wrong(check, "language", "invalid_value", "The language '%s' is no longer available", spec->language);
 		return;
 	}
 	if (spec->handler[0] == '\0') {
@@ -451,7 +451,7 @@ static void check_together(const struct check *check, const struct spec *current
 	check_runtime(check, spec);
 	check_min_warm(check, spec);
 	if (current != NULL && input->code == NULL && strcmp(current->language, spec->language) != 0)
-		wrong(check, "code", "required", "A change of the language needs code in the new one");
+		wrong(check, "code", "required", "A change of language needs new code; send code too");
 }
 
 int function_input_parse(const struct function_rules *rules, const json_t *body, const struct spec *current,

@@ -65,7 +65,7 @@ static int refuse_input(json_t *errors, struct problem *problem)
 	bool all = json_array_size(errors) < FUNCTION_INPUT_ERRORS_MAX;
 
 	problem_set(problem, PROBLEM_INVALID_FUNCTION, json_pack("{s:O}", "errors", errors),
-		    "%s%zu field%s invalid; see errors. Nothing was stored", all ? "" : "At least ", json_array_size(errors),
+		    "%s%zu field%s invalid; see `errors`", all ? "" : "At least ", json_array_size(errors),
 		    json_array_size(errors) == 1 ? " is" : "s are");
 	return -1;
 }
@@ -98,7 +98,7 @@ static int check_input(struct deployment *d, const struct spec *current, struct 
 		return -1;
 
 	if (d->source != NULL && json_object_get(d->body, "name") == NULL)
-		function_input_error(errors, "name", "required", "name is missing: a copy needs one of its own");
+		function_input_error(errors, "name", "required", "name is missing: a copy needs its own name");
 	environment_unmask(json_object_get(d->body, "environment"), current != NULL ? current->environment : NULL, errors);
 	if (function_input_parse(&rules, d->body, current, &d->input, errors) < 0 || json_array_size(errors) > 0)
 		return refuse_input(errors, problem);
@@ -123,11 +123,11 @@ static int read_source(struct deployment *d, struct problem *problem)
 		return 0;
 	json_object_del(d->body, "from"); /* no field of a function */
 	if (!json_is_string(from))
-		return refuse_source("wrong_type", "from is the name or id of a function", problem);
+		return refuse_source("wrong_type", "from must be the name or id of a function", problem);
 	if (db_function_get(d->worker->db, json_string_value(from), &d->source, &err) == 0)
 		return 0;
 	if (err.code == ENOENT)
-		return refuse_source("not_found", "There is no such function", problem);
+		return refuse_source("not_found", "The function named in from does not exist", problem);
 	db_problem(problem, &err, json_string_value(from));
 	return -1;
 }
@@ -149,7 +149,8 @@ static int get_package(struct deployment *d, struct problem *problem)
 	}
 	if (pack_build(l->source_file, d->input.code, d->input.code_len, &d->package, &err) < 0) {
 		log_error("%s", err.msg);
-		problem_set(problem, PROBLEM_INTERNAL_ERROR, NULL, "The code could not be packed");
+		problem_set(problem, PROBLEM_INTERNAL_ERROR, NULL,
+			    "The code could not be packed; look for the request id in berthd.log");
 		return -1;
 	}
 	mem_free(&spec->package_sha256);
@@ -245,7 +246,7 @@ static int wanted_version(const struct request *request, int64_t *version, struc
 			return 0;
 		}
 	}
-	problem_set(problem, PROBLEM_VERSION_MISMATCH, NULL, "If-Match is not the ETag of any version, which looks like \"3\"");
+	problem_set(problem, PROBLEM_VERSION_MISMATCH, NULL, "If-Match must be the ETag of a version, such as \"3\"");
 	return -1;
 }
 
@@ -254,7 +255,8 @@ static int check_version(const struct spec *current, int64_t wanted, struct prob
 	if (wanted == -1 || wanted == current->version)
 		return 0;
 	problem_set(problem, PROBLEM_VERSION_MISMATCH, json_pack("{s:I}", "version", (json_int_t)current->version),
-		    "The function is at version %" PRId64 ", If-Match says %" PRId64 "; read it again and repeat the change",
+		    "The function is at version %" PRId64 ", but If-Match names version %" PRId64
+		    "; read it again and repeat the change",
 		    current->version, wanted);
 	return -1;
 }
@@ -310,7 +312,7 @@ static int list_params(const struct request *request, int64_t *limit, struct uui
 
 	*from_start = cursor == NULL;
 	if (cursor != NULL && !uuid_parse(cursor, after))
-		return err_set(err, 0, "the parameter 'cursor' is not one that 'next' gave");
+		return err_set(err, 0, "'cursor' must be the 'next' of an earlier answer");
 	return request_param_int(request, "limit", 1, LIST_MAX, limit, err);
 }
 

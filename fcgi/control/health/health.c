@@ -29,7 +29,7 @@ static json_t *check_poolmgr(struct worker *w, json_t *checks)
 	bool ok = silent_us == 0 && dependency_ask_poolmgr(w, false, &stats, &err) == 0;
 
 	if (silent_us > 0)
-		err_set(&err, 0, "the pool manager has not moved for %.1f s", (double)silent_us / 1e6);
+		err_set(&err, 0, "the pool manager has shown no sign of life for %.1f s", (double)silent_us / 1e6);
 	if (!ok)
 		log_warn("not ready: %s", err.msg);
 	dependency_add(checks, "poolmgr", ok,
@@ -43,13 +43,13 @@ static json_t *check_poolmgr(struct worker *w, json_t *checks)
 static void check_processes(struct worker *w, json_t *checks)
 {
 	static const enum child_role watched[] = {CHILD_FOLLOW, CHILD_COLLECTOR, CHILD_WARDEN};
-	struct err err = {.msg = "all of them show signs of life"};
+	struct err err = {.msg = "all processes show signs of life"};
 	bool ok = true;
 
 	for (size_t i = 0; i < ARRAY_SIZE(watched); i++) {
 		int64_t silent_us = scoreboard_sum(w->board, watched[i]).silent_us;
 		if (silent_us > 0)
-			ok = err_set(&err, 0, "%s has not moved for %.1f s", child_role_name(watched[i]),
+			ok = err_set(&err, 0, "%s has shown no sign of life for %.1f s", child_role_name(watched[i]),
 				     (double)silent_us / 1e6) == 0;
 	}
 	dependency_add(checks, "processes", ok, err.msg);
@@ -62,7 +62,7 @@ static bool check_docker(const json_t *stats, json_t *checks)
 	bool ok = json_is_true(json_object_get(docker, "ok"));
 
 	if (detail == NULL || detail[0] == '\0')
-		detail = ok ? "Docker Engine answers" : "the pool manager does not say";
+		detail = ok ? "Docker Engine answers" : "the pool manager gave no reason";
 	dependency_add(checks, "docker", ok, detail);
 	return ok;
 }
@@ -77,10 +77,10 @@ static bool check_runtime(struct worker *w, const json_t *stats, json_t *checks)
 	char text[512];
 
 	if (ok)
-		snprintf(text, sizeof(text), "%s, the default runtime, is there", name);
+		snprintf(text, sizeof(text), "the default runtime %s is available", name);
 	else
-		snprintf(text, sizeof(text), "%s, the default runtime, is not there: %s", name,
-			 detail != NULL ? detail : "the pool manager does not say");
+		snprintf(text, sizeof(text), "the default runtime %s is not available: %s", name,
+			 detail != NULL ? detail : "the pool manager gave no reason");
 	dependency_add(checks, "runtime", ok, text);
 	return ok;
 }
@@ -97,11 +97,10 @@ static bool check_images(struct worker *w, const json_t *stats, json_t *checks)
 		if (json_is_true(there))
 			continue;
 		dependency_add(checks, "images", false,
-			       there ? language_missing_text(l, text)
-				     : "the pool manager does not know yet which images are there");
+			       there ? language_missing_text(l, text) : "the pool manager has not checked the images yet");
 		return false;
 	}
-	dependency_add(checks, "images", true, "the images of all languages are there");
+	dependency_add(checks, "images", true, "the images of all languages are available");
 	return true;
 }
 

@@ -17,7 +17,7 @@ static int parse_time(const struct request *request, const char *name, int64_t *
 	const char *given = request_param(request, name);
 
 	if (given != NULL && (!clock_parse(given, us) || *us < 0))
-		return err_set(err, 0, "%s must be a time such as 2026-01-31T12:00:00Z, or seconds since 1970", name);
+		return err_set(err, 0, "'%s' must be a time such as 2026-01-31T12:00:00Z, or seconds since 1970", name);
 	return 0;
 }
 
@@ -28,7 +28,7 @@ static int parse_period(const struct request *request, struct invocation_query *
 	if (parse_time(request, "from", &from_us, err) < 0 || parse_time(request, "to", &to_us, err) < 0)
 		return -1;
 	if (from_us >= 0 && to_us >= 0 && from_us >= to_us)
-		return err_set(err, 0, "from must be before to");
+		return err_set(err, 0, "'from' must be before 'to'");
 	if (from_us >= 0)
 		q->filter.from = db_time(from_us);
 	if (to_us >= 0)
@@ -61,7 +61,7 @@ static int parse_status(const struct request *request, struct invocation_query *
 		return 0;
 	}
 	if (!parse_class(given, &least, &most))
-		return err_set(err, 0, "status must be success, error, an HTTP status such as 502, or a class such as 5xx");
+		return err_set(err, 0, "'status' must be success, error, an HTTP status such as 502, or a class such as 5xx");
 	q->filter.status_least = db_int(least);
 	q->filter.status_most = db_int(most);
 	return 0;
@@ -78,13 +78,13 @@ static int parse_words(const struct request *request, struct invocation_query *q
 	const char *start_kind = request_param(request, "start_kind"), *text = request_param(request, "text");
 
 	if (error_code != NULL && problem_find(error_code, strlen(error_code)) == PROBLEM_COUNT)
-		return err_set(err, 0, "error_code must be the code of an error, such as function_timeout");
+		return err_set(err, 0, "'error_code' must be an error code, such as function_timeout");
 	if (runtime != NULL && driver_find(runtime) == NULL)
-		return err_set(err, 0, "runtime must be one that a function can have, such as %s", drivers[0]->name);
+		return err_set(err, 0, "'runtime' must be a runtime of functions, such as %s", drivers[0]->name);
 	if (start_kind != NULL && !is_start_kind(start_kind))
-		return err_set(err, 0, "start_kind must be cold, prewarmed or warm");
+		return err_set(err, 0, "'start_kind' must be cold, prewarmed or warm");
 	if (text != NULL && (text[0] == '\0' || strlen(text) > INVOCATION_TEXT_MAX))
-		return err_set(err, 0, "text must have 1 to %d characters", INVOCATION_TEXT_MAX);
+		return err_set(err, 0, "'text' must have 1 to %d bytes", INVOCATION_TEXT_MAX);
 	q->filter.error_code = db_text(error_code);
 	q->filter.runtime = db_text(runtime);
 	q->filter.start_kind = db_text(start_kind);
@@ -102,7 +102,7 @@ static int parse_cursor(const struct request *request, struct invocation_query *
 		return 0;
 	size_t digits = strspn(cursor, "0123456789");
 	if (digits == 0 || digits > CURSOR_DIGITS || cursor[digits] != '.' || !uuid_parse(cursor + digits + 1, &id))
-		return err_set(err, 0, "the parameter 'cursor' is not one that 'next' gave");
+		return err_set(err, 0, "'cursor' must be the 'next' of an earlier answer");
 	q->filter.before_at = db_time(strtoll(cursor, NULL, 10));
 	q->filter.before_id = db_uuid(&id);
 	return 0;

@@ -22,11 +22,10 @@ static void respond_db_problem(const struct err *err, const char *ref, struct re
 	AUTO(problem_clear) struct problem problem = {0};
 
 	if (err->code == ENOENT)
-		problem_set(
-			&problem, PROBLEM_NOT_FOUND, NULL,
-			"There is no invocation '%.128s'. One can be read about a second after its end, and is kept as long as "
-			"the setting retention.raw_days says",
-			ref);
+		problem_set(&problem, PROBLEM_NOT_FOUND, NULL,
+			    "There is no invocation '%.128s'. Invocations can be read about a second after they end, and are "
+			    "deleted when they are older than retention.raw_days",
+			    ref);
 	else
 		db_problem(&problem, err, ref);
 	problem_send(&problem, response);
@@ -54,8 +53,8 @@ static void respond_list_problem(const struct err *err, const struct invocation_
 	db_problem(&problem, err, ref);
 	if (err->code == ETIMEDOUT)
 		snprintf(problem.detail, sizeof(problem.detail),
-			 "The database had too much to look through; choose a shorter time with from and to%s",
-			 db_param_value(&query->filter.text) != NULL ? ", or leave text away" : "");
+			 "The search took too long; choose a shorter period with from and to%s",
+			 db_param_value(&query->filter.text) != NULL ? ", or omit text" : "");
 	problem_send(&problem, response);
 }
 
@@ -126,7 +125,7 @@ static void respond_log_text(const PGresult *r, uint64_t from, struct response *
 		const char *path = response->request->path;
 		response_header(response, "Link", "<%s?format=text&cursor=%" PRIu64 ">; rel=\"next\"", path, next);
 		clock_format_utc(source.requested_at_us + source.response_us, at);
-		buf_printf(&text, "%s platform the log goes on: %s?format=text&cursor=%" PRIu64 "\n", at, path, next);
+		buf_printf(&text, "%s platform the log continues at: %s?format=text&cursor=%" PRIu64 "\n", at, path, next);
 	}
 	response_body(response, 200, "text/plain; charset=utf-8", &(struct str){buf_str(&text), (uint32_t)text.len}, 1);
 }
@@ -147,7 +146,7 @@ void invocations_log(struct worker *w, const struct request *request, struct res
 		return;
 	}
 	if (format != NULL && !as_text && strcmp(format, "json") != 0) {
-		problem_respond(response, PROBLEM_INVALID_REQUEST, NULL, "format must be json or text");
+		problem_respond(response, PROBLEM_INVALID_REQUEST, NULL, "'format' must be json or text");
 		return;
 	}
 	if (db_invocation_log(w->db, &id, &r, &err) < 0) {

@@ -117,7 +117,7 @@ static int parse_query(struct worker *w, const struct request *request, struct p
 		return -1;
 	}
 	if (query->runtime != NULL && driver_find(query->runtime) == NULL) {
-		problem_respond(response, PROBLEM_INVALID_REQUEST, NULL, "There is no runtime '%s'", query->runtime);
+		problem_respond(response, PROBLEM_INVALID_REQUEST, NULL, "Unknown runtime '%s'", query->runtime);
 		return -1;
 	}
 	query->span = period->span;

@@ -26,7 +26,7 @@ static int parse_time(const struct request *request, const char *name, int64_t *
 	if (text == NULL)
 		return 0;
 	if (!clock_parse(text, us) || *us < EARLIEST_US || *us > LATEST_US)
-		return err_set(err, 0, "%s must be a time such as 2026-01-31T12:00:00Z, or seconds since 1970", name);
+		return err_set(err, 0, "'%s' must be a time such as 2026-01-31T12:00:00Z, or seconds since 1970", name);
 	return 0;
 }
 
@@ -54,10 +54,10 @@ static int64_t choose_step_s(int64_t length_us, int64_t least_s)
 static int check_step(int64_t step_s, int64_t least_s, struct err *err)
 {
 	if (step_s % MINUTE_S != 0)
-		return err_set(err, 0, "step is in seconds and must be whole minutes: 60, 300, 3600, ...");
+		return err_set(err, 0, "'step' must be a multiple of 60 seconds, such as 60, 300 or 3600");
 	if (step_s % least_s != 0)
 		return err_set(err, 0,
-			       "what is as long ago as from is kept in steps of %" PRId64 " s; step must be a multiple of that",
+			       "data as old as 'from' is kept in steps of %" PRId64 " s; 'step' must be a multiple of that",
 			       least_s);
 	return 0;
 }
@@ -73,7 +73,7 @@ int period_parse(const struct request *request, const struct conf *conf, int64_t
 	if (parse_time(request, "from", &p->from_us, err) < 0)
 		return -1;
 	if (p->from_us >= p->to_us)
-		return err_set(err, 0, "from must be before to");
+		return err_set(err, 0, "'from' must be before 'to'");
 	if (request_param_int(request, "step", MINUTE_S, LONGEST_STEP_S, &step_s, err) < 0)
 		return -1;
 	int64_t least_s = least_step_s(conf, p->from_us, now_us);
@@ -85,7 +85,7 @@ int period_parse(const struct request *request, const struct conf *conf, int64_t
 	p->from_us -= p->from_us % p->step_us;
 	p->to_us += (p->step_us - p->to_us % p->step_us) % p->step_us;
 	if (period_points(p) > PERIOD_POINTS_MAX)
-		return err_set(err, 0, "that makes more than %d points; choose a longer step", PERIOD_POINTS_MAX);
+		return err_set(err, 0, "the period has more than %d points; choose a longer 'step'", PERIOD_POINTS_MAX);
 	p->span = step_s % DAY_S == 0 ? ROLLUP_DAY : step_s % HOUR_S == 0 ? ROLLUP_HOUR : ROLLUP_MINUTE;
 	return 0;
 }

@@ -39,16 +39,15 @@ static int look(int64_t now_us, struct err *err)
 	struct stat now;
 
 	if (fd < 0)
-		return err_set(err, 0, "the network for egress is not there: run scripts/egress up on this node");
+		return err_set(err, 0, "the network for egress does not exist: run scripts/egress up on this node");
 	ssize_t n = read(fd, text, sizeof(text) - 1);
 	if (n <= 0 || fstat(fd, &now) < 0)
-		return err_set(err, 0, "the network for egress does not say whether its rules are there");
+		return err_set(err, 0, "the network for egress does not report the state of its rules");
 	text[n] = '\0';
 	text[strcspn(text, "\n")] = '\0';
 	if (is_stale(&now, now_us))
-		return err_set(
-			err, 0,
-			"nobody looks at the rules of the network for egress: scripts/egress watch has to run on this node");
+		return err_set(err, 0,
+			       "the rules of the network for egress are not watched: run scripts/egress watch on this node");
 	if (strcmp(text, "ok") != 0)
 		return err_set(err, 0, "the network for egress does not work: %s", text);
 	return 0;
@@ -61,7 +60,7 @@ void egress_tick(int64_t now_us)
 
 	bool is_there = look(now_us, &err) == 0;
 	if (strcmp(problem.msg, err.msg) != 0)
-		log_line(was_there ? LOG_WARN : LOG_INFO, "%s", is_there ? "the network for egress is there" : err.msg);
+		log_line(was_there ? LOG_WARN : LOG_INFO, "%s", is_there ? "the network for egress is available" : err.msg);
 	problem = err;
 	if (was_there && !is_there)
 		on_lost();
@@ -78,5 +77,5 @@ void egress_init(const struct conf *conf, void (*lost)(void))
 	path = mem_printf("%s/%s/state", egress_directory, conf->master_instance);
 	on_lost = lost;
 	seen = (struct stat){0};
-	err_set(&problem, 0, "the network for egress was not looked for yet");
+	err_set(&problem, 0, "the network for egress has not been checked yet");
 }

@@ -49,7 +49,7 @@ static int check_entry(struct archive_entry *e, struct err *err)
 	mode_t type = archive_entry_filetype(e);
 
 	if (path == NULL || path[0] == '/' || path[0] == '\0')
-		return err_set(err, EINVAL, "package: '%.100s' is no relative path", path ? path : "");
+		return err_set(err, EINVAL, "package: '%.100s' is not a relative path", path ? path : "");
 	if (depth_of(path) > MAX_DEPTH)
 		return err_set(err, EINVAL, "package: '%.100s…' is deeper than %d directories", path, MAX_DEPTH);
 	if (archive_entry_hardlink(e) != NULL || (type != AE_IFREG && type != AE_IFDIR && type != AE_IFLNK))

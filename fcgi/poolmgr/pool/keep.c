@@ -73,7 +73,7 @@ static void allot(void)
 		missing += v->spec->min_warm - v->keep;
 	}
 	if (missing > short_by)
-		log_warn("%lld sandboxes less than the functions' min_warm are kept: pool.min_warm_percent is for all together",
+		log_warn("%lld fewer sandboxes than min_warm are kept: pool.min_warm_percent limits all functions together",
 			 (long long)missing);
 	short_by = missing;
 }
@@ -225,7 +225,7 @@ void keep_on_warm(struct sandbox *s, const char *why)
 void keep_on_dead(struct sandbox *s)
 {
 	if (s->state == SANDBOX_IDLE && clock_mono_us() - s->since_us < SETTLED_US)
-		keep_failed(s->version, "it ended as soon as its code was loaded");
+		keep_failed(s->version, "the sandbox ended right after its code was loaded");
 }
 
 static void supply(struct version *v, int64_t now_us)
@@ -254,7 +254,7 @@ static json_t *problem_json(const struct version *v)
 	char few[160];
 
 	snprintf(few, sizeof(few),
-		 "its min_warm is %lld, and %d are kept: pool.min_warm_percent has room for no more, of all functions together",
+		 "min_warm is %lld, but only %d are kept: pool.min_warm_percent limits all functions together",
 		 (long long)v->spec->min_warm, v->keep);
 	if (v->keep_problem[0] == '\0' && v->keep >= v->spec->min_warm)
 		return NULL;

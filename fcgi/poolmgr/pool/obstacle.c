@@ -22,7 +22,7 @@ const char *obstacle_to_egress(const struct driver *driver)
 	if (egress_problem() != NULL)
 		return egress_problem();
 	if (docker_is_up(docker) && !docker_offers(docker, driver->egress_runtime))
-		return "the network for egress is not known to Docker Engine: run scripts/egress up on this node";
+		return "Docker Engine does not know the network for egress: run scripts/egress up on this node";
 	return NULL;
 }
 
@@ -32,7 +32,7 @@ const char *obstacle_lasting(const struct shape *s)
 
 	if (s->key.memory_mb > room_budget_mb()) {
 		snprintf(text, sizeof(text),
-			 "a memory_limit_mb of %lld is more than this node has for all sandboxes, %lld MB "
+			 "a memory_limit_mb of %lld exceeds what this node has for all sandboxes, %lld MB "
 			 "(pool.memory_budget_mb)",
 			 (long long)s->key.memory_mb, (long long)room_budget_mb());
 		return text;

@@ -44,8 +44,12 @@ static void enqueue(struct waiter *w, struct version *v)
 	waiter_join_queue(w, v);
 	v->shape->used_us = w->queued_us;
 	if (v->waiting > conf->pool_queue_length) {
-		waiter_deny(w, "throttled", "queue_full", "too many requests wait for this function",
-			    obstacle_retry_after_ms(v));
+		char detail[120];
+
+		snprintf(detail, sizeof(detail),
+			 "%lld requests already wait for a sandbox of this function (pool.queue_length)",
+			 (long long)conf->pool_queue_length);
+		waiter_deny(w, "throttled", "queue_full", detail, obstacle_retry_after_ms(v));
 		return;
 	}
 	AUTO(version_unref) struct version *held = version_ref(v);
@@ -77,7 +81,8 @@ static void on_resolved(const struct err *err, struct version *v, void *arg)
 	if (w->client == NULL) {
 		waiter_free(w); /* answered meanwhile, or nobody is there to be */
 	} else if (clock_mono_us() > w->deadline_us) {
-		waiter_deny(w, "overloaded", "", "no time was left once the function was known", obstacle_retry_after_ms(v));
+		waiter_deny(w, "overloaded", "", "The time for waiting was over before the function was found",
+			    obstacle_retry_after_ms(v));
 	} else if (err != NULL) {
 		waiter_deny(w, err->code == ENOTCONN ? "store_unavailable" : "runtime_unavailable", "", err->msg,
 			    obstacle_retry_after_ms(NULL));
@@ -101,9 +106,10 @@ static void start_resolving(struct waiter *w)
 static bool is_taken(struct waiter *w)
 {
 	if (stopping)
-		waiter_deny(w, "draining", "", "this node is stopping", DRAINING_RETRY_MS);
+		waiter_deny(w, "draining", "", "This node is stopping", DRAINING_RETRY_MS);
 	else if (waiter_count > WAITERS_MAX)
-		waiter_deny(w, "overloaded", "", "too many requests wait on this node", obstacle_retry_after_ms(NULL));
+		waiter_deny(w, "overloaded", "", "Too many requests wait for a sandbox on this node",
+			    obstacle_retry_after_ms(NULL));
 	else
 		return true;
 	return false;
@@ -348,21 +354,30 @@ static void on_egress_lost(void)
 	supply_deny_hopeless(); /* who waits is told why there is none */
 }
 
+static void deny_concurrency(struct waiter *w, int64_t max_concurrency, int64_t retry_after_ms)
+{
+	char detail[160];
+
+	snprintf(detail, sizeof(detail),
+		 "The function's %lld sandbox%s (max_concurrency) stayed busy for %.3g s; retry later or raise it",
+		 (long long)max_concurrency, max_concurrency == 1 ? "" : "es", (double)(clock_mono_us() - w->queued_us) / 1e6);
+	waiter_deny(w, "throttled", "function_concurrency", detail, retry_after_ms);
+}
+
 static void deny_late(struct waiter *w)
 {
 	const struct version *v = w->version;
 	int64_t retry_after_ms = obstacle_retry_after_ms(v);
 
 	if (v == NULL || v->package != PACKAGE_READY)
-		waiter_deny(w, "store_unavailable", "", "the function could not be fetched from PostgreSQL in time",
+		waiter_deny(w, "store_unavailable", "", "The function could not be fetched from PostgreSQL in time",
 			    retry_after_ms);
 	else if (v->live >= v->spec->max_concurrency)
-		waiter_deny(w, "throttled", "function_concurrency", "all sandboxes this function may have were busy",
-			    retry_after_ms);
+		deny_concurrency(w, v->spec->max_concurrency, retry_after_ms);
 	else if (v->shape->problem[0] != '\0')
 		waiter_deny(w, "runtime_unavailable", "", v->shape->problem, retry_after_ms);
 	else
-		waiter_deny(w, "overloaded", "", "no sandbox was free in time", retry_after_ms);
+		waiter_deny(w, "overloaded", "", "No sandbox was free in time", retry_after_ms);
 }
 
 /* What has waited too long for a busy sandbox gets a spare after all. */
@@ -419,7 +434,7 @@ void pool_stop(void)
 	stopping = true;
 	supply_stop();
 	DL_FOREACH_SAFE2 (waiters, w, next_waiter, all_next)
-		waiter_deny(w, "draining", "", "this node is stopping", DRAINING_RETRY_MS);
+		waiter_deny(w, "draining", "", "This node is stopping", DRAINING_RETRY_MS);
 	for (int state = 0; state < SANDBOX_DYING; state++)
 		DL_FOREACH_SAFE (sandbox_lists[state], s, next)
 			if (state != SANDBOX_LEASED) /* pool_release does it */

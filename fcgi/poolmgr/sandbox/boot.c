@@ -66,7 +66,7 @@ static void find_cgroup(struct sandbox *s)
 static int check_hello(const struct frame *frame, struct err *err)
 {
 	if (frame->type != FRAME_HELLO)
-		return err_set(err, EPROTO, "the agent said %s, not HELLO", frame_name(frame->type));
+		return err_set(err, EPROTO, "the agent sent %s instead of HELLO", frame_name(frame->type));
 	json_t *json = json_loadb(frame->payload, frame->len, 0, NULL);
 	json_int_t protocol = json_integer_value(json_object_get(json, "protocol"));
 	json_decref(json);
@@ -104,7 +104,7 @@ static void on_hello(int events, void *arg)
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
 		return;
 	if (n <= 0) {
-		sandbox_fail_start(s, "the agent ended before it said hello");
+		sandbox_fail_start(s, "the agent ended before it was ready");
 		return;
 	}
 	s->in.len += (size_t)n;
@@ -118,11 +118,11 @@ static void on_hello(int events, void *arg)
 	if (took < 0 || check_hello(&frame, &err) < 0)
 		sandbox_fail_start(s, err.msg);
 	else if ((size_t)took != s->in.len)
-		sandbox_fail_start(s, "the agent said more than HELLO");
+		sandbox_fail_start(s, "the agent sent more than HELLO");
 	else if (s->error_log_fd < 0 || s->end_fd < 0)
-		sandbox_fail_start(s, "the agent said hello without its other connections");
+		sandbox_fail_start(s, "the agent sent HELLO without opening its other connections");
 	else if (s->state != SANDBOX_BOOTING)
-		sandbox_fail_start(s, "somebody said hello before its container was started");
+		sandbox_fail_start(s, "HELLO arrived before the container was started");
 	else
 		find_cgroup(s);
 }
@@ -216,7 +216,7 @@ void boot_tick(int64_t now_us)
 
 	DL_FOREACH_SAFE (sandbox_lists[SANDBOX_BOOTING], s, next) {
 		if (now_us - s->since_us > conf->pool_boot_timeout_ms * 1000)
-			sandbox_fail_start(s, "it was not ready within pool.boot_timeout_ms");
+			sandbox_fail_start(s, "the sandbox was not ready within pool.boot_timeout_ms");
 	}
 }
 

@@ -328,12 +328,12 @@ void sandbox_died(struct sandbox *s, int exit_code)
 		return;
 	}
 	if (sandbox_is_starting(s)) {
-		sandbox_fail_start(s, "the container ended before its agent said hello");
+		sandbox_fail_start(s, "the container ended before its agent was ready");
 	} else if (s->state == SANDBOX_IDLE) {
 		hooks.dead(s);
 		sandbox_kill(s, COUNT_KILL_ENDED);
 	} else if (clock_mono_us() - s->booted_us < SETTLE_US) { /* it never served */
-		sandbox_fail_start(s, "it ended as soon as it was up");
+		sandbox_fail_start(s, "the sandbox ended right after it started");
 	} else {
 		sandbox_kill(s, COUNT_KILL_ENDED);
 	}

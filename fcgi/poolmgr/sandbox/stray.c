@@ -84,7 +84,7 @@ void stray_remove(const char *id, enum counter what)
 	stray->what = what;
 	stray->found = directory_exists(id);
 	HASH_ADD_STR(strays, id, stray);
-	log_sandbox(LOG_DEBUG, id, "removing %s", counter_rows[what].text);
+	log_sandbox(LOG_DEBUG, id, "removing it: %s", counter_rows[what].text);
 	docker_inspect(docker, stray->id, on_inspected, stray);
 }
 

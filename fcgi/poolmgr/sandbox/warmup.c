@@ -53,9 +53,9 @@ static void take_frame(struct sandbox *s, const struct frame *frame, size_t rest
 	if (frame->type == FRAME_INIT_ERROR) {
 		/* What the function says of it is for who calls the function: it may have secrets, and this is told to
 		 * everybody. */
-		finish(s, "its code failed while it was loaded; who calls it is told how");
+		finish(s, "loading its code failed; invoke the function to see the error");
 	} else if (frame->type != FRAME_READY || rest > 0) {
-		finish(s, "its agent broke the protocol while the code was loaded");
+		finish(s, "its agent broke the protocol while loading the code");
 	} else {
 		finish(s, NULL);
 	}
@@ -72,7 +72,7 @@ static void on_control(int events, void *arg)
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
 		return;
 	if (n <= 0) {
-		finish(s, "its process ended while the code was loaded");
+		finish(s, "its process ended while loading the code");
 		return;
 	}
 	s->in.len += (size_t)n;

@@ -40,10 +40,10 @@ static void lines_have_their_time_and_level(void **state)
 	log_format_text(&s, 0, &text);
 	assert_string_equal(buf_str(&json), "[{\"at\":\"" AT "\",\"level\":\"info\",\"text\":\"one\"},"
 					    "{\"at\":\"" AT "\",\"level\":\"info\",\"text\":\"two\"},"
-					    "{\"at\":\"" AT "\",\"level\":\"platform\",\"text\":\"the log is cut off here: 2 "
-					    "more bytes were printed (log_bytes)\"}]");
+					    "{\"at\":\"" AT "\",\"level\":\"platform\",\"text\":\"log_bytes is reached: 2 "
+					    "more bytes were printed and not kept\"}]");
 	assert_string_equal(buf_str(&text), AT " info     one\n" AT " info     two\n" AT
-					       " platform the log is cut off here: 2 more bytes were printed (log_bytes)\n");
+					       " platform log_bytes is reached: 2 more bytes were printed and not kept\n");
 }
 
 /* What of one line is written. */

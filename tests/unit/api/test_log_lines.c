@@ -120,8 +120,8 @@ static void what_is_missing_and_what_went_wrong_is_told_by_the_platform(void **s
 	s.error_code = "function_timeout";
 	s.error_message = "it took longer than 90 ms";
 	assert_int_equal(log_lines_lost(&s), 994);
-	assert_lines(&s, "0 platform 7 bytes that were printed before this invocation are not kept|0 info one|0 info tw|"
-			 "90 platform the log is cut off here: 994 more bytes were printed (log_bytes)|"
+	assert_lines(&s, "0 platform 7 bytes printed before this invocation were not kept|0 info one|0 info tw|"
+			 "90 platform log_bytes is reached: 994 more bytes were printed and not kept|"
 			 "90 platform function_timeout: it took longer than 90 ms|");
 }
 

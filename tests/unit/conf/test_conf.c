@@ -68,7 +68,7 @@ static void every_number_is_refused_outside_its_range(void **state)
 		const char *section = int_settings[i].section, *key = int_settings[i].key;
 		AUTO(mem_free) char *name = mem_printf("%s.%s", section, key);
 		assert_fails(load_int(section, key, int_settings[i].min - 1, &err), name);
-		assert_fails(load_int(section, key, int_settings[i].max + 1, &err), "is outside");
+		assert_fails(load_int(section, key, int_settings[i].max + 1, &err), "is invalid: it must be");
 	}
 }
 
@@ -141,16 +141,16 @@ static void the_message_names_file_line_and_setting(void **state)
 		{"[control]\nworkers = x\nworkers = y\n", "line 2: control.workers = 'x' is not a whole number"},
 		{"[control]\nworkers\n", "line 2: neither a [section] nor 'key = value'"},
 		{"[control\n", "line 1: neither a [section] nor 'key = value'"},
-		{"[log]\nlevel = loud\n", "log.level = 'loud' is none of"},
-		{"[master]\ninstance = A B\n", "master.instance = 'A B' may only have"},
-		{"[master]\ninstance =\n", "master.instance = '' may only have"},
-		{"[http]\nserver_names =\n", "http.server_names = '' is no list of host names"},
-		{"[http]\nserver_names = a.example; return 200\n", "is no list of host names"},
-		{"[http]\nserver_names = B.example\n", "is no list of host names"},
+		{"[log]\nlevel = loud\n", "log.level = 'loud' must be debug"},
+		{"[master]\ninstance = A B\n", "master.instance = 'A B' may contain only"},
+		{"[master]\ninstance =\n", "master.instance = '' may contain only"},
+		{"[http]\nserver_names =\n", "http.server_names = '' is not a list of lower-case host names"},
+		{"[http]\nserver_names = a.example; return 200\n", "is not a list of lower-case host names"},
+		{"[http]\nserver_names = B.example\n", "is not a list of lower-case host names"},
 		{"[invoke]\nmin_spare = 129\n", "invoke_min_spare is larger than invoke_max_workers"},
-		{"[master]\nrun_dir = run\n", "master.run_dir = 'run' is no absolute path"},
-		{"[database]\n  conninfo = x\n", "line 2: a setting may not be indented"},
-		{"[database]\nconninfo = a\n\tuser = b\n", "line 3: a setting may not be indented"},
+		{"[master]\nrun_dir = run\n", "master.run_dir = 'run' is not an absolute path"},
+		{"[database]\n  conninfo = x\n", "line 2: a setting must not be indented"},
+		{"[database]\nconninfo = a\n\tuser = b\n", "line 3: a setting must not be indented"},
 	};
 	struct err err;
 

@@ -24,7 +24,7 @@ static void what_is_no_path_stays(void **state)
 		"",
 		"run scripts/egress up on this node",
 		"10 / 2, and/or 1/2 is no path, nor is a single / or '/'",
-		"a memory_limit_mb of 4096 is more than this node has (pool.memory_budget_mb)",
+		"a memory_limit_mb of 4096 exceeds what this node has (pool.memory_budget_mb)",
 		"naïve: PostgreSQL 15.8",
 	};
 

@@ -1605,10 +1605,10 @@ static void an_agent_that_exits_is_reported_with_its_exit_code_or_signal(void **
 		uint32_t exit_code;
 		const char *signal, *said;
 	} cases[] = {
-		{0, NULL, "ended with exit code 0"},     {3, NULL, "ended with exit code 3"},
-		{128, NULL, "ended with exit code 128"}, {137, "SIGKILL", "was ended by SIGKILL"},
-		{139, "SIGSEGV", "ended by SIGSEGV"},    {168, NULL, "ended with exit code 168"}, /* has no name */
-		{255, NULL, "ended with exit code 255"},
+		{0, NULL, "exited with code 0"},       {3, NULL, "exited with code 3"},
+		{128, NULL, "exited with code 128"},   {137, "SIGKILL", "was killed by SIGKILL"},
+		{139, "SIGSEGV", "killed by SIGSEGV"}, {168, NULL, "exited with code 168"}, /* has no name */
+		{255, NULL, "exited with code 255"},
 	};
 	struct fixture *f = *state;
 

@@ -488,7 +488,7 @@ static void a_bad_request_never_reaches_the_pool(void **state)
 	} cases[] = {
 		{"POST", "/execute/x", "{", "\"code\":\"invalid_json\""},
 		{"POST", "/execute/x", "[1]", "\"code\":\"invalid_request\""},
-		{"POST", "/execute/x", "{\"inputs\":1}", "There is no field 'inputs'"},
+		{"POST", "/execute/x", "{\"inputs\":1}", "Unknown field 'inputs'"},
 		{"POST", "/execute/x", "{\"parameters\":[]}", "parameters must be an object"},
 		{"POST", "/execute/x?version=0", "{}", "'version' must be"},
 		{"POST", "/execute/x?versoin=1", "{}", "Unknown query parameter 'versoin'"},

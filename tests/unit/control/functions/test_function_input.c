@@ -243,10 +243,10 @@ static void min_warm_of_all_functions_together_leaves_room_for_requests(void **s
 	f->rules.others = (struct function_warm){2, 200};
 	assert_int_equal(parse(f, "{" MINIMAL ",\"min_warm\":2,\"memory_limit_mb\":400}", NULL), 0);
 	assert_one_error(f, "{" MINIMAL ",\"min_warm\":3}", "min_warm", "out_of_range");
-	assert_non_null(strstr(message(f), "would keep 5 sandboxes ready, 3 of them for this one; at most 4"));
+	assert_non_null(strstr(message(f), "would keep 5 sandboxes ready, 3 of them for this function; the limit is 4"));
 	assert_non_null(strstr(message(f), "pool.min_warm_percent"));
 	assert_one_error(f, "{" MINIMAL ",\"min_warm\":2,\"memory_limit_mb\":401}", "min_warm", "out_of_range");
-	assert_non_null(strstr(message(f), "would keep 1002 MB ready, 802 of them for this one; at most 1000"));
+	assert_non_null(strstr(message(f), "would keep 1002 MB ready, 802 of them for this function; the limit is 1000"));
 }
 
 /* A setting was lowered, or others were deployed at the same time. */

@@ -392,7 +392,7 @@ static void what_may_depend_on_the_moment_is_a_warning(void **state)
 	assert_has(f, "\"warnings\":[{\"code\":\"init_error\",\"message\":\"OSError: no network\"}]");
 	assert_status(f, call(f, "PUT", "/functions/hello", "{\"timeout_ms\":200}"), 200);
 	assert_has(f, "\"warnings\":[{\"code\":\"sandbox_exited\"");
-	assert_has(f, "ended with exit code 3");
+	assert_has(f, "exited with code 3");
 	assert_status(f, call(f, "PUT", "/functions/hello", "{\"timeout_ms\":300}"), 200);
 	assert_has(f, "\"warnings\":[{\"code\":\"out_of_memory\"");
 	lease_client_free(&f->worker.poolmgr);
@@ -417,7 +417,7 @@ static void a_trial_ends_after_its_own_time_whatever_the_function_may_take(void 
 	assert_status(f, call(f, "POST", "/functions", HELLO), 201);
 	assert_true(clock_mono_us() - start_us < 5000000); /* init_timeout_ms is 10 s, and the fake's grant says as much */
 	assert_has(f, "\"warnings\":[{\"code\":\"function_timeout\",\"message\":\"The code was still loading after 100 ms");
-	assert_has(f, "gives it 10000 ms (init_timeout_ms)");
+	assert_has(f, "waits up to 10000 ms (init_timeout_ms)");
 	lease_client_free(&f->worker.poolmgr);
 	assert_int_equal(fake_poolmgr_wait(&f->poolmgr), 0);
 }
@@ -563,7 +563,7 @@ static void an_answer_is_not_larger_than_what_it_answers(void **state)
 	buf_add_str(&body, "}");
 	assert_status(f, call(f, "POST", "/functions", body.data), 422);
 	assert_int_equal(json_array_size(json_object_get(f->answer, "errors")), 20);
-	assert_has(f, "At least 20 fields are invalid; see errors. Nothing was stored");
+	assert_has(f, "At least 20 fields are invalid; see `errors`");
 	assert_true(f->response.out.len < 8192);
 }
 
@@ -706,16 +706,16 @@ static void readiness_is_that_of_what_it_depends_on(void **state)
 	assert_has(f, "\"runtime\":{\"status\":\"ok\"");
 	assert_has(f, "\"images\":{\"status\":\"ok\"");
 	assert_status(f, call(f, "GET", "/readyz", ""), 503);
-	assert_has(f, "\"runtime\":{\"status\":\"failed\",\"detail\":\"gvisor, the default runtime, is not there: run "
+	assert_has(f, "\"runtime\":{\"status\":\"failed\",\"detail\":\"the default runtime gvisor is not available: run "
 		      "scripts/gvisor\"}");
 	assert_has(f, "\"docker\":{\"status\":\"ok\"");
 	assert_has(f, "\"images\":{\"status\":\"failed\",\"detail\":\"the image of python, i, is missing "
 		      "on this node: "
 		      "scripts/images --language python builds it\"}");
 	assert_status(f, call(f, "GET", "/readyz", ""), 503);
-	assert_has(f, "\"runtime\":{\"status\":\"failed\",\"detail\":\"gvisor, the default runtime, is not there: the pool "
-		      "manager does not say\"}");
-	assert_has(f, "\"images\":{\"status\":\"failed\",\"detail\":\"the pool manager does not know yet");
+	assert_has(f, "\"runtime\":{\"status\":\"failed\",\"detail\":\"the default runtime gvisor is not available: the pool "
+		      "manager gave no reason\"}");
+	assert_has(f, "\"images\":{\"status\":\"failed\",\"detail\":\"the pool manager has not checked");
 	assert_status(f, call(f, "GET", "/readyz", ""), 503);
 	assert_has(f, "\"docker\":{\"status\":\"failed\",\"detail\":\"connect to '…': refused\"}");
 	assert_null(strstr(f->response.out.data, "/run"));
@@ -743,13 +743,13 @@ static void a_process_that_shows_no_sign_of_life_is_told(void **state)
 	be_silent(f, 0, CHILD_COLLECTOR);
 	SERVE(f, tell_numbers);
 	assert_status(f, call(f, "GET", "/readyz", ""), 200);
-	assert_has(f, "\"processes\":{\"status\":\"failed\",\"detail\":\"collector has not moved for ");
+	assert_has(f, "\"processes\":{\"status\":\"failed\",\"detail\":\"collector has shown no sign of life for ");
 	assert_has(f, "\"poolmgr\":{\"status\":\"ok\"");
 	be_silent(f, 1, CHILD_POOLMGR);
 	int64_t start_us = clock_mono_us();
 	assert_status(f, call(f, "GET", "/readyz", ""), 503);
 	assert_true(clock_mono_us() - start_us < 400000);
-	assert_has(f, "\"poolmgr\":{\"status\":\"failed\",\"detail\":\"the pool manager has not moved for ");
+	assert_has(f, "\"poolmgr\":{\"status\":\"failed\",\"detail\":\"the pool manager has shown no sign of life for ");
 }
 
 static void tell_everything(int fd)

@@ -84,11 +84,11 @@ static void what_makes_no_sense_is_refused_with_its_reason(void **state)
 	static const struct {
 		const char *query, *why;
 	} rows[] = {
-		{"from=yesterday", "from must be a time"},
-		{"to=9999999999", "to must be a time"},
-		{"from=2025-12-31T01:00:00Z&to=2025-12-31T01:00:00Z", "from must be before to"},
-		{"to=2025-12-31T01:00:00Z&from=2026-12-31T01:00:00Z", "from must be before to"},
-		{"step=90", "whole minutes"},
+		{"from=yesterday", "'from' must be a time"},
+		{"to=9999999999", "'to' must be a time"},
+		{"from=2025-12-31T01:00:00Z&to=2025-12-31T01:00:00Z", "'from' must be before 'to'"},
+		{"to=2025-12-31T01:00:00Z&from=2026-12-31T01:00:00Z", "'from' must be before 'to'"},
+		{"step=90", "multiple of 60 seconds"},
 		{"step=1", "step"},
 		{"step=x", "step"},
 		{"from=2025-12-10T00:00:00Z&step=60", "more than 2000 points"},

@@ -74,7 +74,7 @@ static void assert_problem(const char *part)
 static void what_was_not_looked_for_is_not_there(void **state)
 {
 	(void)state;
-	assert_problem("not looked for yet");
+	assert_problem("not been checked yet");
 	egress_tick(1);
 	assert_problem("scripts/egress up");
 	assert_int_equal(lost, 0); /* it never was there */
@@ -117,7 +117,7 @@ static void what_nobody_says_again_for_a_while_does_not_hold_any_more(void **sta
 	egress_tick(EGRESS_STALE_US + 1);
 	assert_null(egress_problem());
 	egress_tick(EGRESS_STALE_US + 2);
-	assert_problem("nobody looks");
+	assert_problem("are not watched");
 	assert_int_equal(lost, 1);
 	egress_tick(EGRESS_STALE_US + 3);
 	assert_int_equal(lost, 1);

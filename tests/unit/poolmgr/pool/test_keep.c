@@ -220,7 +220,7 @@ static void all_together_are_kept_what_the_settings_allow_and_the_rest_is_told(v
 	json_t *json = keep_json(), *problem = json_array_get(json_object_get(json, "problems"), 0);
 	assert_int_equal(json_integer_value(json_object_get(json, "wanted")), 6);
 	assert_string_equal(json_string_value(json_object_get(problem, "function")), second->id);
-	assert_non_null(strstr(json_string_value(json_object_get(problem, "problem")), "its min_warm is 5, and 1 are kept"));
+	assert_non_null(strstr(json_string_value(json_object_get(problem, "problem")), "min_warm is 5, but only 1 are kept"));
 	json_decref(json);
 
 	rig.conf->pool_memory_budget_mb = 6 * 128; /* half of which is three */
@@ -388,8 +388,8 @@ static void code_that_does_not_load_is_told_and_tried_again_with_growing_pauses(
 		int manner;
 		const char *words;
 	} ways[] = {
-		{FAILS, "its code failed while it was loaded; who calls it is told how"},
-		{GOES, "its process ended while the code was loaded"},
+		{FAILS, "loading its code failed; invoke the function to see the error"},
+		{GOES, "its process ended while loading the code"},
 		{BREAKS_PROTOCOL, "broke the protocol"},
 	};
 	AUTO(function_free) struct function f = function_new("does not load");

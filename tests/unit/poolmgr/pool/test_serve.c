@@ -56,6 +56,7 @@ static void a_full_queue_is_told_at_once(void **state)
 	struct denial d = worker_denied(&w, worker_lease(&w, f.name, 0));
 	assert_string_equal(d.code, "throttled");
 	assert_string_equal(d.reason, "queue_full");
+	assert_non_null(strstr(d.detail, "2 requests already wait"));
 	assert_true(d.retry_after_ms > 0);
 	assert_int_equal(d.version, 1);
 	assert_int_equal(state_of(&g), SANDBOX_LEASED);
@@ -441,6 +442,7 @@ static void a_deadline_that_passes_for_want_of_concurrency_says_so(void **state)
 	struct denial d = denied_late(&w, f.name);
 	assert_string_equal(d.code, "throttled");
 	assert_string_equal(d.reason, "function_concurrency");
+	assert_non_null(strstr(d.detail, "The function's 1 sandbox (max_concurrency) stayed busy for 0."));
 }
 
 static void a_deadline_that_passes_while_a_sandbox_starts_says_overloaded(void **state)
@@ -473,7 +475,7 @@ static void a_deadline_that_passes_after_a_failed_start_says_why_it_failed(void 
 	pool_tick(deadline_us);
 	struct denial d = worker_denied(&w, seq);
 	assert_string_equal(d.code, "runtime_unavailable");
-	assert_non_null(strstr(d.detail, "the agent ended before it said hello"));
+	assert_non_null(strstr(d.detail, "the agent ended before it was ready"));
 }
 
 static void a_deadline_that_passes_before_postgresql_answers_is_kept(void **state)

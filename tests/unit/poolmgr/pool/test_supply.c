@@ -398,10 +398,10 @@ static void egress_without_its_network_is_denied_at_once_and_told_why(void **sta
 	pool_rig_egress("its rules are not there\n");
 	assert_no_egress(&w, &f, "does not work: its rules are not there");
 	pool_rig_egress("");
-	assert_no_egress(&w, &f, "does not say");
+	assert_no_egress(&w, &f, "does not report");
 	pool_rig_egress("ok\n");
 	restart_engine("{\"runc\":{},\"berth-runsc\":{},\"berth-runsc-egress\":{}}");
-	assert_no_egress(&w, &f, "not known to Docker Engine");
+	assert_no_egress(&w, &f, "does not know the network");
 
 	restart_engine(NULL);
 	struct grant g = worker_take(&w, f.name);

@@ -242,13 +242,13 @@ static void an_agent_that_does_not_say_hello_as_it_should_is_not_kept(void **sta
 		{FRAME("\x03", "\x01", "\xff{}"), "speaks protocol 0, not 1"},
 		{FRAME("\x10", "\x01", "{\"protocol\":\"1\"}"), "speaks protocol 0, not 1"},
 		{FRAME("\x00", "\x01", ""), "speaks protocol 0, not 1"},
-		{FRAME("\x02", "\x03", "{}"), "said READY, not HELLO"},
+		{FRAME("\x02", "\x03", "{}"), "sent READY instead of HELLO"},
 		{FRAME("\x02", "\x02", "{}"), "frame of type 2, which no agent may send"},
 		{FRAME("\x01", "\xc8", "x"), "frame of type 200"},
 		{"HTTP/1.1 200 OK\r\n", 17, "frame of type"},
 		{"\xff\xff\xff\xff\x01", 5, "limit 4096"},
-		{FRAME("\x0e", "\x01", "{\"protocol\":1}\0"), "said more than HELLO"},
-		{FAKE_HELLO FAKE_HELLO, 2 * FAKE_HELLO_LEN, "said more than HELLO"},
+		{FRAME("\x0e", "\x01", "{\"protocol\":1}\0"), "sent more than HELLO"},
+		{FAKE_HELLO FAKE_HELLO, 2 * FAKE_HELLO_LEN, "sent more than HELLO"},
 	};
 
 	(void)state;
@@ -264,7 +264,7 @@ static void an_agent_that_goes_before_it_says_hello_is_told(void **state)
 {
 	(void)state;
 	create(FAKE_BOOT_HANGS_UP);
-	assert_failed_because("the agent ended before it said hello");
+	assert_failed_because("the agent ended before it was ready");
 }
 
 static void an_agent_that_goes_in_the_middle_of_hello_is_told(void **state)
@@ -274,14 +274,14 @@ static void an_agent_that_goes_in_the_middle_of_hello_is_told(void **state)
 	struct fake_container *c = fake_docker_find(rig.engine, s->id);
 	assert_true(fake_container_say(c, FAKE_HELLO, 7));
 	fake_container_hang_up(c);
-	assert_failed_because("the agent ended before it said hello");
+	assert_failed_because("the agent ended before it was ready");
 }
 
 static void an_agent_without_its_log_connection_is_not_kept(void **state)
 {
 	(void)state;
 	create(FAKE_BOOT_NO_LOG);
-	assert_failed_because("hello without its other connections");
+	assert_failed_because("HELLO without opening its other connections");
 }
 
 static void whoever_says_hello_before_the_container_can_run_is_not_believed(void **state)
@@ -291,7 +291,7 @@ static void whoever_says_hello_before_the_container_can_run_is_not_believed(void
 	struct sandbox *s = create(FAKE_BOOT_TOO_EARLY);
 	WAIT_FOR(s->state == SANDBOX_DYING);
 	WAIT_FOR(fake_docker_let_go(rig.engine, FAKE_CREATE) == 1);
-	assert_failed_because("before its container was started");
+	assert_failed_because("HELLO arrived before the container was started");
 }
 
 static void a_container_that_ends_before_hello_is_told(void **state)
@@ -300,7 +300,7 @@ static void a_container_that_ends_before_hello_is_told(void **state)
 	struct sandbox *s = create(FAKE_BOOT_ABSENT);
 	WAIT_FOR(s->state == SANDBOX_BOOTING);
 	sandbox_died(s, -1);
-	assert_failed_because("the container ended before its agent said hello");
+	assert_failed_because("the container ended before its agent was ready");
 }
 
 static void a_boot_that_takes_too_long_is_given_up(void **state)
