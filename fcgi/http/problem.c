@@ -16,7 +16,7 @@ static const struct row {
 	const char *title, *help;
 } rows[PROBLEM_COUNT] = {
 #define PROBLEM(NAME, code, status, retry_after_s, title, help) [PROBLEM_##NAME] = {#code, status, retry_after_s, title, help},
-#include "http/problem.def"
+#include "ipc/problem.def"
 #undef PROBLEM
 };
 

@@ -12,7 +12,7 @@
 
 enum problem_code {
 #define PROBLEM(NAME, code, status, retry_after_s, title, help) PROBLEM_##NAME,
-#include "http/problem.def"
+#include "ipc/problem.def"
 #undef PROBLEM
 	PROBLEM_COUNT
 };

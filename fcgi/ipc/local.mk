@@ -8,6 +8,7 @@ libipc_a_SOURCES = \
 	%D%/heritage.c %D%/heritage.h \
 	%D%/ipc.c %D%/ipc.h \
 	%D%/ipc_msg.def \
+	%D%/problem.def \
 	%D%/pulse.c %D%/pulse.h \
 	%D%/record.c %D%/record.def %D%/record.h \
 	%D%/scoreboard.c %D%/scoreboard.h \

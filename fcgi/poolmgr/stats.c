@@ -12,7 +12,7 @@
 #include "poolmgr/catalog/store.h"
 #include "poolmgr/node/backlog.h"
 #include "poolmgr/node/client.h"
-#include "poolmgr/node/counter.h"
+#include "poolmgr/node/counters.h"
 #include "poolmgr/pool/keep.h"
 #include "poolmgr/pool/obstacle.h"
 #include "poolmgr/pool/pool.h"

@@ -8,7 +8,7 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "poolmgr/catalog/resolve.h"
-#include "poolmgr/node/counter.h"
+#include "poolmgr/node/counters.h"
 #include "poolmgr/node/egress.h"
 #include "poolmgr/package/fetch.h"
 #include "poolmgr/package/package.h"

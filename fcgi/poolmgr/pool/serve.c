@@ -5,7 +5,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
-#include "poolmgr/node/counter.h"
+#include "poolmgr/node/counters.h"
 #include "poolmgr/package/cache.h"
 #include "poolmgr/package/fetch.h"
 #include "poolmgr/package/package.h"

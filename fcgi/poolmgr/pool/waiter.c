@@ -7,7 +7,7 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "ipc/ipc.h"
-#include "poolmgr/node/counter.h"
+#include "poolmgr/node/counters.h"
 
 struct waiter *waiters;
 int waiter_count;

@@ -3,7 +3,7 @@
 #include <utlist.h>
 
 #include "base/mem.h"
-#include "poolmgr/node/counter.h"
+#include "poolmgr/node/counters.h"
 #include "poolmgr/pool/pool.h"
 #include "poolmgr/sandbox/image.h"
 #include "poolmgr/stats.h"

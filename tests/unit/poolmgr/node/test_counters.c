@@ -1,7 +1,7 @@
 /* What is counted, and in which row. */
 #include "tests/unit/poolmgr/pool_rig.h"
 
-#include "poolmgr/node/counter.h"
+#include "poolmgr/node/counters.h"
 #include "poolmgr/pool/pool.h"
 
 static uint64_t before[COUNTER_COUNT];

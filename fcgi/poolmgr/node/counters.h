@@ -1,6 +1,6 @@
 /* What poolmgr counts: the table in counter.def. Counting is an increment: counters[COUNT_START]++. */
-#ifndef POOLMGR_NODE_COUNTER_H
-#define POOLMGR_NODE_COUNTER_H
+#ifndef POOLMGR_NODE_COUNTERS_H
+#define POOLMGR_NODE_COUNTERS_H
 
 #include <jansson.h>
 #include <stdint.h>

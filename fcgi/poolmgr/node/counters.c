@@ -1,4 +1,4 @@
-#include "poolmgr/node/counter.h"
+#include "poolmgr/node/counters.h"
 
 #include <string.h>
 
