@@ -44,7 +44,7 @@ static void enqueue(struct waiter *w, struct version *v)
 	waiter_join_queue(w, v);
 	v->shape->used_us = w->queued_us;
 	if (v->waiting > conf->pool_queue_length) {
-		waiter_deny(w, "throttled", "queue_full", "too many requests wait for this function",
+		waiter_deny(w, PROBLEM_THROTTLED, "queue_full", "too many requests wait for this function",
 			    obstacle_retry_after_ms(v));
 		return;
 	}
@@ -66,7 +66,7 @@ static void deny_unknown(struct waiter *w)
 		snprintf(detail, sizeof(detail), "There is no function '%s', or it has no version %u", w->ref, w->number);
 	else
 		snprintf(detail, sizeof(detail), "There is no function '%s'", w->ref);
-	waiter_deny(w, "not_found", "", detail, 0);
+	waiter_deny(w, PROBLEM_NOT_FOUND, "", detail, 0);
 }
 
 static void on_resolved(const struct err *err, struct version *v, void *arg)
@@ -77,9 +77,10 @@ static void on_resolved(const struct err *err, struct version *v, void *arg)
 	if (w->client == NULL) {
 		waiter_free(w); /* answered meanwhile, or nobody is there to be */
 	} else if (clock_mono_us() > w->deadline_us) {
-		waiter_deny(w, "overloaded", "", "no time was left once the function was known", obstacle_retry_after_ms(v));
+		waiter_deny(w, PROBLEM_OVERLOADED, "", "no time was left once the function was known",
+			    obstacle_retry_after_ms(v));
 	} else if (err != NULL) {
-		waiter_deny(w, err->code == ENOTCONN ? "store_unavailable" : "runtime_unavailable", "", err->msg,
+		waiter_deny(w, err->code == ENOTCONN ? PROBLEM_STORE_UNAVAILABLE : PROBLEM_RUNTIME_UNAVAILABLE, "", err->msg,
 			    obstacle_retry_after_ms(NULL));
 	} else if (v == NULL) {
 		deny_unknown(w);
@@ -101,9 +102,9 @@ static void start_resolving(struct waiter *w)
 static bool is_taken(struct waiter *w)
 {
 	if (stopping)
-		waiter_deny(w, "draining", "", "this node is stopping", DRAINING_RETRY_MS);
+		waiter_deny(w, PROBLEM_DRAINING, "", "this node is stopping", DRAINING_RETRY_MS);
 	else if (waiter_count > WAITERS_MAX)
-		waiter_deny(w, "overloaded", "", "too many requests wait on this node", obstacle_retry_after_ms(NULL));
+		waiter_deny(w, PROBLEM_OVERLOADED, "", "too many requests wait on this node", obstacle_retry_after_ms(NULL));
 	else
 		return true;
 	return false;
@@ -116,7 +117,7 @@ void pool_lease(struct client *client, const struct ipc_lease *r)
 	if (!is_taken(w))
 		return;
 	if (r->function.len > REF_MAX) {
-		waiter_deny(w, "not_found", "", "", 0);
+		waiter_deny(w, PROBLEM_NOT_FOUND, "", "", 0);
 		return;
 	}
 	w->ref = mem_strndup(r->function.data, r->function.len);
@@ -145,7 +146,7 @@ void pool_check(struct client *client, const struct ipc_check *r, int archive_fd
 	if (!is_taken(w))
 		return;
 	if (check_version(r, archive_fd, &v, &err) < 0)
-		waiter_deny(w, "runtime_unavailable", "", err.msg, obstacle_retry_after_ms(NULL));
+		waiter_deny(w, PROBLEM_RUNTIME_UNAVAILABLE, "", err.msg, obstacle_retry_after_ms(NULL));
 	else
 		enqueue(w, v);
 }
@@ -195,8 +196,8 @@ bool pool_release(struct client *client, const struct ipc_release *r)
 	s->cpu_read_us = s->cpu_seen_us = (int64_t)r->cpu_read_us;
 	s->restless = s->restless || r->restless != 0;
 	bool used_up = version_is_single_use(v) && r->runs > 0;
-	if (r->destroy || s->dead || v->stale || used_up || s->unwanted != 0 || stopping) {
-		sandbox_kill(s, r->destroy         ? counter_saying("kills", r->reason, COUNT_KILL_OTHER)
+	if (r->reason != 0 || s->dead || v->stale || used_up || s->unwanted != 0 || stopping) {
+		sandbox_kill(s, r->reason != 0     ? (enum counter)r->reason
 				: s->dead          ? COUNT_KILL_ENDED
 				: v->stale         ? COUNT_KILL_STALE
 				: used_up          ? COUNT_KILL_USED_UP
@@ -312,7 +313,7 @@ static void on_package_ready(struct version *v)
 
 static void on_package_failed(struct version *v, const struct err *err)
 {
-	const char *code = err->code == ENOTCONN ? "store_unavailable" : "runtime_unavailable";
+	enum problem_code code = err->code == ENOTCONN ? PROBLEM_STORE_UNAVAILABLE : PROBLEM_RUNTIME_UNAVAILABLE;
 
 	waiter_deny_all(v, code, err->msg, obstacle_retry_after_ms(v));
 	keep_failed(v, err->msg);
@@ -354,15 +355,15 @@ static void deny_late(struct waiter *w)
 	int64_t retry_after_ms = obstacle_retry_after_ms(v);
 
 	if (v == NULL || v->package != PACKAGE_READY)
-		waiter_deny(w, "store_unavailable", "", "the function could not be fetched from PostgreSQL in time",
+		waiter_deny(w, PROBLEM_STORE_UNAVAILABLE, "", "the function could not be fetched from PostgreSQL in time",
 			    retry_after_ms);
 	else if (v->live >= v->spec->max_concurrency)
-		waiter_deny(w, "throttled", "function_concurrency", "all sandboxes this function may have were busy",
+		waiter_deny(w, PROBLEM_THROTTLED, "function_concurrency", "all sandboxes this function may have were busy",
 			    retry_after_ms);
 	else if (v->shape->problem[0] != '\0')
-		waiter_deny(w, "runtime_unavailable", "", v->shape->problem, retry_after_ms);
+		waiter_deny(w, PROBLEM_RUNTIME_UNAVAILABLE, "", v->shape->problem, retry_after_ms);
 	else
-		waiter_deny(w, "overloaded", "", "no sandbox was free in time", retry_after_ms);
+		waiter_deny(w, PROBLEM_OVERLOADED, "", "no sandbox was free in time", retry_after_ms);
 }
 
 /* What has waited too long for a busy sandbox gets a spare after all. */
@@ -419,7 +420,7 @@ void pool_stop(void)
 	stopping = true;
 	supply_stop();
 	DL_FOREACH_SAFE2 (waiters, w, next_waiter, all_next)
-		waiter_deny(w, "draining", "", "this node is stopping", DRAINING_RETRY_MS);
+		waiter_deny(w, PROBLEM_DRAINING, "", "this node is stopping", DRAINING_RETRY_MS);
 	for (int state = 0; state < SANDBOX_DYING; state++)
 		DL_FOREACH_SAFE (sandbox_lists[state], s, next)
 			if (state != SANDBOX_LEASED) /* pool_release does it */
