@@ -23,6 +23,31 @@ static void every_code_is_unique_and_documented(void **state)
 	assert_int_equal(problem_find("not_foundx", 9), PROBLEM_NOT_FOUND);
 }
 
+/* nginx puts both into JSON and into its configuration as they are. */
+static void what_nginx_says_needs_no_escapes_and_fits_the_codes(void **state)
+{
+	static const struct {
+		int status;
+		enum problem_code problem; /* PROBLEM_COUNT: nginx's alone */
+		const char *code, *title, *detail;
+	} rows[] = {
+#define PROBLEM(NAME, code, status, retry_after_s, title, help)
+#define NGINX_PROBLEM(status, NAME, detail)     {status, PROBLEM_##NAME, "", "", detail},
+#define NGINX_ONLY(status, code, title, detail) {status, PROBLEM_COUNT, #code, title, detail},
+#include "ipc/problem.def"
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		assert_true(i == 0 || rows[i].status > rows[i - 1].status);
+		assert_int_equal(problem_find(rows[i].code, strlen(rows[i].code)), PROBLEM_COUNT);
+		if (rows[i].problem < PROBLEM_COUNT)
+			assert_int_equal(problem_status(rows[i].problem), rows[i].status);
+		assert_null(strpbrk(rows[i].title, "\"\\$"));
+		assert_null(strpbrk(rows[i].detail, "\"\\"));
+	}
+}
+
 static void a_denial_is_counted_under_the_name_of_its_code(void **state)
 {
 	static const struct {
@@ -42,6 +67,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_code_is_unique_and_documented),
+		cmocka_unit_test(what_nginx_says_needs_no_escapes_and_fits_the_codes),
 		cmocka_unit_test(a_denial_is_counted_under_the_name_of_its_code),
 	};
 
