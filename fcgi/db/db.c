@@ -11,7 +11,7 @@
 #include "db/db_connect.h"
 
 #define PAUSE_MIN_MS 100
-#define PAUSE_MAX_MS 2000 /* who comes back after the API's Retry-After (http/problem.def) is not refused for it */
+#define PAUSE_MAX_MS 2000 /* who comes back after the API's Retry-After (ipc/problem.def) is not refused for it */
 
 struct db {
 	const struct conf *conf;

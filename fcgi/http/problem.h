@@ -1,5 +1,5 @@
 /*
- * Problems: errors as a client sees them, application/problem+json (RFC 9457) with the codes of problem.def.
+ * Problems: errors as a client sees them, application/problem+json (RFC 9457) with the codes of ipc/problem.def.
  * detail says what happened, which limit was hit and what to do.
  */
 #ifndef HTTP_PROBLEM_H
@@ -9,13 +9,7 @@
 #include <stdint.h>
 
 #include "base/defs.h"
-
-enum problem_code {
-#define PROBLEM(NAME, code, status, retry_after_s, title, help) PROBLEM_##NAME,
-#include "http/problem.def"
-#undef PROBLEM
-	PROBLEM_COUNT
-};
+#include "ipc/problem_code.h"
 
 struct problem {
 	enum problem_code code;
@@ -23,13 +17,6 @@ struct problem {
 	json_t *members;         /* owned: what belongs to the code, e.g. {"limit": 3000}; NULL: nothing */
 	char detail[1024];       /* "": the table's help */
 };
-
-const char *problem_name(enum problem_code code); /* "not_found" */
-int problem_status(enum problem_code code);
-const char *problem_help(enum problem_code code);
-
-/* PROBLEM_COUNT when there is no such code. */
-enum problem_code problem_find(const char *name, size_t len);
 
 /* Replaces what p held. members is taken over and may be NULL. */
 void problem_set(struct problem *p, enum problem_code code, json_t *members, const char *detail, ...) PRINTF_LIKE(4, 5);

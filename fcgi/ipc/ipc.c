@@ -1,7 +1,9 @@
 #include "ipc/ipc.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <poll.h>
+#include <stdbool.h>
 #include <string.h>
 
 #include "base/clock.h"
@@ -11,12 +13,38 @@
 /* lease_fields[] = {{FIELD_U64, offsetof(struct ipc_msg, lease.seq)}, …}; and so on. */
 #define IPC_MESSAGE(NAME, name, sender, fds) static const struct field name##_fields[] = {
 #define IPC_FIELD(name, type, field)         {FIELD_##type, offsetof(struct ipc_msg, name.field)},
+#define IPC_ENUM(name, exists, field)        {FIELD_U8, offsetof(struct ipc_msg, name.field)},
 #define IPC_END(name)                                                                                                          \
 	}                                                                                                                      \
 	;
 #include "ipc/ipc_msg.def"
 #undef IPC_MESSAGE
 #undef IPC_FIELD
+#undef IPC_ENUM
+#undef IPC_END
+
+static_assert(PROBLEM_COUNT <= UINT8_MAX && COUNTER_COUNT <= UINT8_MAX, "each has its byte");
+
+static bool ipc_start_exists(unsigned kind)
+{
+	return kind < IPC_START_COUNT;
+}
+
+/* deny_enums_exist(): are all enumerations of the message in their range? And so on. */
+#define IPC_MESSAGE(NAME, name, sender, fds)                                                                                   \
+	static bool name##_enums_exist(const struct ipc_msg *msg)                                                              \
+	{                                                                                                                      \
+		(void)msg;                                                                                                     \
+		return true
+#define IPC_FIELD(name, type, field)
+#define IPC_ENUM(name, exists, field) &&exists(msg->name.field)
+#define IPC_END(name)                                                                                                          \
+	;                                                                                                                      \
+	}
+#include "ipc/ipc_msg.def"
+#undef IPC_MESSAGE
+#undef IPC_FIELD
+#undef IPC_ENUM
 #undef IPC_END
 
 static const struct message {
@@ -25,14 +53,17 @@ static const struct message {
 	int fds;
 	const struct field *fields;
 	size_t field_count;
+	bool (*enums_exist)(const struct ipc_msg *msg);
 } messages[IPC_TYPE_COUNT] = {
 #define IPC_MESSAGE(NAME, name, sender, fds)                                                                                   \
-	[IPC_##NAME] = {#NAME, IPC_##sender, fds, name##_fields, ARRAY_SIZE(name##_fields)},
+	[IPC_##NAME] = {#NAME, IPC_##sender, fds, name##_fields, ARRAY_SIZE(name##_fields), name##_enums_exist},
 #define IPC_FIELD(name, type, field)
+#define IPC_ENUM(name, exists, field)
 #define IPC_END(name)
 #include "ipc/ipc_msg.def"
 #undef IPC_MESSAGE
 #undef IPC_FIELD
+#undef IPC_ENUM
 #undef IPC_END
 };
 
@@ -64,7 +95,8 @@ int ipc_decode(const void *data, size_t len, enum ipc_side sender, struct ipc_ms
 	const struct message *m = &messages[decoded.type];
 	if (m->sender != sender)
 		return err_set(err, EPROTO, "%s message from the wrong side", m->name);
-	if (fields_decode(m->fields, m->field_count, (const char *)data + 1, len - 1, &decoded) < 0)
+	if (fields_decode(m->fields, m->field_count, (const char *)data + 1, len - 1, &decoded) < 0 ||
+	    !m->enums_exist(&decoded))
 		return err_set(err, EPROTO, "%s message of %zu bytes, which does not decode", m->name, len);
 	*msg = decoded;
 	return 0;

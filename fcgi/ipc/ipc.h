@@ -8,6 +8,8 @@
 
 #include "base/err.h"
 #include "base/fields.h"
+#include "ipc/counter.h"
+#include "ipc/problem_code.h"
 
 /* A datagram is never longer than this. The largest content, a function's environment, is bounded well below. */
 #define IPC_MAX_SIZE 131072
@@ -26,15 +28,17 @@
 #define IPC_CPU_UNKNOWN UINT64_MAX /* of cpu_read_us */
 
 enum ipc_side { IPC_WORKER, IPC_POOLMGR, IPC_WARDEN };
-enum ipc_start_kind { IPC_START_WARM, IPC_START_PREWARMED, IPC_START_COLD };
+enum ipc_start_kind { IPC_START_WARM, IPC_START_PREWARMED, IPC_START_COLD, IPC_START_COUNT };
 
 enum ipc_type {
 #define IPC_MESSAGE(NAME, name, sender, fds) IPC_##NAME,
 #define IPC_FIELD(name, type, field)
+#define IPC_ENUM(name, exists, field)
 #define IPC_END(name)
 #include "ipc/ipc_msg.def"
 #undef IPC_MESSAGE
 #undef IPC_FIELD
+#undef IPC_ENUM
 #undef IPC_END
 	IPC_TYPE_COUNT
 };
@@ -42,12 +46,14 @@ enum ipc_type {
 /* struct ipc_lease { uint64_t seq; … }; and so on. */
 #define IPC_MESSAGE(NAME, name, sender, fds) struct ipc_##name {
 #define IPC_FIELD(name, type, field)         FIELD_C_##type field;
+#define IPC_ENUM(name, exists, field)        uint8_t field;
 #define IPC_END(name)                                                                                                          \
 	}                                                                                                                      \
 	;
 #include "ipc/ipc_msg.def"
 #undef IPC_MESSAGE
 #undef IPC_FIELD
+#undef IPC_ENUM
 #undef IPC_END
 
 struct ipc_msg {
@@ -55,10 +61,12 @@ struct ipc_msg {
 	union {
 #define IPC_MESSAGE(NAME, name, sender, fds) struct ipc_##name name;
 #define IPC_FIELD(name, type, field)
+#define IPC_ENUM(name, exists, field)
 #define IPC_END(name)
 #include "ipc/ipc_msg.def"
 #undef IPC_MESSAGE
 #undef IPC_FIELD
+#undef IPC_ENUM
 #undef IPC_END
 	};
 	int fds[IPC_MAX_FDS]; /* received: owned by the receiver, -1 when absent. Sent: borrowed */

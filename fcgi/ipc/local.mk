@@ -1,13 +1,14 @@
 noinst_LIBRARIES += libipc.a
 libipc_a_SOURCES = \
 	%D%/cgroup_fds.c %D%/cgroup_fds.h \
-	%D%/counter.def \
+	%D%/counter.c %D%/counter.def %D%/counter.h \
 	%D%/fdpass.c %D%/fdpass.h \
 	%D%/frame.c %D%/frame.h \
 	%D%/gauge.def \
 	%D%/heritage.c %D%/heritage.h \
 	%D%/ipc.c %D%/ipc.h \
 	%D%/ipc_msg.def \
+	%D%/problem.def %D%/problem_code.c %D%/problem_code.h \
 	%D%/pulse.c %D%/pulse.h \
 	%D%/record.c %D%/record.def %D%/record.h \
 	%D%/scoreboard.c %D%/scoreboard.h \

@@ -18,7 +18,7 @@ struct shared {
 	_Atomic int64_t started_us;
 	_Atomic uint64_t gauges[GAUGE_COUNT];
 	_Atomic uint64_t runtime_gauges[TALLY_RUNTIMES][RUNTIME_GAUGE_COUNT];
-	_Atomic uint64_t counters[SCOREBOARD_COUNTERS];
+	_Atomic uint64_t counters[COUNTER_COUNT];
 	_Atomic uint32_t stores;
 	_Atomic int64_t certificate_ends_s;
 	_Atomic int32_t used;
@@ -225,9 +225,9 @@ void scoreboard_tally_sum(struct scoreboard *board, struct tally *sum)
 		tally_add(sum, scoreboard_tally(board, i));
 }
 
-_Atomic uint64_t *scoreboard_counter(struct scoreboard *board, int counter)
+_Atomic uint64_t *scoreboard_counter(struct scoreboard *board, enum counter counter)
 {
-	assert(counter >= 0 && counter < SCOREBOARD_COUNTERS);
+	assert((unsigned)counter < COUNTER_COUNT);
 	return &board->shared->counters[counter];
 }
 

@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #include "base/err.h"
+#include "ipc/counter.h"
 #include "ipc/heritage.h"
 #include "ipc/tally.h"
 
@@ -85,13 +86,7 @@ struct tally *scoreboard_tally(struct scoreboard *board, int index);
 void scoreboard_tally_sum(struct scoreboard *board, struct tally *sum);
 
 /* What poolmgr has counted since it started (counter.def): written by it alone. */
-enum scoreboard_counter {
-#define COUNTER(NAME, family, label, text) SCOREBOARD_COUNT_##NAME,
-#include "ipc/counter.def"
-#undef COUNTER
-	SCOREBOARD_COUNTERS
-};
-_Atomic uint64_t *scoreboard_counter(struct scoreboard *board, int counter);
+_Atomic uint64_t *scoreboard_counter(struct scoreboard *board, enum counter counter);
 
 /* Whether the collector's latest attempt to store records succeeded: written by it alone. */
 _Atomic uint32_t *scoreboard_stores(struct scoreboard *board);

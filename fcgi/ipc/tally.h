@@ -20,7 +20,7 @@
 enum { TALLY_RUNTIMES = 3, TALLY_STARTS = 4 };
 extern const char *const tally_runtimes[TALLY_RUNTIMES], *const tally_starts[TALLY_STARTS];
 
-/* Errors by their number in http/problem.def. */
+/* Errors by their number in ipc/problem.def. */
 enum { TALLY_ERRORS = 48 };
 
 /* Times by bucket: up to TALLY_FIRST_US, and then twice as much each; the last one, too, holds what is longer. */

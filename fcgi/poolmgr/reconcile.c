@@ -9,7 +9,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "poolmgr/messages.h"
-#include "poolmgr/node/counter.h"
+#include "poolmgr/node/counters.h"
 #include "poolmgr/node/directory.h"
 #include "poolmgr/sandbox/sandbox.h"
 #include "poolmgr/sandbox/shim.h"

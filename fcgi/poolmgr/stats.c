@@ -12,7 +12,7 @@
 #include "poolmgr/catalog/store.h"
 #include "poolmgr/node/backlog.h"
 #include "poolmgr/node/client.h"
-#include "poolmgr/node/counter.h"
+#include "poolmgr/node/counters.h"
 #include "poolmgr/pool/keep.h"
 #include "poolmgr/pool/obstacle.h"
 #include "poolmgr/pool/pool.h"
@@ -129,8 +129,8 @@ void stats_publish(void)
 	publish_gauges();
 	for (int runtime = 0; runtime < (int)driver_count; runtime++)
 		publish_runtime_gauges(runtime);
-	for (int i = 0; i < SCOREBOARD_COUNTERS; i++)
-		*scoreboard_counter(board, i) = counters[i];
+	for (unsigned i = 0; i < COUNTER_COUNT; i++)
+		*scoreboard_counter(board, (enum counter)i) = counters[i];
 }
 
 static json_t *runtimes_json(void)
@@ -306,7 +306,7 @@ static void add_details(json_t *json)
 		"{s:{s:s, s:s, s:I}, s:o, s:I, s:I, s:{s:I, s:I}, s:o}", "berthd", "version", PACKAGE_VERSION, "instance",
 		conf->master_instance, "uptime_ms", since_ms(scoreboard_started_us(board)), "processes", processes_json(),
 		"spool_bytes", (json_int_t)*scoreboard_spool_bytes(board), "uptime_ms", since_ms(started_us), "memory",
-		"committed_mb", committed_mb(), "budget_mb", (json_int_t)room_budget_mb(), "counters", counter_json());
+		"committed_mb", committed_mb(), "budget_mb", (json_int_t)room_budget_mb(), "counters", counters_json());
 
 	json_object_set_new(details, "lanes", lanes_json());
 	json_object_update(json, details);

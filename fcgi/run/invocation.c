@@ -154,7 +154,7 @@ static int begin(struct invocation *v, struct lease *lease, struct outcome *outc
 			    "The pool manager took the sandbox back; the function was not run");
 		return -1;
 	}
-	outcome->destroy_reason = p[0].revents & POLLHUP ? "exited while idle" : "spoke unasked";
+	outcome->destroy_reason = p[0].revents & POLLHUP ? COUNT_KILL_EXITED_IDLE : COUNT_KILL_UNASKED;
 	problem_set(&outcome->problem, PROBLEM_SANDBOX_EXITED, NULL, "The function's sandbox %s; the function was not run",
 		    p[0].revents & POLLHUP ? "ended while it was idle" : "sent unexpected data");
 	return -1;
@@ -254,7 +254,7 @@ static enum event broken(struct invocation *v, const char *what)
 }
 
 /* Ends in failure and condemns the sandbox. */
-static void fail(struct invocation *v, const char *destroy_reason, enum problem_code code, json_t *members, const char *detail)
+static void fail(struct invocation *v, enum counter destroy_reason, enum problem_code code, json_t *members, const char *detail)
 {
 	v->outcome->kind = OUTCOME_FAILURE;
 	v->outcome->destroy_reason = destroy_reason;
@@ -284,7 +284,7 @@ static void fail_out_of_memory(struct invocation *v, const char *phase)
 	snprintf(detail, sizeof(detail),
 		 "The function exceeded its memory_limit_mb of %" PRId64 "; raise it or use less memory (/tmp counts)",
 		 limit_mb);
-	fail(v, "out of memory", PROBLEM_OUT_OF_MEMORY,
+	fail(v, COUNT_KILL_MEMORY, PROBLEM_OUT_OF_MEMORY,
 	     json_pack("{s:I, s:I, s:s}", "limit_mb", (json_int_t)limit_mb, "peak_mb",
 		       (json_int_t)(v->outcome->memory_bytes >> 20), "phase", phase),
 	     detail);
@@ -327,7 +327,7 @@ static void fail_ended(struct invocation *v, const char *phase)
 	json_t *members = json_pack("{s:s}", "phase", phase);
 	describe_end(&finding, members, how, sizeof(how));
 	snprintf(detail, sizeof(detail), "The process %s before returning a result", how);
-	fail(v, "exited", PROBLEM_SANDBOX_EXITED, members, detail);
+	fail(v, COUNT_KILL_EXITED, PROBLEM_SANDBOX_EXITED, members, detail);
 }
 
 static bool hangs_without_memory(const struct invocation *v)
@@ -350,7 +350,7 @@ static void fail_without_frame(struct invocation *v, enum event event, const cha
 		snprintf(detail, sizeof(detail), "The function did not %s within %" PRId64 " ms; raise %s or do less",
 			 strcmp(phase, "init") == 0 ? "finish loading" : "return", limit_ms,
 			 strcmp(phase, "init") == 0 ? "init_timeout_ms" : "timeout_ms");
-		fail(v, "timeout", PROBLEM_FUNCTION_TIMEOUT,
+		fail(v, COUNT_KILL_TIMEOUT, PROBLEM_FUNCTION_TIMEOUT,
 		     json_pack("{s:I, s:s}", "limit_ms", (json_int_t)limit_ms, "phase", phase), detail);
 		return;
 	}
@@ -359,7 +359,7 @@ static void fail_without_frame(struct invocation *v, enum event event, const cha
 		return;
 	}
 	snprintf(detail, sizeof(detail), "The function's process broke the protocol: %s", v->broken.msg);
-	fail(v, "broke the protocol", PROBLEM_SANDBOX_EXITED, json_pack("{s:s}", "phase", phase), detail);
+	fail(v, COUNT_KILL_PROTOCOL, PROBLEM_SANDBOX_EXITED, json_pack("{s:s}", "phase", phase), detail);
 	log_sandbox(LOG_WARN, v->lease->sandbox_id, "protocol broken in %s: %s", phase, v->broken.msg);
 }
 
@@ -394,7 +394,7 @@ static enum event take_init_error(struct invocation *v, const struct frame *fram
 			v->outcome->init_failure = kinds[i].failure;
 	v->outcome->init_line = e.line > 0 ? e.line : 0;
 	describe(&e, detail, sizeof(detail));
-	fail(v, "init error", PROBLEM_INIT_ERROR, json_pack("{s:O}", "error", e.error), detail);
+	fail(v, COUNT_KILL_INIT_ERROR, PROBLEM_INIT_ERROR, json_pack("{s:O}", "error", e.error), detail);
 	return EVENT_FRAME;
 }
 
@@ -417,7 +417,7 @@ static int await_ready(struct invocation *v)
 	return -1;
 }
 
-static void too_large(struct invocation *v, const char *destroy_reason, int64_t size)
+static void too_large(struct invocation *v, enum counter destroy_reason, int64_t size)
 {
 	json_int_t limit = v->lease->response_bytes;
 	char detail[160];
@@ -461,7 +461,7 @@ static enum event take_result(struct invocation *v, const struct frame *frame, c
 	if (!is_result_of(meta, meta_len, id))
 		return pass_over(v);
 	if (output_len > (size_t)v->lease->response_bytes) {
-		too_large(v, NULL, (int64_t)output_len);
+		too_large(v, 0, (int64_t)output_len);
 		return EVENT_FRAME;
 	}
 	/* Spliced into the answer as it is, so it must be JSON; what it says does not matter. */
@@ -469,7 +469,7 @@ static enum event take_result(struct invocation *v, const struct frame *frame, c
 		snprintf(detail, sizeof(detail), "The output is not valid JSON, line %zu column %zu: %s", e.line, e.column,
 			 e.what);
 		/* No sound agent sends that: the function has spoken in its place. */
-		fail(v, "answered in its agent's place", PROBLEM_INVALID_OUTPUT, NULL, detail);
+		fail(v, COUNT_KILL_FORGED, PROBLEM_INVALID_OUTPUT, NULL, detail);
 		return EVENT_FRAME;
 	}
 	v->outcome->output = (struct str){output, (uint32_t)output_len};
@@ -485,7 +485,7 @@ static enum event take_error(struct invocation *v, const struct frame *frame, co
 		return EVENT_BROKEN;
 	if (strcmp(e.invocation_id, id) != 0)
 		return pass_over(v);
-	const char *destroy_reason = e.exiting ? "exited after an error" : NULL;
+	enum counter destroy_reason = e.exiting ? COUNT_KILL_EXITED_ERROR : 0;
 	describe(&e, detail, sizeof(detail));
 	if (strcmp(e.kind, "response_too_large") == 0)
 		too_large(v, destroy_reason, e.size_bytes);
@@ -530,8 +530,8 @@ static void await_result(struct invocation *v, const char *id)
 	}
 	if (event != EVENT_FRAME)
 		fail_without_frame(v, event, "exec", limit_ms);
-	else if ((v->passed_over || v->in.len > v->taken) && v->outcome->destroy_reason == NULL)
-		v->outcome->destroy_reason = "spoke unasked";
+	else if ((v->passed_over || v->in.len > v->taken) && v->outcome->destroy_reason == 0)
+		v->outcome->destroy_reason = COUNT_KILL_UNASKED;
 }
 
 static struct str str_of(const struct buf *b)
@@ -592,6 +592,6 @@ void invocation_init(struct invocation *v, struct lease *lease, struct outcome *
 		return;
 	queue_init(v);
 	if (await_ready(v) == 0 && v->in.len > v->taken)
-		outcome->destroy_reason = "spoke unasked";
+		outcome->destroy_reason = COUNT_KILL_UNASKED;
 	finish(v);
 }

@@ -11,6 +11,7 @@
 #include "base/fields.h"
 #include "conf/conf.h"
 #include "http/problem.h"
+#include "ipc/counter.h"
 #include "run/lease.h"
 
 /* Holds the buffers, which serve one invocation after the other. */
@@ -34,9 +35,9 @@ struct outcome {
 	enum outcome_kind kind;
 	struct problem problem;
 	enum init_failure init_failure;
-	int64_t init_line;          /* of INIT_SYNTAX; 0: not known */
-	const char *destroy_reason; /* NULL: the sandbox may serve again */
-	struct str output;          /* JSON, checked */
+	int64_t init_line;           /* of INIT_SYNTAX; 0: not known */
+	enum counter destroy_reason; /* 0: the sandbox may serve again */
+	struct str output;           /* JSON, checked */
 	int64_t init_us, exec_us;
 	int64_t cpu_us;                    /* processor time, init included; -1: not known */
 	int64_t background_us;             /* used since the invocation before in that sandbox */

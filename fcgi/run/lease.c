@@ -53,7 +53,7 @@ static struct lease take_kept(struct lease_client *c, int index)
 }
 
 /* The lease ends, and poolmgr is told. */
-static void give_back(struct lease_client *c, struct lease *lease, const char *destroy_reason)
+static void give_back(struct lease_client *c, struct lease *lease, enum counter destroy_reason)
 {
 	struct ipc_msg msg = {.type = IPC_RELEASE,
 			      .release = {.lease_id = lease->id,
@@ -61,8 +61,7 @@ static void give_back(struct lease_client *c, struct lease *lease, const char *d
 					  .busy_us = (uint64_t)lease->busy_us,
 					  .cpu_read_us = (uint64_t)lease->meter.cpu_read_us, /* -1: IPC_CPU_UNKNOWN */
 					  .restless = lease->meter.restless,
-					  .destroy = destroy_reason != NULL,
-					  .reason = STR(destroy_reason != NULL ? destroy_reason : "")}};
+					  .reason = (uint8_t)destroy_reason}};
 	char sandbox_id[sizeof(lease->sandbox_id)];
 	struct err err = {0};
 
@@ -76,7 +75,7 @@ static void give_back_kept(struct lease_client *c, int index)
 {
 	struct lease lease = take_kept(c, index);
 
-	give_back(c, &lease, NULL);
+	give_back(c, &lease, 0);
 }
 
 bool lease_keeps_any(const struct lease_client *c)
@@ -173,12 +172,10 @@ static void copy_text(char *to, size_t size, struct str from)
 static void deny(struct denial *denial, const struct ipc_deny *d)
 {
 	static const struct uuid none;
-	enum problem_code code = problem_find(d->code.data, d->code.len);
+	enum problem_code code = (enum problem_code)d->code;
 	json_t *members = json_object();
 	char detail[900];
 
-	if (code == PROBLEM_COUNT)
-		code = PROBLEM_RUNTIME_UNAVAILABLE;
 	if (code == PROBLEM_THROTTLED && d->reason.len > 0)
 		json_object_set_new(members, "reason", json_textn(d->reason.data, d->reason.len));
 	if (code == PROBLEM_FUNCTION_TIMEOUT)
@@ -200,7 +197,7 @@ static void take_grant(struct lease_client *c, struct ipc_msg *msg, struct lease
 	*lease = (struct lease){
 		.id = g->lease_id,
 		.generation = link_generation(c->link),
-		.start_kind = MIN(g->start_kind, IPC_START_COLD),
+		.start_kind = (enum ipc_start_kind)g->start_kind,
 		.function_id = g->function_id,
 		.version = g->version,
 		.timeout_ms = g->timeout_ms,
@@ -311,7 +308,7 @@ int lease_check(struct lease_client *c, const char *spec, const void *archive, s
 	return 0;
 }
 
-void lease_release(struct lease_client *c, struct lease *lease, const char *destroy_reason)
+void lease_release(struct lease_client *c, struct lease *lease, enum counter destroy_reason)
 {
 	int64_t now_us = clock_mono_us();
 	bool same_poolmgr = lease->generation == link_generation(c->link);
@@ -327,7 +324,7 @@ void lease_release(struct lease_client *c, struct lease *lease, const char *dest
 		/* Another poolmgr than the one that granted the lease knows the sandbox by this connection only. */
 		close_lease(lease);
 		link_close(c->link);
-	} else if (destroy_reason == NULL && lease->function[0] != '\0' && !lease->single_use && !lease->meter.restless &&
+	} else if (destroy_reason == 0 && lease->function[0] != '\0' && !lease->single_use && !lease->meter.restless &&
 		   !c->hand_recalled && link_fd(c->link) >= 0) {
 		keep(c, lease);
 	} else {

@@ -15,6 +15,7 @@
 #include "base/err.h"
 #include "base/uuid.h"
 #include "http/problem.h"
+#include "ipc/counter.h"
 #include "ipc/ipc.h"
 #include "run/mask.h"
 #include "run/meter.h"
@@ -84,10 +85,10 @@ int lease_check(struct lease_client *client, const char *spec, const void *archi
 		int64_t deadline_us, struct lease *lease, struct denial *denial);
 
 /*
- * Keeps the sandbox or gives it back; in any case it is not the caller's any more. destroy_reason NULL: it may serve again.
+ * Keeps the sandbox or gives it back; in any case it is not the caller's any more. destroy_reason 0: it may serve again.
  * When poolmgr cannot be told, the connection is dropped, which destroys the sandbox.
  */
-void lease_release(struct lease_client *client, struct lease *lease, const char *destroy_reason);
+void lease_release(struct lease_client *client, struct lease *lease, enum counter destroy_reason);
 
 /* How the sandbox in hand ended, whose agent is gone. */
 struct finding {

@@ -12,7 +12,7 @@ import time
 
 import pytest
 import requests
-from conftest import CONTROL_LIMIT, INVOKE_LIMIT, assert_problem, raw_request, wait_for
+from conftest import CONTROL_LIMIT, INVOKE_LIMIT, ROOT, assert_problem, raw_request, wait_for
 
 # What nginx has a page for, but cannot come to as it is configured: there is nothing to sign in to (401), to pay (402), to
 # negotiate (406), to store (409) or that was removed (410); files come whole (416). Who stops sending (408) is not answered.
@@ -23,6 +23,9 @@ CODES = {
     421: "misdirected_request", 429: "throttled", 500: "internal_error", 501: "not_implemented", 502: "bad_gateway",
     503: "overloaded", 504: "gateway_timeout", 505: "http_version_not_supported", 507: "insufficient_storage",
 }  # fmt: skip
+
+
+TITLES = dict(re.findall(r'^PROBLEM\(\w+, (\w+), \d+, \d+, "([^"]*)"', (ROOT / "fcgi/ipc/problem.def").read_text(), re.M))
 
 
 def statuses_of_nginx():
@@ -75,6 +78,8 @@ def test_every_status_is_a_problem_with_its_headers_once(forced, status):
     answer, body, headers = get(forced, f"/force/{status}")
     problem = json.loads(body)
     assert (answer.status, problem["status"], problem["code"]) == (status, status, CODES[status])
+    assert problem["title"] == TITLES.get(problem["code"], problem["title"])  # one for each code, whoever answers it
+    assert problem["title"] and problem["detail"]
     assert answer.headers["Content-Type"] == "application/problem+json"
     assert answer.headers["Cache-Control"] == "no-store"
     assert_each_header_once(headers)

@@ -36,7 +36,8 @@ void fake_poolmgr_recall(int fd, uint64_t lease_id);
 
 /* Answers a LEASE or CHECK with the sandbox of an agent script; init as in GRANT. */
 void fake_poolmgr_grant(int fd, const struct ipc_msg *question, const char *init, void (*agent)(int control, int log));
-void fake_poolmgr_deny(int fd, const struct ipc_msg *question, const char *code, const char *reason, uint32_t retry_after_ms);
+void fake_poolmgr_deny(int fd, const struct ipc_msg *question, enum problem_code code, const char *reason,
+		       uint32_t retry_after_ms);
 
 /* Answers an AUTOPSY. */
 void fake_poolmgr_find(int fd, const struct ipc_msg *question, int known, int out_of_memory, uint32_t exit_code);

@@ -78,7 +78,7 @@ int deploy_try(struct worker *worker, const struct request *request, const struc
 		return -1;
 	trial->lease.init_timeout_ms = (uint32_t)MIN(trial->lease.init_timeout_ms, worker->conf->deploy_trial_timeout_ms);
 	invocation_init(worker->invocation, &trial->lease, &o);
-	trial->good = o.kind == OUTCOME_SUCCESS && o.destroy_reason == NULL;
+	trial->good = o.kind == OUTCOME_SUCCESS && o.destroy_reason == 0;
 	if (o.init_failure == INIT_SYNTAX || o.init_failure == INIT_HANDLER) {
 		deploy_end(trial, false);
 		return refuse(problem, &o);
@@ -100,7 +100,10 @@ void deploy_end(struct trial *trial, bool stored)
 {
 	if (trial->lease.control_fd < 0)
 		return;
-	lease_release(trial->worker->poolmgr, &trial->lease, !stored ? "not deployed" : trial->good ? NULL : "failed to load");
+	lease_release(trial->worker->poolmgr, &trial->lease,
+		      !stored       ? COUNT_KILL_NOT_DEPLOYED
+		      : trial->good ? 0
+				    : COUNT_KILL_NOT_LOADED);
 }
 
 void deploy_abandon(struct trial *trial)

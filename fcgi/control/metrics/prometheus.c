@@ -265,17 +265,9 @@ static void write_memory(struct page *p)
 
 static void write_counters(struct page *p, const char *family, const char *label)
 {
-	static const struct {
-		const char *family, *label;
-	} rows[] = {
-#define COUNTER(NAME, family, label, text) {#family, #label},
-#include "ipc/counter.def"
-#undef COUNTER
-	};
-
-	for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
-		if (strcmp(rows[i].family, family) == 0)
-			labelled(p, label, rows[i].label, (double)*scoreboard_counter(p->board, (int)i));
+	for (unsigned i = 0; i < COUNTER_COUNT; i++)
+		if (strcmp(counter_rows[i].family, family) == 0)
+			labelled(p, label, counter_rows[i].label, (double)*scoreboard_counter(p->board, (enum counter)i));
 }
 
 static void write_starts(struct page *p)

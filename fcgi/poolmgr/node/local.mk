@@ -2,7 +2,7 @@ noinst_LIBRARIES += libpoolmgr_node.a
 libpoolmgr_node_a_SOURCES = \
 	%D%/backlog.c %D%/backlog.h \
 	%D%/client.c %D%/client.h \
-	%D%/counter.c %D%/counter.h \
+	%D%/counters.c %D%/counters.h \
 	%D%/directory.c %D%/directory.h \
 	%D%/egress.c %D%/egress.h \
 	%D%/headroom.c %D%/headroom.h \

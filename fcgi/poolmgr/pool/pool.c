@@ -8,7 +8,7 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "poolmgr/catalog/resolve.h"
-#include "poolmgr/node/counter.h"
+#include "poolmgr/node/counters.h"
 #include "poolmgr/node/egress.h"
 #include "poolmgr/package/fetch.h"
 #include "poolmgr/package/package.h"
@@ -49,7 +49,7 @@ static void enqueue(struct waiter *w, struct version *v)
 		snprintf(detail, sizeof(detail),
 			 "%lld requests already wait for a sandbox of this function (pool.queue_length)",
 			 (long long)conf->pool_queue_length);
-		waiter_deny(w, "throttled", "queue_full", detail, obstacle_retry_after_ms(v));
+		waiter_deny(w, PROBLEM_THROTTLED, "queue_full", detail, obstacle_retry_after_ms(v));
 		return;
 	}
 	AUTO(version_unref) struct version *held = version_ref(v);
@@ -70,7 +70,7 @@ static void deny_unknown(struct waiter *w)
 		snprintf(detail, sizeof(detail), "There is no function '%s', or it has no version %u", w->ref, w->number);
 	else
 		snprintf(detail, sizeof(detail), "There is no function '%s'", w->ref);
-	waiter_deny(w, "not_found", "", detail, 0);
+	waiter_deny(w, PROBLEM_NOT_FOUND, "", detail, 0);
 }
 
 static void on_resolved(const struct err *err, struct version *v, void *arg)
@@ -81,10 +81,10 @@ static void on_resolved(const struct err *err, struct version *v, void *arg)
 	if (w->client == NULL) {
 		waiter_free(w); /* answered meanwhile, or nobody is there to be */
 	} else if (clock_mono_us() > w->deadline_us) {
-		waiter_deny(w, "overloaded", "", "The time for waiting was over before the function was found",
+		waiter_deny(w, PROBLEM_OVERLOADED, "", "The time for waiting was over before the function was found",
 			    obstacle_retry_after_ms(v));
 	} else if (err != NULL) {
-		waiter_deny(w, err->code == ENOTCONN ? "store_unavailable" : "runtime_unavailable", "", err->msg,
+		waiter_deny(w, err->code == ENOTCONN ? PROBLEM_STORE_UNAVAILABLE : PROBLEM_RUNTIME_UNAVAILABLE, "", err->msg,
 			    obstacle_retry_after_ms(NULL));
 	} else if (v == NULL) {
 		deny_unknown(w);
@@ -106,9 +106,9 @@ static void start_resolving(struct waiter *w)
 static bool is_taken(struct waiter *w)
 {
 	if (stopping)
-		waiter_deny(w, "draining", "", "This node is stopping", DRAINING_RETRY_MS);
+		waiter_deny(w, PROBLEM_DRAINING, "", "This node is stopping", DRAINING_RETRY_MS);
 	else if (waiter_count > WAITERS_MAX)
-		waiter_deny(w, "overloaded", "", "Too many requests wait for a sandbox on this node",
+		waiter_deny(w, PROBLEM_OVERLOADED, "", "Too many requests wait for a sandbox on this node",
 			    obstacle_retry_after_ms(NULL));
 	else
 		return true;
@@ -122,7 +122,7 @@ void pool_lease(struct client *client, const struct ipc_lease *r)
 	if (!is_taken(w))
 		return;
 	if (r->function.len > REF_MAX) {
-		waiter_deny(w, "not_found", "", "", 0);
+		waiter_deny(w, PROBLEM_NOT_FOUND, "", "", 0);
 		return;
 	}
 	w->ref = mem_strndup(r->function.data, r->function.len);
@@ -151,7 +151,7 @@ void pool_check(struct client *client, const struct ipc_check *r, int archive_fd
 	if (!is_taken(w))
 		return;
 	if (check_version(r, archive_fd, &v, &err) < 0)
-		waiter_deny(w, "runtime_unavailable", "", err.msg, obstacle_retry_after_ms(NULL));
+		waiter_deny(w, PROBLEM_RUNTIME_UNAVAILABLE, "", err.msg, obstacle_retry_after_ms(NULL));
 	else
 		enqueue(w, v);
 }
@@ -201,8 +201,8 @@ bool pool_release(struct client *client, const struct ipc_release *r)
 	s->cpu_read_us = s->cpu_seen_us = (int64_t)r->cpu_read_us;
 	s->restless = s->restless || r->restless != 0;
 	bool used_up = version_is_single_use(v) && r->runs > 0;
-	if (r->destroy || s->dead || v->stale || used_up || s->unwanted != 0 || stopping) {
-		sandbox_kill(s, r->destroy         ? counter_saying("kills", r->reason, COUNT_KILL_OTHER)
+	if (r->reason != 0 || s->dead || v->stale || used_up || s->unwanted != 0 || stopping) {
+		sandbox_kill(s, r->reason != 0     ? (enum counter)r->reason
 				: s->dead          ? COUNT_KILL_ENDED
 				: v->stale         ? COUNT_KILL_STALE
 				: used_up          ? COUNT_KILL_USED_UP
@@ -318,7 +318,7 @@ static void on_package_ready(struct version *v)
 
 static void on_package_failed(struct version *v, const struct err *err)
 {
-	const char *code = err->code == ENOTCONN ? "store_unavailable" : "runtime_unavailable";
+	enum problem_code code = err->code == ENOTCONN ? PROBLEM_STORE_UNAVAILABLE : PROBLEM_RUNTIME_UNAVAILABLE;
 
 	waiter_deny_all(v, code, err->msg, obstacle_retry_after_ms(v));
 	keep_failed(v, err->msg);
@@ -361,7 +361,7 @@ static void deny_concurrency(struct waiter *w, int64_t max_concurrency, int64_t 
 	snprintf(detail, sizeof(detail),
 		 "The function's %lld sandbox%s (max_concurrency) stayed busy for %.3g s; retry later or raise it",
 		 (long long)max_concurrency, max_concurrency == 1 ? "" : "es", (double)(clock_mono_us() - w->queued_us) / 1e6);
-	waiter_deny(w, "throttled", "function_concurrency", detail, retry_after_ms);
+	waiter_deny(w, PROBLEM_THROTTLED, "function_concurrency", detail, retry_after_ms);
 }
 
 static void deny_late(struct waiter *w)
@@ -370,14 +370,14 @@ static void deny_late(struct waiter *w)
 	int64_t retry_after_ms = obstacle_retry_after_ms(v);
 
 	if (v == NULL || v->package != PACKAGE_READY)
-		waiter_deny(w, "store_unavailable", "", "The function could not be fetched from PostgreSQL in time",
+		waiter_deny(w, PROBLEM_STORE_UNAVAILABLE, "", "The function could not be fetched from PostgreSQL in time",
 			    retry_after_ms);
 	else if (v->live >= v->spec->max_concurrency)
 		deny_concurrency(w, v->spec->max_concurrency, retry_after_ms);
 	else if (v->shape->problem[0] != '\0')
-		waiter_deny(w, "runtime_unavailable", "", v->shape->problem, retry_after_ms);
+		waiter_deny(w, PROBLEM_RUNTIME_UNAVAILABLE, "", v->shape->problem, retry_after_ms);
 	else
-		waiter_deny(w, "overloaded", "", "No sandbox was free in time", retry_after_ms);
+		waiter_deny(w, PROBLEM_OVERLOADED, "", "No sandbox was free in time", retry_after_ms);
 }
 
 /* What has waited too long for a busy sandbox gets a spare after all. */
@@ -434,7 +434,7 @@ void pool_stop(void)
 	stopping = true;
 	supply_stop();
 	DL_FOREACH_SAFE2 (waiters, w, next_waiter, all_next)
-		waiter_deny(w, "draining", "", "This node is stopping", DRAINING_RETRY_MS);
+		waiter_deny(w, PROBLEM_DRAINING, "", "This node is stopping", DRAINING_RETRY_MS);
 	for (int state = 0; state < SANDBOX_DYING; state++)
 		DL_FOREACH_SAFE (sandbox_lists[state], s, next)
 			if (state != SANDBOX_LEASED) /* pool_release does it */

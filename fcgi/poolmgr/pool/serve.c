@@ -5,7 +5,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
-#include "poolmgr/node/counter.h"
+#include "poolmgr/node/counters.h"
 #include "poolmgr/package/cache.h"
 #include "poolmgr/package/fetch.h"
 #include "poolmgr/package/package.h"
@@ -93,7 +93,7 @@ static void cannot_link(struct version *v, struct sandbox *s, const struct err *
 		fetch_package(v);
 		return;
 	}
-	waiter_deny_all(v, "runtime_unavailable", err->msg, obstacle_retry_after_ms(v));
+	waiter_deny_all(v, PROBLEM_RUNTIME_UNAVAILABLE, err->msg, obstacle_retry_after_ms(v));
 	on_failed(v, err->msg);
 }
 

@@ -28,7 +28,7 @@ void supply_deny_if_hopeless(struct version *v)
 		return;
 	const char *obstacle = obstacle_any(v->shape);
 	if (obstacle != NULL)
-		waiter_deny_all(v, "runtime_unavailable", obstacle, obstacle_retry_after_ms(v));
+		waiter_deny_all(v, PROBLEM_RUNTIME_UNAVAILABLE, obstacle, obstacle_retry_after_ms(v));
 }
 
 static void deny_hopeless_of(struct shape *shape)

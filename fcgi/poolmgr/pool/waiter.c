@@ -7,7 +7,7 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "ipc/ipc.h"
-#include "poolmgr/node/counter.h"
+#include "poolmgr/node/counters.h"
 
 struct waiter *waiters;
 int waiter_count;
@@ -68,11 +68,21 @@ void waiter_free(struct waiter *w)
 	free(w);
 }
 
-void waiter_deny(struct waiter *w, const char *code, const char *reason, const char *detail, int64_t retry_after_ms)
+static enum counter counter_of(enum problem_code code)
+{
+	static const enum counter denials[PROBLEM_COUNT] = {
+#define DENIAL(NAME, code) [PROBLEM_##NAME] = COUNT_DENY_##NAME,
+#include "ipc/counter.def"
+	};
+
+	return denials[code] != 0 ? denials[code] : COUNT_DENY_OTHER;
+}
+
+void waiter_deny(struct waiter *w, enum problem_code code, const char *reason, const char *detail, int64_t retry_after_ms)
 {
 	struct ipc_msg m = {.type = IPC_DENY,
 			    .deny = {.seq = w->seq,
-				     .code = STR(code),
+				     .code = (uint8_t)code,
 				     .reason = STR(reason),
 				     .detail = STR(detail),
 				     .retry_after_ms = (uint32_t)retry_after_ms}};
@@ -82,7 +92,7 @@ void waiter_deny(struct waiter *w, const char *code, const char *reason, const c
 		m.deny.version = (uint32_t)w->version->spec->version;
 	}
 	if (w->client != NULL) {
-		counters[counter_labelled("denials", code, COUNT_DENY_OTHER)]++;
+		counters[counter_of(code)]++;
 		client_send(w->client, &m);
 	}
 	w->client = NULL;
@@ -90,7 +100,7 @@ void waiter_deny(struct waiter *w, const char *code, const char *reason, const c
 		waiter_free(w);
 }
 
-void waiter_deny_all(struct version *v, const char *code, const char *detail, int64_t retry_after_ms)
+void waiter_deny_all(struct version *v, enum problem_code code, const char *detail, int64_t retry_after_ms)
 {
 	AUTO(version_unref) struct version *held = version_ref(v);
 

@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 #include "base/fields.h"
+#include "ipc/problem_code.h"
 #include "poolmgr/catalog/version.h"
 #include "poolmgr/node/client.h"
 
@@ -39,7 +40,7 @@ void waiter_leave_queue(struct waiter *waiter);
 void waiter_free(struct waiter *waiter);
 
 /* The worker hears no more of it. One that a lookup refers to is freed when that comes back. */
-void waiter_deny(struct waiter *waiter, const char *code, const char *reason, const char *detail, int64_t retry_after_ms);
-void waiter_deny_all(struct version *version, const char *code, const char *detail, int64_t retry_after_ms);
+void waiter_deny(struct waiter *waiter, enum problem_code code, const char *reason, const char *detail, int64_t retry_after_ms);
+void waiter_deny_all(struct version *version, enum problem_code code, const char *detail, int64_t retry_after_ms);
 
 #endif

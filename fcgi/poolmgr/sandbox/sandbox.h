@@ -21,7 +21,7 @@
 #include "engine/docker.h"
 #include "poolmgr/catalog/shape.h"
 #include "poolmgr/catalog/version.h"
-#include "poolmgr/node/counter.h"
+#include "poolmgr/node/counters.h"
 #include "poolmgr/node/watch.h"
 #include "poolmgr/sandbox/cgroup.h"
 

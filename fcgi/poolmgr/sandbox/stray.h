@@ -5,7 +5,7 @@
 #include <stdbool.h>
 
 #include "engine/docker.h"
-#include "poolmgr/node/counter.h"
+#include "poolmgr/node/counters.h"
 
 void stray_init(struct docker *docker);
 

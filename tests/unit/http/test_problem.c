@@ -1,25 +1,8 @@
 #include "http/problem.h"
 
-#include <ctype.h>
-
 #include "http/request.h"
 #include "http/response.h"
 #include "tests/unit/unit.h"
-
-static void every_code_is_unique_and_documented(void **state)
-{
-	(void)state;
-	for (unsigned i = 0; i < PROBLEM_COUNT; i++) {
-		const char *name = problem_name(i);
-		assert_int_equal(problem_find(name, strlen(name)), i); /* the first of that name */
-		assert_in_range(problem_status(i), 400, 504);
-		assert_true(strlen(problem_help(i)) > 10);
-		for (const char *p = name; *p != '\0'; p++)
-			assert_true(islower((unsigned char)*p) || *p == '_');
-	}
-	assert_int_equal(problem_find("no_such_code", 12), PROBLEM_COUNT);
-	assert_int_equal(problem_find("not_foundx", 9), PROBLEM_NOT_FOUND);
-}
 
 /* The answer's body, as JSON. */
 static json_t *body_of(const struct response *r)
@@ -124,7 +107,6 @@ static void a_header_value_cannot_add_a_header(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(every_code_is_unique_and_documented),
 		cmocka_unit_test(a_problem_is_answered_as_rfc_9457_says),
 		cmocka_unit_test(a_retry_time_comes_from_the_table_or_the_problem_rounded_up),
 		cmocka_unit_test(members_cannot_replace_what_every_problem_has),

@@ -18,10 +18,12 @@ static const struct message {
 } messages[IPC_TYPE_COUNT] = {
 #define IPC_MESSAGE(NAME, name, sender, fds) {#NAME, IPC_##sender, fds},
 #define IPC_FIELD(name, type, field)
+#define IPC_ENUM(name, exists, field)
 #define IPC_END(name)
 #include "ipc/ipc_msg.def"
 #undef IPC_MESSAGE
 #undef IPC_FIELD
+#undef IPC_ENUM
 #undef IPC_END
 };
 
@@ -36,10 +38,12 @@ static const struct message {
 static const struct ipc_msg samples[IPC_TYPE_COUNT] = {
 #define IPC_MESSAGE(NAME, name, sender, descriptors) [IPC_##NAME] = {.type = IPC_##NAME, .fds = IPC_NO_FDS, .name = {
 #define IPC_FIELD(name, type, field) .field = VALUE_##type,
+#define IPC_ENUM(name, exists, field) .field = 0,
 #define IPC_END(name) }},
 #include "ipc/ipc_msg.def"
 #undef IPC_MESSAGE
 #undef IPC_FIELD
+#undef IPC_ENUM
 #undef IPC_END
 };
 /* clang-format on */
@@ -125,6 +129,41 @@ static void every_message_is_refused_at_every_shorter_length_and_with_a_byte_mor
 			assert_fails(ipc_decode(b.data, len, messages[type].sender, &msg, &err), "message of");
 		buf_add_u8(&b, 0);
 		assert_fails(ipc_decode(b.data, b.len, messages[type].sender, &msg, &err), "does not decode");
+	}
+}
+
+static bool decodes(const struct ipc_msg *msg, enum ipc_side sender)
+{
+	AUTO(buf_free) struct buf b = {0};
+	struct ipc_msg in;
+	struct err err;
+
+	assert_ok(ipc_encode(msg, &b, &err));
+	if (ipc_decode(b.data, b.len, sender, &in, &err) == 0)
+		return true;
+	assert_non_null(strstr(err.msg, "does not decode"));
+	return false;
+}
+
+static void an_enumeration_out_of_its_range_is_refused(void **state)
+{
+	(void)state;
+	for (unsigned i = 0; i <= UINT8_MAX; i++) {
+		struct ipc_msg deny = {.type = IPC_DENY, .deny.code = (uint8_t)i};
+		struct ipc_msg grant = {.type = IPC_GRANT, .grant.start_kind = (uint8_t)i};
+		assert_int_equal(decodes(&deny, IPC_POOLMGR), i < PROBLEM_COUNT);
+		assert_int_equal(decodes(&grant, IPC_POOLMGR), i <= IPC_START_COLD);
+	}
+}
+
+/* And nothing else that is counted. */
+static void a_sandbox_goes_back_for_a_reason_or_for_none(void **state)
+{
+	(void)state;
+	for (unsigned i = 0; i <= UINT8_MAX; i++) {
+		struct ipc_msg release = {.type = IPC_RELEASE, .release.reason = (uint8_t)i};
+		bool reason = i < COUNTER_COUNT && strcmp(counter_rows[i].family, "kills") == 0;
+		assert_int_equal(decodes(&release, IPC_WORKER), i == 0 || reason);
 	}
 }
 
@@ -314,6 +353,8 @@ int main(void)
 		cmocka_unit_test(fields_arrive_under_their_names),
 		cmocka_unit_test(the_wrong_side_is_refused),
 		cmocka_unit_test(every_message_is_refused_at_every_shorter_length_and_with_a_byte_more),
+		cmocka_unit_test(an_enumeration_out_of_its_range_is_refused),
+		cmocka_unit_test(a_sandbox_goes_back_for_a_reason_or_for_none),
 		cmocka_unit_test(a_type_that_does_not_exist_is_refused),
 		cmocka_unit_test(a_message_over_the_limit_is_not_encoded),
 		cmocka_unit_test(every_message_crosses_a_socket_with_its_descriptors),

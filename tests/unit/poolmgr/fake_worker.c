@@ -161,12 +161,9 @@ static void give_back(struct worker *w, struct ipc_msg *msg)
 
 void worker_release(struct worker *w, uint64_t lease_id, bool destroy)
 {
-	struct ipc_msg m = {.type = IPC_RELEASE,
-			    .release = {.lease_id = lease_id,
-					.runs = 1,
-					.busy_us = 1000,
-					.destroy = destroy,
-					.reason = STR(destroy ? "test" : "")}};
+	struct ipc_msg m = {
+		.type = IPC_RELEASE,
+		.release = {.lease_id = lease_id, .runs = 1, .busy_us = 1000, .reason = destroy ? COUNT_KILL_TIMEOUT : 0}};
 
 	give_back(w, &m);
 }
@@ -175,7 +172,7 @@ void worker_release_after(struct worker *w, uint64_t lease_id, uint32_t runs, ui
 {
 	struct ipc_msg m = {
 		.type = IPC_RELEASE,
-		.release = {.lease_id = lease_id, .runs = runs, .busy_us = busy_us, .reason = STR("")},
+		.release = {.lease_id = lease_id, .runs = runs, .busy_us = busy_us},
 	};
 
 	give_back(w, &m);
@@ -249,7 +246,7 @@ static int receive(struct worker *w, enum ipc_type type, struct ipc_msg *m)
 	if (rc < 0)
 		fail_msg("%s instead of %s", err.msg, ipc_name(type));
 	if (m->type == IPC_DENY && type != IPC_DENY)
-		fail_msg("DENY %.*s (%.*s) instead of %s", (int)m->deny.code.len, m->deny.code.data, (int)m->deny.detail.len,
+		fail_msg("DENY %s (%.*s) instead of %s", problem_name((enum problem_code)m->deny.code), (int)m->deny.detail.len,
 			 m->deny.detail.data, ipc_name(type));
 	if (m->type != type)
 		fail_msg("%s instead of %s", ipc_name(m->type), ipc_name(type));
@@ -330,7 +327,7 @@ struct denial worker_denied(struct worker *w, uint64_t seq)
 
 	receive_for(w, IPC_DENY, seq, &m);
 	assert_int_equal(m.deny.seq, seq);
-	copy_str(d.code, sizeof(d.code), m.deny.code);
+	d.code = (enum problem_code)m.deny.code;
 	copy_str(d.reason, sizeof(d.reason), m.deny.reason);
 	copy_str(d.detail, sizeof(d.detail), m.deny.detail);
 	d.retry_after_ms = m.deny.retry_after_ms;

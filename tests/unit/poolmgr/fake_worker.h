@@ -67,7 +67,8 @@ struct finding {
 };
 
 struct denial {
-	char code[64], reason[64], detail[600];
+	enum problem_code code;
+	char reason[64], detail[600];
 	uint32_t retry_after_ms, version;
 };
 

@@ -171,7 +171,7 @@ void pool_rig_assert_nothing_leaks(void)
 	image_init(rig.docker, rig.languages, &image_hooks);
 	for (int state = 0; state < SANDBOX_DYING; state++)
 		DL_FOREACH_SAFE (sandbox_lists[state], s, next)
-			sandbox_kill(s, COUNT_KILL_OTHER);
+			sandbox_kill(s, COUNT_KILL_USED_UP);
 	WAIT_FOR(sandbox_total() == 0 && stray_count() == 0);
 	WAIT_FOR(fake_docker_count(rig.engine) == 0);
 	assert_int_equal(rig_count_names("sandboxes"), 0);

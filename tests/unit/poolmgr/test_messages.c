@@ -75,7 +75,7 @@ static void what_is_longer_than_any_name_is_no_function(void **state)
 
 	(void)state;
 	memset(name, 'a', 100000);
-	assert_string_equal(worker_denied(&w, worker_lease(&w, name, 0)).code, "not_found");
+	assert_int_equal(worker_denied(&w, worker_lease(&w, name, 0)).code, PROBLEM_NOT_FOUND);
 	free(name);
 }
 
@@ -94,7 +94,7 @@ static void without_postgresql_a_lease_is_denied_in_words(void **state)
 
 	(void)state;
 	struct denial d = worker_denied(&w, worker_lease(&w, "any", 0));
-	assert_string_equal(d.code, "store_unavailable");
+	assert_int_equal(d.code, PROBLEM_STORE_UNAVAILABLE);
 	assert_non_null(strstr(d.detail, "PostgreSQL cannot be reached"));
 }
 

@@ -7,7 +7,7 @@
 #include "base/fd.h"
 #include "base/mem.h"
 #include "poolmgr/node/client.h"
-#include "poolmgr/node/counter.h"
+#include "poolmgr/node/counters.h"
 #include "poolmgr/node/tree.h"
 #include "poolmgr/pool/pool.h"
 #include "poolmgr/reconcile.h"

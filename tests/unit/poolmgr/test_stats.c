@@ -3,7 +3,7 @@
 #include <utlist.h>
 
 #include "base/mem.h"
-#include "poolmgr/node/counter.h"
+#include "poolmgr/node/counters.h"
 #include "poolmgr/pool/pool.h"
 #include "poolmgr/sandbox/image.h"
 #include "poolmgr/stats.h"
@@ -177,7 +177,7 @@ static void sandboxes_are_published_by_runtime(void **state)
 	assert_int_equal(*scoreboard_gauge(pool_rig_board, GAUGE_spares_wanted),
 			 published("docker", RUNTIME_GAUGE_spares_wanted) + published("gvisor", RUNTIME_GAUGE_spares_wanted));
 	assert_int_equal(*scoreboard_gauge(pool_rig_board, GAUGE_database_up), 0);
-	assert_int_equal(*scoreboard_counter(pool_rig_board, SCOREBOARD_COUNT_START), counters[COUNT_START]);
+	assert_int_equal(*scoreboard_counter(pool_rig_board, COUNT_START), counters[COUNT_START]);
 }
 
 static void functions_with_a_sandbox_or_waiting_for_one_are_told(void **state)

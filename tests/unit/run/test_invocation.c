@@ -65,7 +65,7 @@ static int tear_down(void **state)
 	outcome_clear(&f->outcome);
 	problem_clear(&f->denial.problem);
 	if (f->client != NULL && f->lease.control_fd >= 0)
-		lease_release(f->client, &f->lease, NULL);
+		lease_release(f->client, &f->lease, 0);
 	lease_client_free(&f->client);
 	fake_poolmgr_kill(&f->poolmgr);
 	unit_remove_dir(&f->dir);
@@ -118,16 +118,13 @@ static void assert_script_ended_well(struct fixture *f)
 	f->agent.pid = 0;
 }
 
-static void assert_failed(const struct fixture *f, enum problem_code code, const char *destroy_reason)
+static void assert_failed(const struct fixture *f, enum problem_code code, enum counter destroy_reason)
 {
 	assert_int_equal(f->outcome.kind, OUTCOME_FAILURE);
 	if (f->outcome.problem.code != code)
 		fail_msg("%s instead of %s: %s", problem_name(f->outcome.problem.code), problem_name(code),
 			 f->outcome.problem.detail);
-	if (destroy_reason == NULL)
-		assert_null(f->outcome.destroy_reason);
-	else
-		assert_string_equal(f->outcome.destroy_reason, destroy_reason);
+	assert_int_equal(f->outcome.destroy_reason, destroy_reason);
 	assert_true(f->outcome.problem.detail[0] != '\0');
 }
 
@@ -163,7 +160,7 @@ static void a_result_comes_back_as_it_was_written_with_the_log(void **state)
 
 	run(f, print_and_answer);
 	assert_output(f, "{\"a\": [1]}");
-	assert_null(f->outcome.destroy_reason);
+	assert_int_equal(f->outcome.destroy_reason, 0);
 	assert_int_equal(f->outcome.log.len, 6);
 	assert_memory_equal(f->outcome.log.data, "hello\n", 6);
 	assert_int_equal(f->outcome.log_bytes, 6);
@@ -236,7 +233,7 @@ static void code_that_does_not_load_is_an_init_error_and_ends_the_sandbox(void *
 
 	buf_add_str(&f->lease.init, INIT);
 	run(f, fail_with_syntax);
-	assert_failed(f, PROBLEM_INIT_ERROR, "init error");
+	assert_failed(f, PROBLEM_INIT_ERROR, COUNT_KILL_INIT_ERROR);
 	assert_int_equal(f->outcome.init_failure, INIT_SYNTAX);
 	assert_int_equal(f->outcome.init_line, 3);
 	assert_string_equal(f->outcome.problem.detail, "E: bad");
@@ -277,7 +274,7 @@ static void initialising_alone_sends_no_invocation(void **state)
 	start(f, only_say_ready);
 	invocation_init(f->invocation, &f->lease, &f->outcome);
 	assert_int_equal(f->outcome.kind, OUTCOME_SUCCESS);
-	assert_null(f->outcome.destroy_reason);
+	assert_int_equal(f->outcome.destroy_reason, 0);
 	assert_script_ended_well(f);
 }
 
@@ -293,7 +290,7 @@ static void a_load_that_takes_too_long_is_a_timeout_of_phase_init(void **state)
 
 	buf_add_str(&f->lease.init, INIT);
 	run(f, sleep_for_ever);
-	assert_failed(f, PROBLEM_FUNCTION_TIMEOUT, "timeout");
+	assert_failed(f, PROBLEM_FUNCTION_TIMEOUT, COUNT_KILL_TIMEOUT);
 	assert_int_equal(f->outcome.init_failure, INIT_TIMEOUT);
 	assert_string_equal(json_string_value(json_object_get(f->outcome.problem.members, "phase")), "init");
 	assert_int_equal(json_integer_value(json_object_get(f->outcome.problem.members, "limit_ms")), 400);
@@ -315,7 +312,7 @@ static void a_timeout_is_answered_at_the_deadline_with_what_was_printed(void **s
 
 	f->lease.timeout_ms = 150;
 	run(f, take_invoke_and_sleep);
-	assert_failed(f, PROBLEM_FUNCTION_TIMEOUT, "timeout");
+	assert_failed(f, PROBLEM_FUNCTION_TIMEOUT, COUNT_KILL_TIMEOUT);
 	assert_int_equal(json_integer_value(json_object_get(f->outcome.problem.members, "limit_ms")), 150);
 	assert_string_equal(json_string_value(json_object_get(f->outcome.problem.members, "phase")), "exec");
 	assert_in_range(f->outcome.exec_us, 150000, 1500000);
@@ -335,7 +332,7 @@ static void an_agent_that_exits_is_told_from_one_that_fails(void **state)
 	struct fixture *f = *state;
 
 	run(f, print_and_exit);
-	assert_failed(f, PROBLEM_SANDBOX_EXITED, "exited");
+	assert_failed(f, PROBLEM_SANDBOX_EXITED, COUNT_KILL_EXITED);
 	assert_int_equal(f->outcome.log_bytes, 11);
 }
 
@@ -453,7 +450,7 @@ static void an_agent_that_was_killed_for_its_memory_is_out_of_memory(void **stat
 
 	put_into_cgroup(f);
 	run(f, print_and_be_killed_for_memory);
-	assert_failed(f, PROBLEM_OUT_OF_MEMORY, "out of memory");
+	assert_failed(f, PROBLEM_OUT_OF_MEMORY, COUNT_KILL_MEMORY);
 	assert_int_equal(member(f, "limit_mb"), 128);
 	assert_int_equal(member(f, "peak_mb"), 128);
 	assert_string_equal(text_member(f, "phase"), "exec");
@@ -477,11 +474,12 @@ static void lose_a_part_and_hang(int control, int log)
 static void a_kill_for_memory_explains_a_timeout_of_gvisor_only(void **state)
 {
 	static const struct {
-		const char *runtime, *reason;
+		const char *runtime;
+		enum counter reason;
 		enum problem_code code;
 	} cases[] = {
-		{"gvisor", "out of memory", PROBLEM_OUT_OF_MEMORY},
-		{"docker", "timeout", PROBLEM_FUNCTION_TIMEOUT},
+		{"gvisor", COUNT_KILL_MEMORY, PROBLEM_OUT_OF_MEMORY},
+		{"docker", COUNT_KILL_TIMEOUT, PROBLEM_FUNCTION_TIMEOUT},
 	};
 	struct fixture *f = *state;
 
@@ -512,7 +510,7 @@ static void too_much_memory_for_loading_is_of_phase_init(void **state)
 	put_into_cgroup(f);
 	buf_add_str(&f->lease.init, INIT);
 	run(f, load_too_much);
-	assert_failed(f, PROBLEM_OUT_OF_MEMORY, "out of memory");
+	assert_failed(f, PROBLEM_OUT_OF_MEMORY, COUNT_KILL_MEMORY);
 	assert_string_equal(text_member(f, "phase"), "init");
 	assert_int_equal(member(f, "peak_mb"), 128);
 	assert_log(f, "loading\n");
@@ -525,7 +523,7 @@ static void a_kill_before_the_invocation_is_not_this_ones(void **state)
 
 	put_into_cgroup(f);
 	run(f, print_and_exit);
-	assert_failed(f, PROBLEM_SANDBOX_EXITED, "exited");
+	assert_failed(f, PROBLEM_SANDBOX_EXITED, COUNT_KILL_EXITED);
 	assert_string_equal(text_member(f, "phase"), "exec");
 	assert_int_equal(json_object_size(f->outcome.problem.members), 1); /* there is nobody to ask */
 	assert_log(f, "last words\n");
@@ -556,7 +554,7 @@ static void an_output_may_have_the_functions_response_bytes_and_no_more(void **s
 	assert_output(f, "\"123456\"");
 	f->lease.response_bytes = 7;
 	invoke(f);
-	assert_failed(f, PROBLEM_RESPONSE_TOO_LARGE, NULL);
+	assert_failed(f, PROBLEM_RESPONSE_TOO_LARGE, 0);
 	assert_int_equal(member(f, "limit"), 7);
 	assert_int_equal(member(f, "actual"), 8);
 	f->lease.response_bytes = 8;
@@ -581,7 +579,7 @@ static void no_frame_far_beyond_the_functions_response_bytes_is_waited_for(void 
 
 	f->lease.response_bytes = 1024;
 	run(f, announce_a_megabyte);
-	assert_failed(f, PROBLEM_SANDBOX_EXITED, "broke the protocol");
+	assert_failed(f, PROBLEM_SANDBOX_EXITED, COUNT_KILL_PROTOCOL);
 	assert_script_ended_well(f);
 }
 
@@ -618,7 +616,7 @@ static void an_error_of_the_function_leaves_its_sandbox_in_use(void **state)
 	struct fixture *f = *state;
 
 	run(f, raise_error);
-	assert_failed(f, PROBLEM_FUNCTION_ERROR, NULL);
+	assert_failed(f, PROBLEM_FUNCTION_ERROR, 0);
 	assert_string_equal(f->outcome.problem.detail, "KeyError: 'a'");
 	assert_script_ended_well(f);
 }
@@ -635,7 +633,7 @@ static void raise_error_and_exit(int control, int log)
 static void an_error_after_which_the_agent_exits_ends_the_sandbox(void **state)
 {
 	run(*state, raise_error_and_exit);
-	assert_failed(*state, PROBLEM_FUNCTION_ERROR, "exited after an error");
+	assert_failed(*state, PROBLEM_FUNCTION_ERROR, COUNT_KILL_EXITED_ERROR);
 }
 
 static void say_too_large(int control, int log)
@@ -654,7 +652,7 @@ static void an_output_over_the_limit_is_refused_with_its_size(void **state)
 	struct fixture *f = *state;
 
 	run(f, say_too_large);
-	assert_failed(f, PROBLEM_RESPONSE_TOO_LARGE, NULL);
+	assert_failed(f, PROBLEM_RESPONSE_TOO_LARGE, 0);
 	assert_int_equal(json_integer_value(json_object_get(f->outcome.problem.members, "limit")), 1 << 20);
 	assert_int_equal(json_integer_value(json_object_get(f->outcome.problem.members, "actual")), 2000000);
 }
@@ -675,7 +673,7 @@ static void send_too_large(int control, int log)
 static void an_agent_that_does_not_check_the_size_is_checked(void **state)
 {
 	run(*state, send_too_large);
-	assert_failed(*state, PROBLEM_RESPONSE_TOO_LARGE, NULL);
+	assert_failed(*state, PROBLEM_RESPONSE_TOO_LARGE, 0);
 }
 
 static void send_no_json(int control, int log)
@@ -691,7 +689,7 @@ static void send_no_json(int control, int log)
 static void an_output_that_is_no_json_is_never_passed_on(void **state)
 {
 	run(*state, send_no_json);
-	assert_failed(*state, PROBLEM_INVALID_OUTPUT, "answered in its agent's place");
+	assert_failed(*state, PROBLEM_INVALID_OUTPUT, COUNT_KILL_FORGED);
 }
 
 /* Each of these breaks the protocol in its own way. */
@@ -776,7 +774,7 @@ static void whatever_breaks_the_protocol_ends_the_sandbox_not_the_worker(void **
 
 	for (size_t i = 0; i < ARRAY_SIZE(scripts); i++) {
 		run(f, scripts[i]);
-		assert_failed(f, PROBLEM_SANDBOX_EXITED, "broke the protocol");
+		assert_failed(f, PROBLEM_SANDBOX_EXITED, COUNT_KILL_PROTOCOL);
 		assert_script_ended_well(f);
 	}
 }
@@ -814,7 +812,7 @@ static void an_answer_to_the_invocation_before_is_passed_over_and_the_last_of_it
 	for (size_t i = 0; i < ARRAY_SIZE(scripts); i++) {
 		run(f, scripts[i]);
 		assert_output(f, "\"its own\"");
-		assert_string_equal(f->outcome.destroy_reason, "spoke unasked");
+		assert_int_equal(f->outcome.destroy_reason, COUNT_KILL_UNASKED);
 		assert_script_ended_well(f);
 	}
 }
@@ -836,7 +834,7 @@ static void an_error_report_of_wrong_types_is_still_an_error_of_the_function(voi
 	struct fixture *f = *state;
 
 	run(f, report_nonsense);
-	assert_failed(f, PROBLEM_FUNCTION_ERROR, NULL);
+	assert_failed(f, PROBLEM_FUNCTION_ERROR, 0);
 	const json_t *e = json_object_get(f->outcome.problem.members, "error");
 	assert_string_equal(json_string_value(json_object_get(e, "type")), "");
 	assert_int_equal(json_array_size(json_object_get(e, "stack")), 0);
@@ -857,7 +855,7 @@ static void a_sandbox_that_speaks_before_it_is_asked_is_not_used(void **state)
 	wait_for(f->agent.control_fd);
 	invoke(f);
 	assert_int_equal(f->outcome.kind, OUTCOME_UNTOUCHED);
-	assert_string_equal(f->outcome.destroy_reason, "spoke unasked");
+	assert_int_equal(f->outcome.destroy_reason, COUNT_KILL_UNASKED);
 }
 
 static void just_exit(int control, int log)
@@ -873,7 +871,7 @@ static void a_sandbox_that_died_while_it_was_idle_is_not_used(void **state)
 	wait_for(f->agent.control_fd);
 	invoke(f);
 	assert_int_equal(f->outcome.kind, OUTCOME_UNTOUCHED);
-	assert_string_equal(f->outcome.destroy_reason, "exited while idle");
+	assert_int_equal(f->outcome.destroy_reason, COUNT_KILL_EXITED_IDLE);
 }
 
 static void speak_on(int control, int log)
@@ -894,7 +892,7 @@ static void a_sandbox_that_speaks_on_after_its_answer_is_not_used_again(void **s
 
 	run(f, speak_on);
 	assert_output(f, "1");
-	assert_string_equal(f->outcome.destroy_reason, "spoke unasked");
+	assert_int_equal(f->outcome.destroy_reason, COUNT_KILL_UNASKED);
 }
 
 static void print_between(int control, int log)
@@ -967,7 +965,7 @@ static void a_log_without_end_does_not_outlast_the_deadline(void **state)
 	signal(SIGPIPE, SIG_IGN);
 	f->lease.timeout_ms = 200;
 	run(f, print_for_ever);
-	assert_failed(f, PROBLEM_FUNCTION_TIMEOUT, "timeout");
+	assert_failed(f, PROBLEM_FUNCTION_TIMEOUT, COUNT_KILL_TIMEOUT);
 	assert_in_range(f->outcome.exec_us, 200000, 1500000);
 }
 
@@ -999,7 +997,7 @@ static void secrets_without_number_do_not_outlast_the_deadline(void **state)
 	f->lease.log_bytes = 16 << 20;
 	signal(SIGPIPE, SIG_IGN);
 	run(f, print_letters_for_ever);
-	assert_failed(f, PROBLEM_FUNCTION_TIMEOUT, "timeout");
+	assert_failed(f, PROBLEM_FUNCTION_TIMEOUT, COUNT_KILL_TIMEOUT);
 	assert_log(f, "***");
 	assert_in_range(clock_mono_us() - start_us, 200000, 1500000);
 }
@@ -1045,7 +1043,7 @@ static void bytes_that_keep_coming_do_not_move_the_deadline(void **state)
 
 	f->lease.timeout_ms = 150;
 	run(f, trickle_too_slowly);
-	assert_failed(f, PROBLEM_FUNCTION_TIMEOUT, "timeout");
+	assert_failed(f, PROBLEM_FUNCTION_TIMEOUT, COUNT_KILL_TIMEOUT);
 	assert_in_range(f->outcome.exec_us, 150000, 900000);
 }
 
@@ -1154,7 +1152,7 @@ static void an_agent_that_does_not_listen_is_waited_for_and_ends(void **state)
 	start(f, stop_reading);
 	wait_for(f->agent.log_fd);
 	invoke(f);
-	assert_failed(f, PROBLEM_SANDBOX_EXITED, "exited");
+	assert_failed(f, PROBLEM_SANDBOX_EXITED, COUNT_KILL_EXITED);
 }
 
 /* What happens just before and just after the worker looks for an answer. */
@@ -1430,7 +1428,7 @@ static void keep_one(struct fixture *f)
 	acquire(f, IPC_START_PREWARMED);
 	invoke(f);
 	assert_output(f, "1");
-	lease_release(f->client, &f->lease, NULL);
+	lease_release(f->client, &f->lease, 0);
 }
 
 static void await_go(void)
@@ -1443,7 +1441,7 @@ static void await_go(void)
 static void assert_untouched(struct fixture *f)
 {
 	assert_int_equal(f->outcome.kind, OUTCOME_UNTOUCHED);
-	assert_null(f->outcome.destroy_reason);
+	assert_int_equal(f->outcome.destroy_reason, 0);
 	assert_true(f->outcome.problem.detail[0] != '\0');
 	lease_release(f->client, &f->lease, f->outcome.destroy_reason);
 	while (shared->untouched + shared->touched == 0)
@@ -1460,7 +1458,7 @@ static void grant_and_recall_when_told(int fd)
 	await_go();
 	fake_poolmgr_recall(fd, FAKE_LEASE_ID);
 	fake_poolmgr_expect(fd, IPC_RELEASE, &m);
-	fake_poolmgr_check(m.release.destroy == 0, "it may serve again");
+	fake_poolmgr_check(m.release.reason == 0, "it may serve again");
 	fake_poolmgr_expect_close(fd);
 }
 
@@ -1529,7 +1527,7 @@ static void a_kept_sandbox_is_used_when_it_was_another_one_that_was_asked_for(vo
 	wait_for(lease_watch_fd(f->client));
 	invoke(f);
 	assert_output(f, "1");
-	lease_release(f->client, &f->lease, NULL);
+	lease_release(f->client, &f->lease, 0);
 	lease_client_free(&f->client);
 	assert_int_equal(fake_poolmgr_wait(&f->poolmgr), 0);
 }
@@ -1542,7 +1540,7 @@ static void grant_and_recall_at_once(int fd)
 	fake_poolmgr_grant(fd, &m, "", serve_one_and_watch);
 	fake_poolmgr_recall(fd, FAKE_LEASE_ID);
 	fake_poolmgr_expect(fd, IPC_RELEASE, &m);
-	fake_poolmgr_check(m.release.runs == 1 && m.release.destroy == 0, "one run");
+	fake_poolmgr_check(m.release.runs == 1 && m.release.reason == 0, "one run");
 	fake_poolmgr_expect_close(fd);
 }
 
@@ -1556,7 +1554,7 @@ static void a_new_sandbox_serves_even_when_it_is_asked_for_already(void **state)
 	wait_for(lease_watch_fd(f->client));
 	invoke(f);
 	assert_output(f, "1");
-	lease_release(f->client, &f->lease, NULL);
+	lease_release(f->client, &f->lease, 0);
 	assert_true(lease_rest(f->client, clock_mono_us()) == INT64_MAX);
 	lease_client_free(&f->client);
 	assert_int_equal(fake_poolmgr_wait(&f->poolmgr), 0);
@@ -1576,7 +1574,7 @@ static void find_out(int fd)
 	fake_poolmgr_check(m.autopsy.lease_id == FAKE_LEASE_ID, "lease id");
 	fake_poolmgr_find(fd, &m, finding.known, finding.out_of_memory, finding.exit_code);
 	fake_poolmgr_expect(fd, IPC_RELEASE, &m);
-	fake_poolmgr_check(m.release.destroy == 1, "not to be used again");
+	fake_poolmgr_check(m.release.reason != 0, "not to be used again");
 	fake_poolmgr_expect_close(fd);
 }
 
@@ -1615,7 +1613,7 @@ static void an_agent_that_exits_is_reported_with_its_exit_code_or_signal(void **
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
 		finding = (struct finding){.known = true, .exit_code = cases[i].exit_code};
 		invoke_and_ask(f);
-		assert_failed(f, PROBLEM_SANDBOX_EXITED, "exited");
+		assert_failed(f, PROBLEM_SANDBOX_EXITED, COUNT_KILL_EXITED);
 		assert_int_equal(member(f, "exit_code"), cases[i].signal != NULL ? -1 : (int64_t)cases[i].exit_code);
 		assert_string_equal(text_member(f, "signal"), cases[i].signal ?: "");
 		assert_non_null(strstr(f->outcome.problem.detail, cases[i].said));
@@ -1624,7 +1622,7 @@ static void an_agent_that_exits_is_reported_with_its_exit_code_or_signal(void **
 
 static void assert_exited_without_more(const struct fixture *f)
 {
-	assert_failed(f, PROBLEM_SANDBOX_EXITED, "exited");
+	assert_failed(f, PROBLEM_SANDBOX_EXITED, COUNT_KILL_EXITED);
 	assert_string_equal(text_member(f, "phase"), "exec");
 	assert_int_equal(json_object_size(f->outcome.problem.members), 1);
 	assert_non_null(strstr(f->outcome.problem.detail, "closed its connection"));
@@ -1646,7 +1644,7 @@ static void poolmgr_may_know_that_memory_ran_out(void **state)
 
 	finding = (struct finding){.known = true, .out_of_memory = true, .exit_code = 137};
 	invoke_and_ask(f);
-	assert_failed(f, PROBLEM_OUT_OF_MEMORY, "out of memory");
+	assert_failed(f, PROBLEM_OUT_OF_MEMORY, COUNT_KILL_MEMORY);
 	assert_int_equal(member(f, "limit_mb"), 128);
 	assert_int_equal(member(f, "peak_mb"), 128);
 	assert_int_equal(f->outcome.memory_bytes, 128 << 20);
@@ -1685,7 +1683,7 @@ static void what_was_measured_before_poolmgr_was_asked_is_kept(void **state)
 		fd_close(&fake_poolmgr_meter_fds[i]);
 	acquire(f, IPC_START_PREWARMED);
 	invoke(f);
-	assert_failed(f, PROBLEM_OUT_OF_MEMORY, "out of memory");
+	assert_failed(f, PROBLEM_OUT_OF_MEMORY, COUNT_KILL_MEMORY);
 	assert_int_equal(member(f, "peak_mb"), 66);
 	assert_int_equal(f->outcome.memory_bytes, 70000000);
 	assert_int_equal(f->outcome.cpu_us, 4000);
@@ -1701,7 +1699,7 @@ static void grant_in_a_cgroup(int fd)
 	fake_poolmgr_expect(fd, IPC_LEASE, &m);
 	fake_poolmgr_grant(fd, &m, "", print_and_be_killed_for_memory);
 	fake_poolmgr_expect(fd, IPC_RELEASE, &m); /* without a question before */
-	fake_poolmgr_check(m.release.destroy == 1, "not to be used again");
+	fake_poolmgr_check(m.release.reason != 0, "not to be used again");
 	fake_poolmgr_expect_close(fd);
 }
 
@@ -1715,7 +1713,7 @@ static void what_the_cgroup_says_need_not_be_asked(void **state)
 		fd_close(&fake_poolmgr_meter_fds[i]);
 	acquire(f, IPC_START_PREWARMED);
 	invoke(f);
-	assert_failed(f, PROBLEM_OUT_OF_MEMORY, "out of memory");
+	assert_failed(f, PROBLEM_OUT_OF_MEMORY, COUNT_KILL_MEMORY);
 	assert_int_equal(member(f, "peak_mb"), 128);
 	lease_release(f->client, &f->lease, f->outcome.destroy_reason);
 	lease_client_free(&f->client);

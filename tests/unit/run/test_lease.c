@@ -97,7 +97,7 @@ static void use(struct fixture *f, const char *function, uint32_t version, enum 
 	if (lease_acquire(f->client, function, version, "req-1", deadline_us, &f->lease, &f->denial) < 0)
 		fail_msg("no lease of %s: %s", function, f->denial.problem.detail);
 	assert_int_equal(f->lease.start_kind, expected);
-	lease_release(f->client, &f->lease, NULL);
+	lease_release(f->client, &f->lease, 0);
 	assert_int_equal(f->lease.control_fd, -1);
 }
 
@@ -153,28 +153,25 @@ static void expect_release_of(int fd, uint64_t lease_id, uint32_t runs)
 	fake_poolmgr_expect(fd, IPC_RELEASE, &m);
 	fake_poolmgr_check(m.release.lease_id == lease_id, "lease id");
 	fake_poolmgr_check(m.release.runs == runs, "runs");
-	fake_poolmgr_check(m.release.destroy == 0, "not to be destroyed");
-	fake_poolmgr_check(m.release.reason.len == 0, "no reason");
+	fake_poolmgr_check(m.release.reason == 0, "not to be destroyed");
 }
 
-static void expect_release(int fd, int destroy, const char *reason)
+static void expect_release(int fd, enum counter reason)
 {
 	struct ipc_msg m;
 
 	fake_poolmgr_expect(fd, IPC_RELEASE, &m);
 	fake_poolmgr_check(m.release.lease_id == FAKE_LEASE_ID, "lease id");
-	fake_poolmgr_check(m.release.destroy == destroy, "destroy");
-	fake_poolmgr_check(m.release.reason.len == strlen(reason) && memcmp(m.release.reason.data, reason, strlen(reason)) == 0,
-			   "reason");
+	fake_poolmgr_check(m.release.reason == reason, "reason");
 }
 
 static void grant_twice_and_take_back(int fd)
 {
 	fake_poolmgr_usual_us = 4321;
 	grant(fd);
-	expect_release(fd, 1, "timeout");
+	expect_release(fd, COUNT_KILL_TIMEOUT);
 	grant(fd);
-	expect_release(fd, 1, "spoke unasked");
+	expect_release(fd, COUNT_KILL_UNASKED);
 	fake_poolmgr_expect_close(fd);
 }
 
@@ -203,13 +200,13 @@ static void a_granted_sandbox_comes_with_all_its_descriptors_and_goes_back(void 
 	for (int i = 0; i < FDS_OF_A_LEASE; i++)
 		assert_int_equal(fcntl(*lease_fds[i], F_GETFD), FD_CLOEXEC);
 	assert_int_equal(unit_open_fds(), fds + 1 + FDS_OF_A_LEASE);
-	lease_release(f->client, &f->lease, "timeout"); /* is not kept */
+	lease_release(f->client, &f->lease, COUNT_KILL_TIMEOUT); /* is not kept */
 	assert_int_equal(f->lease.control_fd, -1);
 	assert_true(lease_rest(f->client, clock_mono_us()) == INT64_MAX);
 
 	assert_int_equal(acquire(f, SECOND), 0);
 	assert_int_equal(f->lease.start_kind, IPC_START_PREWARMED);
-	lease_release(f->client, &f->lease, "spoke unasked");
+	lease_release(f->client, &f->lease, COUNT_KILL_UNASKED);
 	lease_client_free(&f->client);
 	assert_int_equal(fake_poolmgr_wait(&f->poolmgr), 0);
 	assert_int_equal(unit_open_fds(), fds);
@@ -218,7 +215,7 @@ static void a_granted_sandbox_comes_with_all_its_descriptors_and_goes_back(void 
 static void grant_and_take_back(int fd)
 {
 	grant(fd);
-	expect_release(fd, 0, "");
+	expect_release(fd, 0);
 	fake_poolmgr_expect_close(fd);
 }
 
@@ -227,7 +224,7 @@ static void deny_throttled(int fd)
 	struct ipc_msg m;
 
 	fake_poolmgr_expect(fd, IPC_LEASE, &m);
-	fake_poolmgr_deny(fd, &m, "throttled", "queue_full", 2500);
+	fake_poolmgr_deny(fd, &m, PROBLEM_THROTTLED, "queue_full", 2500);
 	fake_poolmgr_expect_close(fd);
 }
 
@@ -249,11 +246,11 @@ static void deny_nonsense(int fd)
 	struct ipc_msg m;
 
 	fake_poolmgr_expect(fd, IPC_LEASE, &m);
-	fake_poolmgr_deny(fd, &m, "no_such_code", "", 0);
+	fake_poolmgr_deny(fd, &m, PROBLEM_COUNT, "", 0);
 	fake_poolmgr_expect_close(fd);
 }
 
-static void an_unknown_code_means_that_the_runtime_is_unavailable(void **state)
+static void a_denial_of_no_code_is_no_answer(void **state)
 {
 	struct fixture *f = *state;
 
@@ -275,27 +272,27 @@ static void a_poolmgr_that_dies_is_asked_again_when_it_is_back(void **state)
 
 	SERVE(f, 1, die_with_a_question, die_with_a_question, grant_and_take_back);
 	assert_int_equal(acquire(f, 5 * SECOND), 0);
-	lease_release(f->client, &f->lease, NULL);
+	lease_release(f->client, &f->lease, 0);
 }
 
-static void deny_nonsense_once_and_close(int fd)
+static void deny_once_and_close(int fd)
 {
 	struct ipc_msg m;
 
 	fake_poolmgr_expect(fd, IPC_LEASE, &m);
-	fake_poolmgr_deny(fd, &m, "no_such_code", "", 0);
+	fake_poolmgr_deny(fd, &m, PROBLEM_NOT_FOUND, "", 0);
 }
 
 static void a_connection_that_died_while_idle_is_replaced_at_once(void **state)
 {
 	struct fixture *f = *state;
 
-	SERVE(f, 0, deny_nonsense_once_and_close, grant_and_take_back);
+	SERVE(f, 0, deny_once_and_close, grant_and_take_back);
 	assert_int_equal(acquire(f, SECOND), -1);
 	problem_clear(&f->denial.problem);
 	usleep(20000);
 	assert_int_equal(acquire(f, SECOND), 0);
-	lease_release(f->client, &f->lease, NULL);
+	lease_release(f->client, &f->lease, 0);
 }
 
 static void nobody_there_is_a_refusal_at_the_deadline(void **state)
@@ -364,7 +361,7 @@ static void an_answer_that_makes_no_sense_costs_the_connection_and_no_descriptor
 
 	SERVE(f, 0, send_garbage, answer_another_question, answer_with_the_wrong_type, grant_and_take_back);
 	assert_int_equal(acquire(f, 5 * SECOND), 0);
-	lease_release(f->client, &f->lease, NULL);
+	lease_release(f->client, &f->lease, 0);
 	lease_client_free(&f->client);
 	assert_int_equal(unit_open_fds(), fds);
 	assert_int_equal(fake_poolmgr_wait(&f->poolmgr), 0);
@@ -396,7 +393,7 @@ static void a_new_poolmgr_is_told_which_sandbox_is_held(void **state)
 		lease_watch(f->client);
 	}
 	assert_true(lease_watch_fd(f->client) >= 0);
-	lease_release(f->client, &f->lease, NULL);
+	lease_release(f->client, &f->lease, 0);
 	assert_int_equal(lease_watch_fd(f->client), -1);
 	assert_int_equal(fake_poolmgr_wait(&f->poolmgr), 0);
 }
@@ -412,7 +409,7 @@ static void expect_a_sealed_archive(int fd)
 	fake_poolmgr_check(seals == (F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE), "seals");
 	fake_poolmgr_check(read(m.fds[0], text, sizeof(text)) == 7 && memcmp(text, "archive", 7) == 0, "archive");
 	fake_poolmgr_grant(fd, &m, "{}", agent);
-	expect_release(fd, 0, "");
+	expect_release(fd, 0);
 }
 
 static void a_check_carries_the_archive_where_nobody_can_change_it(void **state)
@@ -422,7 +419,7 @@ static void a_check_carries_the_archive_where_nobody_can_change_it(void **state)
 	SERVE(f, 0, expect_a_sealed_archive);
 	int rc = lease_check(f->client, "{}", "archive", 7, "req-1", clock_mono_us() + SECOND, &f->lease, &f->denial);
 	assert_int_equal(rc, 0);
-	lease_release(f->client, &f->lease, NULL);
+	lease_release(f->client, &f->lease, 0);
 	assert_int_equal(fake_poolmgr_wait(&f->poolmgr), 0);
 }
 
@@ -468,7 +465,7 @@ static void grant_one_for_three_runs(int fd)
 
 	grant(fd);
 	fake_poolmgr_expect(fd, IPC_RELEASE, &m); /* nothing else was asked before */
-	fake_poolmgr_check(m.release.lease_id == FAKE_LEASE_ID && m.release.destroy == 0, "as granted");
+	fake_poolmgr_check(m.release.lease_id == FAKE_LEASE_ID && m.release.reason == 0, "as granted");
 	fake_poolmgr_check(m.release.runs == 3, "runs");
 	fake_poolmgr_check(m.release.busy_us >= 3 * HOLD_US && m.release.busy_us < REST_US, "only the time in hand");
 	fake_poolmgr_expect_close(fd);
@@ -493,7 +490,7 @@ static void a_sandbox_is_kept_and_granted_again_without_a_word(void **state)
 		assert_true(lease_is_ours(f->client));
 		control_fd = f->lease.control_fd;
 		usleep(HOLD_US);
-		lease_release(f->client, &f->lease, NULL);
+		lease_release(f->client, &f->lease, 0);
 		assert_int_equal(f->lease.control_fd, -1);
 		assert_false(lease_is_ours(f->client));
 		usleep(REST_US / 2);
@@ -576,7 +573,7 @@ static void recall_what_is_in_hand(int fd)
 	await_go();
 	fake_poolmgr_recall(fd, FAKE_LEASE_ID);
 	answer_stats(fd); /* the sandbox is still in use */
-	expect_release(fd, 0, "");
+	expect_release(fd, 0);
 	grant(fd);
 	expect_release_of(fd, FAKE_LEASE_ID, 1);
 	fake_poolmgr_expect_close(fd);
@@ -597,12 +594,12 @@ static void what_is_in_hand_goes_back_when_it_is_done(void **state)
 	assert_false(lease_is_ours(f->client));
 	assert_ok(lease_stats(f->client, false, clock_mono_us() + 5 * SECOND, &json, &err));
 	assert_true(f->lease.control_fd >= 0);
-	lease_release(f->client, &f->lease, NULL);
+	lease_release(f->client, &f->lease, 0);
 	/* The next one was not asked for. */
 	assert_int_equal(acquire(f, 5 * SECOND), 0);
 	assert_int_equal(f->lease.start_kind, IPC_START_PREWARMED);
 	assert_true(lease_is_ours(f->client));
-	lease_release(f->client, &f->lease, NULL);
+	lease_release(f->client, &f->lease, 0);
 	lease_client_free(&f->client);
 	assert_int_equal(fake_poolmgr_wait(&f->poolmgr), 0);
 }
@@ -708,7 +705,7 @@ static void all_that_is_kept_can_be_given_back_but_not_what_is_in_hand(void **st
 	assert_true(lease_rest(f->client, clock_mono_us()) == INT64_MAX);
 	assert_true(lease_is_ours(f->client));
 	assert_ok(lease_stats(f->client, false, deadline_us, &json, &err));
-	lease_release(f->client, &f->lease, NULL);
+	lease_release(f->client, &f->lease, 0);
 	lease_client_free(&f->client);
 	assert_int_equal(fake_poolmgr_wait(&f->poolmgr), 0);
 }
@@ -759,7 +756,7 @@ static void nothing_is_kept_of_a_poolmgr_that_is_found_gone_just_then(void **sta
 	}
 	assert_int_equal(acquire(f, 5 * SECOND), 0);
 	await_hangup(f);
-	lease_release(f->client, &f->lease, NULL); /* one has to go back for it, which fails */
+	lease_release(f->client, &f->lease, 0); /* one has to go back for it, which fails */
 	assert_int_equal(lease_watch_fd(f->client), -1);
 	assert_int_equal(unit_open_fds(), fds);
 	use(f, "hello", 3, IPC_START_PREWARMED);
@@ -837,7 +834,7 @@ static void a_sandbox_for_one_invocation_goes_back_after_it(void **state)
 		assert_int_equal(acquire(f, 5 * SECOND), 0);
 		assert_int_equal(f->lease.start_kind, IPC_START_PREWARMED);
 		assert_true(f->lease.single_use);
-		lease_release(f->client, &f->lease, NULL);
+		lease_release(f->client, &f->lease, 0);
 		assert_true(lease_rest(f->client, clock_mono_us()) == INT64_MAX);
 	}
 	lease_client_free(&f->client);
@@ -872,7 +869,7 @@ static void poolmgr_is_asked_how_a_sandbox_ended(void **state)
 	assert_true(memory.known && memory.out_of_memory);
 	struct finding nothing = lease_autopsy(f->client, &f->lease);
 	assert_false(nothing.known || nothing.out_of_memory);
-	lease_release(f->client, &f->lease, "exited");
+	lease_release(f->client, &f->lease, COUNT_KILL_EXITED);
 	lease_client_free(&f->client);
 	assert_int_equal(fake_poolmgr_wait(&f->poolmgr), 0);
 }
@@ -895,7 +892,7 @@ static void a_poolmgr_that_is_stuck_makes_nobody_wait_for_ever(void **state)
 	int64_t start_us = clock_mono_us();
 	assert_false(lease_autopsy(f->client, &f->lease).known);
 	assert_in_range(clock_mono_us() - start_us, 6400000, 8000000); /* longer than poolmgr waits for Docker */
-	lease_release(f->client, &f->lease, "exited");
+	lease_release(f->client, &f->lease, COUNT_KILL_EXITED);
 	assert_int_equal(fake_poolmgr_wait(&f->poolmgr), 0);
 }
 
@@ -930,7 +927,7 @@ static void another_poolmgr_is_not_asked_how_it_ended(void **state)
 	}
 	assert_int_equal(lease_watch_generation(f->client), 2);
 	assert_false(lease_autopsy(f->client, &f->lease).known); /* another one is there */
-	lease_release(f->client, &f->lease, "exited");
+	lease_release(f->client, &f->lease, COUNT_KILL_EXITED);
 	assert_int_equal(fake_poolmgr_wait(&f->poolmgr), 0);
 }
 
@@ -952,7 +949,7 @@ static void only_a_finding_says_how_a_sandbox_ended(void **state)
 	SERVE(f, 0, answer_an_autopsy_with_done);
 	assert_int_equal(acquire(f, 5 * SECOND), 0);
 	assert_false(lease_autopsy(f->client, &f->lease).known);
-	lease_release(f->client, &f->lease, "exited");
+	lease_release(f->client, &f->lease, COUNT_KILL_EXITED);
 	assert_int_equal(fake_poolmgr_wait(&f->poolmgr), 0);
 }
 
@@ -988,17 +985,17 @@ static void no_descriptor_outlasts_its_lease(void **state)
 
 	assert_int_equal(acquire(f, 5 * SECOND), 0);
 	assert_int_equal(unit_open_fds(), fds + FDS_OF_A_LEASE);
-	lease_release(f->client, &f->lease, "timeout");
+	lease_release(f->client, &f->lease, COUNT_KILL_TIMEOUT);
 	assert_int_equal(unit_open_fds(), fds);
 
 	assert_int_equal(acquire(f, 5 * SECOND), 0);
-	lease_release(f->client, &f->lease, NULL); /* for one invocation only */
+	lease_release(f->client, &f->lease, 0); /* for one invocation only */
 	assert_int_equal(unit_open_fds(), fds);
 
 	int64_t deadline_us = clock_mono_us() + 5 * SECOND;
 	assert_int_equal(lease_check(f->client, "{}", "archive", 7, "req-1", deadline_us, &f->lease, &f->denial), 0);
 	assert_int_equal(unit_open_fds(), fds + FDS_OF_A_LEASE);
-	lease_release(f->client, &f->lease, NULL);
+	lease_release(f->client, &f->lease, 0);
 	assert_int_equal(unit_open_fds(), fds);
 
 	use(f, "hello", 3, IPC_START_PREWARMED);
@@ -1009,7 +1006,7 @@ static void no_descriptor_outlasts_its_lease(void **state)
 	assert_int_equal(acquire(f, 5 * SECOND), 0);
 	await_word(f);
 	lease_hear(f->client);
-	lease_release(f->client, &f->lease, NULL); /* was asked for */
+	lease_release(f->client, &f->lease, 0); /* was asked for */
 	assert_int_equal(unit_open_fds(), fds);
 
 	assert_int_equal(acquire(f, 5 * SECOND), 0);
@@ -1019,7 +1016,7 @@ static void no_descriptor_outlasts_its_lease(void **state)
 		usleep(20000);
 	}
 	assert_int_equal(unit_open_fds(), fds + FDS_OF_A_LEASE);
-	lease_release(f->client, &f->lease, NULL); /* to a poolmgr that never granted it: closes the connection, too */
+	lease_release(f->client, &f->lease, 0); /* to a poolmgr that never granted it: closes the connection, too */
 	assert_int_equal(unit_open_fds(), fds - 1);
 	assert_int_equal(fake_poolmgr_wait(&f->poolmgr), 0);
 }
@@ -1030,7 +1027,7 @@ int main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 		TEST(a_granted_sandbox_comes_with_all_its_descriptors_and_goes_back),
 		TEST(a_denial_carries_code_reason_and_retry_time),
-		TEST(an_unknown_code_means_that_the_runtime_is_unavailable),
+		TEST(a_denial_of_no_code_is_no_answer),
 		TEST(a_poolmgr_that_dies_is_asked_again_when_it_is_back),
 		TEST(a_connection_that_died_while_idle_is_replaced_at_once),
 		TEST(nobody_there_is_a_refusal_at_the_deadline),

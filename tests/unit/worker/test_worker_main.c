@@ -347,7 +347,7 @@ static void serve_all(int fd, void (*agent)(int, int))
 			shared->leases++;
 			fake_poolmgr_grant(fd, &m, "", agent);
 		} else {
-			fake_poolmgr_check(m.type == IPC_RELEASE && m.release.destroy == 0, "release");
+			fake_poolmgr_check(m.type == IPC_RELEASE && m.release.reason == 0, "release");
 		}
 	}
 }
@@ -409,7 +409,7 @@ static void lease_to(int fd, void (*agent)(int, int), int destroy)
 	fake_poolmgr_expect(fd, IPC_LEASE, &m);
 	fake_poolmgr_grant(fd, &m, "", agent);
 	fake_poolmgr_expect(fd, IPC_RELEASE, &m);
-	fake_poolmgr_check(m.release.destroy == destroy, "destroy");
+	fake_poolmgr_check((m.release.reason != 0) == (destroy != 0), "destroy");
 }
 
 static void an_invocation_is_answered_and_recorded(void **state)
@@ -448,7 +448,7 @@ static void deny_known(int fd)
 	fake_poolmgr_expect(fd, IPC_LEASE, &m);
 	struct ipc_msg deny = {.type = IPC_DENY,
 			       .deny = {.seq = m.lease.seq,
-					.code = STR("throttled"),
+					.code = PROBLEM_THROTTLED,
 					.reason = STR("function_concurrency"),
 					.detail = STR("50 sandboxes run it"),
 					.retry_after_ms = 1500,
@@ -456,7 +456,7 @@ static void deny_known(int fd)
 					.version = 2}};
 	fake_poolmgr_send(fd, &deny);
 	fake_poolmgr_expect(fd, IPC_LEASE, &m);
-	fake_poolmgr_deny(fd, &m, "not_found", "", 0);
+	fake_poolmgr_deny(fd, &m, PROBLEM_NOT_FOUND, "", 0);
 	fake_poolmgr_expect_close(fd);
 }
 
@@ -563,7 +563,7 @@ static void one_bad_then_one_good(int fd)
 	close(a.log_fd);
 	close(a.error_log_fd);
 	fake_poolmgr_expect(fd, IPC_RELEASE, &m);
-	fake_poolmgr_check(m.release.destroy == 1, "the bad one is destroyed");
+	fake_poolmgr_check(m.release.reason != 0, "the bad one is destroyed");
 	lease_to(fd, echo, 0);
 	fake_poolmgr_expect_close(fd);
 }
@@ -814,7 +814,7 @@ static void expect_it_back_in_a_moment(int fd)
 	int64_t start_us = clock_mono_us();
 	fake_poolmgr_expect(fd, IPC_RELEASE, &m);
 	fake_poolmgr_check(clock_mono_us() >= start_us + LEASE_KEEP_US, "it was kept");
-	fake_poolmgr_check(m.release.runs == 1 && m.release.destroy == 0, "one good run");
+	fake_poolmgr_check(m.release.runs == 1 && m.release.reason == 0, "one good run");
 }
 
 static void a_kept_sandbox_goes_back_when_no_request_comes(void **state)

@@ -236,12 +236,12 @@ static void expect_invalidate(int fd, uint32_t version)
 	fake_poolmgr_send(fd, &done);
 }
 
-static void expect_release(int fd, int destroy)
+static void expect_release(int fd, enum counter reason)
 {
 	struct ipc_msg m;
 
 	fake_poolmgr_expect(fd, IPC_RELEASE, &m);
-	fake_poolmgr_check(m.release.destroy == destroy, "destroy");
+	fake_poolmgr_check(m.release.reason == reason, "reason");
 }
 
 static void deploy_one(int fd, uint32_t version)
@@ -348,9 +348,9 @@ static void a_function_is_shown_with_every_limit_in_force(void **state)
 static void check_syntax(int fd)
 {
 	check_with(fd, load_with_syntax_error);
-	expect_release(fd, 1);
+	expect_release(fd, COUNT_KILL_NOT_DEPLOYED);
 	check_with(fd, load_without_handler);
-	expect_release(fd, 1);
+	expect_release(fd, COUNT_KILL_NOT_DEPLOYED);
 	fake_poolmgr_expect_close(fd);
 }
 
@@ -373,13 +373,13 @@ static void check_doubtful(int fd)
 {
 	check_with(fd, load_with_exception);
 	expect_invalidate(fd, 1);
-	expect_release(fd, 1);
+	expect_release(fd, COUNT_KILL_NOT_LOADED);
 	check_exit(fd, (struct finding){.known = true, .exit_code = 3});
 	expect_invalidate(fd, 2);
-	expect_release(fd, 1);
+	expect_release(fd, COUNT_KILL_NOT_LOADED);
 	check_exit(fd, (struct finding){.known = true, .out_of_memory = true, .exit_code = 137});
 	expect_invalidate(fd, 3);
-	expect_release(fd, 1);
+	expect_release(fd, COUNT_KILL_NOT_LOADED);
 	fake_poolmgr_expect_close(fd);
 }
 
@@ -403,7 +403,7 @@ static void check_slow(int fd)
 {
 	check_with(fd, hang_while_loading);
 	expect_invalidate(fd, 1);
-	expect_release(fd, 1);
+	expect_release(fd, COUNT_KILL_NOT_LOADED);
 	fake_poolmgr_expect_close(fd);
 }
 
@@ -619,7 +619,7 @@ static void deny(int fd)
 	fake_poolmgr_expect(fd, IPC_CHECK, &m);
 	struct ipc_msg answer = {.type = IPC_DENY,
 				 .deny = {.seq = m.check.seq,
-					  .code = STR("runtime_unavailable"),
+					  .code = PROBLEM_RUNTIME_UNAVAILABLE,
 					  .detail = STR("connect to '/secret/place.sock': refused"),
 					  .retry_after_ms = 7000}};
 	fake_poolmgr_send(fd, &answer);

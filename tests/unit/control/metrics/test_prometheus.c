@@ -160,7 +160,7 @@ static void what_workers_and_poolmgr_have_put_there_is_told_with_its_labels(void
 	poolmgr_is(f, SLOT_IDLE);
 	tally_count(scoreboard_tally(f->board, 1), &failed);
 	*scoreboard_runtime_gauge(f->board, 1, RUNTIME_GAUGE_spare) = 3;
-	*scoreboard_counter(f->board, SCOREBOARD_COUNT_KILL_TIMEOUT) = 4;
+	*scoreboard_counter(f->board, COUNT_KILL_TIMEOUT) = 4;
 	scoreboard_count_failure(f->board, CHILD_INVOKE);
 	write_all(f);
 	assert_line(f, "berth_invocations_total{runtime=\"gvisor\",start_kind=\"cold\"} 1");

@@ -22,7 +22,7 @@ static void without_postgresql_warm_functions_go_on_and_unknown_ones_are_told(vo
 	struct grant g = warm_up(&w, warm.name);
 	pg_scratch_stop(pg);
 	struct denial d = worker_denied(&w, worker_lease(&w, unknown.name, 0));
-	assert_string_equal(d.code, "store_unavailable");
+	assert_int_equal(d.code, PROBLEM_STORE_UNAVAILABLE);
 	assert_true(d.retry_after_ms > 0);
 	assert_non_null(strstr(d.detail, "PostgreSQL"));
 	struct grant again = worker_take(&w, warm.name);
@@ -46,7 +46,7 @@ static void a_lookup_under_way_when_postgresql_goes_is_told(void **state)
 	uint64_t seq = worker_lease(&w, f.name, 0);
 	worker_assert_silent(&w);
 	pg_scratch_stop(pg);
-	assert_string_equal(worker_denied(&w, seq).code, "store_unavailable");
+	assert_int_equal(worker_denied(&w, seq).code, PROBLEM_STORE_UNAVAILABLE);
 	pg_scratch_start(pg);
 	slow_store_cure(pg, &definition);
 	WAIT_FOR(store_is_up());
@@ -94,7 +94,7 @@ static void a_broken_package_is_told_and_nothing_is_kept_of_it(void **state)
 	deploy(&f);
 	for (int i = 0; i < 2; i++) {
 		struct denial d = worker_denied(&w, worker_lease(&w, f.name, 0));
-		assert_string_equal(d.code, "runtime_unavailable");
+		assert_int_equal(d.code, PROBLEM_RUNTIME_UNAVAILABLE);
 		assert_non_null(strstr(d.detail, "package"));
 	}
 	assert_false(rig_exists("cache/%s", f.sha256));
@@ -264,11 +264,11 @@ static void a_deleted_function_loses_its_sandboxes_and_who_waits_is_told(void **
 	drop(&f);
 	pg_scratch_exec(pg, "select delete_function_versions('%s')", f.id);
 	worker_done(&w, worker_invalidate(&w, f.id, 0));
-	assert_string_equal(worker_denied(&w, current).code, "not_found");
-	assert_string_equal(worker_denied(&w, numbered).code, "not_found");
+	assert_int_equal(worker_denied(&w, current).code, PROBLEM_NOT_FOUND);
+	assert_int_equal(worker_denied(&w, numbered).code, PROBLEM_NOT_FOUND);
 	worker_release(&w, g.lease_id, false);
 	WAIT_FOR(is_gone(&g));
-	assert_string_equal(worker_denied(&w, worker_lease(&w, f.name, 0)).code, "not_found");
+	assert_int_equal(worker_denied(&w, worker_lease(&w, f.name, 0)).code, PROBLEM_NOT_FOUND);
 }
 
 static void a_change_made_elsewhere_is_heard_of(void **state)

@@ -200,7 +200,7 @@ static void a_check_that_cannot_be_is_denied_in_words(void **state)
 	assert_int_equal(write(unsealed, f.archive.data, f.archive.len), f.archive.len);
 	assert_int_equal(fcntl(unsealed, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW), 0);
 	struct denial d = worker_denied(&w, worker_check_fd(&w, "{", empty, later_us));
-	assert_string_equal(d.code, "runtime_unavailable");
+	assert_int_equal(d.code, PROBLEM_RUNTIME_UNAVAILABLE);
 	assert_non_null(strstr(d.detail, "no JSON"));
 	d = worker_denied(&w, worker_check_fd(&w, "{}", empty, later_us));
 	assert_non_null(strstr(d.detail, "without 'function_id'"));
@@ -236,11 +236,12 @@ static void what_is_not_there_is_not_found(void **state)
 	AUTO(function_free) struct function f = deployed("there");
 
 	(void)state;
-	assert_string_equal(worker_denied(&w, worker_lease(&w, "no-such-function", 0)).code, "not_found");
-	assert_string_equal(worker_denied(&w, worker_lease(&w, f.name, 2)).code, "not_found");
-	assert_string_equal(worker_denied(&w, worker_lease(&w, "00000000-0000-7000-8000-000000000000", 0)).code, "not_found");
+	assert_int_equal(worker_denied(&w, worker_lease(&w, "no-such-function", 0)).code, PROBLEM_NOT_FOUND);
+	assert_int_equal(worker_denied(&w, worker_lease(&w, f.name, 2)).code, PROBLEM_NOT_FOUND);
+	assert_int_equal(worker_denied(&w, worker_lease(&w, "00000000-0000-7000-8000-000000000000", 0)).code,
+			 PROBLEM_NOT_FOUND);
 	drop(&f);
-	assert_string_equal(worker_denied(&w, worker_lease(&w, f.name, 0)).code, "not_found");
+	assert_int_equal(worker_denied(&w, worker_lease(&w, f.name, 0)).code, PROBLEM_NOT_FOUND);
 }
 
 /* ---- Giving back ---- */
@@ -448,7 +449,7 @@ static void a_sandbox_whose_version_went_out_of_date_while_its_files_were_linked
 	memcpy(id, lease_with_threads_stopped(&w, f.name, &seq)->id, sizeof(id));
 	drop(&f);
 	worker_done(&w, worker_invalidate(&w, f.id, 0));
-	assert_string_equal(worker_denied(&w, seq).code, "not_found");
+	assert_int_equal(worker_denied(&w, seq).code, PROBLEM_NOT_FOUND);
 	threads_go_on();
 	WAIT_FOR(sandbox_find(id) == NULL);
 }
@@ -560,15 +561,15 @@ static void stopping_tells_who_waits_and_removes_everything_but_what_is_leased(v
 	pool_stop();
 	worker_assert_silent(&holder);
 	assert_int_equal(holder.recalls, 2);
-	assert_string_equal(worker_denied(&w, looked_up).code, "draining");
-	assert_string_equal(worker_denied(&w, seq).code, "draining");
+	assert_int_equal(worker_denied(&w, looked_up).code, PROBLEM_DRAINING);
+	assert_int_equal(worker_denied(&w, seq).code, PROBLEM_DRAINING);
 	PQfinish(lock);
 	WAIT_FOR(sandbox_total() == 2);
 	assert_int_equal(fake_docker_count(rig.engine), 2);
 	assert_int_equal(sandbox_counts[SANDBOX_LEASED], 2);
 
-	assert_string_equal(worker_denied(&w, worker_lease(&w, "any", 0)).code, "draining");
-	assert_string_equal(worker_denied(&w, worker_check(&w, function_spec(&idle), &idle.archive)).code, "draining");
+	assert_int_equal(worker_denied(&w, worker_lease(&w, "any", 0)).code, PROBLEM_DRAINING);
+	assert_int_equal(worker_denied(&w, worker_check(&w, function_spec(&idle), &idle.archive)).code, PROBLEM_DRAINING);
 	worker_release(&holder, g.lease_id, false);
 	WAIT_FOR(sandbox_find(g.sandbox_id) == NULL);
 	assert_int_equal(sandbox_find(r.sandbox_id)->state, SANDBOX_LEASED);

@@ -162,7 +162,7 @@ static void a_request_that_can_never_fit_is_told_at_once(void **state)
 	deploy(&f);
 	set_budget(299);
 	struct denial d = worker_denied(&w, worker_lease(&w, f.name, 0));
-	assert_string_equal(d.code, "runtime_unavailable");
+	assert_int_equal(d.code, PROBLEM_RUNTIME_UNAVAILABLE);
 	assert_non_null(strstr(d.detail, "memory_limit_mb of 300"));
 	assert_non_null(strstr(d.detail, "299 MB (pool.memory_budget_mb)"));
 	assert_int_equal(d.retry_after_ms, 30000);

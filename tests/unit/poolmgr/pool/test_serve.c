@@ -54,7 +54,7 @@ static void a_full_queue_is_told_at_once(void **state)
 	worker_lease(&w, f.name, 0);
 	worker_lease(&w, f.name, 0);
 	struct denial d = worker_denied(&w, worker_lease(&w, f.name, 0));
-	assert_string_equal(d.code, "throttled");
+	assert_int_equal(d.code, PROBLEM_THROTTLED);
 	assert_string_equal(d.reason, "queue_full");
 	assert_non_null(strstr(d.detail, "2 requests already wait"));
 	assert_true(d.retry_after_ms > 0);
@@ -440,7 +440,7 @@ static void a_deadline_that_passes_for_want_of_concurrency_says_so(void **state)
 	deploy(&f);
 	worker_take(&w, f.name);
 	struct denial d = denied_late(&w, f.name);
-	assert_string_equal(d.code, "throttled");
+	assert_int_equal(d.code, PROBLEM_THROTTLED);
 	assert_string_equal(d.reason, "function_concurrency");
 	assert_non_null(strstr(d.detail, "The function's 1 sandbox (max_concurrency) stayed busy for 0."));
 }
@@ -452,10 +452,10 @@ static void a_deadline_that_passes_while_a_sandbox_starts_says_overloaded(void *
 
 	(void)state;
 	warm_up(&w, f.name); /* it is known and unpacked */
-	sandbox_kill(sandbox_lists[SANDBOX_IDLE], COUNT_KILL_OTHER);
+	sandbox_kill(sandbox_lists[SANDBOX_IDLE], COUNT_KILL_USED_UP);
 	rig.engine->boot = FAKE_BOOT_SILENT;
 	struct denial d = denied_late(&w, f.name);
-	assert_string_equal(d.code, "overloaded");
+	assert_int_equal(d.code, PROBLEM_OVERLOADED);
 	assert_true(d.retry_after_ms > 0);
 }
 
@@ -466,7 +466,7 @@ static void a_deadline_that_passes_after_a_failed_start_says_why_it_failed(void 
 
 	(void)state;
 	warm_up(&w, f.name);
-	sandbox_kill(sandbox_lists[SANDBOX_IDLE], COUNT_KILL_OTHER);
+	sandbox_kill(sandbox_lists[SANDBOX_IDLE], COUNT_KILL_USED_UP);
 	rig.engine->boot = FAKE_BOOT_HANGS_UP;
 	int64_t deadline_us = clock_mono_us() + RIG_PATIENCE_US;
 	uint64_t seq = worker_lease_until(&w, f.name, 0, deadline_us);
@@ -474,7 +474,7 @@ static void a_deadline_that_passes_after_a_failed_start_says_why_it_failed(void 
 	default_shape()->retry_us = deadline_us; /* there is no second one */
 	pool_tick(deadline_us);
 	struct denial d = worker_denied(&w, seq);
-	assert_string_equal(d.code, "runtime_unavailable");
+	assert_int_equal(d.code, PROBLEM_RUNTIME_UNAVAILABLE);
 	assert_non_null(strstr(d.detail, "the agent ended before it was ready"));
 }
 
@@ -487,7 +487,7 @@ static void a_deadline_that_passes_before_postgresql_answers_is_kept(void **stat
 	PGconn *lock = slow_store_lock(rig.conf->database_conninfo);
 	int64_t start_us = clock_mono_us();
 	struct denial d = denied_late(&w, f.name);
-	assert_string_equal(d.code, "store_unavailable");
+	assert_int_equal(d.code, PROBLEM_STORE_UNAVAILABLE);
 	assert_true(clock_mono_us() - start_us < rig.conf->database_statement_timeout_ms * 1000);
 	PQfinish(lock);
 	AUTO(worker_close_fds) struct grant g = worker_granted(&w, worker_lease(&w, f.name, 0));
@@ -503,7 +503,7 @@ static void a_deadline_in_the_past_is_denied_unless_a_sandbox_is_free(void **sta
 	f.max_concurrency = 1;
 	deploy(&f);
 	worker_take(&w, f.name);
-	assert_string_equal(worker_denied(&w, worker_lease_until(&w, f.name, 0, 0)).code, "overloaded");
+	assert_int_equal(worker_denied(&w, worker_lease_until(&w, f.name, 0, 0)).code, PROBLEM_OVERLOADED);
 }
 
 int main(void)

@@ -149,12 +149,12 @@ static void without_an_engine_warm_functions_go_on_and_others_are_told_at_once(v
 	WAIT_FOR(sandbox_counts[SANDBOX_BOOTING] == 1);
 	fake_docker_stop(rig.engine);
 	struct denial d = worker_denied(&w, seq);
-	assert_string_equal(d.code, "runtime_unavailable");
+	assert_int_equal(d.code, PROBLEM_RUNTIME_UNAVAILABLE);
 	assert_non_null(strstr(d.detail, "Docker Engine does not answer"));
 	assert_true(d.retry_after_ms > 0);
 
 	d = worker_denied(&w, worker_lease(&w, cold.name, 0));
-	assert_string_equal(d.code, "runtime_unavailable");
+	assert_int_equal(d.code, PROBLEM_RUNTIME_UNAVAILABLE);
 	assert_non_null(strstr(d.detail, rig.conf->docker_socket));
 	struct grant again = worker_take(&w, warm.name);
 	assert_string_equal(again.sandbox_id, g.sandbox_id);
@@ -175,7 +175,7 @@ static void starts_that_fail_are_told_in_dockers_words_and_tried_again_after_a_p
 	(void)state;
 	rig.engine->manner[FAKE_CREATE] = (struct fake_manner){.status = 400, .body = "{\"message\":\"no such thing\"}"};
 	struct denial d = worker_denied(&w, worker_lease(&w, f.name, 0));
-	assert_string_equal(d.code, "runtime_unavailable");
+	assert_int_equal(d.code, PROBLEM_RUNTIME_UNAVAILABLE);
 	assert_non_null(strstr(d.detail, "no such thing"));
 	assert_int_equal(d.version, 1);
 	int calls = rig.engine->calls[FAKE_CREATE];
@@ -304,7 +304,7 @@ static void a_version_whose_runtime_is_missing_is_denied_at_once_and_told_what_t
 	int calls = rig.engine->calls[FAKE_CREATE];
 	for (int i = 0; i < 2; i++) {
 		struct denial d = worker_denied(&w, worker_lease(&w, f.name, 0));
-		assert_string_equal(d.code, "runtime_unavailable");
+		assert_int_equal(d.code, PROBLEM_RUNTIME_UNAVAILABLE);
 		assert_string_equal(d.detail, driver_find("gvisor")->missing);
 		assert_int_equal(d.version, 1);
 		assert_true(d.retry_after_ms > 0);
@@ -361,7 +361,7 @@ static void who_waits_when_the_engine_turns_out_to_lack_the_runtime_is_told(void
 		rig_turn();
 	}
 	struct denial d = worker_denied(&w, seq);
-	assert_string_equal(d.code, "runtime_unavailable");
+	assert_int_equal(d.code, PROBLEM_RUNTIME_UNAVAILABLE);
 	assert_string_equal(d.detail, driver_find("gvisor")->missing);
 	restart_engine(NULL);
 }
@@ -380,7 +380,7 @@ static void assert_no_egress(struct worker *w, const struct function *f, const c
 	int calls = rig.engine->calls[FAKE_CREATE];
 	struct denial d = worker_denied(w, worker_lease(w, f->name, 0));
 
-	assert_string_equal(d.code, "runtime_unavailable");
+	assert_int_equal(d.code, PROBLEM_RUNTIME_UNAVAILABLE);
 	assert_non_null(strstr(d.detail, why));
 	assert_true(d.retry_after_ms > 0);
 	rig_barrier();
@@ -484,7 +484,7 @@ static void while_an_image_is_missing_its_language_is_denied_at_once_and_told_wh
 	WAIT_FOR(image_all_known());
 	int creates = rig.engine->calls[FAKE_CREATE];
 	struct denial d = worker_denied(&w, worker_lease(&w, f.name, 0));
-	assert_string_equal(d.code, "runtime_unavailable");
+	assert_int_equal(d.code, PROBLEM_RUNTIME_UNAVAILABLE);
 	assert_non_null(strstr(d.detail, "the image of alpha, alpha-image, is missing"));
 	assert_non_null(strstr(d.detail, "scripts/images --language alpha"));
 	assert_int_equal(rig.engine->calls[FAKE_CREATE], creates);
@@ -507,7 +507,7 @@ static void an_image_that_a_start_fails_without_is_looked_for_at_once(void **sta
 	uint64_t seq = worker_lease(&w, f.name, 0);
 	WAIT_FOR(image_is_missing(rig.languages));
 	struct denial d = worker_denied(&w, seq);
-	assert_string_equal(d.code, "runtime_unavailable");
+	assert_int_equal(d.code, PROBLEM_RUNTIME_UNAVAILABLE);
 	assert_non_null(strstr(d.detail, "scripts/images --language alpha"));
 	rig.engine->missing_image = NULL;
 	image_check_all();

@@ -86,7 +86,7 @@ static void what_a_sandbox_used_after_its_last_invocation_is_put_on_record_when_
 	fake_warden_start();
 	struct sandbox *s = create_used(&c, 1000);
 	fake_cgroup_say(&c, CGROUP_CPU, "51000000\n");
-	sandbox_kill(s, COUNT_KILL_OTHER);
+	sandbox_kill(s, COUNT_KILL_USED_UP);
 	write_all();
 	assert_int_equal(read_spool(&r, &text), 1);
 	assert_int_equal(r.background_us, 50000);
@@ -135,7 +135,7 @@ static void what_is_not_worth_a_record_gets_none(void **state)
 	fake_warden_start();
 	struct sandbox *s = create_used(&c, 1000);
 	fake_cgroup_say(&c, CGROUP_CPU, "1999000\n");
-	sandbox_kill(s, COUNT_KILL_OTHER);
+	sandbox_kill(s, COUNT_KILL_USED_UP);
 	assert_false(bill_is_pending());
 }
 

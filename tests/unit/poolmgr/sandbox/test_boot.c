@@ -33,7 +33,7 @@ static void a_sandbox_becomes_a_spare_once_its_agent_has_said_hello(void **state
 	assert_int_equal(read(c->control_fd, buf, sizeof(buf)), 5);
 	assert_int_equal(fcntl(s->control_fd, F_GETFD) & FD_CLOEXEC, FD_CLOEXEC);
 	assert_int_equal(fcntl(s->log_fd, F_GETFD) & FD_CLOEXEC, FD_CLOEXEC);
-	sandbox_kill(s, COUNT_KILL_OTHER);
+	sandbox_kill(s, COUNT_KILL_USED_UP);
 }
 
 static void docker_is_told_the_directory_the_user_and_the_shape(void **state)
@@ -54,7 +54,7 @@ static void docker_is_told_the_directory_the_user_and_the_shape(void **state)
 	assert_string_equal(json_string_value(json_object_get(host, "NetworkMode")), "none");
 	assert_string_equal(s->container_id, fake_docker_find(rig.engine, s->id)->id);
 	assert_int_equal(json_integer_value(json_object_get(host, "NanoCpus")), shape.key.cpu_millis * 1000000);
-	sandbox_kill(s, COUNT_KILL_OTHER);
+	sandbox_kill(s, COUNT_KILL_USED_UP);
 }
 
 static void the_sandboxes_user_can_reach_its_directory_whatever_the_umask(void **state)
@@ -75,7 +75,7 @@ static void the_sandboxes_user_can_reach_its_directory_whatever_the_umask(void *
 		assert_int_equal(stat(path, &st), 0);
 		assert_int_equal(st.st_mode & 07777, files[i].mode);
 	}
-	sandbox_kill(s, COUNT_KILL_OTHER);
+	sandbox_kill(s, COUNT_KILL_USED_UP);
 	WAIT_FOR(fake_docker_let_go(rig.engine, FAKE_CREATE) == 1);
 }
 
@@ -90,7 +90,7 @@ static void hello_may_come_in_any_pieces(void **state)
 		rig_turn();
 	}
 	WAIT_FOR(s->state == SANDBOX_SPARE);
-	sandbox_kill(s, COUNT_KILL_OTHER);
+	sandbox_kill(s, COUNT_KILL_USED_UP);
 }
 
 static void hello_may_come_before_docker_says_that_the_container_was_started(void **state)
@@ -99,7 +99,7 @@ static void hello_may_come_before_docker_says_that_the_container_was_started(voi
 	rig.engine->manner[FAKE_START].hold = true;
 	struct sandbox *s = create(FAKE_BOOT_GOOD);
 	WAIT_FOR(s->state == SANDBOX_SPARE);
-	sandbox_kill(s, COUNT_KILL_OTHER); /* waits: whether the container runs is not known */
+	sandbox_kill(s, COUNT_KILL_USED_UP); /* waits: whether the container runs is not known */
 	rig_barrier();
 	assert_int_equal(rig.engine->calls[FAKE_REMOVE], 0);
 	assert_int_equal(fake_docker_let_go(rig.engine, FAKE_START), 1);
@@ -118,7 +118,7 @@ static void a_sandbox_whose_agent_is_up_outlives_a_start_docker_never_confirms(v
 	assert_int_equal(s->state, SANDBOX_SPARE);
 	assert_int_equal(seen.failures, 0);
 	rig.conf->docker_timeout_ms = 60000;
-	sandbox_kill(s, COUNT_KILL_OTHER);
+	sandbox_kill(s, COUNT_KILL_USED_UP);
 }
 
 static void living_sandboxes_have_users_of_their_own_and_a_user_rests_after_use(void **state)
@@ -133,20 +133,20 @@ static void living_sandboxes_have_users_of_their_own_and_a_user_rests_after_use(
 			assert_int_not_equal(s[i]->uid, s[j]->uid);
 	}
 	uint32_t first = s[0]->uid, second = s[1]->uid;
-	sandbox_kill(s[0], COUNT_KILL_OTHER);
-	sandbox_kill(s[1], COUNT_KILL_OTHER);
+	sandbox_kill(s[0], COUNT_KILL_USED_UP);
+	sandbox_kill(s[1], COUNT_KILL_USED_UP);
 	WAIT_FOR(seen.gone == 2);
 	struct sandbox *a = create_in(SANDBOX_SPARE), *b = create_in(SANDBOX_SPARE);
 	assert_true((a->uid == first && b->uid == second) || (a->uid == second && b->uid == first));
-	sandbox_kill(a, COUNT_KILL_OTHER);
+	sandbox_kill(a, COUNT_KILL_USED_UP);
 	WAIT_FOR(seen.gone == 3);
 	uint32_t used_last = b->uid;
 	a = create_in(SANDBOX_SPARE);
 	assert_int_not_equal(a->uid, used_last);
-	sandbox_kill(a, COUNT_KILL_OTHER);
-	sandbox_kill(b, COUNT_KILL_OTHER);
-	sandbox_kill(s[2], COUNT_KILL_OTHER);
-	sandbox_kill(s[3], COUNT_KILL_OTHER);
+	sandbox_kill(a, COUNT_KILL_USED_UP);
+	sandbox_kill(b, COUNT_KILL_USED_UP);
+	sandbox_kill(s[2], COUNT_KILL_USED_UP);
+	sandbox_kill(s[3], COUNT_KILL_USED_UP);
 }
 
 static void nobody_else_can_connect_once_the_agent_has(void **state)
@@ -165,7 +165,7 @@ static void nobody_else_can_connect_once_the_agent_has(void **state)
 	WAIT_FOR(s->state == SANDBOX_SPARE);
 	assert_int_equal(send(intruder, "x", 1, MSG_NOSIGNAL), -1);
 	assert_int_equal(fd_connect_unix(path, SOCK_STREAM, NULL), -1);
-	sandbox_kill(s, COUNT_KILL_OTHER);
+	sandbox_kill(s, COUNT_KILL_USED_UP);
 }
 
 /* ---- Its cgroup ---- */
@@ -187,7 +187,7 @@ static void a_sandbox_is_no_spare_before_its_cgroup_is_open(void **state)
 	for (int i = 0; i < CGROUP_FD_COUNT; i++)
 		assert_true(fake_cgroup_is_same(s->cgroup.fds[i], c.fds[i]));
 	assert_int_equal(s->cgroup.version, 1);
-	sandbox_kill(s, COUNT_KILL_OTHER);
+	sandbox_kill(s, COUNT_KILL_USED_UP);
 }
 
 static void a_sandbox_without_its_cgroup_is_a_spare_all_the_same(void **state)
@@ -205,8 +205,8 @@ static void a_sandbox_without_its_cgroup_is_a_spare_all_the_same(void **state)
 	tick(clock_mono_us() + 2000000);
 	assert_int_equal(silent->state, SANDBOX_SPARE);
 	tick(silent->since_us + 3600000000); /* nothing to freeze */
-	sandbox_kill(refused, COUNT_KILL_OTHER);
-	sandbox_kill(silent, COUNT_KILL_OTHER);
+	sandbox_kill(refused, COUNT_KILL_USED_UP);
+	sandbox_kill(silent, COUNT_KILL_USED_UP);
 	assert_false(fake_warden_is_asked());
 }
 

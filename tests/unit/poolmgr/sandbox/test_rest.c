@@ -34,7 +34,7 @@ static void what_rests_is_frozen_after_its_time_and_thawed_before_it_is_used(voi
 		sandbox_set_state(s, SANDBOX_LEASED);
 		assert_string_equal(fake_cgroup_written(&c, CGROUP_FREEZER), "THAWED");
 	}
-	sandbox_kill(s, COUNT_KILL_OTHER);
+	sandbox_kill(s, COUNT_KILL_USED_UP);
 }
 
 static void what_is_frozen_is_let_go_for_a_moment_now_and_then(void **state)
@@ -57,7 +57,7 @@ static void what_is_frozen_is_let_go_for_a_moment_now_and_then(void **state)
 	}
 	tick(frozen_us);
 	assert_string_equal(fake_cgroup_written(&c, CGROUP_FREEZER), "FROZEN");
-	sandbox_kill(s, COUNT_KILL_OTHER);
+	sandbox_kill(s, COUNT_KILL_USED_UP);
 }
 
 static void nothing_is_frozen_while_docker_engine_is_not_heard_of(void **state)
@@ -81,7 +81,7 @@ static void nothing_is_frozen_while_docker_engine_is_not_heard_of(void **state)
 	WAIT_FOR(docker_is_heard(rig.docker));
 	tick(late_us);
 	assert_string_equal(fake_cgroup_written(&c, CGROUP_FREEZER), "FROZEN");
-	sandbox_kill(s, COUNT_KILL_OTHER);
+	sandbox_kill(s, COUNT_KILL_USED_UP);
 }
 
 static void of_several_those_are_frozen_that_have_rested_long_enough(void **state)
@@ -99,9 +99,9 @@ static void of_several_those_are_frozen_that_have_rested_long_enough(void **stat
 	assert_string_equal(fake_cgroup_written(&c, CGROUP_FREEZER), "1");
 	assert_string_equal(fake_cgroup_written(&d, CGROUP_FREEZER), "1");
 	assert_string_equal(fake_cgroup_written(&e, CGROUP_FREEZER), "");
-	sandbox_kill(a, COUNT_KILL_OTHER);
-	sandbox_kill(b, COUNT_KILL_OTHER);
-	sandbox_kill(young, COUNT_KILL_OTHER);
+	sandbox_kill(a, COUNT_KILL_USED_UP);
+	sandbox_kill(b, COUNT_KILL_USED_UP);
+	sandbox_kill(young, COUNT_KILL_USED_UP);
 }
 
 /* As a worker gives it back: it had used that much at the end of its invocation. */
@@ -145,7 +145,7 @@ static void what_works_on_while_it_is_idle_is_frozen_as_soon_as_that_is_seen(voi
 	give_back(s, 70000);
 	rest_at_once(s);
 	assert_string_equal(fake_cgroup_written(&c, CGROUP_FREEZER), "FROZEN");
-	sandbox_kill(s, COUNT_KILL_OTHER);
+	sandbox_kill(s, COUNT_KILL_USED_UP);
 }
 
 /* gVisor's kernel takes a twentieth of a processor. */
@@ -165,7 +165,7 @@ static void a_little_work_while_it_is_idle_is_none(void **state)
 		assert_string_equal(fake_cgroup_written(&c, CGROUP_FREEZER), "");
 	}
 	assert_false(s->restless);
-	sandbox_kill(s, COUNT_KILL_OTHER);
+	sandbox_kill(s, COUNT_KILL_USED_UP);
 }
 
 int main(void)

@@ -70,7 +70,7 @@ static void every_allowed_transition_is_made_and_counted(void **state)
 		sandbox_set_state(s, way[i]);
 		assert_counted(s);
 	}
-	sandbox_kill(s, COUNT_KILL_OTHER);
+	sandbox_kill(s, COUNT_KILL_USED_UP);
 	assert_counted(s);
 	assert_int_equal(version.refs, 1);
 	fake_docker_let_go(rig.engine, FAKE_CREATE);
@@ -83,7 +83,7 @@ static void every_allowed_transition_is_made_and_counted(void **state)
 		assert_counted(s);
 		sandbox_set_state(s, SANDBOX_IDLE);
 		assert_counted(s);
-		sandbox_kill(s, COUNT_KILL_OTHER);
+		sandbox_kill(s, COUNT_KILL_USED_UP);
 		WAIT_FOR(sandbox_total() == 0);
 	}
 }
@@ -123,7 +123,7 @@ static void every_other_transition_aborts(void **state)
 		if (from == SANDBOX_CREATING)
 			WAIT_FOR(fake_docker_held(rig.engine, FAKE_CREATE) == 1);
 		if (from == SANDBOX_DYING)
-			sandbox_kill(s, COUNT_KILL_OTHER);
+			sandbox_kill(s, COUNT_KILL_USED_UP);
 		for (int to = 0; to < SANDBOX_STATE_COUNT; to++) {
 			if (allowed[from] & (1u << to))
 				continue;
@@ -133,7 +133,7 @@ static void every_other_transition_aborts(void **state)
 		}
 		if (from == SANDBOX_DYING)
 			WAIT_FOR(fake_docker_held(rig.engine, FAKE_REMOVE) == 1);
-		sandbox_kill(s, COUNT_KILL_OTHER);
+		sandbox_kill(s, COUNT_KILL_USED_UP);
 		fake_docker_let_go(rig.engine, FAKE_CREATE);
 		fake_docker_let_go(rig.engine, FAKE_REMOVE);
 		WAIT_FOR(seen.gone == 1);
@@ -151,8 +151,8 @@ static void lists_are_in_the_order_of_arrival_and_the_latest_idle_one_is_taken_f
 	sandbox_set_state(a, SANDBOX_IDLE);
 	assert_ptr_equal(sandbox_lists[SANDBOX_IDLE], b);
 	assert_ptr_equal(version.idle, a);
-	sandbox_kill(a, COUNT_KILL_OTHER);
-	sandbox_kill(b, COUNT_KILL_OTHER);
+	sandbox_kill(a, COUNT_KILL_USED_UP);
+	sandbox_kill(b, COUNT_KILL_USED_UP);
 }
 
 /* ---- The end ---- */
@@ -165,7 +165,7 @@ static void a_container_is_removed_once_docker_engine_is_back(void **state)
 	rig.engine->manner[FAKE_VERSION].status = 500; /* it answers, but not as it should */
 	docker_doubt(rig.docker);
 	WAIT_FOR(!docker_is_up(rig.docker));
-	sandbox_kill(s, COUNT_KILL_OTHER);
+	sandbox_kill(s, COUNT_KILL_USED_UP);
 	tick(clock_mono_us());
 	rig_barrier();
 	assert_int_equal(rig.engine->calls[FAKE_REMOVE], 0);
@@ -209,7 +209,7 @@ static void a_sandbox_is_killed_through_its_cgroup_before_docker_is_asked_to_rem
 			struct sandbox *s = create_with(v, &c);
 			if (frozen)
 				tick(s->since_us + rig.conf->pool_freeze_after_ms * 1000);
-			sandbox_kill(s, COUNT_KILL_OTHER);
+			sandbox_kill(s, COUNT_KILL_USED_UP);
 			assert_int_equal(rig.engine->calls[FAKE_REMOVE], 0);
 			assert_false(cgroup_is_open(&s->cgroup));
 			if (v == 1) {
@@ -254,7 +254,7 @@ static void a_sandbox_whose_agent_goes_is_removed_unless_a_worker_has_it(void **
 	assert_int_equal(s->exit_code, 137);
 	assert_int_equal(seen.dead, 3);
 	assert_int_equal(s->state, SANDBOX_LEASED);
-	sandbox_kill(s, COUNT_KILL_OTHER);
+	sandbox_kill(s, COUNT_KILL_USED_UP);
 	sandbox_died(s, -1);
 }
 
@@ -264,12 +264,12 @@ static void a_sandbox_can_be_killed_in_any_state(void **state)
 	for (int from = SANDBOX_CREATING; from < SANDBOX_DYING; from++) {
 		seen.gone = 0;
 		struct sandbox *s = create_in((enum sandbox_state)from);
-		sandbox_kill(s, COUNT_KILL_OTHER);
+		sandbox_kill(s, COUNT_KILL_USED_UP);
 		assert_int_equal(s->state, SANDBOX_DYING);
 		assert_int_equal(s->control_fd, -1);
 		assert_int_equal(s->log_fd, -1);
 		assert_null(s->version);
-		sandbox_kill(s, COUNT_KILL_OTHER);
+		sandbox_kill(s, COUNT_KILL_USED_UP);
 		WAIT_FOR(seen.gone == 1);
 		assert_int_equal(fake_docker_count(rig.engine), 0);
 		assert_int_equal(version.refs, 1);
@@ -283,7 +283,7 @@ static void a_kill_during_creation_waits_for_its_end(void **state)
 	rig.engine->manner[FAKE_CREATE].hold = true;
 	struct sandbox *s = create(FAKE_BOOT_GOOD);
 	WAIT_FOR(fake_docker_held(rig.engine, FAKE_CREATE) == 1);
-	sandbox_kill(s, COUNT_KILL_OTHER);
+	sandbox_kill(s, COUNT_KILL_USED_UP);
 	rig_barrier();
 	assert_int_equal(rig.engine->calls[FAKE_REMOVE], 0);
 	assert_int_equal(fake_docker_let_go(rig.engine, FAKE_CREATE), 1);
@@ -298,7 +298,7 @@ static void a_kill_during_a_creation_that_fails_ends_as_well(void **state)
 	rig.engine->manner[FAKE_CREATE] = (struct fake_manner){.status = 500, .body = "{}", .hold = true};
 	struct sandbox *s = create(FAKE_BOOT_GOOD);
 	WAIT_FOR(fake_docker_held(rig.engine, FAKE_CREATE) == 1);
-	sandbox_kill(s, COUNT_KILL_OTHER);
+	sandbox_kill(s, COUNT_KILL_USED_UP);
 	assert_int_equal(fake_docker_let_go(rig.engine, FAKE_CREATE), 1);
 	WAIT_FOR(seen.gone == 1);
 	assert_int_equal(seen.failures, 0);
@@ -313,7 +313,7 @@ static void a_kill_during_the_start_waits_for_its_end_good_or_bad(void **state)
 		rig.engine->manner[FAKE_START] = (struct fake_manner){.hold = true, .status = i ? 500 : 0, .body = "{}"};
 		struct sandbox *s = create(FAKE_BOOT_ABSENT);
 		WAIT_FOR(fake_docker_held(rig.engine, FAKE_START) == 1);
-		sandbox_kill(s, COUNT_KILL_OTHER);
+		sandbox_kill(s, COUNT_KILL_USED_UP);
 		rig_barrier();
 		assert_int_equal(rig.engine->calls[FAKE_REMOVE], 0);
 		assert_int_equal(fake_docker_let_go(rig.engine, FAKE_START), 1);
@@ -327,7 +327,7 @@ static void a_removal_that_fails_is_tried_again_with_growing_pauses(void **state
 	(void)state;
 	struct sandbox *s = create_in(SANDBOX_SPARE);
 	rig.engine->manner[FAKE_REMOVE] = (struct fake_manner){.status = 500, .body = "{\"message\":\"busy\"}"};
-	sandbox_kill(s, COUNT_KILL_OTHER);
+	sandbox_kill(s, COUNT_KILL_USED_UP);
 	int64_t last_pause_us = 0;
 	for (int i = 1; i <= 3; i++) {
 		WAIT_FOR(s->remove_failures == i);

@@ -153,7 +153,7 @@ static void a_sandbox_of_ours_is_no_stray(void **state)
 	rig_barrier();
 	assert_int_equal(rig.engine->calls[FAKE_REMOVE], 0);
 	assert_false(s->dead);
-	sandbox_kill(s, COUNT_KILL_OTHER);
+	sandbox_kill(s, COUNT_KILL_USED_UP);
 }
 
 static bool keep_c(const char *id)
@@ -175,7 +175,7 @@ static void the_sweep_removes_directories_nobody_wants_kept(void **state)
 	assert_true(rig_exists("sandboxes/lost+found"));
 	assert_true(rig_exists("sandboxes/%s/berth/function", s->id));
 	assert_int_equal(s->state, SANDBOX_SPARE);
-	sandbox_kill(s, COUNT_KILL_OTHER);
+	sandbox_kill(s, COUNT_KILL_USED_UP);
 	stray_remove("cccccccccccccccc", COUNT_DRIFT_CONTAINER);
 	WAIT_FOR(!rig_exists("sandboxes/cccccccccccccccc"));
 	AUTO(mem_free) char *rest = mem_printf("%s/sandboxes/lost+found", rig.dir);

@@ -1,0 +1,30 @@
+/*
+ * The codes of errors, and what problem.def says of each: for those who answer them (http/problem.h), and for poolmgr, which
+ * says with one why there is no sandbox.
+ */
+#ifndef IPC_PROBLEM_CODE_H
+#define IPC_PROBLEM_CODE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum problem_code {
+#define PROBLEM(NAME, code, status, retry_after_s, title, help) PROBLEM_##NAME,
+#include "ipc/problem.def"
+	PROBLEM_COUNT
+};
+
+const char *problem_name(enum problem_code code); /* "not_found" */
+int problem_status(enum problem_code code);
+uint32_t problem_retry_after_s(enum problem_code code); /* 0: none */
+const char *problem_title(enum problem_code code);
+const char *problem_help(enum problem_code code);
+
+/* PROBLEM_COUNT when there is no such code. */
+enum problem_code problem_find(const char *name, size_t len);
+
+/* Is there a code with that number? */
+bool problem_exists(unsigned code);
+
+#endif
