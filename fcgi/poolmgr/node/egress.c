@@ -2,7 +2,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdbool.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -16,7 +15,7 @@
 const char *egress_directory = "/run/berth-egress";
 
 static char *path;
-static void (*on_lost)(void);
+static void (*on_change)(bool is_there);
 static struct err problem; /* msg "": none */
 static struct stat seen;   /* the file when it was last another one: its times may be any, our clock is steady */
 static int64_t changed_us; /* when that was */
@@ -62,8 +61,8 @@ void egress_tick(int64_t now_us)
 	if (strcmp(problem.msg, err.msg) != 0)
 		log_line(was_there ? LOG_WARN : LOG_INFO, "%s", is_there ? "the network for egress is available" : err.msg);
 	problem = err;
-	if (was_there && !is_there)
-		on_lost();
+	if (was_there != is_there)
+		on_change(is_there);
 }
 
 const char *egress_problem(void)
@@ -71,11 +70,11 @@ const char *egress_problem(void)
 	return problem.msg[0] != '\0' ? problem.msg : NULL;
 }
 
-void egress_init(const struct conf *conf, void (*lost)(void))
+void egress_init(const struct conf *conf, void (*changed)(bool is_there))
 {
 	mem_free(&path);
 	path = mem_printf("%s/%s/state", egress_directory, conf->master_instance);
-	on_lost = lost;
+	on_change = changed;
 	seen = (struct stat){0};
 	err_set(&problem, 0, "the network for egress has not been checked yet");
 }

@@ -6,6 +6,7 @@
 #ifndef POOLMGR_NODE_EGRESS_H
 #define POOLMGR_NODE_EGRESS_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "conf/conf.h"
@@ -15,8 +16,8 @@
 /* "/run/berth-egress", but in tests, which set it before egress_init. */
 extern const char *egress_directory;
 
-/* lost is called when the network was there and is not any more. */
-void egress_init(const struct conf *conf, void (*lost)(void));
+/* changed is called when the network was there and is not any more, and when it is there again. */
+void egress_init(const struct conf *conf, void (*changed)(bool is_there));
 
 /* Reads what was found: a few bytes of a file in memory. */
 void egress_tick(int64_t now_us);

@@ -348,10 +348,14 @@ static void end_egress(enum counter why)
 	}
 }
 
-static void on_egress_lost(void)
+static void on_egress_change(bool is_there)
 {
-	end_egress(COUNT_KILL_NO_NETWORK);
-	supply_deny_hopeless(); /* who waits is told why there is none */
+	if (is_there) {
+		shape_retry_all(); /* some may have been started before it was known that they could not be */
+	} else {
+		end_egress(COUNT_KILL_NO_NETWORK);
+		supply_deny_hopeless(); /* who waits is told why there is none */
+	}
 }
 
 static void deny_concurrency(struct waiter *w, int64_t max_concurrency, int64_t retry_after_ms)
@@ -461,7 +465,7 @@ void pool_init(uv_loop_t *loop, const struct conf *c, struct docker *docker)
 
 	fetch_init(&fetch_hooks);
 	obstacle_init(docker);
-	egress_init(c, on_egress_lost);
+	egress_init(c, on_egress_change);
 	serve_init(keep_failed);
 	supply_init(docker);
 	warmup_init(loop, keep_on_warm);

@@ -10,11 +10,14 @@
 
 static char *directory, *path;
 static struct conf *conf;
-static int lost;
+static int lost, found;
 
-static void on_lost(void)
+static void on_change(bool is_there)
 {
-	lost++;
+	if (is_there)
+		found++;
+	else
+		lost++;
 }
 
 static int set_up(void **state)
@@ -47,8 +50,8 @@ static int begin(void **state)
 {
 	(void)state;
 	unlink(path);
-	lost = 0;
-	egress_init(conf, on_lost);
+	lost = found = 0;
+	egress_init(conf, on_change);
 	return 0;
 }
 
@@ -77,7 +80,7 @@ static void what_was_not_looked_for_is_not_there(void **state)
 	assert_problem("not been checked yet");
 	egress_tick(1);
 	assert_problem("scripts/egress up");
-	assert_int_equal(lost, 0); /* it never was there */
+	assert_int_equal(lost + found, 0); /* it never was there */
 }
 
 static void it_is_there_when_it_is_said_to_be_ok_and_nothing_else(void **state)
@@ -124,6 +127,7 @@ static void what_nobody_says_again_for_a_while_does_not_hold_any_more(void **sta
 	say("ok\n");
 	egress_tick(EGRESS_STALE_US + 4);
 	assert_null(egress_problem());
+	assert_int_equal(found, 2);
 }
 
 static void what_is_removed_is_gone_at_once(void **state)
