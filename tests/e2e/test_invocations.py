@@ -221,7 +221,7 @@ def test_a_log_that_was_cut_off_says_how_much_is_lost(api, deploy, invoke):
     assert (told["truncated"], told["log_bytes"], told["kept_bytes"], told["lost_bytes"]) == (True, 5000, 1000, 4000)
     assert told["lines"][-1]["level"] == "platform"
     assert "4000 more bytes" in told["lines"][-1]["text"]
-    assert log_of(api, answer, format="text").text.rstrip().endswith("4000 more bytes were printed (log_bytes)")
+    assert log_of(api, answer, format="text").text.rstrip().endswith("log_bytes is reached: 4000 more bytes were printed and not kept")
 
 
 def test_the_platform_tells_what_went_wrong_on_its_own_level(api, deploy, database):
