@@ -131,7 +131,7 @@ def test_min_warm_leaves_room_for_calls_and_deployments_whatever_was_stored_befo
         assert api.put(f"/functions/{greedy[0]['id']}", json=change).status_code == 200
     ((field, message),) = errors_of(api.put(f"/functions/{greedy[0]['id']}", json={"min_warm": 5}))
     assert field == "min_warm"
-    assert "10 sandboxes ready, 5 of them for this one; at most 4" in message
+    assert "10 sandboxes ready, 5 of them for this function; the limit is 4" in message
     body = {"name": "one-more", "language": "python", "code": CODE, "min_warm": 1} | small
     assert [field for field, _ in errors_of(api.post("/functions", json=body))] == ["min_warm"]
     copy = {"name": "a-copy", "from": greedy[0]["name"]}
