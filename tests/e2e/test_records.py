@@ -92,7 +92,7 @@ def test_a_success_is_recorded_with_what_the_client_was_told(api, database, talk
     "event, status, code, message",
     [
         ({"raise": "recorded"}, 502, "function_error", "ValueError: recorded"),
-        ({"exit": True}, 502, "sandbox_exited", "ended"),
+        ({"exit": True}, 502, "sandbox_exited", "exited with code 1"),
         ({"sleep": 30}, 504, "function_timeout", "1000 ms"),
     ],
     ids=["raise", "exit", "timeout"],
