@@ -16,3 +16,5 @@ libbase_a_SOURCES = \
 	%D%/trim.h \
 	%D%/utf8.c %D%/utf8.h \
 	%D%/uuid.c %D%/uuid.h
+
+EXTRA_DIST += %D%/README.md

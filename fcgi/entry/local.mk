@@ -7,3 +7,5 @@ sbin_PROGRAMS += berthd-invoke
 berthd_invoke_SOURCES = %D%/invoke_program.c
 berthd_invoke_LDADD = libinvoke.a libworker.a librun.a libhttp.a libentry.a libdrivers.a libipc.a libconf.a libbase.a \
 	$(FCGI_LIBS) $(JANSSON_LIBS) $(INIH_LIBS) $(SODIUM_LIBS)
+
+EXTRA_DIST += %D%/README.md

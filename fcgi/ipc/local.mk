@@ -15,3 +15,5 @@ libipc_a_SOURCES = \
 	%D%/spec.c %D%/spec.def %D%/spec.h \
 	%D%/spool_file.c %D%/spool_file.h \
 	%D%/tally.c %D%/tally.h
+
+EXTRA_DIST += %D%/README.md

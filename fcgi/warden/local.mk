@@ -4,3 +4,5 @@ libwarden_a_SOURCES = \
 	%D%/containerd.c %D%/containerd.h \
 	%D%/warden.c %D%/warden.h \
 	%D%/warden_main.c
+
+EXTRA_DIST += %D%/README.md
