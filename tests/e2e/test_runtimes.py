@@ -148,8 +148,9 @@ class Registration:
         wait_for("Docker Engine to read it", self.offered)
 
     def have_poolmgr_look(self, present):
-        """It asks the engine every half a minute, and when it starts."""
+        """It asks the engine every half a minute, and when it starts; until it has asked, no runtime is available."""
         self.stack.children("poolmgr")[0].kill()
+        wait_for("poolmgr to have looked", lambda: self.api.get("/readyz").status_code == 200)
         wait_for("poolmgr to notice", lambda: available(self.api).get("gvisor") is present, 20)
 
 
