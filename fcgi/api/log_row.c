@@ -7,7 +7,7 @@
 
 #include "api/log_format.h"
 #include "base/uuid.h"
-#include "http/json_body.h"
+#include "http/json_text.h"
 
 static struct str column(const PGresult *r, int row, int column)
 {

@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "base/buf.h"
-#include "http/json_body.h"
+#include "http/json_text.h"
 
 #define LEFT_OUT "…"
 

@@ -1,10 +1,9 @@
-/* JSON from outside: bodies of requests, and text that may or may not be UTF-8. */
+/* JSON from outside: bodies of requests. */
 #ifndef HTTP_JSON_BODY_H
 #define HTTP_JSON_BODY_H
 
 #include <jansson.h>
 #include <stdbool.h>
-#include <stddef.h>
 
 #include "http/problem.h"
 
@@ -24,15 +23,5 @@ struct json_member_rule {
 
 /* Checks a body that is passed on as it is: nothing, or an object that has only the members of rules. */
 int json_body_check(const struct request *request, const struct json_member_rule *rules, struct problem *problem);
-
-/* A JSON string of any bytes: what is not UTF-8 becomes '?'. Never NULL. */
-json_t *json_text(const char *text);
-json_t *json_textn(const char *text, size_t len);
-
-/* A time as RFC 3339. */
-json_t *json_time(int64_t wall_us);
-
-/* The longest prefix of at most max bytes that does not end inside a UTF-8 character. */
-size_t json_text_cut(const char *text, size_t len, size_t max);
 
 #endif

@@ -3,7 +3,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 
-#include "http/json_body.h"
+#include "http/json_text.h"
 #include "http/request.h"
 #include "http/response.h"
 

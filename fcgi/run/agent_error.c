@@ -4,7 +4,7 @@
 #include <stdio.h>
 
 #include "base/json_scan.h"
-#include "http/json_body.h"
+#include "http/json_text.h"
 
 #define TYPE_MAX        256
 #define MESSAGE_MAX     8192

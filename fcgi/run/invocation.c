@@ -14,7 +14,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/trim.h"
-#include "http/json_body.h"
+#include "http/json_text.h"
 #include "ipc/frame.h"
 #include "run/agent_error.h"
 #include "run/meter.h"

@@ -13,7 +13,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "http/discreet.h"
-#include "http/json_body.h"
+#include "http/json_text.h"
 #include "run/link.h"
 
 /* poolmgr answers sooner (poolmgr/sandbox/autopsy.c). */

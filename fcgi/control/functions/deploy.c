@@ -8,7 +8,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "control/functions/function_input.h"
-#include "http/json_body.h"
+#include "http/json_text.h"
 #include "http/request.h"
 #include "run/invocation.h"
 #include "worker/worker.h"

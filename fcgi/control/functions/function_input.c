@@ -9,7 +9,7 @@
 
 #include "base/mem.h"
 #include "base/uuid.h"
-#include "http/json_body.h"
+#include "http/json_text.h"
 #include "runtimes/driver.h"
 
 #define LOWER "abcdefghijklmnopqrstuvwxyz"

@@ -1,7 +1,7 @@
 #include "control/functions/function_json.h"
 
 #include "control/functions/environment.h"
-#include "http/json_body.h"
+#include "http/json_text.h"
 
 static json_t *limits_in_force(const struct conf *c, const struct spec *s)
 {

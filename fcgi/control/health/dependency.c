@@ -5,7 +5,7 @@
 #include "base/clock.h"
 #include "db/db.h"
 #include "http/discreet.h"
-#include "http/json_body.h"
+#include "http/json_text.h"
 #include "run/lease.h"
 #include "worker/worker.h"
 

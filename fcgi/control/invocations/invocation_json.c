@@ -5,7 +5,7 @@
 
 #include "base/clock.h"
 #include "db/db_invocations.h"
-#include "http/json_body.h"
+#include "http/json_text.h"
 
 static json_t *text(const PGresult *r, int row, int column)
 {

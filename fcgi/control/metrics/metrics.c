@@ -13,7 +13,7 @@
 #include "control/metrics/figures.h"
 #include "control/metrics/period.h"
 #include "db/db_metrics.h"
-#include "http/json_body.h"
+#include "http/json_text.h"
 #include "http/problem.h"
 #include "http/response.h"
 #include "runtimes/driver.h"

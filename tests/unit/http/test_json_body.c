@@ -106,18 +106,6 @@ static void what_is_no_json_is_refused_with_its_place(void **state)
 	assert_refused_len(nul, sizeof(nul) - 1, PROBLEM_INVALID_JSON, "line 1 column 13");
 }
 
-static void any_bytes_become_text(void **state)
-{
-	(void)state;
-	AUTO(json_decrefp) json_t *good = json_text("\xc3\xa4");
-	AUTO(json_decrefp) json_t *bad = json_text("a\xff\xc3z");
-	AUTO(json_decrefp) json_t *none = json_textn("\xff", 0);
-
-	assert_string_equal(json_string_value(good), "\xc3\xa4");
-	assert_string_equal(json_string_value(bad), "a??z");
-	assert_string_equal(json_string_value(none), "");
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -127,7 +115,6 @@ int main(void)
 		cmocka_unit_test(a_member_that_has_to_be_an_object_is_one),
 		cmocka_unit_test(what_is_no_object_is_refused),
 		cmocka_unit_test(what_is_no_json_is_refused_with_its_place),
-		cmocka_unit_test(any_bytes_become_text),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
