@@ -12,6 +12,7 @@
 #include "base/fd.h"
 #include "base/log.h"
 #include "entry/entry.h"
+#include "master/master.h"
 #include "master/master_main.h"
 #include "master/pidfile.h"
 #include "master/settings.h"

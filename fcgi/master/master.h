@@ -1,4 +1,4 @@
-/* What the master's files share: the state of the one there is. */
+/* What the master's files share: the state of the one there is. Who changes what of it stands in the headers that are named here. */
 #ifndef MASTER_MASTER_H
 #define MASTER_MASTER_H
 
@@ -11,11 +11,38 @@
 #include "master/heir.h"
 #include "master/identity.h"
 #include "master/listen.h"
-#include "master/master_main.h"
 #include "master/role.h"
 #include "master/settings.h"
-#include "master/standing.h"
-#include "master/team.h"
+#include "master/throttle.h"
+
+struct master_start {
+	const char *program;   /* as it was called: what an upgrade executes */
+	const char *inherited; /* what the berthd before hands over (bequest.h); NULL: there is none */
+};
+
+/*
+ * Whose is what is in the run directory: while an upgrade is under way there are two who work there (heir.h), and one who is in
+ * charge. Steps lead from HEIR to IN_CHARGE and from there to RETIRED (standing.h).
+ */
+enum standing {
+	HEIR,      /* the berthd's before, until this one takes over */
+	IN_CHARGE, /* ours */
+	RETIRED,   /* the heir's that has taken over */
+};
+
+/* The children of one role (team.h). */
+enum replacement {
+	REPLACE_NO,
+	REPLACE_WANTED, /* waits for its turn: one pool after the other */
+	REPLACE_RUNS,   /* the generation before still works, until this one is up */
+};
+
+struct team {
+	struct throttle throttle;
+	unsigned generation;
+	enum replacement replacement;
+	int64_t shrunk_at_us;
+};
 
 struct master {
 	const struct master_start *start;

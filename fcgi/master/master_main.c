@@ -29,8 +29,10 @@
 #include "master/notify.h"
 #include "master/pidfile.h"
 #include "master/reload.h"
+#include "master/standing.h"
 #include "master/startup.h"
 #include "master/stop.h"
+#include "master/team.h"
 #include "master/upgrade.h"
 
 #define TICK_US 100000

@@ -2,12 +2,8 @@
 #ifndef MASTER_MASTER_MAIN_H
 #define MASTER_MASTER_MAIN_H
 
-#include "master/settings.h"
-
-struct master_start {
-	const char *program;   /* as it was called: what an upgrade executes */
-	const char *inherited; /* what the berthd before hands over (bequest.h); NULL: there is none */
-};
+struct master_start;
+struct settings;
 
 /* Runs until a signal ends it. settings are read already, and borrowed, as is start. The process's exit status: 0, or 1 after a
  * failed start. */

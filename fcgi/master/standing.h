@@ -1,19 +1,10 @@
-/*
- * Whose is what is in the run directory: while an upgrade is under way there are two who work there (heir.h), and one who is in
- * charge. Steps lead from HEIR to IN_CHARGE and from there to RETIRED; who steps back stays an heir, and ends.
- */
+/* The steps from one enum standing (master.h) to the next: who steps back stays an heir, and ends. */
 #ifndef MASTER_STANDING_H
 #define MASTER_STANDING_H
 
 #include "base/err.h"
 
 struct master;
-
-enum standing {
-	HEIR,      /* the berthd's before, until this one takes over */
-	IN_CHARGE, /* ours */
-	RETIRED,   /* the heir's that has taken over */
-};
 
 /*
  * An heir is ready: it is in charge, its gate opens, and the one before is told. In this order: when the one before is told,

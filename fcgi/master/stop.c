@@ -4,6 +4,7 @@
 #include "base/log.h"
 #include "master/master.h"
 #include "master/notify.h"
+#include "master/standing.h"
 
 int64_t stop_deadline_us(const struct master *m)
 {

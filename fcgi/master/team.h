@@ -6,22 +6,8 @@
 #include <stdint.h>
 
 #include "ipc/heritage.h"
-#include "master/throttle.h"
 
 struct master;
-
-enum replacement {
-	REPLACE_NO,
-	REPLACE_WANTED, /* waits for its turn: one pool after the other */
-	REPLACE_RUNS,   /* the generation before still works, until this one is up */
-};
-
-struct team {
-	struct throttle throttle;
-	unsigned generation;
-	enum replacement replacement;
-	int64_t shrunk_at_us;
-};
 
 /*
  * May there be processes of that role? Not once its stage of the stop has begun, nor when there is another berthd that has

@@ -10,6 +10,7 @@
 #include "master/estate.h"
 #include "master/master.h"
 #include "master/notify.h"
+#include "master/standing.h"
 #include "master/stop.h"
 
 static int bequeath(const struct master *m, struct bequest *bequest, struct err *err)
