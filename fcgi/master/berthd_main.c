@@ -14,8 +14,8 @@
 #include "entry/entry.h"
 #include "master/master.h"
 #include "master/master_main.h"
-#include "master/pidfile.h"
-#include "master/settings.h"
+#include "master/resources/pidfile.h"
+#include "master/resources/settings.h"
 #include "status/report.h"
 #include "status/status.h"
 

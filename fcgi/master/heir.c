@@ -9,7 +9,7 @@
 #include "base/fd.h"
 #include "base/log.h"
 #include "base/mem.h"
-#include "master/notify.h"
+#include "master/resources/notify.h"
 
 /* In the new process. A session of its own: it has nothing to do with the terminal, or the shell, that started the first one.
  */

@@ -15,7 +15,7 @@
 #include <sys/types.h>
 
 #include "base/err.h"
-#include "master/bequest.h"
+#include "master/resources/bequest.h"
 
 /* The testator's end. */
 struct heir {

@@ -1,19 +1,20 @@
-/* What the master's files share: the state of the one there is. Who changes what of it stands in the headers that are named here. */
+/* What the master's files share: the state of the one there is. Who changes what of it stands in the headers that are named
+ * here. */
 #ifndef MASTER_MASTER_H
 #define MASTER_MASTER_H
 
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "master/bequest.h"
-#include "master/crew.h"
-#include "master/descriptor.h"
+#include "master/children/crew.h"
+#include "master/children/role.h"
+#include "master/children/throttle.h"
 #include "master/heir.h"
-#include "master/identity.h"
-#include "master/listen.h"
-#include "master/role.h"
-#include "master/settings.h"
-#include "master/throttle.h"
+#include "master/resources/bequest.h"
+#include "master/resources/descriptor.h"
+#include "master/resources/identity.h"
+#include "master/resources/listen.h"
+#include "master/resources/settings.h"
 
 struct master_start {
 	const char *program;   /* as it was called: what an upgrade executes */

@@ -4,7 +4,7 @@
 
 #include "base/fd.h"
 #include "master/master.h"
-#include "master/pidfile.h"
+#include "master/resources/pidfile.h"
 
 /* What is shared with another berthd goes on there. */
 static void let_go(struct master *m)

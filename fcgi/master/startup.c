@@ -15,10 +15,10 @@
 #include "base/fd.h"
 #include "base/log.h"
 #include "base/mem.h"
-#include "master/estate.h"
 #include "master/master.h"
-#include "master/notify.h"
-#include "master/pidfile.h"
+#include "master/resources/estate.h"
+#include "master/resources/notify.h"
+#include "master/resources/pidfile.h"
 
 #define OOM_SCORE_ADJ "-900" /* without the master nobody repairs anything */
 

@@ -3,7 +3,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "master/master.h"
-#include "master/notify.h"
+#include "master/resources/notify.h"
 #include "master/standing.h"
 
 int64_t stop_deadline_us(const struct master *m)

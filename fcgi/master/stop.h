@@ -7,7 +7,7 @@
 
 #include <stdint.h>
 
-#include "master/role.h"
+#include "master/children/role.h"
 
 struct master;
 

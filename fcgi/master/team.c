@@ -2,7 +2,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
-#include "master/child.h"
+#include "master/children/child.h"
 #include "master/master.h"
 
 static void give_fds(const struct master *m, enum child_role role, int numbers[HERITAGE_FD_LAST + 1])

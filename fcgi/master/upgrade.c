@@ -7,9 +7,9 @@
 #include "base/fd.h"
 #include "base/log.h"
 #include "base/mem.h"
-#include "master/estate.h"
 #include "master/master.h"
-#include "master/notify.h"
+#include "master/resources/estate.h"
+#include "master/resources/notify.h"
 #include "master/standing.h"
 #include "master/stop.h"
 

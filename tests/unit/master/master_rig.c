@@ -9,7 +9,7 @@
 #include "base/fd.h"
 #include "base/log.h"
 #include "base/mem.h"
-#include "master/pidfile.h"
+#include "master/resources/pidfile.h"
 
 void master_rig_configure(struct master_rig *r, const char *text)
 {

@@ -10,7 +10,7 @@
 #include "base/fd.h"
 #include "base/log.h"
 #include "base/mem.h"
-#include "master/notify.h"
+#include "master/resources/notify.h"
 #include "tests/unit/unit.h"
 
 /* A script in place of a newer berthd. */

@@ -7,7 +7,7 @@
 
 #include "base/fd.h"
 #include "base/mem.h"
-#include "master/crew.h"
+#include "master/children/crew.h"
 #include "tests/unit/unit.h"
 
 #define SLOTS 6

@@ -1,0 +1,63 @@
+#include "master/children/role.h"
+
+/* For a disk, or for the resolver of names, some wait without a deadline of their own. */
+#define WAITS 6
+
+const struct role roles[CHILD_ROLE_COUNT] = {
+	[CHILD_INVOKE] = {.program = "berthd-invoke", .listens = LISTEN_INVOKE, .at_reload = RELOAD_REPLACE, .batch = true},
+	[CHILD_DEPLOY] = {.listens = LISTEN_DEPLOY, .stores = true, .at_reload = RELOAD_REPLACE, .batch = true},
+	[CHILD_QUERY] = {.listens = LISTEN_QUERY, .stores = true, .at_reload = RELOAD_REPLACE, .batch = true},
+	[CHILD_HEALTH] = {.listens = LISTEN_HEALTH, .stores = true, .at_reload = RELOAD_REPLACE, .niceness = -10},
+	[CHILD_CONTROL] = {.listens = LISTEN_CONTROL, .stores = true, .at_reload = RELOAD_REPLACE, .niceness = -10},
+	[CHILD_FOLLOW] = {.listens = LISTEN_FOLLOW, .stores = true, .at_reload = RELOAD_REPLACE, .pulse = WAITS},
+	[CHILD_POOLMGR] = {.listens = LISTEN_POOLMGR,
+			   .privilege = PRIVILEGE_DOCKER,
+			   .stores = true,
+			   .at_reload = RELOAD_SIGNAL,
+			   .niceness = -10,
+			   .pulse = 1,
+			   .oom_score_adj = -500},
+	[CHILD_COLLECTOR] = {.listens = LISTEN_NONE,
+			     .privilege = PRIVILEGE_SPOOL,
+			     .stores = true,
+			     .at_reload = RELOAD_SIGNAL,
+			     .batch = true,
+			     .pulse = WAITS},
+	[CHILD_WARDEN] = {.listens = LISTEN_NONE, .privilege = PRIVILEGE_CGROUPS, .at_reload = RELOAD_NOTHING, .pulse = 1},
+};
+
+#define WORKERS                                                                                                                \
+	[CHILD_INVOKE] = true, [CHILD_DEPLOY] = true, [CHILD_QUERY] = true, [CHILD_HEALTH] = true, [CHILD_CONTROL] = true,     \
+	[CHILD_FOLLOW] = true
+
+/* Workers hold sandboxes, so poolmgr outlives them; they write what the collector stores, and poolmgr uses the warden. */
+const struct role_stage role_stop[ROLE_STAGE_COUNT] = {
+	{"workers", {WORKERS}},
+	{"poolmgr", {[CHILD_POOLMGR] = true}},
+	{"collector and warden", {[CHILD_COLLECTOR] = true, [CHILD_WARDEN] = true}},
+};
+
+/* The heir's collector waits for this one to end, and stores what these workers still write. */
+const struct role_stage role_handover[ROLE_STAGE_COUNT] = {
+	{"workers and collector", {WORKERS, [CHILD_COLLECTOR] = true}},
+	{"poolmgr", {[CHILD_POOLMGR] = true}},
+	{"warden", {[CHILD_WARDEN] = true}},
+};
+
+struct sizing_limits role_limits(enum child_role role, const struct conf *conf)
+{
+	switch (role) {
+	case CHILD_INVOKE:
+		return (struct sizing_limits){(int)conf->invoke_min_spare, (int)conf->invoke_max_workers};
+	case CHILD_DEPLOY: /* for a burst only: a trial is waited for, which takes no more than a process */
+		return (struct sizing_limits){1, (int)conf->deploy_max_workers};
+	case CHILD_QUERY:
+		return (struct sizing_limits){(int)conf->query_workers, (int)conf->query_workers};
+	case CHILD_HEALTH: /* one for each lane */
+		return (struct sizing_limits){HERITAGE_HEALTH_LANES, HERITAGE_HEALTH_LANES};
+	case CHILD_CONTROL:
+		return (struct sizing_limits){(int)conf->control_workers, (int)conf->control_workers};
+	default:
+		return (struct sizing_limits){1, 1};
+	}
+}

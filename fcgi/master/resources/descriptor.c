@@ -1,0 +1,36 @@
+#include "master/resources/descriptor.h"
+
+#include <stdbool.h>
+
+#include "base/fd.h"
+
+#define EVERYBODY [0 ... CHILD_ROLE_COUNT - 1] = true
+#define WORKERS                                                                                                                \
+	[CHILD_INVOKE] = true, [CHILD_FOLLOW] = true, [CHILD_DEPLOY] = true, [CHILD_QUERY] = true, [CHILD_HEALTH] = true,      \
+	[CHILD_CONTROL] = true
+
+/* Which children get it, and at which number; nobody gets what has no row. */
+static const struct {
+	enum heritage_fd number;
+	bool is_for[CHILD_ROLE_COUNT];
+} gifts[DESCRIPTOR_COUNT] = {
+	[FD_SCOREBOARD] = {HERITAGE_SCOREBOARD_FD, {EVERYBODY}},
+	[FD_LIFE] = {HERITAGE_LIFE_FD, {EVERYBODY}},
+	[FD_TURN] = {HERITAGE_TURN_FD, {[CHILD_INVOKE] = true}},
+	[FD_GATE] = {HERITAGE_GATE_FD, {WORKERS}},
+	[FD_POOLMGR] = {HERITAGE_WARDEN_FD, {[CHILD_POOLMGR] = true}},
+	[FD_WARDEN] = {HERITAGE_WARDEN_FD, {[CHILD_WARDEN] = true}},
+};
+
+void descriptor_give(const int fds[DESCRIPTOR_COUNT], enum child_role role, int numbers[HERITAGE_FD_LAST + 1])
+{
+	for (int i = 0; i < DESCRIPTOR_COUNT; i++)
+		if (gifts[i].is_for[role])
+			numbers[gifts[i].number] = fds[i];
+}
+
+void descriptor_close(int fds[DESCRIPTOR_COUNT])
+{
+	for (int i = 0; i < DESCRIPTOR_COUNT; i++)
+		fd_close(&fds[i]);
+}
