@@ -1,7 +1,7 @@
 /*
  * The pulse of a process: the time of its latest beat, in its slot on the scoreboard. It beats wherever it gets round its loop,
- * and while it waits with a deadline; so one that is stopped, or hangs, is known by its silence (master/crew.h). Only the
- * processes that there is but one of have a pulse: in all others nothing here does anything.
+ * and while it waits with a deadline; so one that is stopped, or hangs, is known by its silence (master/children/crew.h). Only
+ * the processes that there is but one of have a pulse: in all others nothing here does anything.
  */
 #ifndef IPC_PULSE_H
 #define IPC_PULSE_H

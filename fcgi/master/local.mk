@@ -27,4 +27,4 @@ sbin_PROGRAMS += berthd
 berthd_SOURCES = %D%/berthd_main.c
 berthd_LDADD = $(BERTH_LIBS)
 
-EXTRA_DIST += %D%/README.md
+EXTRA_DIST += %D%/README.md %D%/children/README.md %D%/resources/README.md

@@ -12,7 +12,7 @@ CHAOS_S = float(os.environ.get("BERTH_TEST_CHAOS_S", 120))
 DIFFERENCES = Path(__file__).parents[1] / "support/rollup_differences.sql"
 
 
-PROVEN_S = 11  # a little more than THROTTLE_PROVEN_US in fcgi/master/throttle.h
+PROVEN_S = 11  # a little more than THROTTLE_PROVEN_US in fcgi/master/children/throttle.h
 
 
 def age_s(process):

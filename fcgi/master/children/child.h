@@ -2,8 +2,8 @@
  * Starting one child: fork, arrange what heritage.h promises, give up every privilege, and exec its program.
  * A crash can then not be carried from one process to its successor, and each has its own name in ps(1).
  */
-#ifndef MASTER_CHILD_H
-#define MASTER_CHILD_H
+#ifndef MASTER_CHILDREN_CHILD_H
+#define MASTER_CHILDREN_CHILD_H
 
 #include <sys/types.h>
 

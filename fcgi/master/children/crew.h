@@ -3,8 +3,8 @@
  * written by the children; the worst a bad child can do with it is to look idle or busy,
  * or to make somebody look stuck.
  */
-#ifndef MASTER_CREW_H
-#define MASTER_CREW_H
+#ifndef MASTER_CHILDREN_CREW_H
+#define MASTER_CHILDREN_CREW_H
 
 #include <stdbool.h>
 #include <stdint.h>

@@ -1,6 +1,6 @@
 /* What the master knows about each kind of child: one row per role. */
-#ifndef MASTER_ROLE_H
-#define MASTER_ROLE_H
+#ifndef MASTER_CHILDREN_ROLE_H
+#define MASTER_CHILDREN_ROLE_H
 
 #include <stdbool.h>
 

@@ -3,8 +3,8 @@
  * half of those that are busy, so that it is soon large enough for any load; it shrinks slowly, because requests come in waves.
  * A pool of a fixed size is one whose min_spare equals its max.
  */
-#ifndef MASTER_SIZING_H
-#define MASTER_SIZING_H
+#ifndef MASTER_CHILDREN_SIZING_H
+#define MASTER_CHILDREN_SIZING_H
 
 #include <stdbool.h>
 #include <stdint.h>

@@ -2,8 +2,8 @@
  * When a process that failed may be started again. The first failure costs nothing: a lone crash is repaired at once. From the
  * second in a row on, each one doubles the wait. Time comes in as an argument.
  */
-#ifndef MASTER_THROTTLE_H
-#define MASTER_THROTTLE_H
+#ifndef MASTER_CHILDREN_THROTTLE_H
+#define MASTER_CHILDREN_THROTTLE_H
 
 #include <stdbool.h>
 #include <stdint.h>

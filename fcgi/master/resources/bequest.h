@@ -2,8 +2,8 @@
  * What a master hands to the one that takes over from it (heir.h): open descriptors, each with a name, as text on the command
  * line: "pid:9,invoke-0.sock:12". The two may be of different versions, so each takes what it knows by name.
  */
-#ifndef MASTER_BEQUEST_H
-#define MASTER_BEQUEST_H
+#ifndef MASTER_RESOURCES_BEQUEST_H
+#define MASTER_RESOURCES_BEQUEST_H
 
 #include "base/err.h"
 

@@ -2,8 +2,8 @@
  * The descriptors that the master holds from its start to its end, one of each kind, and which children find them where: one
  * table. Kinds of which there are several (listening sockets, programs) are not in it.
  */
-#ifndef MASTER_DESCRIPTOR_H
-#define MASTER_DESCRIPTOR_H
+#ifndef MASTER_RESOURCES_DESCRIPTOR_H
+#define MASTER_RESOURCES_DESCRIPTOR_H
 
 #include "ipc/heritage.h"
 

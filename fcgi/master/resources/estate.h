@@ -10,8 +10,8 @@
  * What is there and belongs to another user, because settings or a version of Berth have changed, is handed over, but for the
  * package cache: what others could write there is not used any more.
  */
-#ifndef MASTER_ESTATE_H
-#define MASTER_ESTATE_H
+#ifndef MASTER_RESOURCES_ESTATE_H
+#define MASTER_RESOURCES_ESTATE_H
 
 #include "base/err.h"
 #include "conf/conf.h"

@@ -3,8 +3,8 @@
  * kind of child is a user of its own, so that one that was taken over can neither signal the others, nor attach to them, nor
  * write what is theirs. Without root there is nobody to switch to, and everybody runs as the user who started berthd.
  */
-#ifndef MASTER_IDENTITY_H
-#define MASTER_IDENTITY_H
+#ifndef MASTER_RESOURCES_IDENTITY_H
+#define MASTER_RESOURCES_IDENTITY_H
 
 #include <stdbool.h>
 #include <sys/types.h>

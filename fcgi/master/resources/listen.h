@@ -2,8 +2,8 @@
  * The listening sockets, in run_dir. The master opens them and keeps them, so that a crash of the process behind one only makes
  * its clients wait.
  */
-#ifndef MASTER_LISTEN_H
-#define MASTER_LISTEN_H
+#ifndef MASTER_RESOURCES_LISTEN_H
+#define MASTER_RESOURCES_LISTEN_H
 
 #include "base/err.h"
 #include "conf/conf.h"

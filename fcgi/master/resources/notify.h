@@ -1,6 +1,6 @@
 /* Tells the service manager how far we are: one datagram to $NOTIFY_SOCKET, sd_notify(3). Nothing happens without one. */
-#ifndef MASTER_NOTIFY_H
-#define MASTER_NOTIFY_H
+#ifndef MASTER_RESOURCES_NOTIFY_H
+#define MASTER_RESOURCES_NOTIFY_H
 
 #include "base/err.h"
 

@@ -2,8 +2,8 @@
  * <run_dir>/berthd.pid: one berthd per run directory. The lock is what counts, the number in the file is for people and
  * scripts. The kernel drops the lock when the process is gone, however it went.
  */
-#ifndef MASTER_PIDFILE_H
-#define MASTER_PIDFILE_H
+#ifndef MASTER_RESOURCES_PIDFILE_H
+#define MASTER_RESOURCES_PIDFILE_H
 
 #include <sys/types.h>
 

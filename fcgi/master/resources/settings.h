@@ -2,8 +2,8 @@
  * The configuration as the master holds it: where it comes from, and the memory file that carries it to the children.
  * The file is rewritten in place at a reload, so that a child that lives on finds the new text under the number it knows.
  */
-#ifndef MASTER_SETTINGS_H
-#define MASTER_SETTINGS_H
+#ifndef MASTER_RESOURCES_SETTINGS_H
+#define MASTER_RESOURCES_SETTINGS_H
 
 #include "base/err.h"
 #include "conf/conf.h"

@@ -161,8 +161,8 @@ static int lock_directory(int dir_fd, int how, struct err *err)
 }
 
 /*
- * Where a poolmgr that ran as another user still has its place (fcgi/master/estate.c), it has to be able to look at what is
- * ours, to see that it is locked.
+ * Where a poolmgr that ran as another user still has its place (fcgi/master/resources/estate.c), it has to be able to look at
+ * what is ours, to see that it is locked.
  */
 static int show_to_group(int dir_fd, int fd, struct err *err)
 {
