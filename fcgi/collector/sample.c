@@ -1,17 +1,14 @@
 #include "collector/sample.h"
 
-#include <errno.h>
+#include <assert.h>
 #include <inttypes.h>
-#include <jansson.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/statvfs.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "base/buf.h"
 #include "base/clock.h"
-#include "base/mem.h"
 
 #define MINUTE_US 60000000ll
 
@@ -24,12 +21,35 @@ struct reading {
 	struct space memory, disk;
 };
 
-static const struct db_statement sample_add = {
-	.name = "sample_add",
-	.sql = "insert into system_samples select * from jsonb_populate_record(null::system_samples, $1::jsonb) "
-	       "on conflict (at, node) do nothing",
-	.param_count = 1,
+/* Parameters of sample_add: the key, and behind it the columns of sample.def in their order. */
+enum {
+	NODE,
+	AT,
+#define SAMPLE(column, aggregate, value) PARAM_##column,
+#include "db/sample.def"
+#undef SAMPLE
+	PARAM_COUNT
 };
+
+static char add_sql[1024];
+static const struct db_statement sample_add = {.name = "sample_add", .sql = add_sql, .param_count = PARAM_COUNT};
+
+/* Written at the start, since the preprocessor cannot number the parameters. */
+static void write_sql(void)
+{
+	AUTO(buf_free) struct buf sql = {0};
+
+	buf_add_str(&sql, "insert into system_samples (node, at");
+#define SAMPLE(column, aggregate, value) buf_add_str(&sql, ", " #column);
+#include "db/sample.def"
+#undef SAMPLE
+	buf_add_str(&sql, ") values ($1, $2::timestamptz");
+	for (int i = AT + 1; i < PARAM_COUNT; i++)
+		buf_printf(&sql, ", $%d::double precision", i + 1);
+	buf_add_str(&sql, ") on conflict (at, node) do nothing");
+	assert(sql.len < sizeof(add_sql));
+	memcpy(add_sql, sql.data, sql.len + 1);
+}
 
 /* The first line of /proc/stat: user nice system idle iowait irq softirq steal (proc(5)). Guests are in user already. */
 static void read_cpu(struct cpu_time *cpu)
@@ -91,22 +111,21 @@ void sampler_init(struct sampler *sampler, const char *node, const char *state_d
 {
 	*sampler = (struct sampler){.node = node, .state_dir = state_dir, .due_us = next_minute()};
 	read_cpu(&sampler->cpu_before);
+	write_sql();
 }
 
-static json_t *row_new(const struct sampler *s, struct scoreboard *board, const struct reading *now, int64_t at_us)
+static int add(const struct sampler *s, struct scoreboard *board, const struct reading *now, int64_t at_us, struct db *db,
+	       struct err *err)
 {
-	json_t *row = json_object();
-	char at[32];
-	time_t seconds = (time_t)(at_us / 1000000);
-	struct tm utc;
-
-	strftime(at, sizeof(at), "%Y-%m-%dT%H:%M:%SZ", gmtime_r(&seconds, &utc));
-	json_object_set_new(row, "node", json_string(s->node));
-	json_object_set_new(row, "at", json_string(at));
-#define SAMPLE(column, aggregate, value) json_object_set_new(row, #column, json_real((double)(value)));
+	const struct db_param params[PARAM_COUNT] = {
+		[NODE] = db_text(s->node),
+		[AT] = db_time(at_us),
+#define SAMPLE(column, aggregate, value) [PARAM_##column] = db_real((double)(value)),
 #include "db/sample.def"
 #undef SAMPLE
-	return row;
+	};
+
+	return db_run(db, &sample_add, params, NULL, err);
 }
 
 int sampler_run(struct sampler *s, struct scoreboard *board, struct db *db, struct err *err)
@@ -120,9 +139,8 @@ int sampler_run(struct sampler *s, struct scoreboard *board, struct db *db, stru
 	read_cpu(&now.cpu);
 	read_memory(&now.memory);
 	read_disk(s->state_dir, &now.disk);
-	AUTO(json_decrefp) json_t *row = row_new(s, board, &now, next_us - 2 * MINUTE_US);
-	AUTO(mem_free) char *text = json_dumps(row, JSON_COMPACT);
+	int rc = add(s, board, &now, next_us - 2 * MINUTE_US, db, err);
 	s->due_us = next_us;
 	s->cpu_before = now.cpu;
-	return db_run(db, &sample_add, (struct db_param[]){db_text(text)}, NULL, err);
+	return rc;
 }

@@ -27,6 +27,14 @@ struct db_param db_int(int64_t n)
 	return p;
 }
 
+struct db_param db_real(double n)
+{
+	struct db_param p = {0};
+
+	snprintf(p.own, sizeof(p.own), "%.17g", n);
+	return p;
+}
+
 struct db_param db_bool(bool b)
 {
 	return (struct db_param){.own = {b ? 't' : 'f'}};

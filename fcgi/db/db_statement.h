@@ -37,6 +37,7 @@ struct db_param db_text(const char *text); /* borrowed; NULL: SQL NULL */
 struct db_param db_bytes(const void *data,
 			 size_t len); /* borrowed, INT_MAX bytes at most; for a bytea, or any type's binary form */
 struct db_param db_int(int64_t n);    /* for any type of whole numbers */
+struct db_param db_real(double n);    /* for double precision, exactly */
 struct db_param db_bool(bool b);
 struct db_param db_time(int64_t wall_us);       /* for a timestamptz */
 struct db_param db_uuid(const struct uuid *id); /* NULL: SQL NULL */

@@ -1,5 +1,7 @@
 #include "db/db_statement.h"
 
+#include <float.h>
+
 #include "tests/unit/db/db_rig.h"
 #include "tests/unit/unit.h"
 
@@ -41,8 +43,9 @@ static void parameters_are_read_as_what_they_are(void **state)
 		.sql = "select $1::bigint = -9223372036854775808 and $2::integer = 7 and $3::boolean and not $4::boolean "
 		       "and $5::timestamptz = '2026-01-31 13:00:00.000042+01' "
 		       "and $6::uuid = '0198c0de-0000-7000-8000-00000000000f' and $7::text = '' and $8::text is null "
-		       "and $9::uuid is null and $10::text is null",
-		.param_count = 10,
+		       "and $9::uuid is null and $10::text is null "
+		       "and $11::double precision = 0.1::double precision and $12::double precision = -1.7976931348623157e308",
+		.param_count = 12,
 		.reads = true,
 	};
 	struct fixture *f = *state;
@@ -51,8 +54,9 @@ static void parameters_are_read_as_what_they_are(void **state)
 
 	assert_true(uuid_parse("0198c0de-0000-7000-8000-00000000000f", &id));
 	const struct db_param params[] = {
-		db_int(INT64_MIN), db_int(7),   db_bool(true), db_bool(false), db_time(1769860800000042),
-		db_uuid(&id),      db_text(""), db_text(NULL), db_uuid(NULL),  {0},
+		db_int(INT64_MIN), db_int(7),         db_bool(true), db_bool(false), db_time(1769860800000042),
+		db_uuid(&id),      db_text(""),       db_text(NULL), db_uuid(NULL),  {0},
+		db_real(0.1),      db_real(-DBL_MAX),
 	};
 	assert_int_equal(db_run(f->db, &read, params, &r, &f->err), 0);
 	assert_string_equal(PQgetvalue(r, 0, 0), "t");
