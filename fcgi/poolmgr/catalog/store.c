@@ -30,8 +30,8 @@ static const struct db_statement spec_get = {
 	.name = "spec", .sql = "SELECT function_spec($1::text, $2::int)", .param_count = 2, .reads = true, .binary = true};
 static const struct db_statement kept_get = {
 	.name = "kept",
-	.sql = "SELECT json_agg(function_id) FROM functions JOIN function_versions USING (function_id, version) "
-	       "WHERE min_warm > 0",
+	.sql = "SELECT string_agg(uuid_send(function_id), '') FROM functions "
+	       "JOIN function_versions USING (function_id, version) WHERE min_warm > 0",
 	.reads = true,
 	.binary = true,
 };

@@ -35,7 +35,7 @@ void store_lookup(const char *ref, uint32_t version, store_fn done, void *arg);
 /* The archive of a package. */
 void store_package(const char *sha256, store_fn done, void *arg);
 
-/* The ids (JSON array of strings) of the functions whose current version has min_warm > 0; NULL when there are none. */
+/* The ids (struct uuid, one after the other) of the functions whose current version has min_warm > 0; NULL: there are none. */
 void store_kept(store_fn done, void *arg);
 
 bool store_is_up(void);

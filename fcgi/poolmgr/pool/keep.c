@@ -120,29 +120,32 @@ static int by_id(const struct kept *a, const struct kept *b)
 	return strcmp(a->id, b->id);
 }
 
-static struct kept *find_or_add(const char *id)
+static struct kept *find_or_add(const struct uuid *uuid)
 {
 	struct kept *k;
+	char id[UUID_TEXT_SIZE];
 
+	uuid_format(uuid, id);
 	HASH_FIND_STR(all, id, k);
 	if (k != NULL)
 		return k;
 	k = mem_alloc(sizeof(*k));
-	snprintf(k->id, sizeof(k->id), "%s", id);
+	memcpy(k->id, id, sizeof(id));
 	HASH_ADD_STR(all, id, k);
 	return k;
 }
 
-static void take_list(const json_t *ids)
+static void take_list(const char *ids, size_t len)
 {
 	struct kept *k, *next;
-	const json_t *id;
-	size_t i;
+	struct uuid id;
 
 	HASH_ITER (hh, all, k, next)
 		k->listed = false;
-	json_array_foreach (ids, i, id)
-		find_or_add(json_string_value(id) ?: "")->listed = true;
+	for (size_t at = 0; at + sizeof(id) <= len; at += sizeof(id)) {
+		memcpy(&id, ids + at, sizeof(id));
+		find_or_add(&id)->listed = true;
+	}
 	HASH_SORT(all, by_id);
 	HASH_ITER (hh, all, k, next) {
 		if (k->listed) {
@@ -169,9 +172,7 @@ static void on_list(const struct err *err, const char *data, size_t len, void *a
 		ask();
 		return;
 	}
-	json_t *ids = data != NULL ? json_loadb(data, len, 0, NULL) : NULL;
-	take_list(ids);
-	json_decref(ids);
+	take_list(data, len);
 }
 
 static void ask(void)
