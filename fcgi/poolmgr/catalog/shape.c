@@ -105,22 +105,22 @@ int shape_for(const struct spec *spec, struct shape **shape, struct err *err)
 	return 0;
 }
 
-static int64_t idle_timeout_us(void)
+static int64_t half_life_us(void)
 {
-	return conf->pool_idle_timeout_ms * 1000;
+	return conf->pool_demand_half_life_ms * 1000;
 }
 
 /* Twice the time of a start: with all starts of a burst under way at once, each takes longer. */
 void shape_needed(struct shape *s, int64_t now_us)
 {
-	forecast_needed(&s->forecast, now_us, 2 * s->start_us, idle_timeout_us());
+	forecast_needed(&s->forecast, now_us, 2 * s->start_us, half_life_us());
 }
 
 int shape_spares_wanted(const struct shape *s, int64_t now_us)
 {
-	int expected = forecast_most(&s->forecast, now_us, idle_timeout_us());
+	int expected = forecast_most(&s->forecast, now_us, half_life_us());
 
-	if (!s->always && now_us - s->used_us >= idle_timeout_us())
+	if (!s->always && now_us - s->used_us >= conf->pool_idle_timeout_ms * 1000)
 		return 0;
 	return MAX((int)conf->pool_min_spares, MIN(expected, (int)conf->pool_max_spares));
 }

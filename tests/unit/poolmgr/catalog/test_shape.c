@@ -129,6 +129,26 @@ static void one_nobody_uses_is_forgotten_after_its_time_and_those_always_there_a
 	assert_int_equal(count_shapes(), 2);
 }
 
+static void a_peak_of_demand_is_forgotten_in_its_own_time_however_long_idle_sandboxes_live(void **state)
+{
+	static const int64_t idle_timeouts_ms[] = {100, 86400000};
+	int64_t half_life_us = conf->pool_demand_half_life_ms * 1000, now_us = clock_mono_us();
+	struct shape *s = shapes; /* one that is always there */
+
+	(void)state;
+	conf->pool_min_spares = 0;
+	conf->pool_max_spares = 8;
+	s->forecast = (struct forecast){0};
+	for (int i = 0; i < 8; i++)
+		shape_needed(s, now_us);
+	for (size_t i = 0; i < ARRAY_SIZE(idle_timeouts_ms); i++) {
+		conf->pool_idle_timeout_ms = idle_timeouts_ms[i];
+		assert_int_equal(shape_spares_wanted(s, now_us), 8);
+		assert_int_equal(shape_spares_wanted(s, now_us + half_life_us), 4);
+		assert_int_equal(shape_spares_wanted(s, now_us + 2 * half_life_us), 2);
+	}
+}
+
 /* How many are always ready, and have that runtime and /tmp. */
 static int count_always(const char *runtime, int64_t tmp_mb)
 {
@@ -205,6 +225,7 @@ int main(void)
 		cmocka_unit_test(versions_alike_share_one_and_whatever_docker_must_know_makes_another),
 		cmocka_unit_test(a_runtime_or_language_nobody_knows_is_told_and_makes_none),
 		cmocka_unit_test(one_nobody_uses_is_forgotten_after_its_time_and_those_always_there_are_not),
+		cmocka_unit_test(a_peak_of_demand_is_forgotten_in_its_own_time_however_long_idle_sandboxes_live),
 		cmocka_unit_test(what_failed_is_tried_again_within_seconds_or_at_once_when_docker_engine_is_back),
 		cmocka_unit_test(another_default_runtime_or_limit_makes_others_always_ready_in_their_place),
 	};

@@ -212,9 +212,9 @@ static void spares_follow_what_was_needed_at_a_time_up_to_their_most_and_back(vo
 		worker_take(&w, f[i].name);
 	}
 	wait_for_spares(4);
-	default_shape()->forecast.most_us -= rig.conf->pool_idle_timeout_ms * 1000; /* half as many after that time */
+	default_shape()->forecast.most_us -= rig.conf->pool_demand_half_life_ms * 1000; /* half as many after that time */
 	wait_for_spares(3);
-	default_shape()->forecast.most_us -= 5 * rig.conf->pool_idle_timeout_ms * 1000;
+	default_shape()->forecast.most_us -= 5 * rig.conf->pool_demand_half_life_ms * 1000;
 	wait_for_spares(1);
 	for (size_t i = 0; i < ARRAY_SIZE(f); i++)
 		function_free(&f[i]);
