@@ -17,15 +17,9 @@ from conftest import CONTROL_LIMIT, INVOKE_LIMIT, ROOT, assert_problem, raw_requ
 # What nginx has a page for, but cannot come to as it is configured: there is nothing to sign in to (401), to pay (402), to
 # negotiate (406), to store (409) or that was removed (410); files come whole (416). Who stops sending (408) is not answered.
 IMPOSSIBLE = {401, 402, 406, 408, 409, 410, 416}
-CODES = {
-    400: "invalid_request", 403: "forbidden", 404: "not_found", 405: "method_not_allowed", 411: "length_required",
-    412: "precondition_failed", 413: "payload_too_large", 414: "uri_too_long", 415: "unsupported_media_type",
-    421: "misdirected_request", 429: "throttled", 500: "internal_error", 501: "not_implemented", 502: "bad_gateway",
-    503: "overloaded", 504: "gateway_timeout", 505: "http_version_not_supported", 507: "insufficient_storage",
-}  # fmt: skip
-
-
-TITLES = dict(re.findall(r'^PROBLEM\(\w+, (\w+), \d+, \d+, "([^"]*)"', (ROOT / "fcgi/ipc/problem.def").read_text(), re.M))
+PROBLEMS = (ROOT / "fcgi/ipc/problem.def").read_text()
+TITLES = dict(re.findall(r'^PROBLEM\(\w+, (\w+), \d+, \d+, "([^"]*)"', PROBLEMS, re.M))
+CODES = {int(status): name.lower() for status, name in re.findall(r"^NGINX_(?:PROBLEM|ONLY)\((\d+), (\w+),", PROBLEMS, re.M)}
 
 
 def statuses_of_nginx():
@@ -64,13 +58,19 @@ def curl(site, *args, data=b""):
 @pytest.fixture(scope="module")
 def forced(start_site):
     """Answers /force/NNN with that status, as nginx would by itself."""
-    places = "".join(f"        location = /force/{s} {{ return {s}; }}\n" for s in sorted(statuses_of_nginx()) if s != 408)
+    places = "".join(f"        location = /force/{s} {{ return {s}; }}\n" for s in sorted(statuses_of_nginx() | set(CODES)) if s != 408)
     return start_site({"        location = / {\n": places + "        location = / {\n"})
 
 
 def test_every_status_of_nginx_is_known(forced):
     assert statuses_of_nginx() >= {400, 404, 412, 421, 500, 507}
     assert statuses_of_nginx() - IMPOSSIBLE <= set(CODES)
+
+
+def test_every_row_of_nginx_has_a_page(site):
+    conf = (site.dir / "nginx" / "berth.conf").read_text()
+    (statuses,) = re.findall(r"error_page ((?:\d+ )+)/\.problem;", conf)
+    assert sorted(map(int, statuses.split())) == sorted(CODES)
 
 
 @pytest.mark.parametrize("status", sorted(set(CODES) - {507}))  # which is made of 500, see below
