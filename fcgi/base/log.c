@@ -12,7 +12,9 @@
 #define MESSAGE_SIZE 1024
 #define CONTEXT_SIZE 320 /* of a request or a sandbox id, escaped */
 
-static const char *const level_names[LOG_LEVEL_COUNT] = {"debug", "info", "warn", "error"};
+#define NAME_OF(NAME, name) name,
+static const char *const level_names[LOG_LEVEL_COUNT] = {LOG_LEVELS(NAME_OF)};
+#undef NAME_OF
 
 static char process_name[32] = "berthd";
 static char request[80];
@@ -30,6 +32,11 @@ void log_init(const char *process, enum log_level least)
 {
 	snprintf(process_name, sizeof(process_name), "%s", process);
 	least_level = least;
+}
+
+bool log_is_on(enum log_level level)
+{
+	return level >= least_level;
 }
 
 void log_set_request(const char *request_id)
@@ -86,7 +93,7 @@ void log_line(enum log_level level, const char *fmt, ...)
 {
 	va_list ap;
 
-	if (level < least_level)
+	if (!log_is_on(level))
 		return;
 	va_start(ap, fmt);
 	write_line(level, NULL, fmt, ap);
@@ -97,7 +104,7 @@ void log_sandbox(enum log_level level, const char *sandbox_id, const char *fmt, 
 {
 	va_list ap;
 
-	if (level < least_level)
+	if (!log_is_on(level))
 		return;
 	va_start(ap, fmt);
 	write_line(level, sandbox_id, fmt, ap);

@@ -9,15 +9,30 @@
 #ifndef BASE_LOG_H
 #define BASE_LOG_H
 
+#include <stdbool.h>
+
 #include "base/defs.h"
 
-enum log_level { LOG_DEBUG, LOG_INFO, LOG_WARN, LOG_ERROR, LOG_LEVEL_COUNT };
+/* The levels, the lowest first: LEVEL(NAME, name). A new one is a row here, and a macro like log_debug below. */
+#define LOG_LEVELS(LEVEL)                                                                                                      \
+	LEVEL(DEBUG, "debug")                                                                                                  \
+	LEVEL(INFO, "info")                                                                                                    \
+	LEVEL(WARN, "warn")                                                                                                    \
+	LEVEL(ERROR, "error")
+
+#define LOG_LEVEL_NUMBER(NAME, name) LOG_##NAME,
+#define LOG_LEVEL_WORD(NAME, name)   " " name
+enum log_level { LOG_LEVELS(LOG_LEVEL_NUMBER) LOG_LEVEL_COUNT };
+#define LOG_LEVEL_WORDS LOG_LEVELS(LOG_LEVEL_WORD) /* " debug info warn error" */
 
 /* The level of that name, or -1. */
 int log_level_parse(const char *name);
 
 /* Who is speaking, e.g. "poolmgr" or "invoke/3". Copied. */
 void log_init(const char *process, enum log_level least);
+
+/* Whether lines of that level are written: for those that are dear to put together. */
+bool log_is_on(enum log_level level);
 
 /* Context put on every line until changed; NULL or "" clears. Copied, truncated to a sane length. */
 void log_set_request(const char *request_id);

@@ -2,7 +2,6 @@
 
 #include <errno.h>
 #include <inttypes.h>
-#include <string.h>
 
 #include "base/clock.h"
 #include "base/log.h"
@@ -41,7 +40,7 @@ static void settle_read(struct collector *c, const struct spool_read *read)
 /* So that a request can be followed to its end by its id. */
 static void tell_stored(const struct collector *c)
 {
-	if (strcmp(c->conf->log_level, "debug") != 0)
+	if (!log_is_on(LOG_DEBUG))
 		return;
 	for (size_t i = 0; i < c->batch.record_count; i++) {
 		const struct record *r = &c->batch.records[i].record;

@@ -237,7 +237,7 @@ static int check_together(const struct conf *c, struct err *err)
 	if (check_ordered(c, err) < 0 || check_paths(c, err) < 0)
 		return -1;
 	if (log_level_parse(c->log_level) < 0)
-		return err_set(err, 0, "log.level = '%.20s' must be debug, info, warn or error", c->log_level);
+		return err_set(err, 0, "log.level = '%.20s' must be one of:" LOG_LEVEL_WORDS, c->log_level);
 	if (c->master_instance[0] == '\0' || strspn(c->master_instance, instance_chars) != strlen(c->master_instance))
 		return err_set(err, 0, "master.instance = '%.40s' may contain only a-z 0-9 . _ -", c->master_instance);
 	if (strspn(c->http_server_names, " ") == strlen(c->http_server_names) ||

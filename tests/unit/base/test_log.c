@@ -61,6 +61,8 @@ static void what_is_below_the_level_is_not_written(void **state)
 	log_info("quiet");
 	log_sandbox(LOG_DEBUG, "s", "quiet");
 	assert_string_equal(logged(), "");
+	assert_false(log_is_on(LOG_INFO));
+	assert_true(log_is_on(LOG_WARN) && log_is_on(LOG_ERROR));
 	log_warn("loud");
 	assert_non_null(strstr(logged(), "loud"));
 }
@@ -139,6 +141,7 @@ static void level_names_are_known(void **state)
 	assert_int_equal(log_level_parse("debug"), LOG_DEBUG);
 	assert_int_equal(log_level_parse("error"), LOG_ERROR);
 	assert_int_equal(log_level_parse("fatal"), -1);
+	assert_non_null(strstr(LOG_LEVEL_WORDS, " info warn"));
 }
 
 int main(void)

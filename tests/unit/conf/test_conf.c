@@ -141,7 +141,7 @@ static void the_message_names_file_line_and_setting(void **state)
 		{"[control]\nworkers = x\nworkers = y\n", "line 2: control.workers = 'x' is not a whole number"},
 		{"[control]\nworkers\n", "line 2: neither a [section] nor 'key = value'"},
 		{"[control\n", "line 1: neither a [section] nor 'key = value'"},
-		{"[log]\nlevel = loud\n", "log.level = 'loud' must be debug"},
+		{"[log]\nlevel = loud\n", "log.level = 'loud' must be one of: "},
 		{"[master]\ninstance = A B\n", "master.instance = 'A B' may contain only"},
 		{"[master]\ninstance =\n", "master.instance = '' may contain only"},
 		{"[http]\nserver_names =\n", "http.server_names = '' is not a list of lower-case host names"},
