@@ -21,12 +21,7 @@ launcher_PROGRAMS = %D%/launcher/launcher
 %C%_launcher_launcher_LDADD =
 
 # A language is a folder: its agent, runtime.json, and the recipe of its image for scripts/images.
-pythondir = $(launcherdir)/python
-dist_python_DATA = %D%/python/agent.py %D%/python/runtime.json
-pythonimagedir = $(pythondir)/image
-dist_pythonimage_DATA = %D%/python/image/recipe
-
-javascriptdir = $(launcherdir)/javascript
-dist_javascript_DATA = %D%/javascript/agent.js %D%/javascript/runtime.json
-javascriptimagedir = $(javascriptdir)/image
-dist_javascriptimage_DATA = %D%/javascript/image/recipe
+languagesdir = $(pkglibexecdir)
+nobase_dist_languages_DATA = \
+	%D%/javascript/agent.js %D%/javascript/image/recipe %D%/javascript/runtime.json \
+	%D%/python/agent.py %D%/python/image/recipe %D%/python/runtime.json

@@ -18,7 +18,7 @@ FRAME_TIMEOUT_S = 10
 HELLO, INIT, READY, INIT_ERROR, INVOKE, RESULT, ERROR = range(1, 8)
 INVOCATION_ID = "0198c5d2-77aa-7b11-8c2d-3e4f5a6b7c8d"
 REQUEST_ID = "6f1c2a34-0d5e-4b7a-9c88-1f2e3d4c5b6a"
-FILES = {"python": "main.py", "javascript": "main.js"}
+LANGUAGES = {path.parent.name: json.loads(path.read_text()) for path in sorted(RUNTIMES.glob("*/runtime.json"))}
 
 
 class Closed(Exception):
@@ -48,8 +48,7 @@ SWITCH = b"\xff\0berth:switch\0\xff"
 
 class Agent:
     def __init__(self, language, directory):
-        runtime = json.loads((RUNTIMES / language / "runtime.json").read_text())
-        command = [arg.replace("/opt/berth", str(RUNTIMES)) for arg in runtime["command"]]
+        command = [arg.replace("/opt/berth", str(RUNTIMES)) for arg in LANGUAGES[language]["command"]]
         if language == "python":
             command[0] = sys.executable  # the Python the tests were started with, whatever else is in PATH
         self.control, control = socket.socketpair()
@@ -152,7 +151,7 @@ class Agent:
             self.error_socket.close()
 
 
-@pytest.fixture(params=["python", "javascript"])
+@pytest.fixture(params=LANGUAGES)
 def language(request):
     return request.param
 
@@ -164,7 +163,7 @@ def boot(tmp_path):
 
     def start(language, files):
         if isinstance(files, str):
-            files = {FILES[language]: files}
+            files = {LANGUAGES[language]["source_file"]: files}
         for name, text in files.items():
             path = tmp_path / name
             path.parent.mkdir(parents=True, exist_ok=True)
