@@ -72,7 +72,7 @@ static size_t add_quoted(char *line, size_t len, size_t max, const char *key, co
 	return len;
 }
 
-static void write_line(enum log_level level, const char *sandbox_id, const char *fmt, va_list ap)
+static PRINTF_LIKE(3, 0) void write_line(enum log_level level, const char *sandbox_id, const char *fmt, va_list ap)
 {
 	char line[LINE_SIZE], message[MESSAGE_SIZE], ts[CLOCK_TEXT_SIZE];
 

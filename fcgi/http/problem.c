@@ -7,7 +7,7 @@
 #include "http/request.h"
 #include "http/response.h"
 
-static void set(struct problem *p, enum problem_code code, json_t *members, const char *detail, va_list ap)
+static PRINTF_LIKE(4, 0) void set(struct problem *p, enum problem_code code, json_t *members, const char *detail, va_list ap)
 {
 	problem_clear(p);
 	p->code = code;

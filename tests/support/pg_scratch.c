@@ -177,7 +177,7 @@ static PGresult *run(struct pg_scratch *pg, const char *sql)
 	return r;
 }
 
-static char *value(struct pg_scratch *pg, const char *fmt, va_list ap)
+static PRINTF_LIKE(2, 0) char *value(struct pg_scratch *pg, const char *fmt, va_list ap)
 {
 	AUTO(mem_free) char *sql = NULL;
 

@@ -134,7 +134,7 @@ static int64_t bound_value(const struct function_rules *rules, const struct boun
 }
 
 /* What is beyond is as wrong without being said: an answer must not become larger than what it answers. */
-static void add_error(json_t *errors, const char *field, const char *code, const char *message, va_list ap)
+static PRINTF_LIKE(4, 0) void add_error(json_t *errors, const char *field, const char *code, const char *message, va_list ap)
 {
 	char text[512];
 
