@@ -14,6 +14,7 @@ libipc_a_SOURCES = \
 	%D%/scoreboard.c %D%/scoreboard.h \
 	%D%/spec.c %D%/spec.def %D%/spec.h \
 	%D%/spool_file.c %D%/spool_file.h \
+	%D%/start_kind.c %D%/start_kind.h \
 	%D%/tally.c %D%/tally.h
 
 EXTRA_DIST += %D%/README.md
