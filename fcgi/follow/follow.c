@@ -91,9 +91,10 @@ static void waiter_free(struct waiter **waiter)
 /* Sends what response holds; the waiter, in no list, is gone. */
 static void finish(struct follower *f, struct waiter *w)
 {
+	struct str parts[RESPONSE_PARTS_MAX];
 	struct err err;
 
-	if (w->response.status != 0 && connection_end(w->connection, &w->response.out, &err) < 0)
+	if (w->response.status != 0 && connection_end(w->connection, parts, response_parts(&w->response, parts), &err) < 0)
 		log_debug("answer not delivered: %s", err.msg);
 	atomic_fetch_add(&f->slot->requests, 1);
 	waiter_free(&w);

@@ -142,7 +142,7 @@ static void respond(const struct call *c, struct response *response)
 		return;
 	}
 	struct str parts[] = {STR("{\"output\":"), c->outcome.output, STR("}")};
-	response_body(response, 200, "application/json", parts, ARRAY_SIZE(parts));
+	response_borrow(response, 200, "application/json", parts, ARRAY_SIZE(parts));
 }
 
 static void record(struct worker *w, const struct request *request, const char *alias, const struct call *c,
@@ -228,7 +228,6 @@ static void invoke(struct worker *w, const struct request *request, uint32_t ver
 		  start_kind_name(c->start_kind), c->runtime);
 	if (c->known)
 		record(w, request, version == 0 ? ALIAS_LATEST : "", c, response);
-	invocation_rest(w->invocation);
 }
 
 void execute(struct worker *w, const struct request *request, struct response *response)
