@@ -1,7 +1,7 @@
 /*
  * PostgreSQL for poolmgr: one asynchronous connection on the loop, for looking up versions and fetching packages, and for
- * hearing of changes (LISTEN). It connects by itself, again and again with growing pauses. Nothing is written. Connections,
- * statements and the words for what goes wrong are those of db/; only waiting is not, since the loop does it.
+ * hearing of changes (LISTEN). Nothing is written. The connection is db/db_async.h's; what is here are poolmgr's questions, and
+ * libuv, which waits.
  */
 #ifndef POOLMGR_CATALOG_STORE_H
 #define POOLMGR_CATALOG_STORE_H
