@@ -1,6 +1,7 @@
 noinst_LIBRARIES += libdb.a
 libdb_a_SOURCES = \
 	%D%/db.c %D%/db.h \
+	%D%/db_array.c %D%/db_array.h \
 	%D%/db_async.c %D%/db_async.h \
 	%D%/db_connect.c %D%/db_connect.h \
 	%D%/db_error.c %D%/db_error.h \

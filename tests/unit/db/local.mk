@@ -1,5 +1,6 @@
 unit_tests += \
 	%D%/test_db \
+	%D%/test_db_array \
 	%D%/test_db_async \
 	%D%/test_db_connect \
 	%D%/test_db_error \
@@ -8,6 +9,7 @@ unit_tests += \
 	%D%/test_db_statement \
 	%D%/test_db_wire
 %C%_test_db_SOURCES = %D%/test_db.c $(db_rig) $(pg_proxy)
+%C%_test_db_array_SOURCES = %D%/test_db_array.c $(db_rig)
 %C%_test_db_async_SOURCES = %D%/test_db_async.c $(db_rig)
 %C%_test_db_connect_SOURCES = %D%/test_db_connect.c $(db_rig)
 %C%_test_db_error_SOURCES = %D%/test_db_error.c $(db_rig)
