@@ -1,7 +1,12 @@
 unit_tests += \
 	%D%/functions/test_environment \
+	%D%/functions/test_function_fields \
 	%D%/functions/test_function_input \
+	%D%/functions/test_function_input_error \
 	%D%/functions/test_function_json \
+	%D%/functions/test_function_limits \
+	%D%/functions/test_function_rules \
+	%D%/functions/test_function_schema \
 	%D%/functions/test_functions \
 	%D%/functions/test_pack \
 	%D%/invocations/test_invocation_json \
@@ -9,6 +14,13 @@ unit_tests += \
 	%D%/metrics/test_exposition \
 	%D%/metrics/test_period \
 	%D%/metrics/test_prometheus
+
+# The rules of an installation.
+function_rig = %D%/functions/function_rig.c %D%/functions/function_rig.h
+%C%_functions_test_function_fields_SOURCES = %D%/functions/test_function_fields.c $(function_rig)
+%C%_functions_test_function_input_SOURCES = %D%/functions/test_function_input.c $(function_rig)
+%C%_functions_test_function_limits_SOURCES = %D%/functions/test_function_limits.c $(function_rig)
+%C%_functions_test_function_rules_SOURCES = %D%/functions/test_function_rules.c $(function_rig)
 
 # GET requests, answered from a scratch PostgreSQL.
 api_rig = %D%/api_rig.c %D%/api_rig.h $(pg_scratch)
