@@ -9,6 +9,7 @@ unit_tests += \
 	%D%/functions/test_function_schema \
 	%D%/functions/test_functions \
 	%D%/functions/test_pack \
+	%D%/functions/test_readme \
 	%D%/invocations/test_invocation_json \
 	%D%/invocations/test_invocation_query \
 	%D%/metrics/test_exposition \
@@ -31,3 +32,8 @@ api_rig = %D%/api_rig.c %D%/api_rig.h $(pg_scratch)
 %C%_functions_test_functions_SOURCES = %D%/functions/test_functions.c $(fake_poolmgr) $(pg_scratch)
 %C%_functions_test_functions_CPPFLAGS = $(AM_CPPFLAGS) $(PQ_CFLAGS)
 %C%_invocations_test_invocation_query_CPPFLAGS = $(AM_CPPFLAGS) $(PQ_CFLAGS)
+
+# The tables in README.md that are made from those of the program.
+.PHONY: readme
+readme: %D%/functions/test_readme$(EXEEXT)
+	$(AM_V_GEN)%D%/functions/test_readme$(EXEEXT) --write $(srcdir)/README.md
