@@ -8,18 +8,20 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "db/db_async.h"
+#include "db/db_spec.h"
 #include "poolmgr/node/watch.h"
 
 /* Each lookup is a worker that waits for it, which bounds how many there are. */
 struct query {
 	struct db_param params[2];
 	char *text; /* the first of them */
-	store_fn done;
+	union {
+		store_fn data;
+		store_spec_fn spec;
+	} done;
 	void *arg;
 };
 
-static const struct db_statement spec_get = {
-	.name = "spec", .sql = "SELECT function_spec($1::text, $2::int)", .param_count = 2, .reads = true, .binary = true};
 static const struct db_statement kept_get = {
 	.name = "kept",
 	.sql = "SELECT json_agg(function_id) FROM functions JOIN function_versions USING (function_id, version) "
@@ -35,7 +37,7 @@ static const struct db_statement package_get = {
 	.binary = true,
 };
 
-static const struct db_statement *const prepared[] = {&spec_get, &kept_get, &package_get};
+static const struct db_statement *const prepared[] = {&db_spec_get, &kept_get, &package_get};
 
 static uv_loop_t *loop;
 static struct store_hooks hooks;
@@ -141,50 +143,74 @@ void store_set_conf(const struct conf *conf)
 
 /* ---- Asking ---- */
 
-static void on_answer(const struct err *err, const PGresult *r, void *arg)
+/* What can go wrong has one code. */
+static const struct err *away(const struct err *err, struct err *why)
 {
-	struct query *q = arg;
-	struct err away;
+	*why = *err;
+	why->code = ENOTCONN;
+	return why;
+}
 
-	if (err != NULL) {
-		away = *err;
-		away.code = ENOTCONN; /* all that can go wrong has one code */
-		q->done(&away, NULL, 0, q->arg);
-	} else if (PQntuples(r) == 0 || PQgetisnull(r, 0, 0)) {
-		q->done(NULL, NULL, 0, q->arg);
-	} else {
-		q->done(NULL, PQgetvalue(r, 0, 0), (size_t)PQgetlength(r, 0, 0), q->arg);
-	}
+static void query_free(struct query *q)
+{
 	mem_free(&q->text);
 	mem_free(&q);
 }
 
-static void ask(const struct db_statement *statement, const char *text, int64_t number, store_fn done, void *arg)
+/* The only column of the only row. */
+static void on_data(const struct err *err, const PGresult *r, void *arg)
+{
+	struct query *q = arg;
+	struct err why;
+
+	if (err != NULL)
+		q->done.data(away(err, &why), NULL, 0, q->arg);
+	else if (PQntuples(r) == 0 || PQgetisnull(r, 0, 0))
+		q->done.data(NULL, NULL, 0, q->arg);
+	else
+		q->done.data(NULL, PQgetvalue(r, 0, 0), (size_t)PQgetlength(r, 0, 0), q->arg);
+	query_free(q);
+}
+
+static void on_spec(const struct err *err, const PGresult *r, void *arg)
+{
+	struct query *q = arg;
+	struct spec *spec = NULL;
+	struct err why;
+
+	if (err != NULL)
+		err = away(err, &why);
+	else if (PQntuples(r) > 0 && db_spec_from_row(r, 0, &spec, &why) < 0)
+		err = &why;
+	q->done.spec(err, spec, q->arg);
+	query_free(q);
+}
+
+static void ask(const struct db_statement *statement, const char *text, int64_t number, struct query what, db_async_fn answer)
 {
 	struct query *q = mem_alloc(sizeof(*q));
 
+	*q = what;
 	q->text = mem_strdup(text);
 	q->params[0] = db_text(q->text);
 	q->params[1] = db_int(number);
-	q->done = done;
-	q->arg = arg;
-	db_async_ask(db, statement, q->params, on_answer, q);
+	db_async_ask(db, statement, q->params, answer, q);
 	adjust();
 }
 
-void store_lookup(const char *ref, uint32_t version, store_fn done, void *arg)
+void store_lookup(const char *ref, uint32_t version, store_spec_fn done, void *arg)
 {
-	ask(&spec_get, ref, version, done, arg);
+	ask(&db_spec_get, ref, version, (struct query){.done.spec = done, .arg = arg}, on_spec);
 }
 
 void store_package(const char *sha256, store_fn done, void *arg)
 {
-	ask(&package_get, sha256, 0, done, arg);
+	ask(&package_get, sha256, 0, (struct query){.done.data = done, .arg = arg}, on_data);
 }
 
 void store_kept(store_fn done, void *arg)
 {
-	ask(&kept_get, "", 0, done, arg);
+	ask(&kept_get, "", 0, (struct query){.done.data = done, .arg = arg}, on_data);
 }
 
 bool store_is_up(void)
