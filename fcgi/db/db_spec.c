@@ -54,18 +54,89 @@ const struct db_statement db_spec_list = {
 #define STORED_functions(column)
 #define STORED_function_versions(column) column ", "
 
-const struct db_statement db_spec_insert = {
-	.name = "spec_insert",
-	.sql = "insert into function_versions ("
+/* The version that $1 is, as JSON; its name is the function's. */
+#define THE_SPEC "with spec as materialized (select * from json_populate_record(null::function_versions, $1::json)), "
+
+/* The function's row is made, or changed, and so locked. One that is changed has to be at the version before. */
+#define ROW_MADE                                                                                                               \
+	"lock as materialized (select pg_advisory_xact_lock(hashtextextended($1::json ->> 'function_id', 0))), "               \
+	"made as (insert into functions (function_id, name, version) "                                                         \
+	"select spec.function_id, $1::json ->> 'name', spec.version from spec, lock returning *), "
+#define ROW_CHANGED                                                                                                            \
+	"made as (update functions set name = $1::json ->> 'name', version = spec.version, updated_at = now() from spec "      \
+	"where functions.function_id = spec.function_id and functions.version = spec.version - 1 "                             \
+	"and functions.status <> 'deleted' returning functions.*), "
+
+/*
+ * Then the row of the package is locked until the transaction ends, whether it is new ($2 is the archive) or not (NULL): see
+ * delete_function_versions() in migrations/. That is why a conflict updates the row instead of doing nothing.
+ */
+#define PACKAGE_LOCKED                                                                                                         \
+	"put as (insert into packages (sha256, archive, size) "                                                                \
+	"select spec.package_sha256, $2::bytea, octet_length($2::bytea) from spec, made where $2::bytea is not null "          \
+	"on conflict (sha256) do update set size = excluded.size returning sha256), "                                          \
+	"found as materialized (select sha256 from packages where $2::bytea is null "                                          \
+	"and sha256 = (select spec.package_sha256 from spec, made) for key share), "
+
+/* Then there is the version, and all of it is read as in the other statements. */
+#define VERSION_STORED "now() from spec where exists (select from put) or exists (select from found) returning *) select "
+#define FROM_STORED    " from made as functions cross join stored as function_versions"
+
+const struct db_statement db_spec_create = {
+	.name = "spec_create",
+	.sql = THE_SPEC ROW_MADE PACKAGE_LOCKED "stored as (insert into function_versions ("
 #define FUNCTION_GIVEN(field, member, ...)              STORED_function_versions(#member)
 #define FUNCTION_FIELD(field, member, kind, table, ...) STORED_##table(#member)
 #include "ipc/function.def"
-	       "created_at) select "
+						"created_at) select "
 #define FUNCTION_GIVEN(field, member, ...)              STORED_function_versions("spec." #member)
 #define FUNCTION_FIELD(field, member, kind, table, ...) STORED_##table("spec." #member)
 #include "ipc/function.def"
-	       "now() from json_populate_record(null::function_versions, $1::json) spec",
-	.param_count = 1,
+	VERSION_STORED
+#define FUNCTION_GIVEN(field, member, ...)              COLUMN(function_versions, member)
+#define FUNCTION_FIELD(field, member, kind, table, ...) COLUMN(table, member)
+#include "ipc/function.def"
+		OF_FUNCTION FROM_STORED,
+	.param_count = 2,
+};
+
+const struct db_statement db_spec_update = {
+	.name = "spec_update",
+	.sql = THE_SPEC ROW_CHANGED PACKAGE_LOCKED "stored as (insert into function_versions ("
+#define FUNCTION_GIVEN(field, member, ...)              STORED_function_versions(#member)
+#define FUNCTION_FIELD(field, member, kind, table, ...) STORED_##table(#member)
+#include "ipc/function.def"
+						   "created_at) select "
+#define FUNCTION_GIVEN(field, member, ...)              STORED_function_versions("spec." #member)
+#define FUNCTION_FIELD(field, member, kind, table, ...) STORED_##table("spec." #member)
+#include "ipc/function.def"
+	VERSION_STORED
+#define FUNCTION_GIVEN(field, member, ...)              COLUMN(function_versions, member)
+#define FUNCTION_FIELD(field, member, kind, table, ...) COLUMN(table, member)
+#include "ipc/function.def"
+		OF_FUNCTION FROM_STORED,
+	.param_count = 2,
+};
+
+/*
+ * $1: the function; $2: a name, or NULL; $3: whether the function itself counts for nothing in what is kept warm; $4: whether
+ * that is asked for in any case. One row.
+ */
+const struct db_statement db_spec_look = {
+	.name = "spec_look",
+	.sql = "select s.*, n.function_id, w.sandboxes, w.memory_mb from (values (1)) one left join (select "
+#define FUNCTION_GIVEN(field, member, ...)              COLUMN(function_versions, member)
+#define FUNCTION_FIELD(field, member, kind, table, ...) COLUMN(table, member)
+#include "ipc/function.def"
+	OF_FUNCTION JOIN "functions.version where functions.function_id = (select function_id_of($1))) s on true "
+	       "left join functions n on n.name = $2 and n.status <> 'deleted' cross join lateral "
+	       "(select coalesce(sum(v.min_warm), 0) as sandboxes, "
+	       "coalesce(sum(v.min_warm::bigint * v.memory_limit_mb), 0) as memory_mb "
+	       "from functions f join function_versions v using (function_id, version) "
+	       "where ($4::boolean or s.min_warm > 0) and v.min_warm > 0 "
+	       "and not ($3::boolean and f.function_id = s.function_id)) w",
+	.param_count = 4,
+	.reads = true,
 };
 
 static int get_json(const PGresult *r, int row, int column, json_t **json, struct err *err)

@@ -31,6 +31,9 @@ api_rig = %D%/api_rig.c %D%/api_rig.h $(pg_scratch)
 %C%_invocations_test_invocation_json_CPPFLAGS = $(AM_CPPFLAGS) $(PQ_CFLAGS)
 %C%_functions_test_functions_SOURCES = %D%/functions/test_functions.c $(fake_poolmgr) $(pg_scratch)
 %C%_functions_test_functions_CPPFLAGS = $(AM_CPPFLAGS) $(PQ_CFLAGS)
+# Round trips are counted where they begin.
+%C%_functions_test_functions_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=PQsendQuery -Wl,--wrap=PQsendPrepare \
+	-Wl,--wrap=PQsendQueryPrepared -Wl,--wrap=PQsendQueryParams
 %C%_invocations_test_invocation_query_CPPFLAGS = $(AM_CPPFLAGS) $(PQ_CFLAGS)
 
 # The tables in README.md that are made from those of the program.

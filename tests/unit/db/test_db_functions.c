@@ -485,21 +485,14 @@ static void a_package_stays_as_long_as_any_function_uses_it(void **state)
 {
 	struct fixture *f = *state;
 	struct uuid gone;
-	AUTO(mem_free) char *sha = sha256_of("shared");
-	AUTO(mem_free) void *archive = NULL;
-	size_t len = 0;
 
 	create(f, "one", "shared");
 	create(f, "two", "shared");
 	assert_int_equal(packages(), 1);
 	assert_int_equal(db_function_delete(f->db, "one", -1, &gone, &f->err), 0);
-	assert_int_equal(db_package_get(f->db, sha, &archive, &len, &f->err), 0);
-	assert_int_equal(len, 6);
-	assert_memory_equal(archive, "shared", 6);
+	assert_int_equal(pg_scratch_number(pg, "select count(*) from packages where archive = 'shared'"), 1);
 	assert_int_equal(db_function_delete(f->db, "two", -1, &gone, &f->err), 0);
-	mem_free(&archive);
-	assert_int_equal(db_package_get(f->db, sha, &archive, &len, &f->err), -1);
-	assert_int_equal(f->err.code, ENOENT);
+	assert_int_equal(packages(), 0);
 }
 
 /* A second client, which has to wait for what the test has not committed yet. */
@@ -625,15 +618,24 @@ static void every_change_of_the_current_version_is_notified(void **state)
 	PQfinish(listener);
 }
 
+static void assert_warm_of(struct fixture *f, int64_t sandboxes, int64_t memory_mb, const struct db_look_for *what)
+{
+	struct db_look look;
+
+	assert_int_equal(db_function_look(f->db, what, &look, &f->err), 0);
+	AUTO(db_function_free) struct db_function *found = look.function;
+	assert_int_equal(look.warm_sandboxes, sandboxes);
+	assert_int_equal(look.warm_memory_mb, memory_mb);
+}
+#define assert_warm(f, sandboxes, memory_mb, ...) assert_warm_of(f, sandboxes, memory_mb, &(struct db_look_for){__VA_ARGS__})
+
 static void what_min_warm_keeps_ready_is_added_up_of_current_versions(void **state)
 {
 	struct fixture *f = *state;
 	AUTO(db_function_free) struct db_function *stored = NULL;
-	int64_t sandboxes, memory_mb;
 	struct uuid gone;
 
-	assert_int_equal(db_functions_warm(f->db, NULL, &sandboxes, &memory_mb, &f->err), 0);
-	assert_int_equal(sandboxes + memory_mb, 0);
+	assert_warm(f, 0, 0, .warm = true);
 	create(f, "three", "code");
 	create(f, "changed", "code");
 	create(f, "deleted", "code");
@@ -643,12 +645,36 @@ static void what_min_warm_keeps_ready_is_added_up_of_current_versions(void **sta
 	spec->memory_limit_mb = 200;
 	assert_int_equal(db_function_update(f->db, spec, NULL, 0, &stored, &f->err), 0);
 	assert_int_equal(db_function_delete(f->db, "deleted", -1, &gone, &f->err), 0);
-	assert_int_equal(db_functions_warm(f->db, NULL, &sandboxes, &memory_mb, &f->err), 0);
-	assert_int_equal(sandboxes, 3 + 2);
-	assert_int_equal(memory_mb, 3 * 128 + 2 * 200);
-	assert_int_equal(db_functions_warm(f->db, spec->function_id, &sandboxes, &memory_mb, &f->err), 0);
-	assert_int_equal(sandboxes, 3);
-	assert_int_equal(memory_mb, 3 * 128);
+	assert_warm(f, 3 + 2, 3 * 128 + 2 * 200, .warm = true);
+	assert_warm(f, 3 + 2, 3 * 128 + 2 * 200, .ref = "changed");
+	assert_warm(f, 3, 3 * 128, .ref = "changed", .but_for_it = true);
+	assert_warm(f, 0, 0, .ref = "nobody"); /* where it does not matter it is not added up */
+}
+
+static void one_look_finds_the_function_and_who_has_the_name(void **state)
+{
+	struct fixture *f = *state;
+	const struct uuid one_id = create(f, "one", "code"), two_id = create(f, "two", "code");
+	char one[UUID_TEXT_SIZE], two[UUID_TEXT_SIZE];
+	const struct {
+		const char *ref, *name, *function, *namesake;
+	} cases[] = {
+		{NULL, NULL, NULL, NULL}, {"one", NULL, one, NULL},     {one, "two", one, two},       {NULL, "one", NULL, one},
+		{"one", "one", one, one}, {"nobody", "one", NULL, one}, {"two", "nobody", two, NULL},
+	};
+
+	uuid_format(&one_id, one);
+	uuid_format(&two_id, two);
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct db_look_for what = {.ref = cases[i].ref, .name = cases[i].name};
+		struct db_look look;
+		assert_int_equal(db_function_look(f->db, &what, &look, &f->err), 0);
+		AUTO(db_function_free) struct db_function *found = look.function;
+		assert_int_equal(found != NULL, cases[i].function != NULL);
+		if (found != NULL)
+			assert_string_equal(found->spec->function_id, cases[i].function);
+		assert_string_equal(look.namesake, cases[i].namesake != NULL ? cases[i].namesake : "");
+	}
 }
 
 #define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
@@ -803,6 +829,7 @@ int main(void)
 		TEST(metrics_from_before_were_not_measured),
 		TEST(a_version_that_leaves_out_a_limit_is_refused),
 		TEST(functions_are_listed_page_by_page),
+		TEST(one_look_finds_the_function_and_who_has_the_name),
 		TEST(what_min_warm_keeps_ready_is_added_up_of_current_versions),
 		TEST(a_deleted_function_is_gone_and_its_name_free),
 		TEST(a_package_stays_as_long_as_any_function_uses_it),
