@@ -10,6 +10,7 @@ include tests/unit/worker/local.mk
 include tests/unit/invoke/local.mk
 include tests/unit/api/local.mk
 include tests/unit/control/local.mk
+include tests/unit/follow/local.mk
 include tests/unit/runtimes/local.mk
 include tests/unit/poolmgr/local.mk
 include tests/unit/collector/local.mk

@@ -81,11 +81,11 @@ static json_t *attributes_json(const struct record *r)
 	add_uuid(a, "faas.invocation_id", &r->invocation_id);
 	add_uuid(a, "berth.function_id", &r->function_id);
 	add_number(a, "faas.version", r->version);
-	add_attribute(a, "faas.coldstart", "boolValue", json_boolean(r->start_kind.len > 0 && r->init_us > 0));
+	add_attribute(a, "faas.coldstart", "boolValue", json_boolean(r->start_kind != IPC_START_NONE && r->init_us > 0));
 	add_number(a, "http.response.status_code", r->status);
 	add_text(a, "berth.request_id", r->request_id);
 	add_text(a, "berth.runtime", r->runtime);
-	add_text(a, "berth.start", r->start_kind);
+	add_text(a, "berth.start", STR(start_kind_name(r->start_kind)));
 	add_text(a, "error.type", r->error_code);
 	return a;
 }

@@ -11,67 +11,11 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "db/db_spec.h"
 
 /* Reading back what was lost at a commit: a restart of PostgreSQL takes less. */
 #define READ_BACK_US       5000000
 #define READ_BACK_PAUSE_US 100000
-
-/* What only the row of a function has; behind it are the members of a spec, in the order of spec.def. */
-enum { STATUS, CREATED_AT_US, UPDATED_AT_US, SPEC };
-#define TIME_US(column)  "(extract(epoch from " column ") * 1000000)::bigint"
-#define FUNCTION_COLUMNS "select f.status, " TIME_US("f.created_at") ", " TIME_US("f.updated_at")
-
-#define OF_VERSION(version)                                                                                                    \
-	" from functions f cross join lateral (select f.name, v.* from function_versions v "                                   \
-	"where v.function_id = f.function_id and v.version = " version ") s "
-#define OF_FUNCTION "where f.function_id = (select function_id_of($1))"
-
-/*
- * The row of a package is locked until the transaction ends, whether it is new or not: see delete_function_versions() in
- * migrations/. That is why a conflict updates the row instead of doing nothing.
- */
-static const struct db_statement package_put = {
-	.name = "package_put",
-	.sql = "insert into packages (sha256, archive, size) values ($1, $2, $3::bigint) "
-	       "on conflict (sha256) do update set size = excluded.size",
-	.param_count = 3,
-};
-
-static const struct db_statement package_lock = {
-	.name = "package_lock",
-	.sql = "select from packages where sha256 = $1 for key share",
-	.param_count = 1,
-};
-
-static const struct db_statement package_get = {
-	.name = "package_get",
-	.sql = "select archive from packages where sha256 = $1",
-	.param_count = 1,
-	.reads = true,
-	.binary = true,
-};
-
-static const struct db_statement function_insert = {
-	.name = "function_insert",
-	.sql = "insert into functions (function_id, name, version) values ($1::uuid, $2, $3::integer)",
-	.param_count = 3,
-};
-
-/*
- * One parameter per member of a spec, in the order of spec.def: see put_version(). The name, $2, belongs to the function; it is
- * returned because PostgreSQL wants every parameter used.
- */
-static const struct db_statement version_insert = {
-	.name = "version_insert",
-	.sql = "insert into function_versions (function_id, version, language, runtime, handler, environment, timeout_ms, "
-	       "init_timeout_ms, memory_limit_mb, cpu_millis, tmp_mb, tmp_inodes, pids, nofile, response_bytes, log_bytes, "
-	       "network, isolation, max_concurrency, min_warm, package_sha256) "
-	       "values ($1::uuid, $3::integer, $4, $5, $6, $7::jsonb, $8::integer, $9::integer, $10::integer, $11::integer, "
-	       "$12::integer, $13::integer, $14::integer, $15::integer, $16::bigint, $17::bigint, $18, $19, $20::integer, "
-	       "$21::integer, $22) "
-	       "returning $2::text",
-	.param_count = 22,
-};
 
 /* Locks the function until the transaction ends. The condition is checked again on a row that had to be waited for. */
 static const struct db_statement function_lock = {
@@ -79,12 +23,6 @@ static const struct db_statement function_lock = {
 	.sql = "select function_id, version from functions "
 	       "where function_id = function_id_of($1) and status <> 'deleted' for update",
 	.param_count = 1,
-};
-
-static const struct db_statement function_set = {
-	.name = "function_set",
-	.sql = "update functions set name = $2, version = $3::integer, updated_at = now() where function_id = $1::uuid",
-	.param_count = 3,
 };
 
 static const struct db_statement function_delete = {
@@ -114,51 +52,6 @@ static const struct db_statement function_state = {
 	.name = "function_state",
 	.sql = "select status from functions where function_id = $1::uuid for share",
 	.param_count = 1,
-};
-
-#define SPEC_STR(field)  ", s." #field
-#define SPEC_INT(field)  ", s." #field
-#define SPEC_JSON(field) ", s." #field
-static const struct db_statement function_get = {
-	.name = "function_get",
-	.sql = FUNCTION_COLUMNS
-#include "ipc/spec.def"
-		OF_VERSION("f.version") OF_FUNCTION,
-	.param_count = 1,
-	.reads = true,
-};
-
-static const struct db_statement version_get = {
-	.name = "version_get",
-	.sql = FUNCTION_COLUMNS
-#include "ipc/spec.def"
-		OF_VERSION("case $2::integer when 0 then f.version else $2::integer end") OF_FUNCTION,
-	.param_count = 2,
-	.reads = true,
-};
-#undef SPEC_JSON
-
-#define SPEC_JSON(field) ", '{}'"
-static const struct db_statement function_list = {
-	.name = "function_list",
-	.sql = FUNCTION_COLUMNS
-#include "ipc/spec.def"
-		OF_VERSION("f.version") "where f.status <> 'deleted' and ($2::uuid is null or f.function_id > $2::uuid) "
-					"order by f.function_id limit $1::integer",
-	.param_count = 2,
-	.reads = true,
-};
-#undef SPEC_STR
-#undef SPEC_INT
-#undef SPEC_JSON
-
-static const struct db_statement functions_warm = {
-	.name = "functions_warm",
-	.sql = "select coalesce(sum(min_warm), 0), coalesce(sum(min_warm::bigint * memory_limit_mb), 0) "
-	       "from functions join function_versions using (function_id, version) "
-	       "where min_warm > 0 and ($1::uuid is null or function_id <> $1::uuid)",
-	.param_count = 1,
-	.reads = true,
 };
 
 static void free_one(struct db_function **function)
@@ -191,78 +84,17 @@ static int64_t get_int(const PGresult *r, int row, int column)
 	return strtoll(PQgetvalue(r, row, column), NULL, 10);
 }
 
-static int get_json(const PGresult *r, int row, int column, json_t **json, struct err *err)
-{
-	*json = json_loadb(PQgetvalue(r, row, column), (size_t)PQgetlength(r, row, column), 0, NULL);
-	return *json != NULL ? 0 : db_fail(err, EIO, "column %s of a function is no JSON", PQfname(r, column));
-}
-
-static int spec_new(const PGresult *r, int row, struct spec **spec, struct err *err)
-{
-	AUTO(spec_free) struct spec *s = mem_alloc(sizeof(*s));
-	int column = SPEC;
-
-#define SPEC_STR(field) s->field = mem_strdup(PQgetvalue(r, row, column++));
-#define SPEC_INT(field) s->field = get_int(r, row, column++);
-#define SPEC_JSON(field)                                                                                                       \
-	if (get_json(r, row, column++, &s->field, err) < 0)                                                                    \
-		return -1;
-#include "ipc/spec.def"
-#undef SPEC_STR
-#undef SPEC_INT
-#undef SPEC_JSON
-	*spec = TAKE_PTR(s);
-	return 0;
-}
-
 static int function_new(const PGresult *r, int row, struct db_function **out, struct err *err)
 {
 	AUTO(db_function_free) struct db_function *f = mem_alloc(sizeof(*f));
 
-	if (spec_new(r, row, &f->spec, err) < 0)
+	if (db_spec_from_row(r, row, &f->spec, err) < 0)
 		return -1;
-	f->status = mem_strdup(PQgetvalue(r, row, STATUS));
-	f->created_at_us = get_int(r, row, CREATED_AT_US);
-	f->updated_at_us = get_int(r, row, UPDATED_AT_US);
+	f->status = mem_strdup(PQgetvalue(r, row, DB_SPEC_STATUS));
+	f->created_at_us = get_int(r, row, DB_SPEC_CREATED_AT_US);
+	f->updated_at_us = get_int(r, row, DB_SPEC_UPDATED_AT_US);
 	*out = TAKE_PTR(f);
 	return 0;
-}
-
-static int put_package(struct db *db, const char *sha256, const void *archive, size_t len, struct err *err)
-{
-	AUTO(db_result_clear) PGresult *r = NULL;
-	const struct db_param params[] = {db_text(sha256), db_bytes(archive, len), db_int((int64_t)len)};
-
-	if (len > INT_MAX)
-		return db_fail(err, EINVAL, "a package of %zu bytes is too large", len);
-	if (archive != NULL)
-		return db_run(db, &package_put, params, NULL, err);
-	if (db_run(db, &package_lock, params, &r, err) < 0)
-		return -1;
-	return PQntuples(r) == 1 ? 0 : db_fail(err, ENOENT, "there is no package %.64s", sha256);
-}
-
-static int put_version(struct db *db, const struct spec *spec, struct err *err)
-{
-	/* One parameter per member of spec.def; JSON becomes text that is kept here until the statement has run. */
-	char *texts[DB_PARAMS_MAX];
-	struct db_param params[DB_PARAMS_MAX];
-	int n = 0, text_count = 0;
-
-#define SPEC_STR(field) params[n++] = db_text(spec->field);
-#define SPEC_INT(field) params[n++] = db_int(spec->field);
-#define SPEC_JSON(field)                                                                                                       \
-	texts[text_count] = json_dumps(spec->field, JSON_COMPACT);                                                             \
-	params[n++] = db_text(texts[text_count++]);
-#include "ipc/spec.def"
-#undef SPEC_STR
-#undef SPEC_INT
-#undef SPEC_JSON
-
-	int rc = db_run(db, &version_insert, params, NULL, err);
-	while (text_count > 0)
-		free(texts[--text_count]);
-	return rc;
 }
 
 /* Locks the function. version: what its current version must be, or -1. */
@@ -279,18 +111,6 @@ static int lock_function(struct db *db, const char *ref, int64_t version, struct
 		return db_fail(err, ESTALE, "version %" PRId64 " of '%.80s' is not the current one, which is %s", version, ref,
 			       current);
 	return uuid_parse(PQgetvalue(r, 0, 0), id) ? 0 : db_fail(err, EIO, "PostgreSQL sent a function without id");
-}
-
-static int set_name_and_version(struct db *db, const struct db_statement *statement, const struct spec *spec, struct err *err)
-{
-	const struct db_param params[] = {db_text(spec->function_id), db_text(spec->name), db_int(spec->version)};
-	struct err why;
-
-	if (db_run(db, statement, params, NULL, &why) == 0)
-		return 0;
-	if (why.code == EEXIST)
-		return db_fail(err, EEXIST, "there is a function named '%.80s' already", spec->name);
-	return db_fail(err, why.code, "%s", why.msg);
 }
 
 /* What a transaction was to do. */
@@ -362,33 +182,50 @@ static int commit(struct db *db, enum deed deed, const char *id, const struct sp
 	return read_back(db, deed, id, spec, &lost, err);
 }
 
-/* Everything but begin and commit; the rows of functions are locked before those of packages, always. */
-static int store(struct db *db, const struct spec *spec, enum deed deed, const void *archive, size_t archive_len,
+/* Nothing was stored, and it was no error: says why. */
+static int tell_why(struct db *db, const struct spec *spec, enum deed deed, struct err *err)
+{
+	AUTO(db_function_free) struct db_function *current = NULL;
+
+	if (deed == UPDATE && db_function_get(db, spec->function_id, &current, err) < 0)
+		return -1;
+	if (deed == UPDATE && current->spec->version != spec->version - 1)
+		return db_fail(err, ESTALE, "version %" PRId64 " of '%.80s' is not the current one, which is %" PRId64,
+			       spec->version - 1, spec->function_id, current->spec->version);
+	return db_fail(err, ENOENT, "there is no package %.64s", spec->package_sha256);
+}
+
+/* Everything but begin and commit. *found: whether there was all that it takes. */
+static int store(struct db *db, const struct spec *spec, enum deed deed, const void *archive, size_t archive_len, bool *found,
 		 struct db_function **out, struct err *err)
 {
-	struct uuid id;
+	AUTO(json_decrefp) json_t *json = spec_to_json(spec);
+	AUTO(mem_free) char *text = json_dumps(json, JSON_COMPACT);
+	const struct db_param params[] = {db_text(text), archive != NULL ? db_bytes(archive, archive_len) : db_text(NULL)};
+	AUTO(db_result_clear) PGresult *r = NULL;
+	struct err why;
 
-	int rc = deed == CREATE ? db_run(db, &creation_lock, (struct db_param[]){db_text(spec->function_id)}, NULL, err)
-				: lock_function(db, spec->function_id, spec->version - 1, &id, err);
-	if (rc < 0)
-		return -1;
-	if (set_name_and_version(db, deed == CREATE ? &function_insert : &function_set, spec, err) < 0)
-		return -1;
-	if (put_package(db, spec->package_sha256, archive, archive_len, err) < 0 || put_version(db, spec, err) < 0)
-		return -1;
-	return db_function_get(db, spec->function_id, out, err);
+	if (archive_len > INT_MAX)
+		return db_fail(err, EINVAL, "a package of %zu bytes is too large", archive_len);
+	if (db_run(db, deed == CREATE ? &db_spec_create : &db_spec_update, params, &r, &why) < 0)
+		return why.code == EEXIST ? db_fail(err, EEXIST, "there is a function named '%.80s' already", spec->name)
+					  : db_fail(err, why.code, "%s", why.msg);
+	*found = PQntuples(r) == 1;
+	return *found ? function_new(r, 0, out, err) : 0;
 }
 
 static int store_in_transaction(struct db *db, const struct spec *spec, enum deed deed, const void *archive, size_t archive_len,
 				struct db_function **out, struct err *err)
 {
 	AUTO(db_function_free) struct db_function *stored = NULL;
+	bool found = false;
 
 	if (db_begin(db, err) < 0)
 		return -1;
-	if (store(db, spec, deed, archive, archive_len, &stored, err) < 0) {
+	int rc = store(db, spec, deed, archive, archive_len, &found, &stored, err);
+	if (rc < 0 || !found) {
 		db_rollback(db);
-		return -1;
+		return rc < 0 ? -1 : tell_why(db, spec, deed, err);
 	}
 	if (commit(db, deed, spec->function_id, spec, err) < 0)
 		return -1;
@@ -408,29 +245,34 @@ int db_function_update(struct db *db, const struct spec *spec, const void *archi
 	return store_in_transaction(db, spec, UPDATE, archive, archive_len, out, err);
 }
 
+/* *row: one row, the caller's to clear. */
+static int get_version(struct db *db, const char *ref, int64_t version, PGresult **row, struct err *err)
+{
+	AUTO(db_result_clear) PGresult *r = NULL;
+	bool possible = version >= 0 && version <= INT_MAX;
+
+	if (possible && db_run(db, &db_spec_get, (struct db_param[]){db_text(ref), db_int(version)}, &r, err) < 0)
+		return -1;
+	if (possible && PQntuples(r) == 1) {
+		*row = TAKE_PTR(r);
+		return 0;
+	}
+	return version == 0 ? no_function(ref, err)
+			    : db_fail(err, ENOENT, "there is no version %" PRId64 " of '%.80s'", version, ref);
+}
+
 int db_function_get(struct db *db, const char *ref, struct db_function **out, struct err *err)
 {
 	AUTO(db_result_clear) PGresult *r = NULL;
 
-	if (db_run(db, &function_get, (struct db_param[]){db_text(ref)}, &r, err) < 0)
-		return -1;
-	if (PQntuples(r) == 0)
-		return no_function(ref, err);
-	return function_new(r, 0, out, err);
+	return get_version(db, ref, 0, &r, err) < 0 ? -1 : function_new(r, 0, out, err);
 }
 
 int db_function_spec(struct db *db, const char *ref, int64_t version, struct spec **spec, struct err *err)
 {
 	AUTO(db_result_clear) PGresult *r = NULL;
 
-	if (version < 0 || version > INT_MAX)
-		return db_fail(err, ENOENT, "there is no version %" PRId64 " of '%.80s'", version, ref);
-	if (db_run(db, &version_get, (struct db_param[]){db_text(ref), db_int(version)}, &r, err) < 0)
-		return -1;
-	if (PQntuples(r) == 0)
-		return version == 0 ? no_function(ref, err)
-				    : db_fail(err, ENOENT, "there is no version %" PRId64 " of '%.80s'", version, ref);
-	return spec_new(r, 0, spec, err);
+	return get_version(db, ref, version, &r, err) < 0 ? -1 : db_spec_from_row(r, 0, spec, err);
 }
 
 int db_function_list(struct db *db, int limit, const struct uuid *after, struct db_function **out, struct err *err)
@@ -440,7 +282,7 @@ int db_function_list(struct db *db, int limit, const struct uuid *after, struct 
 	struct db_function **end = &list;
 	const struct db_param params[] = {db_int(limit), db_uuid(after)};
 
-	if (db_run(db, &function_list, params, &r, err) < 0)
+	if (db_run(db, &db_spec_list, params, &r, err) < 0)
 		return -1;
 	for (int row = 0; row < PQntuples(r); row++) {
 		if (function_new(r, row, end, err) < 0)
@@ -451,14 +293,23 @@ int db_function_list(struct db *db, int limit, const struct uuid *after, struct 
 	return 0;
 }
 
-int db_functions_warm(struct db *db, const char *but_for_id, int64_t *sandboxes, int64_t *memory_mb, struct err *err)
+int db_function_look(struct db *db, const struct db_look_for *what, struct db_look *look, struct err *err)
 {
 	AUTO(db_result_clear) PGresult *r = NULL;
+	const struct db_param params[] = {db_text(what->ref), db_text(what->name), db_bool(what->but_for_it),
+					  db_bool(what->warm)};
+	struct db_function *f = NULL;
 
-	if (db_run(db, &functions_warm, (struct db_param[]){db_text(but_for_id)}, &r, err) < 0)
+	if (db_run(db, &db_spec_look, params, &r, err) < 0)
 		return -1;
-	*sandboxes = atoll(PQgetvalue(r, 0, 0));
-	*memory_mb = atoll(PQgetvalue(r, 0, 1));
+	if (!PQgetisnull(r, 0, DB_SPEC_STATUS) && function_new(r, 0, &f, err) < 0)
+		return -1;
+	*look = (struct db_look){
+		.function = f,
+		.warm_sandboxes = get_int(r, 0, DB_SPEC_WARM_SANDBOXES),
+		.warm_memory_mb = get_int(r, 0, DB_SPEC_WARM_MEMORY_MB),
+	};
+	snprintf(look->namesake, sizeof(look->namesake), "%s", PQgetvalue(r, 0, DB_SPEC_NAMESAKE));
 	return 0;
 }
 
@@ -486,20 +337,5 @@ int db_function_delete(struct db *db, const char *ref, int64_t version, struct u
 	if (commit(db, DELETE, text, NULL, err) < 0)
 		return -1;
 	*function_id = id;
-	return 0;
-}
-
-int db_package_get(struct db *db, const char *sha256, void **archive, size_t *archive_len, struct err *err)
-{
-	AUTO(db_result_clear) PGresult *r = NULL;
-
-	if (db_run(db, &package_get, (struct db_param[]){db_text(sha256)}, &r, err) < 0)
-		return -1;
-	if (PQntuples(r) == 0)
-		return db_fail(err, ENOENT, "there is no package %.64s", sha256);
-	size_t len = (size_t)PQgetlength(r, 0, 0);
-	*archive = mem_alloc(len);
-	memcpy(*archive, PQgetvalue(r, 0, 0), len);
-	*archive_len = len;
 	return 0;
 }

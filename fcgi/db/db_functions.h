@@ -8,6 +8,7 @@
 #ifndef DB_DB_FUNCTIONS_H
 #define DB_DB_FUNCTIONS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -50,16 +51,24 @@ int db_function_spec(struct db *db, const char *ref, int64_t version, struct spe
  */
 int db_function_list(struct db *db, int limit, const struct uuid *after, struct db_function **out, struct err *err);
 
-/* What the functions keep ready together, but for this one (NULL: for none): the sum of min_warm, and of its memory limits. */
-int db_functions_warm(struct db *db, const char *but_for_id, int64_t *sandboxes, int64_t *memory_mb, struct err *err);
+/* What is to be known before a function is stored, in one question. */
+struct db_look_for {
+	const char *ref;  /* the function that is updated, or copied; NULL: neither */
+	const char *name; /* that the function is to have; NULL: nobody else has it */
+	bool but_for_it;  /* what ref itself keeps ready does not count */
+	bool warm;        /* what is kept ready matters in any case, else only when ref keeps any */
+};
+struct db_look {
+	struct db_function *function;           /* the caller's; NULL: there is none */
+	char namesake[UUID_TEXT_SIZE];          /* the id of the function that has that name; "": none */
+	int64_t warm_sandboxes, warm_memory_mb; /* what min_warm keeps ready of all functions together, where it matters */
+};
+int db_function_look(struct db *db, const struct db_look_for *what, struct db_look *look, struct err *err);
 
 /*
  * version -1: whatever is current; else ESTALE when that is not the current one. Frees the name; the versions go, and the
  * packages no other function uses.
  */
 int db_function_delete(struct db *db, const char *ref, int64_t version, struct uuid *function_id, struct err *err);
-
-/* The archive of a stored package; the caller frees *archive. */
-int db_package_get(struct db *db, const char *sha256, void **archive, size_t *archive_len, struct err *err);
 
 #endif

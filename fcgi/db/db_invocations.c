@@ -3,6 +3,8 @@
 #include <errno.h>
 #include <string.h>
 
+#include "db/db_metrics.h"
+
 #define AROUND_US 86400000000ll
 
 /* Of the row m; by the key of the logs. */
@@ -66,16 +68,15 @@ static const struct db_statement invocation_get = {
 
 #define LOG_COLUMNS                                                                                                            \
 	"m.metric_id, m.function_id, (extract(epoch from m.request_timestamp) * 1000000)::bigint as at_us, "                   \
-	"(m.response_time_ms * 1000)::bigint, coalesce(l.log, ''), coalesce(l.times, ''), coalesce(l.streams, ''), "           \
-	"coalesce(l.log_bytes, 0), coalesce(l.orphan_bytes, 0), coalesce(m.error_code, ''), coalesce(m.error_message, ''), "   \
-	"m.request_id, "                                                                                                       \
-	"l.stored_in, "                                                                                                        \
+	"(m.response_time_ms * 1000)::bigint as response_us, coalesce(l.log, '') as log, coalesce(l.times, '') as times, "     \
+	"coalesce(l.streams, '') as streams, coalesce(l.log_bytes, 0) as log_bytes, "                                          \
+	"coalesce(l.orphan_bytes, 0) as orphan_bytes, coalesce(m.error_code, '') as error_code, "                              \
+	"coalesce(m.error_message, '') as error_message, m.request_id, l.stored_in, "                                          \
 	"(octet_length(l.log) + octet_length(l.times) + octet_length(l.streams))::bigint as size"
-
-/* Of a list q: how many rows there are, and how many bytes are in those before each; PostgreSQL knows without reading them. */
-#define LOG_SUMS "select q.*, count(*) over () as found, sum(q.size) over w - q.size as before"
-
-#define HORIZON "(select pg_snapshot_xmin(pg_current_snapshot())::text::bigint as horizon) h"
+#define LOG_NAMES                                                                                                              \
+	"metric_id, function_id, at_us, response_us, log, times, streams, log_bytes, orphan_bytes, error_code, "               \
+	"error_message, "                                                                                                      \
+	"request_id, stored_in, size"
 
 static const struct db_statement log_get = {
 	.name = "log_get",
@@ -87,45 +88,55 @@ static const struct db_statement log_get = {
 	.varies = true,
 };
 
-/* No invocation takes longer than a day, waiting included. With no log there is one row, which has the horizon alone. */
-static const struct db_statement logs_after = {
-	.name = "logs_after",
-	.sql = "select p.*, h.horizon from " HORIZON " left join lateral (select * from (" LOG_SUMS " from (select " LOG_COLUMNS
-	       " from invocation_logs l join metrics m on m.metric_id = l.metric_id and m.request_timestamp = "
-	       "l.request_timestamp "
-	       "where l.function_id = $1::uuid and l.request_timestamp > now() - interval '1 day' "
-	       "and m.request_timestamp > now() - interval '1 day' and l.stored_in >= $2::bigint and l.stored_in < h.horizon "
-	       "and (l.stored_in, l.request_timestamp, l.metric_id) > "
-	       "($2::bigint, coalesce($3::timestamptz, '-infinity'), "
-	       "coalesce($4::uuid, '00000000-0000-0000-0000-000000000000')) "
-	       "order by l.stored_in, l.request_timestamp, l.metric_id limit $5::integer) q "
-	       "window w as (order by q.stored_in, q.at_us, q.metric_id rows unbounded preceding)) b "
-	       "where b.before < $6::bigint order by b.stored_in, b.at_us, b.metric_id) p on true",
+/* Of somebody u: what was stored behind the place. No invocation takes longer than a day, waiting included. */
+#define LOGS_BEHIND                                                                                                            \
+	"select " LOG_COLUMNS                                                                                                  \
+	" from invocation_logs l join metrics m on m.metric_id = l.metric_id and m.request_timestamp = l.request_timestamp "   \
+	"where n.any and u.stored_in >= 0 and l.function_id = u.function_id "                                                  \
+	"and l.request_timestamp > now() - interval '1 day' and m.request_timestamp > now() - interval '1 day' "               \
+	"and l.stored_in >= u.stored_in and l.stored_in < h.horizon "                                                          \
+	"and (l.stored_in, l.request_timestamp, l.metric_id) > "                                                               \
+	"(u.stored_in, coalesce(u.at, '-infinity'), coalesce(u.id, '00000000-0000-0000-0000-000000000000')) "                  \
+	"order by l.stored_in, l.request_timestamp, l.metric_id limit u.most"
+
+/* Of somebody without a place: the newest, and of those the last that are so many bytes. */
+#define LOGS_NEWEST                                                                                                            \
+	"select " LOG_NAMES " from (select c.*, sum(c.size) over "                                                             \
+	"(order by c.at_us desc, c.metric_id desc rows unbounded preceding) - c.size as before from (select " LOG_COLUMNS      \
+	" from metrics m join invocation_logs l on m.metric_id = l.metric_id and m.request_timestamp = l.request_timestamp "   \
+	"where u.stored_in < 0 and m.function_id = u.function_id and l.stored_in < h.horizon "                                 \
+	"order by m.request_timestamp desc limit u.most) c) b where b.before < $6::bigint"
+
+/*
+ * One question for all who follow. When nothing was stored since the least place of any of them, no function's logs are looked
+ * at. p are the logs of each; t the same with the bytes before each, which PostgreSQL knows without reading them: those of
+ * others who stand before, and of one's own that are told before. Each has one row at least.
+ */
+const struct db_statement db_logs_news = {
+	.name = "logs_news",
+	.sql = "with h as materialized (select pg_snapshot_xmin(pg_current_snapshot())::text::bigint as horizon), "
+	       "u as materialized (select a.*, " DB_FUNCTION_ID_OF(
+		       "a.ref") " as function_id "
+				"from unnest($1::text[], $2::bigint[], $3::timestamptz[], $4::uuid[], $5::integer[]) "
+				"with ordinality a(ref, stored_in, at, id, most, i)), "
+				"n as materialized (select exists (select from invocation_logs "
+				"where request_timestamp > now() - interval '1 day' "
+				"and stored_in >= (select min(stored_in) from u where stored_in >= 0)) as any), "
+				"t as materialized (select p.*, u.i, count(*) over (partition by u.i) as found, "
+				"coalesce(sum(p.size) over (order by u.i range unbounded preceding exclude group), 0) "
+				"+ case when u.stored_in < 0 then 0 else sum(p.size) over (partition by u.i order by "
+				"p.stored_in, p.at_us, "
+				"p.metric_id rows unbounded preceding) - p.size end as before "
+				"from u cross join h cross join n cross join lateral ((" LOGS_BEHIND ") union all (" LOGS_NEWEST
+				")) p) "
+				"select t.*, u.i, u.function_id, f.found, h.horizon "
+				"from u cross join h left join (select i, max(found) as found from t group by i) f on f.i = "
+				"u.i "
+				"left join t on t.i = u.i and t.before < $6::bigint "
+				"order by u.i, t.stored_in, t.at_us, t.metric_id",
 	.param_count = 6,
 	.reads = true,
 	.binary = true,
-};
-
-static const struct db_statement logs_newest = {
-	.name = "logs_newest",
-	.sql = "select p.*, h.horizon from " HORIZON " left join lateral (select * from (" LOG_SUMS " from (select " LOG_COLUMNS
-	       " from metrics m join invocation_logs l on m.metric_id = l.metric_id and m.request_timestamp = "
-	       "l.request_timestamp "
-	       "where m.function_id = $1::uuid and l.stored_in < h.horizon order by m.request_timestamp desc limit "
-	       "$2::integer) q "
-	       "window w as (order by q.at_us desc, q.metric_id desc rows unbounded preceding)) b "
-	       "where b.before < $3::bigint order by b.stored_in, b.at_us, b.metric_id) p on true",
-	.param_count = 3,
-	.reads = true,
-	.binary = true,
-};
-
-static const struct db_statement logs_since = {
-	.name = "logs_since",
-	.sql = "select exists (select from invocation_logs where request_timestamp > now() - interval '1 day' "
-	       "and stored_in >= $1::bigint)",
-	.param_count = 1,
-	.reads = true,
 };
 
 int db_invocations(struct db *db, const struct invocation_filter *f, PGresult **result, struct err *err)
@@ -183,55 +194,73 @@ void db_log_place(const PGresult *r, int row, struct log_place *place)
 	memcpy(place->id.bytes, PQgetvalue(r, row, LOG_INVOCATION_ID), sizeof(place->id.bytes));
 }
 
-/* Behind all that was there to see. */
-static void pass_all(struct log_place *place, const PGresult *r)
+void db_log_question_make(struct db_log_question *q, const struct db_log_asker *askers, size_t count, int bytes)
 {
-	place->in_midst = false;
-	place->stored_in = (int64_t)buf_get_u64(PQgetvalue(r, 0, LOG_HORIZON));
+	const struct db_param none = db_text(NULL);
+
+	for (size_t i = 0; i < count; i++) {
+		const struct log_place *place = &askers[i].place;
+		const struct db_param elements[] = {
+			db_text(askers[i].ref),
+			db_int(place->stored_in),
+			place->in_midst ? db_time(place->at_us) : none,
+			place->in_midst ? db_uuid(&place->id) : none,
+			db_int(askers[i].limit),
+		};
+		for (size_t e = 0; e < ARRAY_SIZE(elements); e++)
+			db_array_add(&q->arrays[e], &elements[e]);
+	}
+	for (size_t e = 0; e < ARRAY_SIZE(q->arrays); e++)
+		q->params[e] = db_array_param(&q->arrays[e]);
+	q->params[ARRAY_SIZE(q->arrays)] = db_int(bytes);
 }
 
-/* Behind the last row of a full page; behind all, when there was no more. */
-static void move_place(struct log_place *place, const PGresult *r, int limit)
+void db_log_question_free(struct db_log_question *q)
 {
-	int rows = PQntuples(r);
-	bool any = rows > 0 && !PQgetisnull(r, 0, LOG_INVOCATION_ID);
+	for (size_t e = 0; e < ARRAY_SIZE(q->arrays); e++)
+		db_array_free(&q->arrays[e]);
+}
 
-	if (any && (rows >= limit || (uint64_t)rows < buf_get_u64(PQgetvalue(r, 0, LOG_FOUND)))) {
-		db_log_place(r, rows - 1, place);
+static int64_t number(const PGresult *r, int row, int column)
+{
+	return PQgetisnull(r, row, column) ? 0 : (int64_t)buf_get_u64(PQgetvalue(r, row, column));
+}
+
+/*
+ * Behind the last row told, when there may be more behind it; behind all there was to see, when there was no more. That holds
+ * for the newest ones as well, though they are a full page as a rule: all that is stored later comes after the horizon.
+ */
+static void move_place(const PGresult *r, const struct db_log_asker *asker, const struct db_log_reply *news, int64_t found,
+		       struct log_place *place)
+{
+	bool newest = asker->place.stored_in < 0;
+
+	if (news->count < found || (!newest && found >= asker->limit)) {
+		db_log_place(r, news->first + news->count - 1, place);
 		return;
 	}
-	pass_all(place, r);
+	place->in_midst = false;
+	place->stored_in = number(r, news->first, LOG_HORIZON);
 }
 
-int db_logs_after(struct db *db, const char *function_id, int limit, int bytes, struct log_place *place, PGresult **result,
-		  struct err *err)
+int db_log_reply(const PGresult *r, int row, const struct db_log_asker *asker, struct db_log_reply *news)
 {
-	bool newest = place->stored_in < 0;
-	const struct db_param none = db_text(NULL);
-	const struct db_param after[] = {db_text(function_id),
-					 db_int(place->stored_in),
-					 place->in_midst ? db_time(place->at_us) : none,
-					 place->in_midst ? db_uuid(&place->id) : none,
-					 db_int(limit),
-					 db_int(bytes)};
-	const struct db_param last[] = {db_text(function_id), db_int(limit), db_int(bytes)};
+	int64_t who = number(r, row, LOG_ASKER), found = number(r, row, LOG_FOUND);
+	bool told = !PQgetisnull(r, row, LOG_INVOCATION_ID);
+	int end = row + 1;
 
-	if (db_run(db, newest ? &logs_newest : &logs_after, newest ? last : after, result, err) < 0)
-		return -1;
-	/* The newest ones are a full page as a rule, and all that is stored later comes after the horizon. */
-	if (newest)
-		pass_all(place, *result);
-	else
-		move_place(place, *result, limit);
-	return 0;
-}
-
-int db_logs_since(struct db *db, int64_t stored_in, bool *any, struct err *err)
-{
-	AUTO(db_result_clear) PGresult *r = NULL;
-
-	if (db_run(db, &logs_since, (struct db_param[]){db_int(stored_in)}, &r, err) < 0)
-		return -1;
-	*any = PQgetvalue(r, 0, 0)[0] == 't';
-	return 0;
+	while (end < PQntuples(r) && number(r, end, LOG_ASKER) == who)
+		end++;
+	*news = (struct db_log_reply){
+		.known = !PQgetisnull(r, row, LOG_ASKED),
+		.first = row,
+		.count = told ? end - row : 0,
+		.again = !told && found > 0,
+		.place = asker->place,
+	};
+	if (news->known)
+		memcpy(news->function_id.bytes, PQgetvalue(r, row, LOG_ASKED), sizeof(news->function_id.bytes));
+	if (news->known && !news->again)
+		move_place(r, asker, news, found, &news->place);
+	return end;
 }

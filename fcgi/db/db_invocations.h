@@ -7,6 +7,7 @@
 
 #include "base/uuid.h"
 #include "db/db.h"
+#include "db/db_array.h"
 
 /* Which ones; SQL NULL (of zeros): any. */
 struct invocation_filter {
@@ -52,10 +53,11 @@ enum {
 	LOG_STORED_IN,
 	LOG_SIZE, /* of the three columns that may be large */
 
-	/* In rows of db_logs_after. */
-	LOG_FOUND,   /* how many rows there would be, did bytes not count */
-	LOG_BEFORE,  /* bytes in the rows before */
-	LOG_HORIZON, /* the oldest transaction that has not ended */
+	/* In rows of db_logs_news; the three before these are only PostgreSQL's. */
+	LOG_ASKER = LOG_SIZE + 4, /* whose row it is: 1, 2, … */
+	LOG_ASKED,                /* the id of the function, or NULL */
+	LOG_FOUND,                /* how many rows there would be, did bytes not count */
+	LOG_HORIZON,              /* the oldest transaction that has not ended */
 };
 
 /* Where somebody stands who follows the logs of a function: behind one of them, or behind all of some transactions. */
@@ -66,19 +68,39 @@ struct log_place {
 	struct uuid id;
 };
 
-/*
- * What the invocations of a function printed that were stored after *place, in the order they were stored, limit at most, and
- * no more when these are bytes bytes; all rows have the columns of logs. *place moves behind the last. stored_in < 0: the
- * newest ones.
- */
-int db_logs_after(struct db *db, const char *function_id, int limit, int bytes, struct log_place *place, PGresult **result,
-		  struct err *err);
-
 /* Behind a row of logs, for who tells no more than that. */
 void db_log_place(const PGresult *logs, int row, struct log_place *place);
 
-/* Whether any log was stored by that transaction or a later one: then db_logs_after is worth asking. */
-int db_logs_since(struct db *db, int64_t stored_in, bool *any, struct err *err);
+/*
+ * What those who follow ask together, in one statement: for each what the invocations of a function printed that were stored
+ * behind its place, in the order they were stored, limit at most. place.stored_in < 0: the newest ones, however long ago. When
+ * the logs are bytes bytes there are no more, and who stands behind may get none of his.
+ */
+struct db_log_asker {
+	const char *ref; /* the function: an id, also of one that was deleted, or a name */
+	struct log_place place;
+	int limit;
+};
+
+/* The parameters. Zero-initialise it. */
+struct db_log_question {
+	struct db_array arrays[5];
+	struct db_param params[6];
+};
+extern const struct db_statement db_logs_news;
+void db_log_question_make(struct db_log_question *question, const struct db_log_asker *askers, size_t count, int bytes);
+void db_log_question_free(struct db_log_question *question); /* destructor for AUTO */
+
+struct db_log_reply {
+	bool known; /* there is the function, or was */
+	struct uuid function_id;
+	int first, count;       /* rows of the result, with the columns of logs */
+	bool again;             /* there are logs, but no room for them: ask again */
+	struct log_place place; /* behind them */
+};
+
+/* What the answer says to the one whose rows begin with row. Returns where those of the next one do. */
+int db_log_reply(const PGresult *result, int row, const struct db_log_asker *asker, struct db_log_reply *news);
 
 /* What the invocation with that id printed: one row, also when it printed nothing. ENOENT. */
 int db_invocation_log(struct db *db, const struct uuid *id, PGresult **result, struct err *err);

@@ -39,9 +39,7 @@ static const struct db_statement rollups_get[] = {
 
 static const struct db_statement function_id_get = {
 	.name = "function_id_get",
-	.sql = "select coalesce(function_id_of($1), "
-	       "(select function_id from functions where function_id = "
-	       "case when $1 ~* '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$' then $1::uuid end))",
+	.sql = "select " DB_FUNCTION_ID_OF("$1"),
 	.param_count = 1,
 	.reads = true,
 };

@@ -27,6 +27,11 @@ struct rollup_row {
 int db_rollups(struct db *db, const struct rollup_query *query,
 	       int (*take)(const struct rollup_row *row, void *arg, struct err *err), void *arg, struct err *err);
 
+/* SQL for the id of a function that is, or was, by its id, or the name of one that is not deleted; null. */
+#define DB_FUNCTION_ID_OF(ref)                                                                                                 \
+	"coalesce(function_id_of(" ref "), (select function_id from functions where function_id = "                            \
+	"case when " ref " ~* '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$' then " ref "::uuid end))"
+
 /* The id of a function that is, or was: ref is its id, or the name of one that is not deleted. ENOENT. */
 int db_function_id(struct db *db, const char *ref, char id[UUID_TEXT_SIZE], struct err *err);
 

@@ -1,7 +1,6 @@
 #include "db/rollup.h"
 
 #include <errno.h>
-#include <string.h>
 
 const int64_t rollup_span_us[] = {[ROLLUP_MINUTE] = 60000000ll, [ROLLUP_HOUR] = 3600000000ll, [ROLLUP_DAY] = 86400000000ll};
 
@@ -34,11 +33,6 @@ void rollup_free(struct rollup *rollup)
 #undef ROLLUP_SUM
 #undef ROLLUP_MAX
 #undef ROLLUP_HISTOGRAM
-}
-
-static bool is_kind(const struct record *r, const char *kind)
-{
-	return r->start_kind.len == strlen(kind) && memcmp(r->start_kind.data, kind, r->start_kind.len) == 0;
 }
 
 void rollup_add(struct rollup *rollup, const struct record *r)

@@ -1,385 +1,296 @@
 /*
- * The follower: GET /functions/{id}/logs?after=…, which waits until there is something new. One process holds all requests that
- * wait, where a control worker could hold but one; it asks PostgreSQL for all of them together, twice a second, and when there
- * is something new goes round: one of them, then whoever has just come, then the next one. An answer is bounded, so nobody
- * waits long for another one's. The master starts one. When it is to stop it answers who waits with what there is: nothing, and
- * the place to go on from.
+ * The process: GET /functions/{id}/logs?after=…, which waits until there is something new. One process holds all requests that
+ * wait, where a control worker could hold but one, and never waits for PostgreSQL itself: it asks, in one statement for all of
+ * them twice a second, and goes on. Who has just come is asked for by a connection of its own, so that neither of the two holds
+ * up the other. An answer of PostgreSQL's is bounded, so nobody waits long for what another one is told. The master starts one.
+ * When it is to stop it answers who waits with what there is: nothing, and the place to go on from.
  */
 #include <errno.h>
-#include <inttypes.h>
 #include <poll.h>
 #include <signal.h>
 #include <sodium.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <unistd.h>
 #include <utlist.h>
 
-#include "api/db_log.h"
 #include "api/db_problem.h"
-#include "api/log_format.h"
-#include "api/log_row.h"
 #include "api/memory.h"
 #include "base/clock.h"
 #include "base/fd.h"
 #include "base/log.h"
 #include "base/mem.h"
-#include "db/db_metrics.h"
-#include "http/connection.h"
+#include "follow/asking.h"
+#include "follow/follower.h"
 #include "http/problem.h"
-#include "http/request.h"
-#include "http/response.h"
-#include "http/route.h"
 #include "ipc/heritage.h"
 #include "ipc/pulse.h"
 #include "ipc/scoreboard.h"
 
-#define LOOK_US         500000
-#define READ_TIMEOUT_MS 1000 /* nginx has the whole request when it connects */
-#define WAIT_DEFAULT_S  25
-#define WAIT_MAX_S      60
-#define LIMIT_DEFAULT   20
-#define LIMIT_MAX       100
-#define PAGE_BYTES      LOG_PAGE_BYTES /* the first log is told as far as it fits, others only whole */
+#define LOOK_US       500000
+#define NEWCOMERS_MAX 64 /* beyond that who comes waits in front of the socket */
 
-/* One request. */
-struct waiter {
-	struct connection *connection;
-	struct request request;
-	struct response response;
-	char function_id[UUID_TEXT_SIZE];
-	struct log_place place;
-	int64_t limit, deadline_us;
-	struct waiter *prev, *next;
+/* Requests for which PostgreSQL is asked together. */
+struct group {
+	struct follower *list;
+	int count;
+	int64_t ask_us; /* when next */
+	struct asking *asking;
 };
 
-struct follower {
+struct process {
 	const struct conf *conf;
 	struct scoreboard *board; /* shared with the master */
 	struct slot *slot;        /* this process's own */
-	struct db *db;
-	struct waiter *waiters;
-	int count;
+	struct group newcomers, waiting;
 	int signal_fd;
-	int64_t look_us; /* when to ask PostgreSQL next */
-
-	/* The round. */
-	struct waiter *round; /* whose turn it is next; NULL: there is none under way */
-	bool any;             /* there is something new, perhaps */
 };
 
-static void no_handler(struct worker *w, const struct request *request, struct response *response)
+static void join(struct group *g, struct follower *f)
 {
-	(void)w, (void)request, (void)response; /* what it would do is done in steps */
+	DL_APPEND(g->list, f);
+	g->count++;
 }
 
-static const struct route routes[] = {
-	{METHOD_GET, "/functions/{id}/logs", "after wait_s limit", ROUTE_NO_BODY, no_handler},
-};
-
-static void waiter_free(struct waiter **waiter)
+static void leave(struct group *g, struct follower *f)
 {
-	if (*waiter == NULL)
+	asking_forget(g->asking, f);
+	DL_DELETE(g->list, f);
+	g->count--;
+}
+
+/* Of one that is in no group any more. */
+static void end(struct process *p, struct follower *f)
+{
+	atomic_fetch_add(&p->slot->requests, 1);
+	follower_end(&f);
+}
+
+/* There is nothing new for it. */
+static void wait_on(struct process *p, struct group *g, struct follower *f)
+{
+	if (g == &p->waiting)
 		return;
-	connection_free(&(*waiter)->connection);
-	response_free(&(*waiter)->response);
-	mem_free(waiter);
+	leave(g, f);
+	if (p->waiting.count < p->conf->follow_max_waiting) {
+		join(&p->waiting, f);
+		return;
+	}
+	problem_respond(&f->response, PROBLEM_OVERLOADED, NULL,
+			"%d requests already follow logs, which is the limit (follow.max_waiting)", p->waiting.count);
+	end(p, f);
 }
 
-/* Sends what response holds; the waiter, in no list, is gone. */
-static void finish(struct follower *f, struct waiter *w)
+/* What PostgreSQL has said of one of the group. */
+static void on_told(struct process *p, struct group *g, struct follower *f, const struct err *err, const PGresult *logs,
+		    const struct db_log_reply *news)
 {
-	struct err err;
+	struct err unknown;
 
-	if (w->response.status != 0 && connection_end(w->connection, &w->response.out, &err) < 0)
-		log_debug("answer not delivered: %s", err.msg);
-	atomic_fetch_add(&f->slot->requests, 1);
-	waiter_free(&w);
-	memory_rest();
+	if (err == NULL && !news->known) {
+		err_set(&unknown, ENOENT, "no such function");
+		err = &unknown;
+	}
+	if (err != NULL) {
+		db_problem_respond(&f->response, err, f->request.segments[1]);
+		leave(g, f);
+		end(p, f);
+		return;
+	}
+	uuid_format(&news->function_id, f->function_id);
+	if (news->again) {
+		g->ask_us = 0;
+	} else if (news->count > 0 || !f->waits) {
+		follower_tell(f, logs, news);
+		leave(g, f);
+		end(p, f);
+	} else {
+		f->place = news->place;
+		wait_on(p, g, f);
+	}
 }
 
-/* "<transaction>", or "<transaction>.<us since 1970>.<uuid>". */
-static int parse_place(const char *text, struct log_place *place, struct err *err)
+static void on_newcomer_told(struct follower *f, const struct err *err, const PGresult *logs, const struct db_log_reply *news,
+			     void *arg)
 {
-	size_t digits = text != NULL ? strspn(text, "0123456789") : 0, more;
-	struct uuid id;
+	struct process *p = arg;
 
-	*place = (struct log_place){.stored_in = -1};
-	if (text == NULL)
-		return 0;
-	if (digits == 0 || digits > 18)
-		return err_set(err, 0, "'after' must be the 'next' of an earlier answer");
-	place->stored_in = strtoll(text, NULL, 10);
-	if (text[digits] == '\0')
-		return 0;
-	more = strspn(text + digits + 1, "0123456789");
-	if (text[digits] != '.' || more == 0 || more > 17 || text[digits + 1 + more] != '.' ||
-	    !uuid_parse(text + digits + more + 2, &id))
-		return err_set(err, 0, "'after' must be the 'next' of an earlier answer");
-	place->in_midst = true;
-	place->at_us = strtoll(text + digits + 1, NULL, 10);
-	place->id = id;
-	return 0;
+	on_told(p, &p->newcomers, f, err, logs, news);
 }
 
-static void respond(struct waiter *w, const PGresult *logs)
+static void on_waiting_told(struct follower *f, const struct err *err, const PGresult *logs, const struct db_log_reply *news,
+			    void *arg)
 {
-	AUTO(buf_free) struct buf json = {0};
-	int count = logs != NULL && !PQgetisnull(logs, 0, LOG_INVOCATION_ID) ? PQntuples(logs) : 0;
+	struct process *p = arg;
 
-	buf_add_str(&json, "{\"items\":[");
-	for (int row = 0; row < count; row++) {
-		size_t before = json.len;
-		buf_add_str(&json, row > 0 ? "," : "");
-		bool whole = log_row_json(logs, row, 0, &json);
-		/* The rest is for the next request. */
-		if (row > 0 && (!whole || json.len > PAGE_BYTES)) {
-			json.len = before;
-			db_log_place(logs, row - 1, &w->place);
-			break;
-		}
-	}
-	buf_printf(&json, "],\"next\":\"%" PRId64, w->place.stored_in);
-	if (w->place.in_midst) {
-		char id[UUID_TEXT_SIZE];
-		uuid_format(&w->place.id, id);
-		buf_printf(&json, ".%" PRId64 ".%s", w->place.at_us, id);
-	}
-	buf_add_str(&json, "\"}");
-	response_body(&w->response, 200, "application/json", &(struct str){json.data, (uint32_t)json.len}, 1);
+	on_told(p, &p->waiting, f, err, logs, news);
 }
 
-/* Answers when there is something, or must be: then returns true. */
-static bool look(struct follower *f, struct waiter *w, bool at_once)
+static void drop_who_has_left(struct process *p, struct group *g)
 {
-	AUTO(db_result_clear) PGresult *logs = NULL;
-	struct err err;
+	struct follower *f, *next;
 
-	if (db_logs_after(f->db, w->function_id, (int)w->limit, PAGE_BYTES, &w->place, &logs, &err) < 0) {
-		db_problem_respond(&w->response, &err, w->request.segments[1]);
-		return true;
+	DL_FOREACH_SAFE (g->list, f, next) {
+		if (!connection_is_gone(f->connection))
+			continue;
+		connection_abandon(f->connection);
+		leave(g, f);
+		end(p, f);
 	}
-	if (!at_once && PQgetisnull(logs, 0, LOG_INVOCATION_ID))
-		return false;
-	respond(w, logs);
-	return true;
 }
 
-/* Reads what is asked for. Returns whether it is to wait: else it is answered. */
-static bool take_request(struct follower *f, struct waiter *w)
+/* Asks, when it is time. */
+static void ask(struct process *p, struct group *g, int64_t pause_us)
 {
-	const char *after = request_param(&w->request, "after");
-	int64_t wait_s = WAIT_DEFAULT_S;
-	struct err err;
+	int64_t now_us = clock_mono_us();
 
-	w->limit = LIMIT_DEFAULT;
-	if (parse_place(after, &w->place, &err) < 0 ||
-	    request_param_int(&w->request, "wait_s", 0, WAIT_MAX_S, &wait_s, &err) < 0 ||
-	    request_param_int(&w->request, "limit", 1, LIMIT_MAX, &w->limit, &err) < 0) {
-		problem_respond(&w->response, PROBLEM_INVALID_REQUEST, NULL, "%s", err.msg);
-		return false;
-	}
-	if (db_function_id(f->db, w->request.segments[1], w->function_id, &err) < 0) {
-		db_problem_respond(&w->response, &err, w->request.segments[1]);
-		return false;
-	}
-	w->deadline_us = clock_mono_us() + wait_s * 1000000;
-	if (look(f, w, after == NULL || wait_s == 0))
-		return false;
-	if (f->count >= f->conf->follow_max_waiting) {
-		problem_respond(&w->response, PROBLEM_OVERLOADED, NULL,
-				"%d requests already follow logs, which is the limit (follow.max_waiting)", f->count);
-		return false;
-	}
-	return true;
+	if (g->list == NULL || now_us < g->ask_us || !asking_is_free(g->asking))
+		return;
+	drop_who_has_left(p, g);
+	g->ask_us = now_us + pause_us;
+	if (g->list != NULL)
+		asking_begin(g->asking, g->list);
 }
 
-static const char *variable(void *context, const char *name)
+/* Whoever has waited as long as it wanted is told so, whatever PostgreSQL does. */
+static void tell_late(struct process *p, bool all)
 {
-	return connection_variable(context, name);
+	struct follower *f, *next;
+	int64_t now_us = clock_mono_us();
+
+	DL_FOREACH_SAFE (p->waiting.list, f, next) {
+		if (!all && now_us < f->deadline_us)
+			continue;
+		follower_tell_nothing(f);
+		leave(&p->waiting, f);
+		end(p, f);
+	}
 }
 
-static bool begin(struct follower *f, struct waiter *w, int fd)
-{
-	struct err err;
-
-	if (connection_new(&w->connection, &err) < 0) {
-		log_error("%s", err.msg);
-		close(fd);
-		return false;
-	}
-	if (connection_begin(w->connection, fd, READ_TIMEOUT_MS, &err) < 0) {
-		log_debug("%s", err.msg);
-		return false;
-	}
-	struct request_source source = {
-		.method = connection_variable(w->connection, "REQUEST_METHOD"),
-		.uri = connection_variable(w->connection, "REQUEST_URI"),
-		.query = connection_variable(w->connection, "QUERY_STRING"),
-		.variable = variable,
-		.context = w->connection,
-		.now_us = clock_wall_us(),
-	};
-	int rc = request_parse(&source, &w->request, &err);
-	response_begin(&w->response, &w->request);
-	if (rc < 0)
-		problem_respond(&w->response, PROBLEM_INVALID_REQUEST, NULL, "The request is invalid: %s", err.msg);
-	return rc == 0 && route_select(routes, ARRAY_SIZE(routes), f->conf, &w->request, &w->response) != NULL;
-}
-
-static void accept_one(struct follower *f)
+static void accept_one(struct process *p)
 {
 	int fd = accept4(HERITAGE_LISTEN_FD, NULL, NULL, SOCK_CLOEXEC);
 
 	if (fd < 0)
 		return;
-	struct waiter *w = mem_alloc(sizeof(*w));
-	bool sound = begin(f, w, fd);
-	log_set_request(w->request.id);
-	if (sound && take_request(f, w)) {
-		DL_APPEND(f->waiters, w);
-		f->count++;
-	} else {
-		finish(f, w);
-	}
+	struct follower *f = mem_alloc(sizeof(*f));
+	if (follower_begin(f, p->conf, fd))
+		join(&p->newcomers, f);
+	else
+		end(p, f);
 	log_set_request(NULL);
 }
 
-static void leave(struct follower *f, struct waiter *w)
-{
-	if (f->round == w)
-		f->round = w->next;
-	DL_DELETE(f->waiters, w);
-	f->count--;
-	finish(f, w);
-}
-
-/* From where on logs are news for somebody. */
-static int64_t least_place(const struct follower *f)
-{
-	const struct waiter *w;
-	int64_t least = INT64_MAX;
-
-	DL_FOREACH (f->waiters, w)
-		least = MIN(least, w->place.stored_in);
-	return least;
-}
-
-static void begin_round(struct follower *f)
-{
-	struct err err;
-
-	f->look_us = clock_mono_us() + LOOK_US;
-	f->round = f->waiters;
-	f->any = true;
-	/* When it cannot be asked each is told so, as it asks itself. */
-	if (db_logs_since(f->db, least_place(f), &f->any, &err) < 0)
-		f->any = true;
-}
-
-/* Goes on with the round, up to the first for whom PostgreSQL was asked. */
-static void go_round(struct follower *f)
-{
-	int64_t now_us = clock_mono_us();
-	bool asked = false;
-
-	while (f->round != NULL && !asked) {
-		struct waiter *w = f->round;
-		bool late = now_us >= w->deadline_us;
-		f->round = w->next;
-		log_set_request(w->request.id);
-		if (connection_is_gone(w->connection)) {
-			connection_abandon(w->connection);
-			leave(f, w);
-		} else if (f->any || late) {
-			asked = true;
-			if (look(f, w, late))
-				leave(f, w);
-		}
-	}
-	log_set_request(NULL);
-}
-
-static int init(struct follower *f, const struct heritage *h, struct err *err)
+static int init(struct process *p, const struct heritage *h, struct err *err)
 {
 	sigset_t blocked;
 
-	f->conf = h->conf;
+	p->conf = h->conf;
 	if (memory_bound(h->conf, err) < 0)
 		return -1;
 	if (sodium_init() < 0)
 		return err_set(err, 0, "initialise libsodium");
-	if (scoreboard_attach(HERITAGE_SCOREBOARD_FD, &f->board, err) < 0)
+	if (scoreboard_attach(HERITAGE_SCOREBOARD_FD, &p->board, err) < 0)
 		return -1;
-	f->slot = scoreboard_slot(f->board, h->slot);
-	pulse_begin(f->slot);
-	f->db = db_new(h->conf, "berth-follow");
+	p->slot = scoreboard_slot(p->board, h->slot);
+	pulse_begin(p->slot);
+	p->newcomers.asking = asking_new(h->conf, on_newcomer_told, p);
+	p->waiting.asking = asking_new(h->conf, on_waiting_told, p);
 	sigemptyset(&blocked);
 	sigaddset(&blocked, SIGTERM);
 	if (sigprocmask(SIG_SETMASK, &blocked, NULL) < 0)
 		return err_set(err, errno, "block signals");
 	signal(SIGPIPE, SIG_IGN);
-	f->signal_fd = signalfd(-1, &blocked, SFD_CLOEXEC | SFD_NONBLOCK);
-	return f->signal_fd < 0 ? err_set(err, errno, "signalfd") : 0;
+	p->signal_fd = signalfd(-1, &blocked, SFD_CLOEXEC | SFD_NONBLOCK);
+	return p->signal_fd < 0 ? err_set(err, errno, "signalfd") : 0;
 }
 
-/* Before the gate opens another berthd's follower is served requests. */
-static void serve(struct follower *f)
+static int64_t ask_due_us(const struct group *g)
 {
-	struct pollfd fds[] = {{.fd = f->signal_fd, .events = POLLIN},
-			       {.fd = HERITAGE_LIFE_FD, .events = POLLIN},
-			       {.fd = HERITAGE_GATE_FD, .events = POLLIN}};
-	const int gate = 2;
+	return g->list != NULL && asking_is_free(g->asking) ? g->ask_us : INT64_MAX;
+}
 
-	while (fds[0].revents == 0 && fds[1].revents == 0) {
-		int64_t work_us = f->round != NULL ? 0 : f->waiters != NULL ? f->look_us : INT64_MAX;
-		int64_t due_us = pulse_due_us(work_us);
-		pulse_beat();
-		if (poll(fds, ARRAY_SIZE(fds), clock_left_ms(due_us)) < 0)
-			continue;
-		if (fds[gate].revents != 0 && fds[gate].fd == HERITAGE_GATE_FD)
-			fds[gate].fd = HERITAGE_LISTEN_FD;
-		else if (fds[gate].revents != 0)
-			accept_one(f);
-		if (f->round == NULL && f->waiters != NULL && clock_mono_us() >= f->look_us)
-			begin_round(f);
-		go_round(f);
-		db_log_news(f->db);
-		atomic_store(&f->slot->state, f->waiters != NULL ? SLOT_BUSY : SLOT_IDLE);
+/* When somebody has waited long enough. */
+static int64_t late_due_us(const struct process *p)
+{
+	const struct follower *f;
+	int64_t due_us = INT64_MAX;
+
+	DL_FOREACH (p->waiting.list, f)
+		due_us = MIN(due_us, f->deadline_us);
+	return due_us;
+}
+
+enum { SIGNAL, LIFE, DOOR, NEWCOMERS, WAITING, FDS };
+
+static void wait_for_events(const struct process *p, struct pollfd fds[FDS])
+{
+	const struct db_async_wait newcomers = asking_wait(p->newcomers.asking), waiting = asking_wait(p->waiting.asking);
+	int64_t asking_us = MIN(newcomers.due_us, waiting.due_us);
+	int64_t ask_us = MIN(ask_due_us(&p->newcomers), ask_due_us(&p->waiting));
+	int64_t until_us = MIN(MIN(asking_us, ask_us), late_due_us(p));
+
+	fds[NEWCOMERS] = (struct pollfd){.fd = newcomers.fd, .events = newcomers.events};
+	fds[WAITING] = (struct pollfd){.fd = waiting.fd, .events = waiting.events};
+	fds[DOOR].events = p->newcomers.count < NEWCOMERS_MAX ? POLLIN : 0;
+	pulse_beat();
+	if (poll(fds, FDS, clock_left_ms(pulse_due_us(until_us))) < 0)
+		for (int i = 0; i < FDS; i++)
+			fds[i].revents = 0;
+}
+
+/*
+ * Until it is to stop, and those who have just come were told what there is. Before the gate opens another berthd's follower is
+ * served requests.
+ */
+static void serve(struct process *p)
+{
+	struct pollfd fds[FDS] = {[SIGNAL] = {.fd = p->signal_fd, .events = POLLIN},
+				  [LIFE] = {.fd = HERITAGE_LIFE_FD, .events = POLLIN},
+				  [DOOR] = {.fd = HERITAGE_GATE_FD}};
+	bool stops = false;
+
+	while (!stops || p->newcomers.list != NULL) {
+		wait_for_events(p, fds);
+		if (fds[SIGNAL].revents != 0 || fds[LIFE].revents != 0) {
+			stops = true;
+			fds[SIGNAL].fd = fds[LIFE].fd = fds[DOOR].fd = -1;
+			atomic_store(&p->slot->state, SLOT_STOPPING);
+		} else if (fds[DOOR].revents != 0 && fds[DOOR].fd == HERITAGE_GATE_FD) {
+			fds[DOOR].fd = HERITAGE_LISTEN_FD;
+		} else if (fds[DOOR].revents != 0) {
+			accept_one(p);
+		}
+		asking_step(p->newcomers.asking, fds[NEWCOMERS].revents);
+		asking_step(p->waiting.asking, fds[WAITING].revents);
+		tell_late(p, stops);
+		ask(p, &p->newcomers, 0);
+		ask(p, &p->waiting, LOOK_US);
+		if (!stops)
+			atomic_store(&p->slot->state,
+				     p->newcomers.list != NULL || p->waiting.list != NULL ? SLOT_BUSY : SLOT_IDLE);
 	}
 }
 
-static void dismiss_all(struct follower *f)
+static void process_free(struct process *p)
 {
-	struct waiter *w, *next;
-
-	DL_FOREACH_SAFE (f->waiters, w, next) {
-		respond(w, NULL);
-		leave(f, w);
-	}
-}
-
-static void follower_free(struct follower *f)
-{
-	db_free(&f->db);
-	fd_close(&f->signal_fd);
-	scoreboard_close(&f->board);
+	asking_free(&p->newcomers.asking);
+	asking_free(&p->waiting.asking);
+	fd_close(&p->signal_fd);
+	scoreboard_close(&p->board);
 }
 
 int follow_main(const struct heritage *heritage)
 {
-	AUTO(follower_free) struct follower f = {.signal_fd = -1};
+	AUTO(process_free) struct process p = {.signal_fd = -1};
 	struct err err;
 
-	if (init(&f, heritage, &err) < 0) {
+	if (init(&p, heritage, &err) < 0) {
 		log_error("cannot start: %s", err.msg);
 		return EXIT_FAILURE;
 	}
-	atomic_store(&f.slot->state, SLOT_IDLE);
-	serve(&f);
-	atomic_store(&f.slot->state, SLOT_STOPPING);
-	dismiss_all(&f);
+	atomic_store(&p.slot->state, SLOT_IDLE);
+	serve(&p);
 	return EXIT_SUCCESS;
 }

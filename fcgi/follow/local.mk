@@ -1,4 +1,6 @@
 noinst_LIBRARIES += libfollow.a
 libfollow_a_SOURCES = \
-	%D%/follow.c
+	%D%/asking.c %D%/asking.h \
+	%D%/follow.c \
+	%D%/follower.c %D%/follower.h
 EXTRA_DIST += %D%/README.md

@@ -3,6 +3,7 @@
 #include <assert.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "base/trim.h"
 #include "http/request.h"
@@ -14,10 +15,12 @@ void response_begin(struct response *r, const struct request *request)
 	r->request = request;
 	r->status = 0;
 	r->body_len = 0;
+	r->borrowed_count = 0;
 }
 
 void response_rest(struct response *r)
 {
+	r->borrowed_count = 0;
 	trim_buf(&r->headers);
 	trim_buf(&r->out);
 	r->request = NULL;
@@ -52,12 +55,32 @@ static void begin_output(struct response *r, int status)
 	buf_add(&r->out, r->headers.data, r->headers.len);
 }
 
-void response_body(struct response *r, int status, const char *content_type, const struct str *parts, size_t count)
+static void begin_body(struct response *r, int status, const char *content_type, const struct str *parts, size_t count)
 {
 	for (size_t i = 0; i < count; i++)
 		r->body_len += parts[i].len;
 	begin_output(r, status);
 	buf_printf(&r->out, "Content-Type: %s\r\nContent-Length: %zu\r\n\r\n", content_type, r->body_len);
+}
+
+void response_borrow(struct response *r, int status, const char *content_type, const struct str *parts, size_t count)
+{
+	assert(count <= RESPONSE_BORROWED_MAX);
+	begin_body(r, status, content_type, parts, count);
+	memcpy(r->borrowed, parts, count * sizeof(parts[0]));
+	r->borrowed_count = count;
+}
+
+size_t response_parts(const struct response *r, struct str parts[RESPONSE_PARTS_MAX])
+{
+	parts[0] = (struct str){buf_str(&r->out), (uint32_t)r->out.len};
+	memcpy(parts + 1, r->borrowed, r->borrowed_count * sizeof(parts[0]));
+	return 1 + r->borrowed_count;
+}
+
+void response_body(struct response *r, int status, const char *content_type, const struct str *parts, size_t count)
+{
+	begin_body(r, status, content_type, parts, count);
 	buf_reserve(&r->out, r->body_len);
 	for (size_t i = 0; i < count; i++)
 		buf_add(&r->out, parts[i].data, parts[i].len);

@@ -11,6 +11,10 @@
 #include "base/buf.h"
 #include "base/fields.h"
 
+/* The parts of a body that stays where it is, and of a whole response. */
+#define RESPONSE_BORROWED_MAX 3
+#define RESPONSE_PARTS_MAX    (1 + RESPONSE_BORROWED_MAX)
+
 struct request;
 
 struct response {
@@ -18,7 +22,9 @@ struct response {
 	int status;                    /* 0 until answered */
 	size_t body_len;
 	struct buf headers; /* added by response_header */
-	struct buf out;     /* all of it, once answered */
+	struct buf out;     /* all of it, once answered, but for what is borrowed */
+	struct str borrowed[RESPONSE_BORROWED_MAX];
+	size_t borrowed_count;
 };
 
 void response_begin(struct response *r, const struct request *request);
@@ -31,10 +37,16 @@ void response_header(struct response *r, const char *name, const char *value, ..
 /* The body is the parts one behind the other; they are copied. */
 void response_body(struct response *r, int status, const char *content_type, const struct str *parts, size_t count);
 
+/* The same, but what the parts point to has to stay there until response_rest; RESPONSE_BORROWED_MAX of them at most. */
+void response_borrow(struct response *r, int status, const char *content_type, const struct str *parts, size_t count);
+
 /* json stays the caller's. */
 void response_json(struct response *r, int status, const char *content_type, const json_t *json);
 
 /* 204. */
 void response_no_content(struct response *r);
+
+/* What is to be sent, one behind the other; returns how many parts that are. Valid until response_rest. */
+size_t response_parts(const struct response *r, struct str parts[RESPONSE_PARTS_MAX]);
 
 #endif

@@ -22,9 +22,6 @@
 #include "run/lease.h"
 #include "worker/worker.h"
 
-static const char *const start_kinds[] = {
-	[IPC_START_WARM] = "warm", [IPC_START_PREWARMED] = "prewarmed", [IPC_START_COLD] = "cold"};
-
 /* The name of the version that is run when the caller asks for none. */
 #define ALIAS_LATEST "latest"
 
@@ -43,7 +40,7 @@ struct call {
 	bool known; /* which function it is: there will be a record */
 	struct uuid function_id;
 	uint32_t version;
-	const char *start_kind; /* "" when it got no sandbox */
+	enum ipc_start_kind start_kind; /* NONE: it got no sandbox */
 	char runtime[32];
 	struct problem problem; /* when failed */
 	bool failed;
@@ -72,7 +69,7 @@ static void take_lease(struct call *c, const struct lease *lease)
 	c->known = true;
 	c->function_id = lease->function_id;
 	c->version = lease->version;
-	c->start_kind = start_kinds[lease->start_kind];
+	c->start_kind = lease->start_kind;
 	snprintf(c->runtime, sizeof(c->runtime), "%s", lease->runtime);
 }
 
@@ -134,8 +131,8 @@ static void respond(const struct call *c, struct response *response)
 	if (c->known) /* the id of a record */
 		response_header(response, "Berth-Invocation-Id", "%s", c->id_text);
 	response_header(response, "traceparent", "%s", c->traceparent);
-	if (c->start_kind[0] != '\0')
-		response_header(response, "Berth-Start", "%s", c->start_kind);
+	if (c->start_kind != IPC_START_NONE)
+		response_header(response, "Berth-Start", "%s", start_kind_name(c->start_kind));
 	response_header(response, "Server-Timing",
 			"queue;dur=%" PRId64 ".%03d, init;dur=%" PRId64 ".%03d, exec;dur=%" PRId64 ".%03d", c->queue_us / 1000,
 			(int)(c->queue_us % 1000), c->outcome.init_us / 1000, (int)(c->outcome.init_us % 1000),
@@ -145,7 +142,7 @@ static void respond(const struct call *c, struct response *response)
 		return;
 	}
 	struct str parts[] = {STR("{\"output\":"), c->outcome.output, STR("}")};
-	response_body(response, 200, "application/json", parts, ARRAY_SIZE(parts));
+	response_borrow(response, 200, "application/json", parts, ARRAY_SIZE(parts));
 }
 
 static void record(struct worker *w, const struct request *request, const char *alias, const struct call *c,
@@ -170,7 +167,7 @@ static void record(struct worker *w, const struct request *request, const char *
 		.cpu_us = o->cpu_us >= 0 ? (uint64_t)o->cpu_us : RECORD_UNKNOWN,
 		.background_us = (uint64_t)o->background_us,
 		.memory_bytes = (uint64_t)o->memory_bytes,
-		.start_kind = STR(c->start_kind),
+		.start_kind = (uint8_t)c->start_kind,
 		.runtime = STR(c->runtime),
 		.status = (uint32_t)response->status,
 		.error_code = STR(c->failed ? problem_name(c->problem.code) : ""),
@@ -228,20 +225,16 @@ static void invoke(struct worker *w, const struct request *request, uint32_t ver
 	run(w, request, version, c);
 	respond(c, response);
 	log_debug("answered with status %d: function=%s start=%s runtime=%s", response->status, request->segments[1],
-		  c->start_kind, c->runtime);
+		  start_kind_name(c->start_kind), c->runtime);
 	if (c->known)
 		record(w, request, version == 0 ? ALIAS_LATEST : "", c, response);
-	invocation_rest(w->invocation);
 }
 
 void execute(struct worker *w, const struct request *request, struct response *response)
 {
 	AUTO(call_clear)
-	struct call c = {.id = uuid_new(),
-			 .requested_at_us = clock_wall_us(),
-			 .start_us = clock_mono_us(),
-			 .start_kind = "",
-			 .outcome = OUTCOME_NONE};
+	struct call c = {
+		.id = uuid_new(), .requested_at_us = clock_wall_us(), .start_us = clock_mono_us(), .outcome = OUTCOME_NONE};
 	int64_t version = 0;
 	struct err err = {0};
 

@@ -4,6 +4,7 @@
 #include "base/defs.h"
 #include "invoke/execute.h"
 #include "invoke/spool.h"
+#include "run/invocation.h"
 #include "worker/worker.h"
 
 static const struct route routes[] = {
@@ -17,6 +18,12 @@ static int begin(struct worker *w, struct err *err)
 	return 0;
 }
 
+/* The output has been sent from where the invocation has read it to. */
+static void rest(struct worker *w)
+{
+	invocation_rest(w->invocation);
+}
+
 static void end(struct worker *w)
 {
 	spool_free(&w->spool);
@@ -26,6 +33,7 @@ const struct service invoke_service = {
 	.routes = routes,
 	.route_count = ARRAY_SIZE(routes),
 	.begin = begin,
+	.rest = rest,
 	.end = end,
 };
 

@@ -21,11 +21,19 @@ const char *frame_name(enum frame_type type)
 	return types[type].name;
 }
 
+void frame_header(char header[FRAME_HEADER_SIZE], enum frame_type type, size_t payload_len)
+{
+	assert(payload_len <= UINT32_MAX);
+	buf_put_u32(header, (uint32_t)payload_len);
+	header[4] = (char)type;
+}
+
 void frame_encode(struct buf *out, enum frame_type type, const void *head, size_t head_len, const void *body, size_t body_len)
 {
-	assert(head_len + body_len <= UINT32_MAX);
-	buf_add_u32(out, (uint32_t)(head_len + body_len));
-	buf_add_u8(out, (uint8_t)type);
+	char header[FRAME_HEADER_SIZE];
+
+	frame_header(header, type, head_len + body_len);
+	buf_add(out, header, sizeof(header));
 	buf_add(out, head, head_len);
 	buf_add(out, body, body_len);
 }

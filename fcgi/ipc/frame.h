@@ -33,6 +33,9 @@ struct frame {
 /* "RESULT"; "?" for a number that is none. */
 const char *frame_name(enum frame_type type);
 
+/* What stands in front of a payload of that length. */
+void frame_header(char header[FRAME_HEADER_SIZE], enum frame_type type, size_t payload_len);
+
 /* Appends a whole frame, its payload given in up to two parts. */
 void frame_encode(struct buf *out, enum frame_type type, const void *head, size_t head_len, const void *body, size_t body_len);
 

@@ -27,7 +27,7 @@ static_assert(PROBLEM_COUNT <= UINT8_MAX && COUNTER_COUNT <= UINT8_MAX, "each ha
 
 static bool ipc_start_exists(unsigned kind)
 {
-	return kind < IPC_START_COUNT;
+	return kind > IPC_START_NONE && kind < IPC_START_COUNT;
 }
 
 /* deny_enums_exist(): are all enumerations of the message in their range? And so on. */

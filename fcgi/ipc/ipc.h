@@ -10,6 +10,7 @@
 #include "base/fields.h"
 #include "ipc/counter.h"
 #include "ipc/problem_code.h"
+#include "ipc/start_kind.h"
 
 /* A datagram is never longer than this. The largest content, a function's environment, is bounded well below. */
 #define IPC_MAX_SIZE 131072
@@ -28,7 +29,6 @@
 #define IPC_CPU_UNKNOWN UINT64_MAX /* of cpu_read_us */
 
 enum ipc_side { IPC_WORKER, IPC_POOLMGR, IPC_WARDEN };
-enum ipc_start_kind { IPC_START_WARM, IPC_START_PREWARMED, IPC_START_COLD, IPC_START_COUNT };
 
 enum ipc_type {
 #define IPC_MESSAGE(NAME, name, sender, fds) IPC_##NAME,

@@ -5,20 +5,44 @@
 #include <sodium.h>
 #include <string.h>
 
+/* What is written. */
 static const struct field fields[] = {
 #define RECORD_FIELD(field, type, since) {FIELD_##type, offsetof(struct record, field)},
+#define RECORD_FORMER(field, type, since, last)
 #include "ipc/record.def"
 #undef RECORD_FIELD
+#undef RECORD_FORMER
 };
 
-/* How many of them a version has: new ones are at the end. */
-static size_t fields_of(uint32_t version)
-{
-	return 0
-#define RECORD_FIELD(field, type, since) +((since) <= version)
+/* What is read, and the versions that have it. */
+static const struct {
+	struct field field;
+	uint32_t since, last;
+} read_fields[] = {
+#define RECORD_FIELD(field, type, since)        {{FIELD_##type, offsetof(struct record, field)}, since, RECORD_VERSION},
+#define RECORD_FORMER(field, type, since, last) {{FIELD_##type, offsetof(struct record, field)}, since, last},
 #include "ipc/record.def"
 #undef RECORD_FIELD
-		;
+#undef RECORD_FORMER
+};
+
+static int decode_fields(uint32_t version, const void *payload, size_t len, struct record *record)
+{
+	struct field of_version[ARRAY_SIZE(read_fields)];
+	size_t count = 0;
+
+	for (size_t i = 0; i < ARRAY_SIZE(read_fields); i++)
+		if (read_fields[i].since <= version && version <= read_fields[i].last)
+			of_version[count++] = read_fields[i].field;
+	return fields_decode(of_version, count, payload, len, record);
+}
+
+/* What an older version has said in another way. */
+static void translate(uint32_t version, struct record *record)
+{
+	if (version < 7)
+		record->start_kind = (uint8_t)start_kind_find(record->start_name.data, record->start_name.len);
+	record->start_name = (struct str){0};
 }
 
 bool record_is_invocation(const struct record *record)
@@ -47,7 +71,7 @@ bool record_file_key(const char *name, const char *suffix, struct uuid *key)
 
 bool record_spool_key(const char *name, struct uuid *key)
 {
-	static const char *const suffixes[] = {[5] = ".spool", [RECORD_VERSION] = RECORD_FILE_SUFFIX};
+	static const char *const suffixes[] = {[5] = ".spool", [6] = ".6.spool", [RECORD_VERSION] = RECORD_FILE_SUFFIX};
 
 	for (int version = RECORD_OLDEST; version <= RECORD_VERSION; version++)
 		if (record_file_key(name, suffixes[version], key))
@@ -104,8 +128,11 @@ ptrdiff_t record_decode(const void *data, size_t len, const struct uuid *key, st
 	if (buf_get_u64(p + 8) != checksum(payload, payload_len, key))
 		return err_set(err, EPROTO, "record with a wrong checksum");
 	*record = (struct record){0};
-	if (fields_decode(fields, fields_of(version), payload, payload_len, record) < 0)
+	if (decode_fields(version, payload, payload_len, record) < 0)
 		return err_set(err, EPROTO, "record that does not decode");
+	translate(version, record);
+	if (record->start_kind >= IPC_START_COUNT)
+		return err_set(err, EPROTO, "record with a start of no kind");
 	return (ptrdiff_t)(RECORD_HEADER_SIZE + payload_len);
 }
 

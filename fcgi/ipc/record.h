@@ -13,10 +13,11 @@
 #include "base/err.h"
 #include "base/fields.h"
 #include "base/uuid.h"
+#include "ipc/start_kind.h"
 
 /* What is written, and the oldest that is still read: at an upgrade the old workers write on, and the new collector stores
  * that. */
-#define RECORD_VERSION        6
+#define RECORD_VERSION        7
 #define RECORD_OLDEST         5
 #define RECORD_MAGIC(version) (0x42535000u | (version)) /* "BSP" and the version */
 #define RECORD_HEADER_SIZE    16
@@ -30,15 +31,17 @@
 #define RECORD_SPOOL_DIR    "spool"
 #define RECORD_ID_FILE      "id" /* of the spool: the collector's, as is what it could not store */
 #define RECORD_REJECTED_DIR "rejected"
-#define RECORD_FILE_SUFFIX  ".6.spool" /* of RECORD_VERSION */
+#define RECORD_FILE_SUFFIX  ".7.spool" /* of RECORD_VERSION */
 #define RECORD_SUFFIX_MAX   sizeof(".999.spool")
 #define RECORD_NEW_SUFFIX   ".new" /* in its place until the file is locked */
 #define RECORD_FILE_MODE    0440   /* its writer has it open; the collector is in its group, and nobody writes to it again */
 
 struct record {
-#define RECORD_FIELD(field, type, since) FIELD_C_##type field;
+#define RECORD_FIELD(field, type, since)        FIELD_C_##type field;
+#define RECORD_FORMER(field, type, since, last) FIELD_C_##type field;
 #include "ipc/record.def"
 #undef RECORD_FIELD
+#undef RECORD_FORMER
 };
 
 /* Is it of an invocation? */
@@ -61,7 +64,7 @@ uint32_t record_version(const void *data);
 
 /*
  * Looks at the front of data. Returns the bytes the first record takes and fills *record, whose strings point into data; 0 when
- * the record is not all there; -1 when it is damaged, or was written under another key.
+ * the record is not all there; -1 when it is damaged, or was written under another key. The fields of RECORD_FORMER are empty.
  */
 ptrdiff_t record_decode(const void *data, size_t len, const struct uuid *key, struct record *record, struct err *err);
 

@@ -5,7 +5,6 @@
 #include <string.h>
 
 const char *const tally_runtimes[] = TALLY_RUNTIME_NAMES;
-const char *const tally_starts[] = TALLY_START_NAMES;
 
 /* No other process writes, so this need not be one step. */
 static void add(_Atomic uint64_t *to, uint64_t n)
@@ -13,12 +12,12 @@ static void add(_Atomic uint64_t *to, uint64_t n)
 	atomic_store_explicit(to, atomic_load_explicit(to, memory_order_relaxed) + n, memory_order_relaxed);
 }
 
-static int find(const char *const names[], int count, const char *name)
+static int find_runtime(const char *name)
 {
-	for (int i = 0; i < count - 1; i++)
-		if (strcmp(names[i], name) == 0)
+	for (int i = 0; i < TALLY_RUNTIMES - 1; i++)
+		if (strcmp(tally_runtimes[i], name) == 0)
 			return i;
-	return count - 1;
+	return TALLY_RUNTIMES - 1;
 }
 
 uint64_t tally_bound_us(int bucket)
@@ -37,9 +36,9 @@ static int bucket_of(uint64_t us)
 
 void tally_count(struct tally *t, const struct tally_invocation *i)
 {
-	int runtime = find(tally_runtimes, TALLY_RUNTIMES, i->runtime);
+	int runtime = find_runtime(i->runtime);
 
-	add(&t->invocations[runtime][find(tally_starts, TALLY_STARTS, i->start)], 1);
+	add(&t->invocations[runtime][i->start], 1);
 	if (i->error >= 0 && i->error < TALLY_ERRORS)
 		add(&t->errors[runtime][i->error], 1);
 	add(&t->request_bytes, i->request_bytes);
@@ -57,7 +56,7 @@ void tally_count(struct tally *t, const struct tally_invocation *i)
 
 void tally_count_background(struct tally *t, const char *runtime, uint64_t us)
 {
-	add(&t->background_us[find(tally_runtimes, TALLY_RUNTIMES, runtime)], us);
+	add(&t->background_us[find_runtime(runtime)], us);
 }
 
 /* A tally is nothing but words. */

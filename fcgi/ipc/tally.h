@@ -8,17 +8,15 @@
 #include <stdatomic.h>
 #include <stdint.h>
 
+#include "ipc/start_kind.h"
+
 /* Those of runtimes/driver.c, in the same order; the last one stands for none, and for any other. */
 #define TALLY_RUNTIME_NAMES                                                                                                    \
 	{                                                                                                                      \
 		"docker", "gvisor", "none"                                                                                     \
 	}
-#define TALLY_START_NAMES                                                                                                      \
-	{                                                                                                                      \
-		"cold", "prewarmed", "warm", "none"                                                                            \
-	}
-enum { TALLY_RUNTIMES = 3, TALLY_STARTS = 4 };
-extern const char *const tally_runtimes[TALLY_RUNTIMES], *const tally_starts[TALLY_STARTS];
+enum { TALLY_RUNTIMES = 3 };
+extern const char *const tally_runtimes[TALLY_RUNTIMES];
 
 /* Errors by their number in ipc/problem.def. */
 enum { TALLY_ERRORS = 48 };
@@ -35,7 +33,7 @@ struct tally_histogram {
 };
 
 struct tally {
-	_Atomic uint64_t invocations[TALLY_RUNTIMES][TALLY_STARTS];
+	_Atomic uint64_t invocations[TALLY_RUNTIMES][IPC_START_COUNT];
 	_Atomic uint64_t errors[TALLY_RUNTIMES][TALLY_ERRORS];
 	_Atomic uint64_t request_bytes, response_bytes;
 	_Atomic uint64_t cpu_us[TALLY_RUNTIMES], background_us[TALLY_RUNTIMES];
@@ -43,8 +41,9 @@ struct tally {
 };
 
 struct tally_invocation {
-	const char *runtime, *start; /* "" for none */
-	int error;                   /* -1: success */
+	const char *runtime; /* "" for none */
+	enum ipc_start_kind start;
+	int error; /* -1: success */
 	uint64_t request_bytes, response_bytes;
 	uint64_t cpu_us, background_us; /* the latter: between the one before in that sandbox and this one */
 	int64_t us[TALLY_TIMES];

@@ -69,6 +69,14 @@ static void on_check(struct client *c, struct ipc_msg *m)
 	pool_check(c, &m->check, m->fds[0]);
 }
 
+static void on_check_stored(struct client *c, struct ipc_msg *m)
+{
+	const struct ipc_check_stored *s = &m->check_stored;
+	const struct ipc_check check = {s->seq, s->spec, s->deadline_us, s->request_id};
+
+	pool_check(c, &check, -1);
+}
+
 static void on_release(struct client *c, struct ipc_msg *m)
 {
 	if (!pool_release(c, &m->release))
@@ -100,13 +108,16 @@ static void on_stats(struct client *c, struct ipc_msg *m)
 }
 
 static void (*const handlers[IPC_TYPE_COUNT])(struct client *c, struct ipc_msg *m) = {
-	[IPC_HELLO] = on_hello,           [IPC_LEASE] = on_lease, [IPC_CHECK] = on_check,     [IPC_RELEASE] = on_release,
-	[IPC_INVALIDATE] = on_invalidate, [IPC_STATS] = on_stats, [IPC_AUTOPSY] = on_autopsy,
+	[IPC_HELLO] = on_hello,     [IPC_LEASE] = on_lease,
+	[IPC_CHECK] = on_check,     [IPC_CHECK_STORED] = on_check_stored,
+	[IPC_RELEASE] = on_release, [IPC_INVALIDATE] = on_invalidate,
+	[IPC_STATS] = on_stats,     [IPC_AUTOPSY] = on_autopsy,
 };
 
 const char *messages_take(struct client *c, struct ipc_msg *m)
 {
-	if ((m->type == IPC_LEASE || m->type == IPC_CHECK) && pool_count_leases(c) > IPC_KEPT_MAX)
+	if ((m->type == IPC_LEASE || m->type == IPC_CHECK || m->type == IPC_CHECK_STORED) &&
+	    pool_count_leases(c) > IPC_KEPT_MAX)
 		return "asks for more sandboxes than a worker may have";
 	if (handlers[m->type] != NULL)
 		handlers[m->type](c, m);

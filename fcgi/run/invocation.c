@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/uio.h>
 
 #include "base/clock.h"
 #include "base/json_scan.h"
@@ -23,8 +24,18 @@
 
 #define READ_SIZE       65536
 #define META_MAX        128   /* the line of a RESULT */
+#define INVOKE_META_MAX 320   /* the one of an INVOKE */
 #define FRAME_EXTRA     65536 /* a frame may be this much longer than response_bytes */
 #define LOG_DRAIN_READS 16    /* a log without end must not hold up an answer */
+
+/* INIT and INVOKE go out from where they are: the lease, and the request's body. */
+struct outgoing {
+	char init_header[FRAME_HEADER_SIZE];
+	char invoke_head[FRAME_HEADER_SIZE + INVOKE_META_MAX];
+	struct iovec parts[4];
+	struct iovec *unsent;
+	size_t unsent_count; /* of them; the first may be sent in part */
+};
 
 struct invocation {
 	const struct conf *conf;
@@ -37,8 +48,7 @@ struct invocation {
 	int log_fds[PRINTED_STREAMS]; /* -1 once it ended */
 	struct buf in;                /* from the control socket; the frame last returned is still at its front */
 	size_t taken;                 /* length of that frame */
-	struct buf out;               /* for the control socket */
-	size_t sent;                  /* of out */
+	struct outgoing out;          /* for the control socket */
 	struct printed printed;
 	struct printed_log log;
 	int64_t begun_us;  /* monotonic; of the request */
@@ -70,7 +80,6 @@ void invocation_free(struct invocation **invocation)
 	if (*invocation == NULL)
 		return;
 	buf_free(&(*invocation)->in);
-	buf_free(&(*invocation)->out);
 	printed_free(&(*invocation)->printed);
 	printed_log_free(&(*invocation)->log);
 	mem_free(invocation);
@@ -79,7 +88,6 @@ void invocation_free(struct invocation **invocation)
 void invocation_rest(struct invocation *v)
 {
 	trim_buf(&v->in);
-	trim_buf(&v->out);
 	printed_trim(&v->printed, &v->log);
 }
 
@@ -129,10 +137,11 @@ static int begin(struct invocation *v, struct lease *lease, struct outcome *outc
 	v->outcome = outcome;
 	v->log_fds[PRINTED_STDOUT] = lease->log_fd;
 	v->log_fds[PRINTED_STDERR] = lease->error_log_fd;
-	v->taken = v->sent = 0;
+	v->taken = 0;
+	v->out.unsent = v->out.parts;
+	v->out.unsent_count = 0;
 	v->log_is_read = v->passed_over = false;
 	buf_reset(&v->in);
-	buf_reset(&v->out);
 	printed_begin(&v->printed, 0, NULL);
 
 	meter_begin(&lease->meter, clock_mono_us());
@@ -160,17 +169,40 @@ static int begin(struct invocation *v, struct lease *lease, struct outcome *outc
 	return -1;
 }
 
+static void queue(struct outgoing *out, const void *data, size_t len)
+{
+	out->unsent[out->unsent_count++] = (struct iovec){.iov_base = (void *)data, .iov_len = len};
+}
+
+static void count_sent(struct outgoing *out, size_t n)
+{
+	while (out->unsent_count > 0 && n >= out->unsent->iov_len) {
+		n -= out->unsent->iov_len;
+		out->unsent++;
+		out->unsent_count--;
+	}
+	if (n > 0) {
+		out->unsent->iov_base = (char *)out->unsent->iov_base + n;
+		out->unsent->iov_len -= n;
+	}
+}
+
 /* Writes as much as the socket takes. An agent that no longer listens may still have said why: what to send is dropped. */
 static void flush(struct invocation *v)
 {
-	while (v->sent < v->out.len) {
-		ssize_t n =
-			send(v->lease->control_fd, v->out.data + v->sent, v->out.len - v->sent, MSG_DONTWAIT | MSG_NOSIGNAL);
+	struct outgoing *out = &v->out;
+
+	while (out->unsent_count > 0) {
+		struct msghdr m = {.msg_iov = out->unsent, .msg_iovlen = out->unsent_count};
+		ssize_t n = sendmsg(v->lease->control_fd, &m, MSG_DONTWAIT | MSG_NOSIGNAL);
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n < 0 && errno == EAGAIN)
 			return;
-		v->sent = n < 0 ? v->out.len : v->sent + (size_t)n;
+		if (n < 0)
+			out->unsent_count = 0;
+		else
+			count_sent(out, (size_t)n);
 	}
 }
 
@@ -205,7 +237,7 @@ static enum event wait_once(struct invocation *v, int64_t deadline_us)
 {
 	int64_t watch_due_us = v->client != NULL ? lease_watch_due_us(v->client) : INT64_MAX;
 	struct pollfd p[] = {
-		{.fd = v->lease->control_fd, .events = (short)(v->sent < v->out.len ? POLLIN | POLLOUT : POLLIN)},
+		{.fd = v->lease->control_fd, .events = (short)(v->out.unsent_count > 0 ? POLLIN | POLLOUT : POLLIN)},
 		{.fd = v->log_fds[PRINTED_STDOUT], .events = POLLIN},
 		{.fd = v->log_fds[PRINTED_STDERR], .events = POLLIN},
 		{.fd = v->client != NULL ? lease_watch_fd(v->client) : -1, .events = POLLIN},
@@ -554,19 +586,27 @@ static void finish(struct invocation *v)
 
 static void queue_init(struct invocation *v)
 {
-	frame_encode(&v->out, FRAME_INIT, v->lease->init.data, v->lease->init.len, NULL, 0);
+	struct outgoing *out = &v->out;
+	const struct buf *init = &v->lease->init;
+
+	frame_header(out->init_header, FRAME_INIT, init->len);
+	queue(out, out->init_header, sizeof(out->init_header));
+	queue(out, init->data, init->len);
 }
 
 static void queue_invoke(struct invocation *v, const struct invocation_input *input)
 {
-	char meta[320];
-	int len = snprintf(meta, sizeof(meta), "{\"invocation_id\":\"%s\",\"request_id\":\"%s\",\"remaining_ms\":%u", input->id,
+	char *meta = v->out.invoke_head + FRAME_HEADER_SIZE;
+	const size_t size = INVOKE_META_MAX;
+	int len = snprintf(meta, size, "{\"invocation_id\":\"%s\",\"request_id\":\"%s\",\"remaining_ms\":%u", input->id,
 			   input->request_id, v->lease->timeout_ms);
 
 	if (input->traceparent[0] != '\0')
-		len += snprintf(meta + len, sizeof(meta) - (size_t)len, ",\"traceparent\":\"%s\"", input->traceparent);
-	len += snprintf(meta + len, sizeof(meta) - (size_t)len, "}\n");
-	frame_encode(&v->out, FRAME_INVOKE, meta, (size_t)len, input->body, input->body_len);
+		len += snprintf(meta + len, size - (size_t)len, ",\"traceparent\":\"%s\"", input->traceparent);
+	len += snprintf(meta + len, size - (size_t)len, "}\n");
+	frame_header(v->out.invoke_head, FRAME_INVOKE, (size_t)len + input->body_len);
+	queue(&v->out, v->out.invoke_head, FRAME_HEADER_SIZE + (size_t)len);
+	queue(&v->out, input->body, input->body_len);
 }
 
 void invocation_run(struct invocation *v, struct lease *lease, const struct invocation_input *input, struct outcome *outcome)

@@ -55,7 +55,7 @@ struct invocation_input {
 	const char *request_id;  /* the client's; a label, safe inside JSON, as http/request.h has it */
 	const char *traceparent; /* the same; "" for none */
 	int64_t begun_us;        /* when the request came; monotonic */
-	const char *body;        /* the request's JSON object */
+	const char *body;        /* the request's JSON object; sent from where it is */
 	size_t body_len;
 };
 

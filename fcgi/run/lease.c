@@ -287,8 +287,27 @@ static int sealed_memfd(const void *data, size_t len, struct err *err)
 	return TAKE_FD(fd);
 }
 
-int lease_check(struct lease_client *c, const char *spec, const void *archive, size_t archive_len, const char *request_id,
-		int64_t deadline_us, struct lease *lease, struct denial *denial)
+static int check(struct lease_client *c, struct ipc_msg *msg, uint64_t *seq, int64_t deadline_us, struct lease *lease,
+		 struct denial *denial)
+{
+	if (ask_for_sandbox(c, msg, seq, deadline_us, lease, denial) < 0)
+		return -1;
+	lease->is_trial = true;
+	return 0;
+}
+
+static int check_stored(struct lease_client *c, const char *spec, const char *request_id, int64_t deadline_us,
+			struct lease *lease, struct denial *denial)
+{
+	struct ipc_msg msg = {
+		.type = IPC_CHECK_STORED,
+		.check_stored = {.spec = STR(spec), .deadline_us = (uint64_t)deadline_us, .request_id = STR(request_id)}};
+
+	return check(c, &msg, &msg.check_stored.seq, deadline_us, lease, denial);
+}
+
+static int check_archive(struct lease_client *c, const char *spec, const void *archive, size_t archive_len,
+			 const char *request_id, int64_t deadline_us, struct lease *lease, struct denial *denial)
 {
 	struct err err = {0};
 	AUTO(fd_close) int fd = sealed_memfd(archive, archive_len, &err);
@@ -296,16 +315,19 @@ int lease_check(struct lease_client *c, const char *spec, const void *archive, s
 			      .check = {.spec = STR(spec), .deadline_us = (uint64_t)deadline_us, .request_id = STR(request_id)},
 			      .fds = {fd, -1, -1, -1, -1, -1}};
 
-	if (fd < 0) {
-		log_error("%s", err.msg);
-		problem_set(&denial->problem, PROBLEM_INTERNAL_ERROR, NULL,
-			    "The package could not be handed to the pool manager");
-		return -1;
-	}
-	if (ask_for_sandbox(c, &msg, &msg.check.seq, deadline_us, lease, denial) < 0)
-		return -1;
-	lease->is_trial = true;
-	return 0;
+	if (fd >= 0)
+		return check(c, &msg, &msg.check.seq, deadline_us, lease, denial);
+	log_error("%s", err.msg);
+	problem_set(&denial->problem, PROBLEM_INTERNAL_ERROR, NULL, "The package could not be handed to the pool manager");
+	return -1;
+}
+
+int lease_check(struct lease_client *c, const char *spec, const void *archive, size_t archive_len, const char *request_id,
+		int64_t deadline_us, struct lease *lease, struct denial *denial)
+{
+	if (archive == NULL)
+		return check_stored(c, spec, request_id, deadline_us, lease, denial);
+	return check_archive(c, spec, archive, archive_len, request_id, deadline_us, lease, denial);
 }
 
 void lease_release(struct lease_client *c, struct lease *lease, enum counter destroy_reason)

@@ -136,8 +136,11 @@ static bool is_answer(const struct ipc_msg *question, const struct ipc_msg *m)
 	static const struct {
 		enum ipc_type question, answers[2];
 	} pairs[] = {
-		{IPC_LEASE, {IPC_GRANT, IPC_DENY}},        {IPC_CHECK, {IPC_GRANT, IPC_DENY}},
-		{IPC_INVALIDATE, {IPC_DONE, IPC_DONE}},    {IPC_STATS, {IPC_STATS_REPLY, IPC_STATS_REPLY}},
+		{IPC_LEASE, {IPC_GRANT, IPC_DENY}},
+		{IPC_CHECK, {IPC_GRANT, IPC_DENY}},
+		{IPC_CHECK_STORED, {IPC_GRANT, IPC_DENY}},
+		{IPC_INVALIDATE, {IPC_DONE, IPC_DONE}},
+		{IPC_STATS, {IPC_STATS_REPLY, IPC_STATS_REPLY}},
 		{IPC_AUTOPSY, {IPC_FINDING, IPC_FINDING}},
 	};
 

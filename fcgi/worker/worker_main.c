@@ -290,6 +290,7 @@ static void answer(struct process *p)
 /* One request, from a connection that becomes ours. Without an answer when its client has left. */
 static void serve(struct process *p, int fd)
 {
+	struct str parts[RESPONSE_PARTS_MAX];
 	struct err err = {0};
 
 	if (connection_begin(p->connection, fd, p->worker.conf->fcgi_io_timeout_ms, &err) < 0) {
@@ -297,11 +298,11 @@ static void serve(struct process *p, int fd)
 		return;
 	}
 	answer(p);
-	if (p->response.out.len > LARGE_BYTES)
+	if (p->response.body_len > LARGE_BYTES)
 		patience_end(&p->patience);
 	if (p->response.status == 0)
 		connection_abandon(p->connection);
-	else if (connection_end(p->connection, &p->response.out, &err) < 0)
+	else if (connection_end(p->connection, parts, response_parts(&p->response, parts), &err) < 0)
 		log_info("answer with status %d not delivered: %s", p->response.status, err.msg);
 	response_rest(&p->response);
 	trim_buf(&p->body);

@@ -137,7 +137,9 @@ void fake_poolmgr_recall(int fd, uint64_t lease_id)
 
 static uint64_t seq_of(const struct ipc_msg *question)
 {
-	return question->type == IPC_LEASE ? question->lease.seq : question->check.seq;
+	return question->type == IPC_LEASE   ? question->lease.seq
+	       : question->type == IPC_CHECK ? question->check.seq
+					     : question->check_stored.seq;
 }
 
 void fake_poolmgr_grant(int fd, const struct ipc_msg *question, const char *init, void (*agent)(int control, int log))

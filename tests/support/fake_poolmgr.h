@@ -34,7 +34,7 @@ void fake_poolmgr_check(int condition, const char *what);
 void fake_poolmgr_send(int fd, const struct ipc_msg *msg);
 void fake_poolmgr_recall(int fd, uint64_t lease_id);
 
-/* Answers a LEASE or CHECK with the sandbox of an agent script; init as in GRANT. */
+/* Answers a LEASE, CHECK or CHECK_STORED with the sandbox of an agent script; init as in GRANT. */
 void fake_poolmgr_grant(int fd, const struct ipc_msg *question, const char *init, void (*agent)(int control, int log));
 void fake_poolmgr_deny(int fd, const struct ipc_msg *question, enum problem_code code, const char *reason,
 		       uint32_t retry_after_ms);

@@ -12,6 +12,7 @@
 #include "control/functions/deploy.h"
 #include "control/functions/environment.h"
 #include "control/functions/function_input.h"
+#include "control/functions/function_input_error.h"
 #include "control/functions/function_json.h"
 #include "control/functions/pack.h"
 #include "db/db_functions.h"
@@ -43,7 +44,8 @@ struct deployment {
 	const struct request *request;
 	json_t *body, *warnings;
 	struct function_input input;
-	struct db_function *source; /* what is copied, if anything is */
+	struct db_look look; /* what is stored */
+	bool copies;         /* look.function, else that is updated */
 	struct pack package;
 	struct trial trial;
 	struct db_function *stored;
@@ -53,7 +55,7 @@ static void deployment_clear(struct deployment *d)
 {
 	deploy_abandon(&d->trial);
 	db_function_free(&d->stored);
-	db_function_free(&d->source);
+	db_function_free(&d->look.function);
 	pack_free(&d->package);
 	function_input_clear(&d->input); /* before the body, which its code points into */
 	json_decref(d->body);
@@ -70,20 +72,20 @@ static int refuse_input(json_t *errors, struct problem *problem)
 	return -1;
 }
 
-/*
- * What min_warm keeps ready, of a new function (NULL) or one that is updated. Two deployments at a time may not see each other;
- * poolmgr keeps no more than may be (poolmgr/pool/keep.h).
- */
-static int read_warm(struct deployment *d, const struct spec *updated, struct function_rules *rules, struct problem *problem)
+/* All that PostgreSQL knows of it, before any of it is looked at. ref: the function that is updated, or copied; or NULL. */
+static int look(struct deployment *d, const char *ref, struct problem *problem)
 {
-	const char *id = updated != NULL ? updated->function_id : NULL;
+	const struct db_look_for what = {
+		.ref = ref,
+		.name = json_string_value(json_object_get(d->body, "name")),
+		.but_for_it = !d->copies,
+		.warm = json_object_get(d->body, "min_warm") != NULL,
+	};
 	struct err err = {0};
 
-	if (updated != NULL)
-		rules->before = (struct function_warm){updated->min_warm, updated->min_warm * updated->memory_limit_mb};
-	if (db_functions_warm(d->worker->db, id, &rules->others.sandboxes, &rules->others.memory_mb, &err) == 0)
+	if (db_function_look(d->worker->db, &what, &d->look, &err) == 0)
 		return 0;
-	db_problem(problem, &err, id != NULL ? id : "");
+	db_problem(problem, &err, ref != NULL ? ref : what.name != NULL ? what.name : "");
 	return -1;
 }
 
@@ -92,12 +94,12 @@ static int check_input(struct deployment *d, const struct spec *current, struct 
 {
 	struct function_rules rules = {.conf = d->worker->conf, .languages = d->worker->languages};
 	AUTO(json_decrefp) json_t *errors = json_array();
-	bool warm = json_object_get(d->body, "min_warm") != NULL || (current != NULL && current->min_warm > 0);
 
-	if (warm && read_warm(d, d->source == NULL ? current : NULL, &rules, problem) < 0)
-		return -1;
-
-	if (d->source != NULL && json_object_get(d->body, "name") == NULL)
+	/* Two deployments at a time may not see each other; poolmgr keeps no more than may be (poolmgr/pool/keep.h). */
+	rules.others = (struct function_warm){d->look.warm_sandboxes, d->look.warm_memory_mb};
+	if (current != NULL && !d->copies)
+		rules.before = (struct function_warm){current->min_warm, current->min_warm * current->memory_limit_mb};
+	if (d->copies && json_object_get(d->body, "name") == NULL)
 		function_input_error(errors, "name", "required", "name is missing: a copy needs its own name");
 	environment_unmask(json_object_get(d->body, "environment"), current != NULL ? current->environment : NULL, errors);
 	if (function_input_parse(&rules, d->body, current, &d->input, errors) < 0 || json_array_size(errors) > 0)
@@ -113,40 +115,32 @@ static int refuse_source(const char *code, const char *message, struct problem *
 	return refuse_input(errors, problem);
 }
 
-/* The function a new one is a copy of, where "from" names one: its code and settings hold where the body is silent. */
-static int read_source(struct deployment *d, struct problem *problem)
+/* What is stored, and the function a new one is a copy of, where "from" names one: what it has holds where the body is silent.
+ */
+static int look_for_source(struct deployment *d, struct problem *problem)
 {
 	AUTO(json_decrefp) json_t *from = json_incref(json_object_get(d->body, "from"));
-	struct err err = {0};
 
-	if (from == NULL)
-		return 0;
+	d->copies = from != NULL;
 	json_object_del(d->body, "from"); /* no field of a function */
-	if (!json_is_string(from))
+	if (from != NULL && !json_is_string(from))
 		return refuse_source("wrong_type", "from must be the name or id of a function", problem);
-	if (db_function_get(d->worker->db, json_string_value(from), &d->source, &err) == 0)
-		return 0;
-	if (err.code == ENOENT)
+	if (look(d, json_string_value(from), problem) < 0)
+		return -1;
+	if (from != NULL && d->look.function == NULL)
 		return refuse_source("not_found", "The function named in from does not exist", problem);
-	db_problem(problem, &err, json_string_value(from));
-	return -1;
+	return 0;
 }
 
-/* The package from the code given, or for an update or a copy without code the one that is stored. */
+/* The package from the code given. An update or a copy without code has the one that is stored. */
 static int get_package(struct deployment *d, struct problem *problem)
 {
 	struct spec *spec = d->input.spec;
 	const struct language *l = language_find(d->worker->languages, spec->language);
 	struct err err = {0};
 
-	if (d->input.code == NULL) {
-		if (db_package_get(d->worker->db, spec->package_sha256, &d->package.archive, &d->package.len, &err) == 0)
-			return 0;
-		if (err.code == ENOENT) /* not the client's mistake */
-			err.code = EIO;
-		db_problem(problem, &err, spec->name);
-		return -1;
-	}
+	if (d->input.code == NULL)
+		return 0;
 	if (pack_build(l->source_file, d->input.code, d->input.code_len, &d->package, &err) < 0) {
 		log_error("%s", err.msg);
 		problem_set(problem, PROBLEM_INTERNAL_ERROR, NULL,
@@ -158,33 +152,26 @@ static int get_package(struct deployment *d, struct problem *problem)
 	return 0;
 }
 
-/* Early: a sandbox is dear. The database checks once more when it stores. */
-static int check_name(struct deployment *d, struct problem *problem)
+/* Before a sandbox is spent on it. The database checks once more when it stores. */
+static int check_name(const struct deployment *d, struct problem *problem)
 {
-	AUTO(db_function_free) struct db_function *other = NULL;
 	const struct spec *spec = d->input.spec;
-	struct err err = {0};
+	const struct err taken = {.code = EEXIST};
 
-	if (db_function_get(d->worker->db, spec->name, &other, &err) == 0) {
-		if (strcmp(other->spec->function_id, spec->function_id) == 0)
-			return 0;
-		err.code = EEXIST;
-	}
-	if (err.code == ENOENT)
+	if (d->look.namesake[0] == '\0' || strcmp(d->look.namesake, spec->function_id) == 0)
 		return 0;
-	db_problem(problem, &err, spec->name);
+	db_problem(problem, &taken, spec->name);
 	return -1;
 }
 
 static int store(struct deployment *d, struct problem *problem)
 {
 	const struct spec *spec = d->input.spec;
-	const void *archive = d->input.code != NULL ? d->package.archive : NULL;
-	size_t len = archive != NULL ? d->package.len : 0;
+	const struct pack *p = &d->package;
 	struct err err = {0};
 
-	int rc = spec->version == 1 ? db_function_create(d->worker->db, spec, archive, len, &d->stored, &err)
-				    : db_function_update(d->worker->db, spec, archive, len, &d->stored, &err);
+	int rc = spec->version == 1 ? db_function_create(d->worker->db, spec, p->archive, p->len, &d->stored, &err)
+				    : db_function_update(d->worker->db, spec, p->archive, p->len, &d->stored, &err);
 	if (rc < 0)
 		db_problem(problem, &err, spec->name);
 	return rc;
@@ -216,8 +203,8 @@ void functions_create(struct worker *w, const struct request *request, struct re
 	char text[UUID_TEXT_SIZE];
 
 	uuid_format(&id, text);
-	if (json_body_parse(request, &d.body, &problem) < 0 || read_source(&d, &problem) < 0 ||
-	    check_input(&d, d.source != NULL ? d.source->spec : NULL, &problem) < 0) {
+	if (json_body_parse(request, &d.body, &problem) < 0 || look_for_source(&d, &problem) < 0 ||
+	    check_input(&d, d.copies ? d.look.function->spec : NULL, &problem) < 0) {
 		problem_send(&problem, response);
 		return;
 	}
@@ -263,20 +250,32 @@ static int check_version(const struct spec *current, int64_t wanted, struct prob
 
 static int update(struct deployment *d, const char *ref, struct problem *problem)
 {
-	AUTO(db_function_free) struct db_function *current = NULL;
-	struct err err = {0};
+	AUTO(problem_clear) struct problem body_problem = {0};
+	const struct err unknown = {.code = ENOENT};
 	int64_t wanted;
 
 	if (wanted_version(d->request, &wanted, problem) < 0)
 		return -1;
-	if (db_function_get(d->worker->db, ref, &current, &err) < 0) {
-		db_problem(problem, &err, ref);
+	/* The name in the body is part of the question; what is wrong with the body is said after what is wrong with the rest.
+	 */
+	int rc = json_body_parse(d->request, &d->body, &body_problem);
+	if (look(d, ref, problem) < 0)
+		return -1;
+	if (d->look.function == NULL) {
+		db_problem(problem, &unknown, ref);
 		return -1;
 	}
-	if (check_version(current->spec, wanted, problem) < 0 || json_body_parse(d->request, &d->body, problem) < 0 ||
-	    check_input(d, current->spec, problem) < 0)
+	const struct spec *current = d->look.function->spec;
+	if (check_version(current, wanted, problem) < 0)
 		return -1;
-	d->input.spec->version = current->spec->version + 1;
+	if (rc < 0) {
+		*problem = body_problem;
+		body_problem = (struct problem){0};
+		return -1;
+	}
+	if (check_input(d, current, problem) < 0)
+		return -1;
+	d->input.spec->version = current->version + 1;
 	return deploy(d, problem);
 }
 

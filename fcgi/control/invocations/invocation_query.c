@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "http/problem.h"
 #include "http/request.h"
+#include "ipc/start_kind.h"
 #include "runtimes/driver.h"
 
 #define SLOWEST_MS    86400000
@@ -69,7 +70,9 @@ static int parse_status(const struct request *request, struct invocation_query *
 
 static bool is_start_kind(const char *text)
 {
-	return strcmp(text, "cold") == 0 || strcmp(text, "prewarmed") == 0 || strcmp(text, "warm") == 0;
+	enum ipc_start_kind kind = start_kind_find(text, strlen(text));
+
+	return kind != IPC_START_NONE && kind != IPC_START_COUNT;
 }
 
 static int parse_words(const struct request *request, struct invocation_query *q, struct err *err)

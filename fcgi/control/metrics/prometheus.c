@@ -51,11 +51,16 @@ static void write_start_time(struct page *p)
 	sample(p, (double)((clock_wall_us() - age_us) / 1000) / 1000);
 }
 
+static struct exposition_label start_label(enum ipc_start_kind kind)
+{
+	return (struct exposition_label){"start_kind", kind == IPC_START_NONE ? "none" : start_kind_name(kind)};
+}
+
 static void write_invocations(struct page *p)
 {
 	for (int r = 0; r < TALLY_RUNTIMES; r++)
-		for (int i = 0; i < TALLY_STARTS; i++)
-			labelled_twice(p, runtime_label(r), (struct exposition_label){"start_kind", tally_starts[i]},
+		for (int i = 0; i < IPC_START_COUNT; i++)
+			labelled_twice(p, runtime_label(r), start_label((enum ipc_start_kind)i),
 				       (double)p->tally.invocations[r][i]);
 }
 

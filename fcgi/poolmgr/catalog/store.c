@@ -2,32 +2,26 @@
 
 #include <errno.h>
 #include <jansson.h>
-#include <stdlib.h>
-#include <string.h>
-#include <utlist.h>
+#include <poll.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
-#include "db/db_connect.h"
-#include "db/db_error.h"
-#include "db/db_statement.h"
+#include "db/db_async.h"
+#include "db/db_spec.h"
 #include "poolmgr/node/watch.h"
 
-#define RETRY_FIRST_MS 100
-#define RETRY_MOST_MS  5000
-
-/* A query that waits or is under way. Each lookup is a worker that waits for it, which bounds the queue. */
+/* Each lookup is a worker that waits for it, which bounds how many there are. */
 struct query {
-	const struct db_statement *statement;
 	struct db_param params[2];
 	char *text; /* the first of them */
-	store_fn done;
+	union {
+		store_fn data;
+		store_spec_fn spec;
+	} done;
 	void *arg;
-	struct query *prev, *next;
 };
 
-static const struct db_statement spec_get = {
-	.name = "spec", .sql = "SELECT function_spec($1::text, $2::int)", .param_count = 2, .reads = true, .binary = true};
 static const struct db_statement kept_get = {
 	.name = "kept",
 	.sql = "SELECT string_agg(uuid_send(function_id), '') FROM functions "
@@ -43,315 +37,193 @@ static const struct db_statement package_get = {
 	.binary = true,
 };
 
-/* Prepared at every connect, after the session has begun and listens. */
-static const struct db_statement *const prepared[] = {&spec_get, &kept_get, &package_get};
-enum { SETUP_SESSION, SETUP_LISTEN, SETUP_PREPARE, SETUP_STEPS = SETUP_PREPARE + ARRAY_SIZE(prepared) };
-
-enum link_state { CLOSED, CONNECTING, PREPARING, READY };
+static const struct db_statement *const prepared[] = {&db_spec_get, &kept_get, &package_get};
 
 static uv_loop_t *loop;
-static const struct conf *conf;
 static struct store_hooks hooks;
-
-static PGconn *pg;
-static enum link_state state;
-static size_t setup_done; /* of SETUP_STEPS */
-static bool busy;         /* something was sent whose result is not there */
+static struct db_async *db;
 static struct watch *watch;
-static uv_timer_t timer; /* CLOSED: the next try; else the deadline of what is under way */
-static int64_t retry_ms = RETRY_FIRST_MS;
-static struct query *queue; /* when READY and busy, the first one is under way */
-static bool told_down;      /* one log line per outage */
-static struct err problem = {.msg = "PostgreSQL was not asked yet"};
+static unsigned watched; /* the connection whose socket that is */
+static short watched_events;
+static uv_timer_t timer;
+static bool told_down; /* one log line per outage */
 
-static void on_timer(uv_timer_t *t);
-static void send_next(void);
+/* ---- On the loop ---- */
 
-static void set_timer(int64_t after_ms)
-{
-	uv_timer_start(&timer, on_timer, (uint64_t)after_ms, 0);
-}
-
-static void finish_query(const struct err *err, const char *data, size_t len)
-{
-	struct query *q = queue;
-
-	DL_DELETE(queue, q);
-	q->done(err, data, len, q->arg);
-	free(q->text);
-	free(q);
-}
-
-/*
- * Gives the connection up, because of what problem says. Those who wait are told, save the ones that ask anew because of it.
- * All that can go wrong has one code for them.
- */
-static void disconnect(void)
-{
-	struct query *last;
-
-	problem.code = ENOTCONN;
-	if (!told_down)
-		log_warn("%s", problem.msg);
-	told_down = true;
-
-	watch_free(&watch);
-	PQfinish(pg);
-	pg = NULL;
-	state = CLOSED;
-	busy = false;
-	set_timer(retry_ms);
-	retry_ms = MIN(retry_ms * 2, RETRY_MOST_MS);
-
-	const struct err err = problem;
-	last = queue ? queue->prev : NULL;
-	while (queue != NULL) {
-		bool was_last = queue == last;
-		finish_query(&err, NULL, 0);
-		if (was_last)
-			break;
-	}
-}
-
-/* ---- A live connection ---- */
-
-static void become_ready(void)
-{
-	state = READY;
-	retry_ms = RETRY_FIRST_MS;
-	problem = (struct err){0};
-	log_info("connected to PostgreSQL");
-	told_down = false;
-	hooks.connected();
-}
-
-static int send_setup_step(void)
-{
-	const struct db_param timeout = db_connect_timeout(conf);
-
-	if (setup_done == SETUP_SESSION)
-		return db_statement_send(pg, &db_connect_session, &timeout);
-	if (setup_done == SETUP_LISTEN)
-		return PQsendQuery(pg, "LISTEN berth_functions");
-	return db_statement_prepare(pg, prepared[setup_done - SETUP_PREPARE]);
-}
-
-static void send_next(void)
-{
-	if (busy || state < PREPARING)
-		return;
-	if (state == PREPARING && setup_done == SETUP_STEPS)
-		become_ready();
-	if (busy) /* whoever heard of that has asked already */
-		return;
-	if (state == READY && queue == NULL) {
-		uv_timer_stop(&timer);
-		return;
-	}
-	busy = true;
-	if ((state == PREPARING ? send_setup_step() : db_statement_send(pg, queue->statement, queue->params)) == 0) {
-		set_timer(0); /* disconnects; not from in here, where the caller may be the one to be told */
-		return;
-	}
-	set_timer(db_connect_answer_ms(conf));
-	watch_set_events(watch, PQflush(pg) == 1 ? UV_READABLE | UV_WRITABLE : UV_READABLE);
-}
-
-static void take_result(PGresult *r)
-{
-	struct err err = {0};
-	enum db_outcome outcome = db_error_judge(pg, r, &err);
-
-	/* While it prepares, a refusal is the end: the schema is not there yet, for example. */
-	if (outcome != DB_DONE && (outcome != DB_REFUSED || state == PREPARING)) {
-		problem = err;
-		disconnect();
-	} else if (outcome == DB_REFUSED) {
-		err.code = ENOTCONN;
-		finish_query(&err, NULL, 0);
-	} else if (state == PREPARING) {
-		setup_done++;
-	} else if (PQntuples(r) == 0 || PQgetisnull(r, 0, 0)) {
-		finish_query(NULL, NULL, 0);
-	} else {
-		finish_query(NULL, PQgetvalue(r, 0, 0), (size_t)PQgetlength(r, 0, 0));
-	}
-}
-
-static void take_notifications(void)
-{
-	PGnotify *n;
-
-	while (pg != NULL && (n = PQnotifies(pg)) != NULL) {
-		json_t *json = json_loads(n->extra, 0, NULL);
-		const char *id = json_string_value(json_object_get(json, "function_id"));
-		if (id != NULL)
-			hooks.changed(id, json_integer_value(json_object_get(json, "version")));
-		json_decref(json);
-		PQfreemem(n);
-	}
-}
-
-static void on_ready_socket(int events)
-{
-	if ((events & UV_WRITABLE) && PQflush(pg) == 0)
-		watch_set_events(watch, UV_READABLE);
-	if (!(events & UV_READABLE))
-		return;
-	if (!PQconsumeInput(pg)) {
-		db_error_lost(pg, &problem);
-		disconnect();
-		return;
-	}
-	while (busy && pg != NULL && !PQisBusy(pg)) {
-		PGresult *r = PQgetResult(pg);
-		if (r == NULL)
-			busy = false;
-		else
-			take_result(r);
-		PQclear(r);
-	}
-	take_notifications();
-	send_next();
-}
-
-/* ---- Connecting ---- */
-
-static void on_socket(int events, void *arg);
-
-static void watch_connect(PostgresPollingStatusType want)
-{
-	watch_free(&watch);
-	watch = watch_new(loop, PQsocket(pg), want == PGRES_POLLING_READING ? UV_READABLE : UV_WRITABLE, on_socket, NULL);
-}
-
-static void on_connecting_socket(void)
-{
-	PostgresPollingStatusType want = PQconnectPoll(pg);
-
-	if (want == PGRES_POLLING_FAILED) {
-		db_error_unreachable(pg, conf->database_connect_timeout_ms, &problem);
-		disconnect();
-	} else if (want == PGRES_POLLING_OK) {
-		PQsetnonblocking(pg, 1);
-		state = PREPARING;
-		setup_done = 0;
-		watch_connect(PGRES_POLLING_READING);
-		send_next();
-	} else {
-		watch_connect(want); /* libpq may have moved to another socket */
-	}
-}
+static void adjust(void);
 
 static void on_socket(int events, void *arg)
 {
 	(void)arg;
-	if (state == CONNECTING)
-		on_connecting_socket();
-	else
-		on_ready_socket(events);
-}
-
-static void start_connecting(void)
-{
-	pg = db_connect_start(conf, "berth poolmgr");
-	if (PQstatus(pg) == CONNECTION_BAD) {
-		db_error_unreachable(pg, conf->database_connect_timeout_ms, &problem);
-		disconnect();
-		return;
-	}
-	state = CONNECTING;
-	set_timer(conf->database_connect_timeout_ms);
-	watch_connect(PGRES_POLLING_WRITING);
+	db_async_step(db, (short)((events & ~UV_WRITABLE ? POLLIN : 0) | (events & UV_WRITABLE ? POLLOUT : 0)));
+	adjust();
 }
 
 static void on_timer(uv_timer_t *t)
 {
 	(void)t;
-	if (state == CLOSED) {
-		start_connecting();
-		return;
-	}
-	if (state == CONNECTING)
-		db_error_unreachable(pg, conf->database_connect_timeout_ms, &problem);
-	else if (PQstatus(pg) == CONNECTION_BAD)
-		db_error_lost(pg, &problem);
-	else
-		db_error_silent(&problem);
-	disconnect();
+	db_async_step(db, 0);
+	adjust();
 }
 
-void store_init(uv_loop_t *l, const struct conf *c, const struct store_hooks *h)
+/* Waits for what the connection waits for now. */
+static void adjust(void)
+{
+	const struct db_async_wait w = db_async_wait(db);
+	int events = (w.events & POLLIN ? UV_READABLE : 0) | (w.events & POLLOUT ? UV_WRITABLE : 0);
+
+	if (w.fd < 0 || w.connection != watched)
+		watch_free(&watch);
+	if (w.fd >= 0 && watch == NULL)
+		watch = watch_new(loop, w.fd, events, on_socket, NULL);
+	else if (w.fd >= 0 && w.events != watched_events)
+		watch_set_events(watch, events);
+	watched = w.connection;
+	watched_events = w.events;
+	if (w.due_us == INT64_MAX)
+		uv_timer_stop(&timer);
+	else
+		uv_timer_start(&timer, on_timer, (uint64_t)clock_left_ms(w.due_us), 0);
+}
+
+static void on_connected(void *arg)
+{
+	(void)arg;
+	log_info("connected to PostgreSQL");
+	told_down = false;
+	hooks.connected();
+}
+
+static void on_closes(void *arg)
+{
+	(void)arg;
+	watch_free(&watch);
+}
+
+static void on_lost(const struct err *why, void *arg)
+{
+	(void)arg;
+	if (!told_down)
+		log_warn("%s", why->msg);
+	told_down = true;
+}
+
+static void on_notified(const char *payload, void *arg)
+{
+	AUTO(json_decrefp) json_t *json = json_loads(payload, 0, NULL);
+	const char *id = json_string_value(json_object_get(json, "function_id"));
+
+	(void)arg;
+	if (id != NULL)
+		hooks.changed(id, json_integer_value(json_object_get(json, "version")));
+}
+
+static const struct db_async_plan plan = {
+	.application = "berth poolmgr",
+	.listen = "berth_functions",
+	.prepared = prepared,
+	.prepared_count = ARRAY_SIZE(prepared),
+	.hooks = {on_connected, on_closes, on_lost, on_notified, NULL},
+};
+
+void store_init(uv_loop_t *l, const struct conf *conf, const struct store_hooks *h)
 {
 	loop = l;
-	conf = c;
 	hooks = *h;
 	uv_timer_init(loop, &timer);
-	set_timer(0);
+	db = db_async_new(conf, &plan);
+	adjust();
+}
+
+void store_set_conf(const struct conf *conf)
+{
+	db_async_set_conf(db, conf);
+	adjust();
 }
 
 /* ---- Asking ---- */
 
-static void ask(const struct db_statement *statement, const char *text, int64_t number, store_fn done, void *arg)
+/* What can go wrong has one code. */
+static const struct err *away(const struct err *err, struct err *why)
+{
+	*why = *err;
+	why->code = ENOTCONN;
+	return why;
+}
+
+static void query_free(struct query *q)
+{
+	mem_free(&q->text);
+	mem_free(&q);
+}
+
+/* The only column of the only row. */
+static void on_data(const struct err *err, const PGresult *r, void *arg)
+{
+	struct query *q = arg;
+	struct err why;
+
+	if (err != NULL)
+		q->done.data(away(err, &why), NULL, 0, q->arg);
+	else if (PQntuples(r) == 0 || PQgetisnull(r, 0, 0))
+		q->done.data(NULL, NULL, 0, q->arg);
+	else
+		q->done.data(NULL, PQgetvalue(r, 0, 0), (size_t)PQgetlength(r, 0, 0), q->arg);
+	query_free(q);
+}
+
+static void on_spec(const struct err *err, const PGresult *r, void *arg)
+{
+	struct query *q = arg;
+	struct spec *spec = NULL;
+	struct err why;
+
+	if (err != NULL)
+		err = away(err, &why);
+	else if (PQntuples(r) > 0 && db_spec_from_row(r, 0, &spec, &why) < 0)
+		err = &why;
+	q->done.spec(err, spec, q->arg);
+	query_free(q);
+}
+
+static void ask(const struct db_statement *statement, const char *text, int64_t number, struct query what, db_async_fn answer)
 {
 	struct query *q = mem_alloc(sizeof(*q));
 
-	q->statement = statement;
+	*q = what;
 	q->text = mem_strdup(text);
 	q->params[0] = db_text(q->text);
 	q->params[1] = db_int(number);
-	q->done = done;
-	q->arg = arg;
-	DL_APPEND(queue, q);
-	if (state == CLOSED)
-		set_timer(0); /* somebody wants to know: try now, and tell him */
-	send_next();
+	db_async_ask(db, statement, q->params, answer, q);
+	adjust();
 }
 
-static void ignore(const struct err *err, const char *data, size_t len, void *arg)
+void store_lookup(const char *ref, uint32_t version, store_spec_fn done, void *arg)
 {
-	(void)err;
-	(void)data;
-	(void)len;
-	(void)arg;
-}
-
-void store_set_conf(const struct conf *c)
-{
-	bool changed = c->database_statement_timeout_ms != conf->database_statement_timeout_ms;
-	const struct db_param timeout = db_connect_timeout(c);
-
-	conf = c;
-	if (changed && state >= PREPARING) /* a session that is yet to begin will be told */
-		ask(&db_connect_session, db_param_value(&timeout), 0, ignore, NULL);
-}
-
-void store_lookup(const char *ref, uint32_t version, store_fn done, void *arg)
-{
-	ask(&spec_get, ref, version, done, arg);
+	ask(&db_spec_get, ref, version, (struct query){.done.spec = done, .arg = arg}, on_spec);
 }
 
 void store_package(const char *sha256, store_fn done, void *arg)
 {
-	ask(&package_get, sha256, 0, done, arg);
+	ask(&package_get, sha256, 0, (struct query){.done.data = done, .arg = arg}, on_data);
 }
 
 void store_kept(store_fn done, void *arg)
 {
-	ask(&kept_get, "", 0, done, arg);
+	ask(&kept_get, "", 0, (struct query){.done.data = done, .arg = arg}, on_data);
 }
 
 bool store_is_up(void)
 {
-	return state == READY;
+	return db_async_problem(db)[0] == '\0';
 }
 
 const char *store_problem(void)
 {
-	return state == READY ? "" : problem.msg;
+	return db_async_problem(db);
 }
 
 int64_t store_retry_ms(void)
 {
-	return retry_ms;
+	return db_async_retry_ms(db);
 }

@@ -76,19 +76,21 @@ static void client_close(struct client *c)
 
 /* What only one kind of worker has to say. */
 static const bool of_invoke[IPC_TYPE_COUNT] = {[IPC_LEASE] = true};
-static const bool of_control[IPC_TYPE_COUNT] = {[IPC_CHECK] = true, [IPC_INVALIDATE] = true, [IPC_STATS] = true};
+static const bool of_control[IPC_TYPE_COUNT] = {
+	[IPC_CHECK] = true, [IPC_CHECK_STORED] = true, [IPC_INVALIDATE] = true, [IPC_STATS] = true};
+
+static const bool for_a_sandbox[IPC_TYPE_COUNT] = {[IPC_LEASE] = true, [IPC_CHECK] = true, [IPC_CHECK_STORED] = true};
 
 /* What a worker has no reason to do, in words; NULL: it is all right. So what one may cost us is bounded. */
 static const char *excess(const struct client *c, enum ipc_type type)
 {
 	if ((of_invoke[type] && !c->invokes) || (of_control[type] && !c->controls))
 		return "says what only another kind of worker has to say";
+	if (for_a_sandbox[type] && c->wants_sandbox)
+		return "asks for a sandbox while it waits for another";
 	switch (type) {
 	case IPC_HELLO:
 		return c->greeted ? "says HELLO once more" : NULL;
-	case IPC_LEASE:
-	case IPC_CHECK:
-		return c->wants_sandbox ? "asks for a sandbox while it waits for another" : NULL;
 	case IPC_AUTOPSY:
 		return c->wants_finding ? "asks how a sandbox ended while it waits to hear of another" : NULL;
 	default:
@@ -101,7 +103,7 @@ static void note_question(struct client *c, const struct ipc_msg *m)
 	if (m->type == IPC_HELLO)
 		c->pid = m->hello.pid;
 	c->greeted = c->greeted || m->type == IPC_HELLO;
-	c->wants_sandbox = c->wants_sandbox || m->type == IPC_LEASE || m->type == IPC_CHECK;
+	c->wants_sandbox = c->wants_sandbox || for_a_sandbox[m->type];
 	c->wants_finding = c->wants_finding || m->type == IPC_AUTOPSY;
 }
 

@@ -135,8 +135,11 @@ static int check_version(const struct ipc_check *r, int archive_fd, struct versi
 	AUTO(version_unref) struct version *v = NULL;
 	struct spec *spec;
 
-	if (spec_from_text(r->spec.data, r->spec.len, &spec, err) < 0 || version_candidate_new(spec, &v, err) < 0 ||
-	    fetch_from_file(v, archive_fd, conf->limits_package_bytes, err) < 0)
+	if (spec_from_text(r->spec.data, r->spec.len, &spec, err) < 0 || version_candidate_new(spec, &v, err) < 0)
+		return -1;
+	if (archive_fd < 0)
+		fetch_package(v);
+	else if (fetch_from_file(v, archive_fd, conf->limits_package_bytes, err) < 0)
 		return -1;
 	*version = TAKE_PTR(v);
 	return 0;

@@ -22,9 +22,11 @@ static int null_fd; /* in place of the files of a cgroup that is not open */
 
 /* ---- Being answered ---- */
 
-_Static_assert(COUNT_GRANT_PREWARMED == COUNT_GRANT_WARM + IPC_START_PREWARMED &&
-		       COUNT_GRANT_COLD == COUNT_GRANT_WARM + IPC_START_COLD,
-	       "one counter follows the other as the kinds do");
+static const enum counter grants[] = {
+	[IPC_START_WARM] = COUNT_GRANT_WARM,
+	[IPC_START_PREWARMED] = COUNT_GRANT_PREWARMED,
+	[IPC_START_COLD] = COUNT_GRANT_COLD,
+};
 
 static enum ipc_start_kind start_kind(const struct sandbox *s, const struct waiter *w)
 {
@@ -69,7 +71,7 @@ static void grant(struct version *v, struct sandbox *s)
 		.init = s->initialised ? (struct str){"", 0} : STR(v->init),
 		.secrets = {buf_str(&v->secrets), (uint32_t)v->secrets.len},
 	};
-	counters[COUNT_GRANT_WARM + m.grant.start_kind]++;
+	counters[grants[m.grant.start_kind]]++;
 	s->initialised = true; /* or it is not given back as reusable */
 	s->recalled = false;
 	s->autopsy_seq = 0; /* an earlier holder's */

@@ -79,7 +79,7 @@ struct record sample_record(void)
 		.queue_us = 10,
 		.init_us = 0,
 		.exec_us = 1250,
-		.start_kind = STR("warm"),
+		.start_kind = IPC_START_WARM,
 		.runtime = STR("docker"),
 		.status = 200,
 		.error_code = STR(""),

@@ -111,11 +111,11 @@ static uint64_t pick(struct fixture *f, uint64_t below)
 /* An invocation of some function within the past days, of every kind there is. */
 static struct record some_record(struct fixture *f, int64_t days)
 {
-	static const char *const kinds[] = {"cold", "prewarmed", "warm", "warm"};
+	static const enum ipc_start_kind kinds[] = {IPC_START_COLD, IPC_START_PREWARMED, IPC_START_WARM, IPC_START_WARM};
 	static const char *const runtimes[] = {"docker", "gvisor"};
 	struct record r = sample_record();
 	bool got_sandbox = pick(f, 8) > 0, failed = !got_sandbox || pick(f, 5) == 0;
-	const char *kind = got_sandbox ? kinds[pick(f, ARRAY_SIZE(kinds))] : "";
+	enum ipc_start_kind kind = got_sandbox ? kinds[pick(f, ARRAY_SIZE(kinds))] : IPC_START_NONE;
 	const char *runtime = got_sandbox ? runtimes[pick(f, ARRAY_SIZE(runtimes))] : "";
 
 	r.function_id = f->functions[pick(f, FUNCTIONS)];
@@ -127,7 +127,7 @@ static struct record some_record(struct fixture *f, int64_t days)
 	r.response_us = r.queue_us + r.init_us + r.exec_us + pick(f, 400);
 	r.cpu_us = got_sandbox ? pick(f, 200000) : RECORD_UNKNOWN;
 	r.memory_bytes = got_sandbox ? pick(f, 1 << 27) : 0;
-	r.start_kind = STR(kind);
+	r.start_kind = (uint8_t)kind;
 	r.runtime = STR(runtime);
 	r.status = failed ? got_sandbox ? 502 : 429 : 200;
 	r.error_code = STR(failed ? got_sandbox ? "function_error" : "throttled" : "");

@@ -110,7 +110,7 @@ static void a_refused_record_is_set_aside_and_costs_no_other(void **state)
 	storing_append(f, &bad);
 	writer_records(&f->writer, 7);
 	bad = sample_record();
-	bad.start_kind = STR("lukewarm");
+	bad.request_bytes = (uint64_t)INT64_MAX + 1;
 	storing_append(f, &bad);
 	assert_int_equal(storing_load_and_store(f), 0);
 	assert_int_equal(storing_count(), 27);

@@ -15,7 +15,7 @@ static struct record sample(void)
 		.queue_us = 2000,
 		.init_us = 3000,
 		.exec_us = 4000,
-		.start_kind = STR("cold"),
+		.start_kind = IPC_START_COLD,
 		.runtime = STR("gvisor"),
 		.status = 200,
 		.error_code = STR(""),

@@ -71,19 +71,26 @@ static char *sha256_of(const char *archive)
 	return sodium_bin2hex(hex, 2 * sizeof(hash) + 1, hash, sizeof(hash));
 }
 
+static void set(char **member, const char *text)
+{
+	free(*member);
+	*member = mem_strdup(text);
+}
+
 static struct spec *make_spec(const char *name, const char *archive)
 {
-	struct spec *s = mem_alloc(sizeof(*s));
+	struct spec *s = spec_new();
 	struct uuid id = uuid_new();
+	char text[UUID_TEXT_SIZE];
 
-	s->function_id = mem_alloc(UUID_TEXT_SIZE);
-	uuid_format(&id, s->function_id);
-	s->name = mem_strdup(name);
+	uuid_format(&id, text);
+	set(&s->function_id, text);
+	set(&s->name, name);
 	s->version = 1;
-	s->language = mem_strdup("python");
-	s->runtime = mem_strdup("docker");
-	s->handler = mem_strdup("main.handler");
-	s->environment = json_pack("{s:s}", "GREETING", "h\xc3\xa9llo");
+	set(&s->language, "python");
+	set(&s->runtime, "docker");
+	set(&s->handler, "main.handler");
+	json_object_set_new(s->environment, "GREETING", json_string("h\xc3\xa9llo"));
 	s->timeout_ms = 3000;
 	s->memory_limit_mb = 128;
 	s->cpu_millis = 1000;
@@ -94,10 +101,11 @@ static struct spec *make_spec(const char *name, const char *archive)
 	s->nofile = 1025;
 	s->response_bytes = 6291457;
 	s->log_bytes = 262145;
-	s->isolation = mem_strdup("per_invocation");
-	s->network = mem_strdup("none");
+	set(&s->isolation, "per_invocation");
+	set(&s->network, "none");
 	s->max_concurrency = 50;
 	s->min_warm = 3;
+	free(s->package_sha256);
 	s->package_sha256 = sha256_of(archive);
 	return s;
 }
@@ -146,23 +154,6 @@ static void a_function_comes_back_as_it_was_stored(void **state)
 	json_decref(wanted);
 	json_decref(one);
 	json_decref(other);
-}
-
-static void function_spec_has_the_members_of_a_spec_and_no_others(void **state)
-{
-	struct fixture *f = *state;
-	long members = 0;
-
-#define SPEC_STR(name)  members++;
-#define SPEC_INT(name)  members++;
-#define SPEC_JSON(name) members++;
-#include "ipc/spec.def"
-#undef SPEC_STR
-#undef SPEC_INT
-#undef SPEC_JSON
-	create(f, "hello", "code");
-	assert_int_equal(pg_scratch_number(pg, "select count(*) from json_object_keys(function_spec('hello', 0))"), members);
-	assert_int_equal(pg_scratch_number(pg, "select count(*) from functions where function_spec('none', 0) is null"), 1);
 }
 
 static void a_name_can_be_taken_once(void **state)
@@ -494,21 +485,14 @@ static void a_package_stays_as_long_as_any_function_uses_it(void **state)
 {
 	struct fixture *f = *state;
 	struct uuid gone;
-	AUTO(mem_free) char *sha = sha256_of("shared");
-	AUTO(mem_free) void *archive = NULL;
-	size_t len = 0;
 
 	create(f, "one", "shared");
 	create(f, "two", "shared");
 	assert_int_equal(packages(), 1);
 	assert_int_equal(db_function_delete(f->db, "one", -1, &gone, &f->err), 0);
-	assert_int_equal(db_package_get(f->db, sha, &archive, &len, &f->err), 0);
-	assert_int_equal(len, 6);
-	assert_memory_equal(archive, "shared", 6);
+	assert_int_equal(pg_scratch_number(pg, "select count(*) from packages where archive = 'shared'"), 1);
 	assert_int_equal(db_function_delete(f->db, "two", -1, &gone, &f->err), 0);
-	mem_free(&archive);
-	assert_int_equal(db_package_get(f->db, sha, &archive, &len, &f->err), -1);
-	assert_int_equal(f->err.code, ENOENT);
+	assert_int_equal(packages(), 0);
 }
 
 /* A second client, which has to wait for what the test has not committed yet. */
@@ -634,15 +618,24 @@ static void every_change_of_the_current_version_is_notified(void **state)
 	PQfinish(listener);
 }
 
+static void assert_warm_of(struct fixture *f, int64_t sandboxes, int64_t memory_mb, const struct db_look_for *what)
+{
+	struct db_look look;
+
+	assert_int_equal(db_function_look(f->db, what, &look, &f->err), 0);
+	AUTO(db_function_free) struct db_function *found = look.function;
+	assert_int_equal(look.warm_sandboxes, sandboxes);
+	assert_int_equal(look.warm_memory_mb, memory_mb);
+}
+#define assert_warm(f, sandboxes, memory_mb, ...) assert_warm_of(f, sandboxes, memory_mb, &(struct db_look_for){__VA_ARGS__})
+
 static void what_min_warm_keeps_ready_is_added_up_of_current_versions(void **state)
 {
 	struct fixture *f = *state;
 	AUTO(db_function_free) struct db_function *stored = NULL;
-	int64_t sandboxes, memory_mb;
 	struct uuid gone;
 
-	assert_int_equal(db_functions_warm(f->db, NULL, &sandboxes, &memory_mb, &f->err), 0);
-	assert_int_equal(sandboxes + memory_mb, 0);
+	assert_warm(f, 0, 0, .warm = true);
 	create(f, "three", "code");
 	create(f, "changed", "code");
 	create(f, "deleted", "code");
@@ -652,12 +645,36 @@ static void what_min_warm_keeps_ready_is_added_up_of_current_versions(void **sta
 	spec->memory_limit_mb = 200;
 	assert_int_equal(db_function_update(f->db, spec, NULL, 0, &stored, &f->err), 0);
 	assert_int_equal(db_function_delete(f->db, "deleted", -1, &gone, &f->err), 0);
-	assert_int_equal(db_functions_warm(f->db, NULL, &sandboxes, &memory_mb, &f->err), 0);
-	assert_int_equal(sandboxes, 3 + 2);
-	assert_int_equal(memory_mb, 3 * 128 + 2 * 200);
-	assert_int_equal(db_functions_warm(f->db, spec->function_id, &sandboxes, &memory_mb, &f->err), 0);
-	assert_int_equal(sandboxes, 3);
-	assert_int_equal(memory_mb, 3 * 128);
+	assert_warm(f, 3 + 2, 3 * 128 + 2 * 200, .warm = true);
+	assert_warm(f, 3 + 2, 3 * 128 + 2 * 200, .ref = "changed");
+	assert_warm(f, 3, 3 * 128, .ref = "changed", .but_for_it = true);
+	assert_warm(f, 0, 0, .ref = "nobody"); /* where it does not matter it is not added up */
+}
+
+static void one_look_finds_the_function_and_who_has_the_name(void **state)
+{
+	struct fixture *f = *state;
+	const struct uuid one_id = create(f, "one", "code"), two_id = create(f, "two", "code");
+	char one[UUID_TEXT_SIZE], two[UUID_TEXT_SIZE];
+	const struct {
+		const char *ref, *name, *function, *namesake;
+	} cases[] = {
+		{NULL, NULL, NULL, NULL}, {"one", NULL, one, NULL},     {one, "two", one, two},       {NULL, "one", NULL, one},
+		{"one", "one", one, one}, {"nobody", "one", NULL, one}, {"two", "nobody", two, NULL},
+	};
+
+	uuid_format(&one_id, one);
+	uuid_format(&two_id, two);
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct db_look_for what = {.ref = cases[i].ref, .name = cases[i].name};
+		struct db_look look;
+		assert_int_equal(db_function_look(f->db, &what, &look, &f->err), 0);
+		AUTO(db_function_free) struct db_function *found = look.function;
+		assert_int_equal(found != NULL, cases[i].function != NULL);
+		if (found != NULL)
+			assert_string_equal(found->spec->function_id, cases[i].function);
+		assert_string_equal(look.namesake, cases[i].namesake != NULL ? cases[i].namesake : "");
+	}
 }
 
 #define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
@@ -799,7 +816,6 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(a_function_comes_back_as_it_was_stored),
-		TEST(function_spec_has_the_members_of_a_spec_and_no_others),
 		TEST(a_name_can_be_taken_once),
 		TEST(an_update_makes_a_new_version_and_keeps_the_old_one),
 		TEST(an_update_of_another_version_than_the_current_one_is_stale),
@@ -813,6 +829,7 @@ int main(void)
 		TEST(metrics_from_before_were_not_measured),
 		TEST(a_version_that_leaves_out_a_limit_is_refused),
 		TEST(functions_are_listed_page_by_page),
+		TEST(one_look_finds_the_function_and_who_has_the_name),
 		TEST(what_min_warm_keeps_ready_is_added_up_of_current_versions),
 		TEST(a_deleted_function_is_gone_and_its_name_free),
 		TEST(a_package_stays_as_long_as_any_function_uses_it),

@@ -296,6 +296,8 @@ static void print_five(void)
 {
 	int64_t now_us = clock_wall_us();
 
+	pg_scratch_exec(pg, "insert into functions (function_id, name, status) values ('" FUNCTION "', 'one', 'deleted'), "
+			    "('" OTHER "', 'other', 'deleted')");
 	pg_scratch_exec(
 		pg, "do $$ begin perform ensure_metrics_partitions(current_date + i) from generate_series(-1, 1) i; end $$");
 	for (uint8_t i = 1; i <= 5; i++) {
@@ -304,17 +306,41 @@ static void print_five(void)
 	}
 }
 
-/* The last digits of the ids that are told, in order: "1 2". place goes on. */
+/*
+ * What each is told: the last digits of the ids, in order; "-": to ask again, "?": there is no such function. "1 2|-|". Their
+ * places go on.
+ */
+static const char *all_told(struct fixture *f, struct db_log_asker *askers, size_t count, int bytes)
+{
+	static char text[256];
+	AUTO(db_log_question_free) struct db_log_question question = {0};
+	AUTO(db_result_clear) PGresult *r = NULL;
+	struct db_log_reply news;
+	struct err err;
+	int row = 0;
+
+	db_log_question_make(&question, askers, count, bytes);
+	assert_ok(db_run(f->db, &db_logs_news, question.params, &r, &err));
+	text[0] = '\0';
+	for (size_t a = 0; a < count; a++) {
+		row = db_log_reply(r, row, &askers[a], &news);
+		strcat(text, a > 0 ? "|" : "");
+		strcat(text, news.again ? "-" : news.known ? "" : "?");
+		for (int i = 0; i < news.count; i++)
+			sprintf(text + strlen(text), "%s%d", i > 0 ? " " : "",
+				PQgetvalue(r, news.first + i, LOG_INVOCATION_ID)[15]);
+		askers[a].place = news.place;
+	}
+	assert_int_equal(row, PQntuples(r));
+	return text;
+}
+
 static const char *told(struct fixture *f, int limit, int bytes, struct log_place *place)
 {
-	static char text[64];
-	AUTO(db_result_clear) PGresult *r = NULL;
-	struct err err;
+	struct db_log_asker asker = {.ref = FUNCTION, .place = *place, .limit = limit};
+	const char *text = all_told(f, &asker, 1, bytes);
 
-	assert_ok(db_logs_after(f->db, FUNCTION, limit, bytes, place, &r, &err));
-	text[0] = '\0';
-	for (int i = 0; i < PQntuples(r) && !PQgetisnull(r, 0, LOG_INVOCATION_ID); i++)
-		sprintf(text + strlen(text), "%s%d", i > 0 ? " " : "", PQgetvalue(r, i, LOG_INVOCATION_ID)[15]);
+	*place = asker.place;
 	return text;
 }
 
@@ -345,6 +371,30 @@ static void of_the_newest_logs_the_last_ones_are_told_when_not_all_may_be(void *
 	assert_string_equal(told(f, 9, 1001, &place), "");
 }
 
+static void all_who_follow_are_told_by_one_answer_as_far_as_there_is_room(void **state)
+{
+	struct fixture *f = *state;
+	struct db_log_asker askers[] = {
+		{.ref = FUNCTION, .place = {.stored_in = 0}, .limit = 3},
+		{.ref = "no\"body\\", .place = {.stored_in = 0}, .limit = 3},
+		{.ref = OTHER, .place = {.stored_in = 0}, .limit = 3},
+		{.ref = FUNCTION, .place = {.stored_in = -1}, .limit = 2},
+		{.ref = FUNCTION, .place = {.stored_in = 0}, .limit = 9},
+	};
+
+	print_five();
+	assert_string_equal(all_told(f, askers, ARRAY_SIZE(askers), 1000000), "1 2 3|?||4 5|1 2 3 4 5");
+	assert_string_equal(all_told(f, askers, ARRAY_SIZE(askers), 1000000), "4 5|?|||");
+	assert_string_equal(all_told(f, askers, ARRAY_SIZE(askers), 1000000), "|?|||");
+	for (size_t i = 0; i < ARRAY_SIZE(askers); i++)
+		askers[i].place = (struct log_place){.stored_in = i == 3 ? -1 : 0};
+	assert_string_equal(all_told(f, askers, ARRAY_SIZE(askers), 2500), "1 2 3|?||-|-");
+	assert_string_equal(all_told(f, askers + 3, 2, 1500), "4 5|-");
+	assert_string_equal(all_told(f, askers + 3, 2, 1500), "|1 2");
+	assert_string_equal(all_told(f, askers + 3, 2, 1500), "|3 4");
+	assert_string_equal(all_told(f, askers + 3, 2, 1500), "|5");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -357,6 +407,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(what_one_printed_comes_as_bytes_and_nothing_as_nothing, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(logs_are_told_in_the_order_they_were_stored_up_to_so_many_and_so_many_bytes,
 						set_up, tear_down),
+		cmocka_unit_test_setup_teardown(all_who_follow_are_told_by_one_answer_as_far_as_there_is_room, set_up,
+						tear_down),
 		cmocka_unit_test_setup_teardown(of_the_newest_logs_the_last_ones_are_told_when_not_all_may_be, set_up,
 						tear_down),
 	};

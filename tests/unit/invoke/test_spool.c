@@ -48,7 +48,7 @@ static void append(struct fixture *f, const char *log, uint32_t len)
 {
 	struct record r = {.invocation_id = uuid_new(),
 			   .request_id = STR("req-1"),
-			   .start_kind = STR("warm"),
+			   .start_kind = IPC_START_WARM,
 			   .runtime = STR("docker"),
 			   .status = 200,
 			   .error_code = STR(""),

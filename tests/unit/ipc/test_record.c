@@ -7,7 +7,7 @@
 #include "base/mem.h"
 #include "tests/unit/unit.h"
 
-#define VALUE_U8   0x11
+#define VALUE_U8   IPC_START_COLD /* which has to be one of them */
 #define VALUE_U32  0x21222324
 #define VALUE_U64  0x3132333435363738
 #define VALUE_STR  ((struct str){"some text", 9})
@@ -15,8 +15,11 @@
 
 static const struct record sample = {
 #define RECORD_FIELD(field, type, since) .field = VALUE_##type,
+#define RECORD_FORMER(field, type, since, last)
 #include "ipc/record.def"
 #undef RECORD_FIELD
+#undef RECORD_FORMER
+	.start_name = {"cold", 4},
 };
 
 static const struct uuid key = {{1, 2, 3, 4}};
@@ -54,18 +57,24 @@ static void what_an_invocation_used_is_in_its_record(void **state)
 	assert_true(back.cpu_us == 1234567890123 && back.memory_bytes == 3154116608);
 }
 
-/* As a worker of that version wrote it: without the fields that came later. */
+/* As a worker of that version wrote it: without the fields that came later, and with those that are gone. */
 static void encode_as(uint32_t version, struct buf *b)
 {
 	static const struct field fields[] = {
-#define RECORD_FIELD(field, type, since) {FIELD_##type, offsetof(struct record, field)},
+#define RECORD_FIELD(field, type, since)        {FIELD_##type, offsetof(struct record, field)},
+#define RECORD_FORMER(field, type, since, last) RECORD_FIELD(field, type, since)
 #include "ipc/record.def"
 #undef RECORD_FIELD
+#undef RECORD_FORMER
 	};
-	static const uint32_t sinces[] = {
-#define RECORD_FIELD(field, type, since) since,
+	static const struct {
+		uint32_t since, last;
+	} spans[] = {
+#define RECORD_FIELD(field, type, since)        {since, RECORD_VERSION},
+#define RECORD_FORMER(field, type, since, last) {since, last},
 #include "ipc/record.def"
 #undef RECORD_FIELD
+#undef RECORD_FORMER
 	};
 	unsigned char sum[crypto_shorthash_BYTES];
 	size_t start = b->len;
@@ -74,7 +83,7 @@ static void encode_as(uint32_t version, struct buf *b)
 	buf_add_u32(b, 0);
 	buf_add_u64(b, 0);
 	for (size_t i = 0; i < ARRAY_SIZE(fields); i++)
-		if (sinces[i] <= version)
+		if (spans[i].since <= version && version <= spans[i].last)
 			fields_encode(&fields[i], 1, &sample, b);
 	size_t payload_len = b->len - start - RECORD_HEADER_SIZE;
 	crypto_shorthash(sum, (unsigned char *)b->data + start + RECORD_HEADER_SIZE, payload_len, key.bytes);
@@ -95,12 +104,15 @@ static void a_record_of_a_version_before_is_read_without_what_it_has_not(void **
 #define RECORD_FIELD(field, type, since)                                                                                       \
 	{                                                                                                                      \
 		static const FIELD_C_##type none;                                                                              \
-		const void *expected = (since) <= version ? (const void *)&sample.field : &none;                               \
+		const void *expected = (since) <= version || FIELD_##type == FIELD_U8 ? (const void *)&sample.field : &none;   \
 		if (FIELD_##type != FIELD_STR)                                                                                 \
 			assert_memory_equal(&back.field, expected, sizeof(none));                                              \
 	}
+#define RECORD_FORMER(field, type, since, last) assert_int_equal(back.field.len, 0);
 #include "ipc/record.def"
 #undef RECORD_FIELD
+#undef RECORD_FORMER
+		assert_int_equal(back.start_kind, IPC_START_COLD); /* whichever way it was said */
 		assert_int_equal(back.log.len, 9);
 		buf_consume(&b, (size_t)n);
 		assert_int_equal(decode(&b, &back), b.len);
@@ -125,6 +137,27 @@ static void a_record_of_another_version_is_none(void **state)
 		assert_int_equal(decode(&b, &record), -1);
 		assert_int_equal(record_resync(b.data, b.len), old_len);
 	}
+}
+
+static void a_start_of_no_kind_is_refused(void **state)
+{
+	static const struct str names[] = {{"lukewarm", 8}, {"", 0}, {"warm", 4}};
+	struct record record = sample, back;
+	struct err err;
+
+	(void)state;
+	for (unsigned kind = 0; kind < 256; kind++) {
+		AUTO(buf_free) struct buf b = {0};
+		record.start_kind = (uint8_t)kind;
+		record_encode(&record, &key, &b);
+		if (kind < IPC_START_COUNT)
+			assert_int_equal(decode(&b, &back), b.len);
+		else
+			assert_fails((int)record_decode(b.data, b.len, &key, &back, &err), "of no kind");
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
+		assert_int_equal(start_kind_find(names[i].data, names[i].len),
+				 ((enum ipc_start_kind[]){IPC_START_COUNT, IPC_START_NONE, IPC_START_WARM})[i]);
 }
 
 static void a_torn_record_is_not_all_there_at_every_length(void **state)
@@ -263,6 +296,7 @@ static void the_fuzzer_starts_from_a_record_of_this_version(void **state)
 	assert_int_equal(record.cpu_us, 650);
 	assert_int_equal(record.memory_bytes, 9000000);
 	assert_int_equal(record.background_us, 900);
+	assert_int_equal(record.start_kind, IPC_START_WARM);
 	assert_memory_equal(record.runtime.data, "docker", 6);
 }
 
@@ -272,7 +306,8 @@ static void a_spool_file_of_each_version_that_is_read_is_found_by_its_name(void 
 	static const struct {
 		const char *suffix;
 		bool is_read;
-	} cases[] = {{".spool", true}, {RECORD_FILE_SUFFIX, true}, {".4.spool", false}, {".7.spool", false}, {".new", false}};
+	} cases[] = {{".spool", true},   {RECORD_FILE_SUFFIX, true}, {".4.spool", false},
+		     {".6.spool", true}, {".8.spool", false},        {".new", false}};
 	char name[100];
 	struct uuid got;
 
@@ -296,6 +331,7 @@ int main(void)
 		cmocka_unit_test(a_record_of_another_version_is_none),
 		cmocka_unit_test(a_spool_file_of_each_version_that_is_read_is_found_by_its_name),
 		cmocka_unit_test(the_fuzzer_starts_from_a_record_of_this_version),
+		cmocka_unit_test(a_start_of_no_kind_is_refused),
 		cmocka_unit_test(a_torn_record_is_not_all_there_at_every_length),
 		cmocka_unit_test(every_flipped_bit_is_noticed),
 		cmocka_unit_test(records_are_read_one_after_the_other),

@@ -6,7 +6,7 @@
 
 static const struct tally_invocation warm = {
 	.runtime = "docker",
-	.start = "warm",
+	.start = IPC_START_WARM,
 	.error = -1,
 	.request_bytes = 10,
 	.response_bytes = 20,
@@ -33,7 +33,7 @@ static void an_invocation_counts_by_runtime_start_and_times(void **state)
 	tally_clear(&t);
 	tally_count(&t, &warm);
 	tally_count(&t, &warm);
-	assert_int_equal(t.invocations[0][2], 2);
+	assert_int_equal(t.invocations[0][IPC_START_WARM], 2);
 	assert_int_equal(t.request_bytes, 20);
 	assert_int_equal(t.response_bytes, 40);
 	assert_int_equal(t.times[0][TALLY_RESPONSE].buckets[1], 2); /* above 500 us, up to 1 ms */
@@ -48,7 +48,7 @@ static void an_invocation_counts_by_runtime_start_and_times(void **state)
 
 static void what_has_no_place_of_its_own_counts_as_none(void **state)
 {
-	struct tally_invocation odd = {.runtime = "chroot", .start = "", .error = 11, .us = {[TALLY_RESPONSE] = -5}};
+	struct tally_invocation odd = {.runtime = "chroot", .error = 11, .us = {[TALLY_RESPONSE] = -5}};
 	static struct tally t;
 
 	(void)state;
@@ -57,7 +57,7 @@ static void what_has_no_place_of_its_own_counts_as_none(void **state)
 	odd.error = TALLY_ERRORS;
 	odd.us[TALLY_RESPONSE] = INT64_MAX;
 	tally_count(&t, &odd);
-	assert_int_equal(t.invocations[TALLY_RUNTIMES - 1][TALLY_STARTS - 1], 2);
+	assert_int_equal(t.invocations[TALLY_RUNTIMES - 1][IPC_START_NONE], 2);
 	assert_int_equal(t.errors[TALLY_RUNTIMES - 1][11], 1);
 	assert_int_equal(t.times[TALLY_RUNTIMES - 1][TALLY_RESPONSE].buckets[0], 1);
 	assert_int_equal(t.times[TALLY_RUNTIMES - 1][TALLY_RESPONSE].buckets[TALLY_BUCKETS - 1], 1);
@@ -91,15 +91,15 @@ static void what_a_child_has_counted_outlives_it(void **state)
 	for (int i = 0; i < 3; i++)
 		tally_count(scoreboard_tally(board, i), &warm);
 	scoreboard_tally_sum(board, &sum);
-	assert_int_equal(sum.invocations[0][2], 3);
+	assert_int_equal(sum.invocations[0][IPC_START_WARM], 3);
 	scoreboard_retire(board, 1);
 	scoreboard_retire(board, 2);
 	scoreboard_tally_sum(board, &sum);
-	assert_int_equal(sum.invocations[0][2], 3);
+	assert_int_equal(sum.invocations[0][IPC_START_WARM], 3);
 	assert_int_equal(sum.times[0][TALLY_RESPONSE].sum_us, 2100);
 	tally_count(scoreboard_tally(board, 1), &warm);
 	scoreboard_tally_sum(board, &sum);
-	assert_int_equal(sum.invocations[0][2], 4);
+	assert_int_equal(sum.invocations[0][IPC_START_WARM], 4);
 }
 
 int main(void)

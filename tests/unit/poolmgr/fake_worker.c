@@ -139,6 +139,19 @@ uint64_t worker_check_fd(struct worker *w, const char *spec, int fd, int64_t dea
 	return ask_for_sandbox(w, &m);
 }
 
+uint64_t worker_check_stored(struct worker *w, const json_t *spec)
+{
+	AUTO(mem_free) char *text = json_dumps(spec, JSON_COMPACT);
+	struct ipc_msg m = {.type = IPC_CHECK_STORED,
+			    .check_stored = {.seq = ++w->seq,
+					     .spec = STR(text),
+					     .deadline_us = (uint64_t)(clock_mono_us() + 2 * RIG_PATIENCE_US),
+					     .request_id = STR("request")}};
+
+	json_decref((json_t *)spec);
+	return ask_for_sandbox(w, &m);
+}
+
 uint64_t worker_check(struct worker *w, const json_t *spec, const struct buf *archive)
 {
 	AUTO(mem_free) char *text = json_dumps(spec, JSON_COMPACT);

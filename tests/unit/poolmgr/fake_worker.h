@@ -43,6 +43,7 @@ void worker_hello(struct worker *w, const char *held_sandbox);
 uint64_t worker_lease(struct worker *w, const char *function, uint32_t version);
 uint64_t worker_lease_until(struct worker *w, const char *function, uint32_t version, int64_t deadline_us);
 uint64_t worker_check(struct worker *w, const json_t *spec, const struct buf *archive); /* steals spec */
+uint64_t worker_check_stored(struct worker *w, const json_t *spec);                     /* the same */
 uint64_t worker_check_fd(struct worker *w, const char *spec, int fd, int64_t deadline_us);
 void worker_release(struct worker *w, uint64_t lease_id, bool destroy); /* after one quick invocation */
 void worker_release_after(struct worker *w, uint64_t lease_id, uint32_t runs, uint64_t busy_us);

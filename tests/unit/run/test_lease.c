@@ -412,6 +412,29 @@ static void expect_a_sealed_archive(int fd)
 	expect_release(fd, 0);
 }
 
+static void expect_no_archive(int fd)
+{
+	struct ipc_msg m;
+
+	fake_poolmgr_expect(fd, IPC_CHECK_STORED, &m);
+	fake_poolmgr_check(m.check_stored.spec.len == 2 && memcmp(m.check_stored.spec.data, "{}", 2) == 0, "spec");
+	fake_poolmgr_grant(fd, &m, "{}", agent);
+	expect_release(fd, 0);
+}
+
+static void a_check_of_a_stored_package_carries_none(void **state)
+{
+	struct fixture *f = *state;
+
+	SERVE(f, 0, expect_no_archive);
+	int rc = lease_check(f->client, "{}", NULL, 0, "req-1", clock_mono_us() + SECOND, &f->lease, &f->denial);
+	assert_int_equal(rc, 0);
+	assert_true(f->lease.is_trial);
+	lease_release(f->client, &f->lease, 0);
+	lease_client_free(&f->client);
+	assert_int_equal(fake_poolmgr_wait(&f->poolmgr), 0);
+}
+
 static void a_check_carries_the_archive_where_nobody_can_change_it(void **state)
 {
 	struct fixture *f = *state;
@@ -1034,6 +1057,7 @@ int main(void)
 		TEST(a_poolmgr_that_is_stuck_is_given_up_a_second_after_the_deadline),
 		TEST(an_answer_that_makes_no_sense_costs_the_connection_and_no_descriptor),
 		TEST(a_new_poolmgr_is_told_which_sandbox_is_held),
+		TEST(a_check_of_a_stored_package_carries_none),
 		TEST(a_check_carries_the_archive_where_nobody_can_change_it),
 		TEST(an_invalidation_survives_a_restart_and_numbers_can_be_asked),
 		TEST(a_sandbox_is_kept_and_granted_again_without_a_word),

@@ -201,7 +201,7 @@ static void what_is_not_for_it_is_closed_and_passed_over(void **state)
 	int before = count_fds();
 	send_to_it(&(struct ipc_msg){
 		.type = IPC_GRANT,
-		.grant = {.sandbox_id = STR(""), .function_id = {{0}}},
+		.grant = {.start_kind = IPC_START_WARM, .sandbox_id = STR(""), .function_id = {{0}}},
 		.fds = {null, null, null, null, null},
 	});
 	send_to_it(&(struct ipc_msg){.type = IPC_HELLO, .fds = IPC_NO_FDS}); /* what a worker says */

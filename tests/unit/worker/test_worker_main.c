@@ -477,7 +477,7 @@ static void a_denial_is_recorded_only_when_the_function_is_known(void **state)
 	assert_int_equal(r.status, 429);
 	assert_memory_equal(r.error_code.data, "throttled", 9);
 	assert_true(r.cpu_us == RECORD_UNKNOWN);
-	assert_int_equal(r.start_kind.len, 0);
+	assert_int_equal(r.start_kind, IPC_START_NONE);
 	free(text);
 }
 
@@ -553,10 +553,13 @@ static void one_bad_then_one_good(int fd)
 	fake_agent_start(&a, speak_first);
 	usleep(50000); /* what it says is there before the worker looks */
 	int none = open("/dev/null", O_RDWR | O_CLOEXEC);
-	struct ipc_msg grant = {
-		.type = IPC_GRANT,
-		.grant = {.seq = m.lease.seq, .sandbox_id = STR("bad"), .timeout_ms = 1000, .runtime = STR("docker")},
-		.fds = {a.control_fd, a.log_fd, a.error_log_fd, none, none, none}};
+	struct ipc_msg grant = {.type = IPC_GRANT,
+				.grant = {.seq = m.lease.seq,
+					  .sandbox_id = STR("bad"),
+					  .start_kind = IPC_START_WARM,
+					  .timeout_ms = 1000,
+					  .runtime = STR("docker")},
+				.fds = {a.control_fd, a.log_fd, a.error_log_fd, none, none, none}};
 	fake_poolmgr_send(fd, &grant);
 	close(none);
 	close(a.control_fd);

@@ -20,6 +20,29 @@
 
 static struct pg_scratch *pg;
 
+/* What was sent to PostgreSQL, each of which is waited for. */
+static int round_trips;
+
+#define COUNTED(name, params, args)                                                                                            \
+	int __wrap_##name params;                                                                                              \
+	int __real_##name params;                                                                                              \
+	int __wrap_##name params                                                                                               \
+	{                                                                                                                      \
+		round_trips++;                                                                                                 \
+		return __real_##name args;                                                                                     \
+	}
+COUNTED(PQsendQuery, (PGconn * conn, const char *sql), (conn, sql))
+COUNTED(PQsendPrepare, (PGconn * conn, const char *name, const char *sql, int count, const Oid *types),
+	(conn, name, sql, count, types))
+COUNTED(PQsendQueryPrepared,
+	(PGconn * conn, const char *name, int count, const char *const *values, const int *lens, const int *formats,
+	 int format),
+	(conn, name, count, values, lens, formats, format))
+COUNTED(PQsendQueryParams,
+	(PGconn * conn, const char *sql, int count, const Oid *types, const char *const *values, const int *lens,
+	 const int *formats, int format),
+	(conn, sql, count, types, values, lens, formats, format))
+
 struct fixture {
 	char *dir;
 	struct conf *conf;
@@ -208,20 +231,25 @@ static void exit_while_loading(int control, int log)
 
 /* Poolmgrs. */
 
-static void check_with(int fd, void (*agent)(int, int))
+static void check_as(int fd, enum ipc_type type, void (*agent)(int, int))
 {
 	struct ipc_msg m;
 
-	fake_poolmgr_expect(fd, IPC_CHECK, &m);
+	fake_poolmgr_expect(fd, type, &m);
 	fake_poolmgr_grant(fd, &m, "{\"handler\":\"main.handler\"}", agent);
 }
 
-/* The agent exits while it loads, and the worker asks why. */
+static void check_with(int fd, void (*agent)(int, int))
+{
+	check_as(fd, IPC_CHECK, agent);
+}
+
+/* The agent exits while it loads what is stored, and the worker asks why. */
 static void check_exit(int fd, struct finding finding)
 {
 	struct ipc_msg m;
 
-	check_with(fd, exit_while_loading);
+	check_as(fd, IPC_CHECK_STORED, exit_while_loading);
 	fake_poolmgr_expect(fd, IPC_AUTOPSY, &m);
 	fake_poolmgr_find(fd, &m, finding.known, finding.out_of_memory, finding.exit_code);
 }
@@ -251,6 +279,14 @@ static void deploy_one(int fd, uint32_t version)
 	expect_release(fd, 0);
 }
 
+/* Without code: the package is stored, and no archive comes. */
+static void deploy_settings(int fd, uint32_t version)
+{
+	check_as(fd, IPC_CHECK_STORED, load_well);
+	expect_invalidate(fd, version);
+	expect_release(fd, 0);
+}
+
 static void deploy_the_first(int fd)
 {
 	deploy_one(fd, 1);
@@ -260,7 +296,7 @@ static void deploy_the_first(int fd)
 static void deploy_two_versions_and_delete(int fd)
 {
 	deploy_one(fd, 1);
-	deploy_one(fd, 2);
+	deploy_settings(fd, 2);
 	expect_invalidate(fd, 0);
 	fake_poolmgr_expect_close(fd);
 }
@@ -424,9 +460,10 @@ static void a_trial_ends_after_its_own_time_whatever_the_function_may_take(void 
 
 static void deploy_three_versions_and_a_copy(int fd)
 {
-	for (uint32_t version = 1; version <= 3; version++)
-		deploy_one(fd, version);
 	deploy_one(fd, 1);
+	deploy_settings(fd, 2);
+	deploy_settings(fd, 3);
+	deploy_settings(fd, 1);
 	fake_poolmgr_expect_close(fd);
 }
 
@@ -442,8 +479,8 @@ static void assert_environment(const struct fixture *f, const char *wanted)
 static void assert_stored(const char *name, const char *wanted)
 {
 	assert_int_equal(pg_scratch_number(pg,
-					   "select count(*) from functions where name = '%s' and "
-					   "(function_spec(name, 0)->'environment')::jsonb = '%s'::jsonb",
+					   "select count(*) from functions join function_versions using (function_id, version) "
+					   "where name = '%s' and environment = '%s'::jsonb",
 					   name, wanted),
 			 1);
 }
@@ -586,6 +623,45 @@ static void a_function_is_changed_and_deleted_only_at_the_version_that_is_meant(
 	if_match = NULL;
 	assert_status(f, call(f, "DELETE", "/functions/hallo", ""), 204);
 	assert_status(f, call(f, "GET", "/functions/hallo", ""), 404);
+	lease_client_free(&f->worker.poolmgr);
+	assert_int_equal(fake_poolmgr_wait(&f->poolmgr), 0);
+}
+
+static void deploy_settings_code_and_a_copy(int fd)
+{
+	deploy_one(fd, 1);
+	deploy_settings(fd, 2);
+	deploy_settings(fd, 3);
+	deploy_one(fd, 4);
+	deploy_settings(fd, 1);
+	fake_poolmgr_expect_close(fd);
+}
+
+/* One look, BEGIN, one statement that stores, COMMIT. Statements are prepared by the first two. */
+static void a_deployment_takes_four_round_trips_to_postgresql(void **state)
+{
+	static const struct {
+		const char *method, *uri, *body;
+		int status;
+	} calls[] = {
+		{"PUT", "/functions/hello", "{\"cpus\":0.5,\"min_warm\":1,\"name\":\"hallo\"}", 200},
+		{"PUT", "/functions/hallo", "{\"code\":\"def handler(e, c): return 2\"}", 200},
+		{"POST", "/functions", "{\"name\":\"copy\",\"from\":\"hallo\"}", 201},
+	};
+	struct fixture *f = *state;
+
+	SERVE(f, deploy_settings_code_and_a_copy);
+	assert_status(f, call(f, "POST", "/functions", HELLO), 201);
+	assert_status(f, call(f, "PUT", "/functions/hello", "{\"pids\":99}"), 200);
+	for (size_t i = 0; i < ARRAY_SIZE(calls); i++) {
+		round_trips = 0;
+		assert_status(f, call(f, calls[i].method, calls[i].uri, calls[i].body), calls[i].status);
+		assert_int_equal(round_trips, 4);
+	}
+	assert_int_equal(pg_scratch_number(pg, "select count(*) from functions join function_versions "
+					       "using (function_id, version) where pids = 99 and cpu_millis = 500 "
+					       "and min_warm = 1 and name in ('hallo', 'copy')"),
+			 2);
 	lease_client_free(&f->worker.poolmgr);
 	assert_int_equal(fake_poolmgr_wait(&f->poolmgr), 0);
 }
@@ -822,6 +898,7 @@ int main(void)
 		TEST(a_body_that_would_take_much_memory_is_refused_before_it_is_parsed),
 		TEST(an_answer_is_not_larger_than_what_it_answers),
 		TEST(a_function_is_changed_and_deleted_only_at_the_version_that_is_meant),
+		TEST(a_deployment_takes_four_round_trips_to_postgresql),
 		TEST(a_list_comes_in_pages),
 		TEST(without_a_sandbox_nothing_is_deployed),
 		TEST(a_change_that_is_stored_succeeds_without_poolmgr),

@@ -153,8 +153,10 @@ static void a_poolmgr_that_shows_no_sign_of_life_is_not_up(void **state)
 
 static void what_workers_and_poolmgr_have_put_there_is_told_with_its_labels(void **state)
 {
-	static const struct tally_invocation failed = {
-		.runtime = "gvisor", .start = "cold", .error = 0, .us = {[TALLY_RESPONSE] = 2000000, [TALLY_EXEC] = 600}};
+	static const struct tally_invocation failed = {.runtime = "gvisor",
+						       .start = IPC_START_COLD,
+						       .error = 0,
+						       .us = {[TALLY_RESPONSE] = 2000000, [TALLY_EXEC] = 600}};
 	struct fixture *f = *state;
 
 	poolmgr_is(f, SLOT_IDLE);

@@ -142,6 +142,33 @@ static void a_checked_sandbox_serves_the_first_invocation_once_its_version_is_st
 	assert_int_not_equal(leased.lease_id, checked.lease_id);
 }
 
+/* Its package is that of a version that is stored, which this node has not met yet; and then has. */
+static void a_candidate_whose_package_is_stored_is_tried_without_an_archive(void **state)
+{
+	AUTO(worker_close) struct worker w = worker_connect();
+	AUTO(function_free) struct function f = deployed("stored");
+
+	(void)state;
+	for (f.version = 2; f.version < 4; f.version++) {
+		struct grant g = worker_granted(&w, worker_check_stored(&w, function_spec(&f)));
+		assert_code_is(&g, "stored");
+		worker_close_fds(&g);
+		worker_release(&w, g.lease_id, false);
+	}
+	f.version = 1;
+}
+
+static void a_candidate_whose_package_is_said_to_be_stored_and_is_not_is_refused(void **state)
+{
+	AUTO(worker_close) struct worker w = worker_connect();
+	AUTO(function_free) struct function f = function_new("never stored");
+
+	(void)state;
+	struct denial d = worker_denied(&w, worker_check_stored(&w, function_spec(&f)));
+	assert_int_equal(d.code, PROBLEM_RUNTIME_UNAVAILABLE);
+	assert_non_null(strstr(d.detail, "is not stored"));
+}
+
 static void a_second_lease_is_warm_by_name_and_by_id(void **state)
 {
 	AUTO(worker_close) struct worker w = worker_connect();
@@ -591,6 +618,8 @@ int main(void)
 		STORED_TEST(a_grant_has_the_files_that_measure_its_sandbox),
 		STORED_TEST(where_nothing_is_measured_the_files_of_a_grant_are_dev_null),
 		STORED_TEST(a_checked_sandbox_serves_the_first_invocation_once_its_version_is_stored),
+		STORED_TEST(a_candidate_whose_package_is_stored_is_tried_without_an_archive),
+		STORED_TEST(a_candidate_whose_package_is_said_to_be_stored_and_is_not_is_refused),
 		STORED_TEST(a_second_lease_is_warm_by_name_and_by_id),
 		STORED_TEST(candidates_of_the_same_version_never_share_a_sandbox),
 		STORED_TEST(a_check_that_cannot_be_is_denied_in_words),
