@@ -55,6 +55,30 @@ def test_secrets_are_shown_to_nobody_and_stay_when_what_was_read_is_sent_back(ap
         api.delete_for_sure(f"/functions/{copy['id']}")
 
 
+def test_a_description_is_kept_changed_copied_and_listed(api, deploy):
+    said = "Says hello.\nAsk *us* about it: Köln, \U0001f600, \"quoted\" \\ <b>"
+    function = deploy(PYTHON, description=said)
+    path = f"/functions/{function['id']}"
+    assert function["description"] == said and api.get(path).json()["description"] == said
+    copy = api.post("/functions", json={"name": unique("copy"), "from": function["id"]}).json()
+    try:
+        assert copy["description"] == said
+        changed = api.put(path, json={"description": "x" * 512}).json()
+        assert (changed["description"], changed["version"]) == ("x" * 512, 2)
+        assert api.put(path, json={"timeout_ms": 1234}).json()["description"] == "x" * 512
+        listed = {one["id"]: one["description"] for one in api.get("/functions?limit=200").json()["items"]}
+        assert (listed[function["id"]], listed[copy["id"]]) == ("x" * 512, said)
+        assert api.output(function, "input") == api.output(copy, "input") == "input"
+        assert api.put(path, json={"description": ""}).json()["description"] == ""
+    finally:
+        api.delete_for_sure(f"/functions/{copy['id']}")
+
+
+@pytest.mark.parametrize("description, code", [("x" * 513, "too_large"), ("ä" * 257, "too_large"), ("a\0", "invalid_value"), (7, "wrong_type")])
+def test_a_description_that_is_too_long_or_no_text_is_refused(api, unchanged, description, code):
+    assert errors_of(api.post("/functions", json=valid(description=description)))["description"]["code"] == code
+
+
 def test_a_copy_has_the_code_and_settings_of_its_source_but_for_what_is_given(api, deploy):
     source = deploy("def handler(event, context):\n    return [event, context.function_name]\n", timeout_ms=1234, environment={"A": "b"})
     name = unique("copy")
@@ -110,6 +134,7 @@ def test_a_deployed_function_is_answered_with_all_its_settings(api, deploy):
             "language": "python",
             "runtime": "docker",
             "handler": "main.handler",
+            "description": "",
             "environment": {"A": "b"},
             "timeout_ms": 1500,
             "init_timeout_ms": 10000,

@@ -43,6 +43,8 @@ static void texts_have_lengths_and_values_where_there_are_some(void **state)
 	assert_limits(limits, "handler", "{\"type\":\"string\",\"required\":false,\"min_bytes\":1,\"max_bytes\":128}");
 	assert_limits(limits, "code", "{\"type\":\"string\",\"required\":true,\"min_bytes\":1,\"max_bytes\":4194304}");
 	assert_limits(limits, "environment", "{\"type\":\"object\",\"required\":false,\"max_bytes\":32768}");
+	assert_limits(limits, "description",
+		      "{\"type\":\"string\",\"required\":false,\"min_bytes\":0,\"max_bytes\":512,\"default\":\"\"}");
 	assert_limits(limits, "network",
 		      "{\"type\":\"string\",\"required\":false,\"min_bytes\":1,\"max_bytes\":32,\"default\":\"none\","
 		      "\"values\":[\"none\",\"egress\"]}");

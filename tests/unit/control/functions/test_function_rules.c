@@ -65,6 +65,8 @@ static void each_mistake_has_its_field_and_code(void **state)
 		{"handler", "\"../x.handler\"", "handler", "invalid_value"},
 		{"handler", "\"/etc/x.y\"", "handler", "invalid_value"},
 		{"handler", "\"a b.c\"", "handler", "invalid_value"},
+		{"description", "null", "description", "wrong_type"},
+		{"description", "\"a\\u0000\"", "description", "invalid_value"},
 		{"environment", "[]", "environment", "wrong_type"},
 		{"environment", "{\"1A\":\"x\"}", "environment.1A", "invalid_value"},
 		{"environment", "{\"\":\"x\"}", "environment.", "invalid_value"},
@@ -90,6 +92,8 @@ static void what_is_good_is_allowed(void **state)
 		{"runtime", "\"docker\""},
 		{"network", "\"egress\""},
 		{"isolation", "\"per_invocation\""},
+		{"description", "\"\""},
+		{"description", "\"Says hello. \\n\\u00e4 | `\""},
 		{"cpus", "0.1"},
 		{"cpus", "1"},
 		{"environment", "{\"A_1\": \"\", \"b\": \"x\"}"},
@@ -175,6 +179,12 @@ static void sizes_are_limited(void **state)
 	AUTO(mem_free) char *environment = mem_printf("{\"A\": %s}", value);
 	AUTO(mem_free) char *too_large = mem_printf("{\"A\": %s}", larger);
 
+	AUTO(mem_free) char *description = text_of(512);
+	AUTO(mem_free) char *too_long = text_of(513);
+
+	assert_true(allows(rig, "description", description));
+	assert_false(allows(rig, "description", too_long));
+	function_rig_expect(rig, "description", "description", "too_large");
 	assert_true(allows(rig, "code", code));
 	assert_false(allows(rig, "code", more));
 	function_rig_expect(rig, "code", "code", "too_large");

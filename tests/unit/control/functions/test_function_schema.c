@@ -46,6 +46,7 @@ static void what_is_constant_is_in_the_schema_and_the_rest_in_its_description(vo
 		      "half the time of one. Unit: processors. Maximum: the processors of the node\"}");
 	assert_constant_part("runtime",
 			     "{\"type\":\"string\",\"minLength\":1,\"maxLength\":32,\"enum\":[\"docker\",\"gvisor\"]}");
+	assert_constant_part("description", "{\"type\":\"string\",\"minLength\":0,\"maxLength\":512,\"default\":\"\"}");
 	assert_constant_part("network", "{\"type\":\"string\",\"minLength\":1,\"maxLength\":32,\"default\":\"none\","
 					"\"enum\":[\"none\",\"egress\"]}");
 	assert_constant_part("min_warm", "{\"type\":\"integer\",\"minimum\":0,\"default\":0}");
