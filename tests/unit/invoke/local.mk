@@ -1,3 +1,0 @@
-unit_tests += \
-	%D%/test_spool \
-	%D%/test_trace
