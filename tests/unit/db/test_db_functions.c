@@ -2,65 +2,12 @@
 
 #include <errno.h>
 #include <pthread.h>
-#include <setjmp.h>
 #include <sodium.h>
-#include <stdarg.h>
-#include <stdint.h>
-#include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
-
-#include <cmocka.h>
 
 #include "base/clock.h"
 #include "base/mem.h"
-#include "tests/support/pg_proxy.h"
-#include "tests/support/pg_scratch.h"
-
-static struct pg_scratch *pg;
-
-struct fixture {
-	struct conf *conf;
-	struct pg_proxy proxy;
-	struct db *db;
-	struct err err;
-};
-
-static int start_postgres(void **state)
-{
-	(void)state;
-	pg = pg_scratch_new();
-	return 0;
-}
-
-static int stop_postgres(void **state)
-{
-	(void)state;
-	pg_scratch_free(&pg);
-	return 0;
-}
-
-static int set_up(void **state)
-{
-	struct fixture *f = mem_alloc(sizeof(*f));
-
-	pg_scratch_reset(pg);
-	f->conf = pg_scratch_conf(pg);
-	f->db = db_new(f->conf, "test");
-	*state = f;
-	return 0;
-}
-
-static int tear_down(void **state)
-{
-	struct fixture *f = *state;
-
-	db_free(&f->db);
-	pg_proxy_end(&f->proxy);
-	conf_free(&f->conf);
-	mem_free(&f);
-	return 0;
-}
+#include "tests/unit/db/db_rig.h"
+#include "tests/unit/unit.h"
 
 static char *sha256_of(const char *archive)
 {
@@ -660,8 +607,6 @@ static void what_min_warm_keeps_ready_is_added_up_of_current_versions(void **sta
 	assert_int_equal(memory_mb, 3 * 128);
 }
 
-#define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
-
 /* From now on f->db loses its connection at the next commit. */
 static void lose_commit(struct fixture *f, enum pg_proxy_cut cut)
 {
@@ -798,33 +743,33 @@ static void a_version_that_somebody_else_has_stored_since_is_not_taken_for_the_l
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(a_function_comes_back_as_it_was_stored),
-		TEST(function_spec_has_the_members_of_a_spec_and_no_others),
-		TEST(a_name_can_be_taken_once),
-		TEST(an_update_makes_a_new_version_and_keeps_the_old_one),
-		TEST(an_update_of_another_version_than_the_current_one_is_stale),
-		TEST(an_update_cannot_take_the_name_of_another_function),
-		TEST(an_update_needs_a_package_that_is_there),
-		TEST(nonsense_is_refused_by_the_database),
-		TEST(a_limit_may_be_what_any_configuration_allows_and_no_more),
-		TEST(as_many_sandboxes_are_kept_warm_as_a_function_may_have_and_no_more),
-		TEST(an_isolation_nobody_knows_is_refused),
-		TEST(versions_from_before_have_the_limits_that_were_everybodys),
-		TEST(metrics_from_before_were_not_measured),
-		TEST(a_version_that_leaves_out_a_limit_is_refused),
-		TEST(functions_are_listed_page_by_page),
-		TEST(what_min_warm_keeps_ready_is_added_up_of_current_versions),
-		TEST(a_deleted_function_is_gone_and_its_name_free),
-		TEST(a_package_stays_as_long_as_any_function_uses_it),
-		TEST(a_deletion_waits_for_a_deploy_of_its_package_and_leaves_it),
-		TEST(a_deploy_waits_for_a_deletion_of_its_package_and_stores_it_again),
-		TEST(a_deploy_keeps_a_package_it_found_until_its_version_is_there),
-		TEST(every_change_of_the_current_version_is_notified),
-		TEST(a_creation_whose_commit_was_lost_is_told_as_what_became_of_it),
-		TEST(an_update_whose_commit_was_lost_is_told_as_what_became_of_it),
-		TEST(a_deletion_whose_commit_was_lost_is_told_as_what_became_of_it),
-		TEST(a_version_that_somebody_else_has_stored_since_is_not_taken_for_the_lost_one),
+		MIGRATED_TEST(a_function_comes_back_as_it_was_stored),
+		MIGRATED_TEST(function_spec_has_the_members_of_a_spec_and_no_others),
+		MIGRATED_TEST(a_name_can_be_taken_once),
+		MIGRATED_TEST(an_update_makes_a_new_version_and_keeps_the_old_one),
+		MIGRATED_TEST(an_update_of_another_version_than_the_current_one_is_stale),
+		MIGRATED_TEST(an_update_cannot_take_the_name_of_another_function),
+		MIGRATED_TEST(an_update_needs_a_package_that_is_there),
+		MIGRATED_TEST(nonsense_is_refused_by_the_database),
+		MIGRATED_TEST(a_limit_may_be_what_any_configuration_allows_and_no_more),
+		MIGRATED_TEST(as_many_sandboxes_are_kept_warm_as_a_function_may_have_and_no_more),
+		MIGRATED_TEST(an_isolation_nobody_knows_is_refused),
+		MIGRATED_TEST(versions_from_before_have_the_limits_that_were_everybodys),
+		MIGRATED_TEST(metrics_from_before_were_not_measured),
+		MIGRATED_TEST(a_version_that_leaves_out_a_limit_is_refused),
+		MIGRATED_TEST(functions_are_listed_page_by_page),
+		MIGRATED_TEST(what_min_warm_keeps_ready_is_added_up_of_current_versions),
+		MIGRATED_TEST(a_deleted_function_is_gone_and_its_name_free),
+		MIGRATED_TEST(a_package_stays_as_long_as_any_function_uses_it),
+		MIGRATED_TEST(a_deletion_waits_for_a_deploy_of_its_package_and_leaves_it),
+		MIGRATED_TEST(a_deploy_waits_for_a_deletion_of_its_package_and_stores_it_again),
+		MIGRATED_TEST(a_deploy_keeps_a_package_it_found_until_its_version_is_there),
+		MIGRATED_TEST(every_change_of_the_current_version_is_notified),
+		MIGRATED_TEST(a_creation_whose_commit_was_lost_is_told_as_what_became_of_it),
+		MIGRATED_TEST(an_update_whose_commit_was_lost_is_told_as_what_became_of_it),
+		MIGRATED_TEST(a_deletion_whose_commit_was_lost_is_told_as_what_became_of_it),
+		MIGRATED_TEST(a_version_that_somebody_else_has_stored_since_is_not_taken_for_the_lost_one),
 	};
 
-	return cmocka_run_group_tests(tests, start_postgres, stop_postgres);
+	return cmocka_run_group_tests(tests, pg_group_start, pg_group_stop);
 }

@@ -6,12 +6,9 @@
 #include "base/mem.h"
 #include "tests/unit/poolmgr/fake_warden.h"
 
-struct pg_scratch *pg;
-
 int stored_set_up(void **state)
 {
-	(void)state;
-	pg = pg_scratch_new();
+	pg_group_start(state);
 	pg_scratch_reset(pg);
 	AUTO(conf_free) struct conf *conf = pg_scratch_conf(pg);
 	rig_start();
@@ -21,11 +18,9 @@ int stored_set_up(void **state)
 
 int stored_tear_down(void **state)
 {
-	(void)state;
 	pool_rig_stop();
 	rig_stop();
-	pg_scratch_free(&pg);
-	return 0;
+	return pg_group_stop(state);
 }
 
 int stored_each(void **state)

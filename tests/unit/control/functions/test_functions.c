@@ -14,11 +14,9 @@
 #include "run/lease.h"
 #include "tests/support/fake_agent.h"
 #include "tests/support/fake_poolmgr.h"
-#include "tests/support/pg_scratch.h"
+#include "tests/support/pg_group.h"
 #include "tests/unit/unit.h"
 #include "worker/worker.h"
-
-static struct pg_scratch *pg;
 
 struct fixture {
 	char *dir;
@@ -29,20 +27,6 @@ struct fixture {
 	struct response response;
 	json_t *answer;
 };
-
-static int start_postgres(void **state)
-{
-	(void)state;
-	pg = pg_scratch_new();
-	return 0;
-}
-
-static int stop_postgres(void **state)
-{
-	(void)state;
-	pg_scratch_free(&pg);
-	return 0;
-}
 
 static void add_language(struct fixture *f)
 {
@@ -834,5 +818,5 @@ int main(void)
 #undef TEST
 	};
 
-	return cmocka_run_group_tests(tests, start_postgres, stop_postgres);
+	return cmocka_run_group_tests(tests, pg_group_start, pg_group_stop);
 }
