@@ -144,10 +144,27 @@ static int settled_fds(void)
 	return fds;
 }
 
-void pool_rig_reset(void)
+int pool_rig_set_up(void **state)
+{
+	(void)state;
+	rig_start();
+	pool_rig_start(NULL);
+	return 0;
+}
+
+int pool_rig_tear_down(void **state)
+{
+	(void)state;
+	pool_rig_stop();
+	rig_stop();
+	return 0;
+}
+
+int pool_rig_each(void **state)
 {
 	struct shape *s;
 
+	(void)state;
 	rig_reset();
 	DL_FOREACH (shapes, s) {
 		shape_start_succeeded(s);
@@ -156,12 +173,15 @@ void pool_rig_reset(void)
 	rig.tick = pool_tick;
 	rig_barrier();
 	fds_before = settled_fds();
+	return 0;
 }
 
-void pool_rig_assert_nothing_leaks(void)
+int pool_rig_nothing_leaks(void **state)
 {
 	struct sandbox *s, *next;
 
+	(void)state;
+	rig.tick = pool_tick;
 	worker_close_all();
 	threads_go_on();
 	WAIT_FOR(client_count() == 0);
@@ -169,18 +189,18 @@ void pool_rig_assert_nothing_leaks(void)
 	rig.conf->pool_min_spares = rig.conf->pool_max_spares = 0;
 	fake_docker_reset(rig.engine);
 	image_init(rig.docker, rig.languages, &image_hooks);
-	for (int state = 0; state < SANDBOX_DYING; state++)
-		DL_FOREACH_SAFE (sandbox_lists[state], s, next)
+	for (int alive = 0; alive < SANDBOX_DYING; alive++)
+		DL_FOREACH_SAFE (sandbox_lists[alive], s, next)
 			sandbox_kill(s, COUNT_KILL_USED_UP);
 	WAIT_FOR(sandbox_total() == 0 && stray_count() == 0);
 	WAIT_FOR(fake_docker_count(rig.engine) == 0);
 	assert_int_equal(rig_count_names("sandboxes"), 0);
 	resolve_forget_all();
-	rig.tick = pool_tick; /* what is forgotten after a while */
 	WAIT_FOR(HASH_COUNT(versions) == 0);
 	WAIT_FOR(candidates == NULL);
 	WAIT_FOR(open_fds() == fds_before);
 	rig.tick = NULL;
+	return 0;
 }
 
 /* ---- Functions ---- */

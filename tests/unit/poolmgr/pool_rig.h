@@ -24,11 +24,15 @@ void pool_rig_stop(void);
 /* What scripts/egress has found: "ok\n", or why the network does not work; NULL: nothing, it is not there. */
 void pool_rig_egress(const char *text);
 
-/* Before each test. */
-void pool_rig_reset(void);
-
-/* After each test, whose workers have closed: ends what is left and fails when something was leaked. */
-void pool_rig_assert_nothing_leaks(void);
+/*
+ * For cmocka, without PostgreSQL: of a group of tests, before each, and after each, whose workers have closed. The last one
+ * ends what is left and fails when something was leaked.
+ */
+int pool_rig_set_up(void **state);
+int pool_rig_tear_down(void **state);
+int pool_rig_each(void **state);
+int pool_rig_nothing_leaks(void **state);
+#define POOL_TEST(name) cmocka_unit_test_setup_teardown(name, pool_rig_each, pool_rig_nothing_leaks)
 
 /* A function as tests deploy or check it. */
 struct function {

@@ -18,26 +18,21 @@ int stored_set_up(void **state)
 
 int stored_tear_down(void **state)
 {
-	pool_rig_stop();
-	rig_stop();
+	pool_rig_tear_down(state);
 	return pg_group_stop(state);
 }
 
 int stored_each(void **state)
 {
-	(void)state;
 	pg_scratch_exec(pg, "select 1"); /* its connection is open, whatever happened to the server */
-	pool_rig_reset();
-	return 0;
+	return pool_rig_each(state);
 }
 
 int stored_nothing_leaks(void **state)
 {
-	(void)state;
 	pg_scratch_exec(pg, "select 1");
 	fake_warden_stop();
-	pool_rig_assert_nothing_leaks();
-	return 0;
+	return pool_rig_nothing_leaks(state);
 }
 
 /* ---- Functions in PostgreSQL ---- */

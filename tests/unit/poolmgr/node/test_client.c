@@ -468,40 +468,17 @@ static void workers_of_one_kind_that_take_all_their_connections_leave_the_others
 	pool_rig_clients[0] = pool_rig_clients[1] = geteuid();
 }
 
-static int set_up(void **state)
-{
-	(void)state;
-	rig_start();
-	pool_rig_start(NULL);
-	return 0;
-}
-
-static int tear_down(void **state)
-{
-	(void)state;
-	pool_rig_stop();
-	rig_stop();
-	return 0;
-}
-
 static int each(void **state)
 {
-	(void)state;
-	accept_error = 0;
-	pool_rig_reset();
-	return 0;
-}
+	int rc = pool_rig_each(state);
 
-static int nothing_leaks(void **state)
-{
-	(void)state;
-	pool_rig_assert_nothing_leaks();
-	return 0;
+	accept_error = 0;
+	return rc;
 }
 
 int main(void)
 {
-#define TEST(name) cmocka_unit_test_setup_teardown(name, each, nothing_leaks)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, each, pool_rig_nothing_leaks)
 	const struct CMUnitTest tests[] = {
 		TEST(workers_come_and_go),
 		TEST(a_worker_that_sends_garbage_is_closed_and_no_other),
@@ -522,5 +499,5 @@ int main(void)
 		TEST(the_end_closes_all_connections),
 	};
 
-	return cmocka_run_group_tests(tests, set_up, tear_down);
+	return cmocka_run_group_tests(tests, pool_rig_set_up, pool_rig_tear_down);
 }

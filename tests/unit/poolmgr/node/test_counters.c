@@ -82,40 +82,17 @@ static void starts_that_fail_are_counted(void **state)
 	assert_true(since(COUNT_START) >= since(COUNT_START_FAILED));
 }
 
-static int set_up(void **state)
-{
-	(void)state;
-	rig_start();
-	pool_rig_start(NULL);
-	return 0;
-}
-
-static int tear_down(void **state)
-{
-	(void)state;
-	pool_rig_stop();
-	rig_stop();
-	return 0;
-}
-
 static int each(void **state)
 {
-	(void)state;
-	pool_rig_reset();
-	memcpy(before, counters, sizeof(before));
-	return 0;
-}
+	int rc = pool_rig_each(state);
 
-static int nothing_leaks(void **state)
-{
-	(void)state;
-	pool_rig_assert_nothing_leaks();
-	return 0;
+	memcpy(before, counters, sizeof(before));
+	return rc;
 }
 
 int main(void)
 {
-#define TEST(name) cmocka_unit_test_setup_teardown(name, each, nothing_leaks)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, each, pool_rig_nothing_leaks)
 	const struct CMUnitTest tests[] = {
 		TEST(every_row_is_told_under_its_own_name),
 		TEST(requests_are_counted_by_what_they_got),
@@ -123,5 +100,5 @@ int main(void)
 		TEST(starts_that_fail_are_counted),
 	};
 
-	return cmocka_run_group_tests(tests, set_up, tear_down);
+	return cmocka_run_group_tests(tests, pool_rig_set_up, pool_rig_tear_down);
 }
