@@ -1,7 +1,6 @@
 #include "tests/unit/poolmgr/pool_rig.h"
 
 #include <fcntl.h>
-#include <semaphore.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -17,7 +16,6 @@
 #include "poolmgr/node/client.h"
 #include "poolmgr/node/egress.h"
 #include "poolmgr/node/headroom.h"
-#include "poolmgr/node/work.h"
 #include "poolmgr/package/package.h"
 #include "poolmgr/pool/pool.h"
 #include "poolmgr/reconcile.h"
@@ -96,8 +94,7 @@ void pool_rig_start(const char *conninfo)
 	client_init(rig.loop, rig.conf, listen_fd, pool_rig_clients, &client_hooks);
 	if (conninfo != NULL)
 		WAIT_FOR(store_is_up());
-	threads_stop(); /* the survey of packages is over then, and its descriptors closed */
-	threads_go_on();
+	threads_settle(); /* the survey of packages is over then */
 }
 
 void pool_rig_egress(const char *text)
@@ -124,24 +121,10 @@ void pool_rig_stop(void)
 	scoreboard_close(&pool_rig_board);
 }
 
-/* Descriptors besides both ends of the driver's connections to the fake engine and the one to PostgreSQL. */
+/* The one to PostgreSQL comes and goes. */
 static int open_fds(void)
 {
-	return unit_open_fds() - 2 * rig.engine->connections - store_is_up();
-}
-
-/* What the driver opens or closes, the engine sees a turn later: the number is right once it stays the same. */
-static int settled_fds(void)
-{
-	int fds = open_fds();
-
-	for (int same = 0; same < 5; same++) {
-		rig_turn();
-		if (open_fds() != fds)
-			same = -1;
-		fds = open_fds();
-	}
-	return fds;
+	return rig_open_fds() - store_is_up();
 }
 
 int pool_rig_set_up(void **state)
@@ -172,7 +155,8 @@ int pool_rig_each(void **state)
 	}
 	rig.tick = pool_tick;
 	rig_barrier();
-	fds_before = settled_fds();
+	rig_settle();
+	fds_before = open_fds();
 	return 0;
 }
 
@@ -290,60 +274,4 @@ struct shape *default_shape(void)
 			return s;
 	fail_msg("there is no default shape");
 	return NULL;
-}
-
-/* ---- Threads ---- */
-
-#define THREADS_MAX 32
-
-static struct {
-	int stopped;
-	struct work work[THREADS_MAX];
-	sem_t busy, go_on;
-	int ended;
-} threads;
-
-static void wait_in_thread(struct work *work)
-{
-	(void)work;
-	sem_post(&threads.busy);
-	sem_wait(&threads.go_on);
-}
-
-static void on_thread_ended(struct work *work)
-{
-	(void)work;
-	threads.ended++;
-}
-
-void threads_stop_of(enum work_kind from, enum work_kind to)
-{
-	sem_init(&threads.busy, 0, 0);
-	sem_init(&threads.go_on, 0, 0);
-	threads.ended = 0;
-	for (enum work_kind kind = from; kind <= to; kind++)
-		for (int i = 0; i < work_threads(kind); i++) {
-			struct work *work = &threads.work[threads.stopped++];
-			*work = (struct work){wait_in_thread, on_thread_ended, NULL, NULL};
-			work_begin(kind, work);
-		}
-	for (int i = 0; i < threads.stopped; i++)
-		sem_wait(&threads.busy);
-}
-
-void threads_stop(void)
-{
-	threads_stop_of(0, WORK_KINDS - 1);
-}
-
-void threads_go_on(void)
-{
-	if (threads.stopped == 0)
-		return;
-	for (int i = 0; i < threads.stopped; i++)
-		sem_post(&threads.go_on);
-	WAIT_FOR(threads.ended == threads.stopped);
-	threads.stopped = 0;
-	sem_destroy(&threads.busy);
-	sem_destroy(&threads.go_on);
 }

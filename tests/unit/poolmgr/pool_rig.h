@@ -7,8 +7,8 @@
 
 #include "ipc/scoreboard.h"
 #include "poolmgr/catalog/shape.h"
-#include "poolmgr/node/work.h"
 #include "tests/unit/poolmgr/archives.h"
+#include "tests/unit/poolmgr/threads.h"
 
 /* As the master has it. */
 #define POOL_RIG_SLOTS 4
@@ -64,10 +64,5 @@ void worker_check_at_once(const struct worker *worker, const struct function *fu
 
 /* The shape of functions with the default limits. */
 struct shape *default_shape(void);
-
-/* Keeps poolmgr's threads busy (poolmgr/node/work.h), all or those of the kinds from … to; they go on when they are stopped. */
-void threads_stop(void);
-void threads_stop_of(enum work_kind from, enum work_kind to);
-void threads_go_on(void);
 
 #endif

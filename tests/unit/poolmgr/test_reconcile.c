@@ -406,8 +406,7 @@ static bool is_asked_to_end(const char *container, pid_t pid)
 static void compare_for_shims(void)
 {
 	compare();
-	threads_stop();
-	threads_go_on();
+	threads_settle();
 	rig_turn();
 }
 

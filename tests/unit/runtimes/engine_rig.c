@@ -162,6 +162,27 @@ void rig_stop(void)
 	unit_remove_dir(&rig.dir);
 }
 
+int engine_rig_set_up(void **state)
+{
+	(void)state;
+	rig_start();
+	return 0;
+}
+
+int engine_rig_tear_down(void **state)
+{
+	(void)state;
+	rig_stop();
+	return 0;
+}
+
+int engine_rig_each(void **state)
+{
+	(void)state;
+	rig_reset();
+	return 0;
+}
+
 /* ---- Looking at things ---- */
 
 static void on_container(const char *sandbox_id, const char *container_id, bool running, void *arg)
@@ -184,6 +205,23 @@ void rig_barrier(void)
 
 	docker_list(rig.docker, on_container, on_listed, &done);
 	WAIT_FOR(done);
+}
+
+int rig_open_fds(void)
+{
+	return unit_open_fds() - 2 * rig.engine->connections;
+}
+
+void rig_settle(void)
+{
+	int fds = rig_open_fds();
+
+	for (int same = 0; same < 5; same++) {
+		rig_turn();
+		if (rig_open_fds() != fds)
+			same = -1;
+		fds = rig_open_fds();
+	}
 }
 
 bool rig_exists(const char *fmt, ...)

@@ -40,6 +40,11 @@ void rig_stop(void);
 /* Engine and configuration as they were at the start. Waits until the driver finds the engine up. */
 void rig_reset(void);
 
+/* The same for cmocka: of a group of tests, and before each. */
+int engine_rig_set_up(void **state);
+int engine_rig_tear_down(void **state);
+int engine_rig_each(void **state);
+
 /* One turn of the loop, which takes a few milliseconds at most. */
 void rig_turn(void);
 
@@ -58,6 +63,12 @@ void rig_turn(void);
 
 /* Sends the engine a request of its own and waits for the answer: what was sent before has come to its end by then. */
 void rig_barrier(void);
+
+/* Descriptors besides both ends of the driver's connections to the engine, which come and go. */
+int rig_open_fds(void);
+
+/* What the driver opens or closes, the engine sees a turn later: waits until both agree on what is open. */
+void rig_settle(void);
 
 /* Is there such a thing below rig.dir? */
 bool rig_exists(const char *fmt, ...) PRINTF_LIKE(1, 2);

@@ -143,28 +143,13 @@ int __wrap_syncfs(int fd)
 	return 0;
 }
 
-/* ---- Start and end ---- */
+/* ---- Start ---- */
 
-int package_rig_start(void **state)
+int package_rig_set_up(void **state)
 {
+	int rc = engine_rig_set_up(state);
 	struct err err;
 
-	(void)state;
-	rig_start();
 	assert_ok(package_init(rig.loop, rig.conf, &err));
-	return 0;
-}
-
-int package_rig_stop(void **state)
-{
-	(void)state;
-	rig_stop();
-	return 0;
-}
-
-int package_rig_each(void **state)
-{
-	(void)state;
-	rig_reset();
-	return 0;
+	return rc;
 }

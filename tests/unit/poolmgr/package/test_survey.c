@@ -99,13 +99,12 @@ static void what_another_poolmgr_unpacks_at_the_start_is_left_alone(void **state
 
 int main(void)
 {
-#define TEST(name) cmocka_unit_test_setup(name, package_rig_each)
 	const struct CMUnitTest tests[] = {
-		TEST(what_was_not_on_the_disk_when_an_earlier_process_ended_is_unpacked_anew),
-		TEST(what_an_earlier_process_unpacked_counts_and_goes_in_the_order_of_its_last_use),
-		TEST(what_an_earlier_process_left_half_unpacked_goes_at_the_start_and_packages_stay),
-		TEST(what_another_poolmgr_unpacks_at_the_start_is_left_alone),
+		PACKAGE_TEST(what_was_not_on_the_disk_when_an_earlier_process_ended_is_unpacked_anew),
+		PACKAGE_TEST(what_an_earlier_process_unpacked_counts_and_goes_in_the_order_of_its_last_use),
+		PACKAGE_TEST(what_an_earlier_process_left_half_unpacked_goes_at_the_start_and_packages_stay),
+		PACKAGE_TEST(what_another_poolmgr_unpacks_at_the_start_is_left_alone),
 	};
 
-	return cmocka_run_group_tests(tests, package_rig_start, package_rig_stop);
+	return cmocka_run_group_tests(tests, package_rig_set_up, engine_rig_tear_down);
 }

@@ -1148,27 +1148,6 @@ static void an_engine_that_refuses_events_is_not_hammered(void **state)
 	assert_true(docker_is_up(rig.docker));
 }
 
-static int set_up(void **state)
-{
-	(void)state;
-	rig_start();
-	return 0;
-}
-
-static int tear_down(void **state)
-{
-	(void)state;
-	rig_stop();
-	return 0;
-}
-
-static int each(void **state)
-{
-	(void)state;
-	rig_reset();
-	return 0;
-}
-
 /* The engine understood all it was asked, and is empty again. */
 static int after_each(void **state)
 {
@@ -1187,7 +1166,7 @@ static int after_each(void **state)
 
 int main(void)
 {
-#define TEST(name) cmocka_unit_test_setup_teardown(name, each, after_each)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, engine_rig_each, after_each)
 	const struct CMUnitTest tests[] = {
 		TEST(a_newer_engine_is_spoken_to_in_the_version_this_was_written_for),
 		TEST(an_older_engine_is_spoken_to_in_its_own_version),
@@ -1251,5 +1230,5 @@ int main(void)
 		TEST(an_engine_that_refuses_events_is_not_hammered),
 	};
 
-	return cmocka_run_group_tests(tests, set_up, tear_down);
+	return cmocka_run_group_tests(tests, engine_rig_set_up, engine_rig_tear_down);
 }
