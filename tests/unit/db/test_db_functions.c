@@ -2,77 +2,10 @@
 
 #include <errno.h>
 #include <pthread.h>
-#include <sodium.h>
 
 #include "base/clock.h"
 #include "base/mem.h"
-#include "tests/unit/db/db_rig.h"
-#include "tests/unit/unit.h"
-
-static char *sha256_of(const char *archive)
-{
-	unsigned char hash[crypto_hash_sha256_BYTES];
-	char *hex = mem_alloc(2 * sizeof(hash) + 1);
-
-	crypto_hash_sha256(hash, (const unsigned char *)archive, strlen(archive));
-	return sodium_bin2hex(hex, 2 * sizeof(hash) + 1, hash, sizeof(hash));
-}
-
-static struct spec *make_spec(const char *name, const char *archive)
-{
-	struct spec *s = mem_alloc(sizeof(*s));
-	struct uuid id = uuid_new();
-
-	s->function_id = mem_alloc(UUID_TEXT_SIZE);
-	uuid_format(&id, s->function_id);
-	s->name = mem_strdup(name);
-	s->version = 1;
-	s->language = mem_strdup("python");
-	s->runtime = mem_strdup("docker");
-	s->handler = mem_strdup("main.handler");
-	s->environment = json_pack("{s:s}", "GREETING", "h\xc3\xa9llo");
-	s->timeout_ms = 3000;
-	s->memory_limit_mb = 128;
-	s->cpu_millis = 1000;
-	s->init_timeout_ms = 10001;
-	s->tmp_mb = 65;
-	s->tmp_inodes = 16385;
-	s->pids = 66;
-	s->nofile = 1025;
-	s->response_bytes = 6291457;
-	s->log_bytes = 262145;
-	s->isolation = mem_strdup("per_invocation");
-	s->network = mem_strdup("none");
-	s->max_concurrency = 50;
-	s->min_warm = 3;
-	s->package_sha256 = sha256_of(archive);
-	return s;
-}
-
-/* Stores a function; its id is what is returned. */
-static struct uuid create(struct fixture *f, const char *name, const char *archive)
-{
-	AUTO(spec_free) struct spec *spec = make_spec(name, archive);
-	AUTO(db_function_free) struct db_function *stored = NULL;
-	struct uuid id;
-
-	assert_int_equal(db_function_create(f->db, spec, archive, strlen(archive), &stored, &f->err), 0);
-	assert_true(uuid_parse(stored->spec->function_id, &id));
-	return id;
-}
-
-static struct spec *current_spec(struct fixture *f, const char *ref)
-{
-	struct spec *spec = NULL;
-
-	assert_int_equal(db_function_spec(f->db, ref, 0, &spec, &f->err), 0);
-	return spec;
-}
-
-static long packages(void)
-{
-	return pg_scratch_number(pg, "select count(*) from packages");
-}
+#include "tests/unit/db/function_rig.h"
 
 static void a_function_comes_back_as_it_was_stored(void **state)
 {
@@ -107,7 +40,7 @@ static void function_spec_has_the_members_of_a_spec_and_no_others(void **state)
 #undef SPEC_STR
 #undef SPEC_INT
 #undef SPEC_JSON
-	create(f, "hello", "code");
+	create_function(f, "hello", "code");
 	assert_int_equal(pg_scratch_number(pg, "select count(*) from json_object_keys(function_spec('hello', 0))"), members);
 	assert_int_equal(pg_scratch_number(pg, "select count(*) from functions where function_spec('none', 0) is null"), 1);
 }
@@ -118,12 +51,12 @@ static void a_name_can_be_taken_once(void **state)
 	AUTO(spec_free) struct spec *again = make_spec("hello", "other code");
 	AUTO(db_function_free) struct db_function *stored = NULL;
 
-	create(f, "hello", "code");
+	create_function(f, "hello", "code");
 	assert_int_equal(db_function_create(f->db, again, "other code", 10, &stored, &f->err), -1);
 	assert_int_equal(f->err.code, EEXIST);
 	assert_string_equal(f->err.msg, "there is a function named 'hello' already");
 	assert_null(stored);
-	assert_int_equal(packages(), 1);
+	assert_int_equal(count_packages(), 1);
 }
 
 static void an_update_makes_a_new_version_and_keeps_the_old_one(void **state)
@@ -132,7 +65,7 @@ static void an_update_makes_a_new_version_and_keeps_the_old_one(void **state)
 	AUTO(db_function_free) struct db_function *stored = NULL;
 	AUTO(spec_free) struct spec *old = NULL;
 
-	create(f, "hello", "code");
+	create_function(f, "hello", "code");
 	AUTO(spec_free) struct spec *spec = current_spec(f, "hello");
 	spec->version = 2;
 	spec->timeout_ms = 9000;
@@ -154,7 +87,7 @@ static void an_update_of_another_version_than_the_current_one_is_stale(void **st
 	struct fixture *f = *state;
 	AUTO(db_function_free) struct db_function *stored = NULL;
 
-	create(f, "hello", "code");
+	create_function(f, "hello", "code");
 	AUTO(spec_free) struct spec *spec = current_spec(f, "hello");
 	spec->version = 3;
 	assert_int_equal(db_function_update(f->db, spec, NULL, 0, &stored, &f->err), -1);
@@ -171,8 +104,8 @@ static void an_update_cannot_take_the_name_of_another_function(void **state)
 	struct fixture *f = *state;
 	AUTO(db_function_free) struct db_function *stored = NULL;
 
-	create(f, "hello", "code");
-	create(f, "other", "code");
+	create_function(f, "hello", "code");
+	create_function(f, "other", "code");
 	AUTO(spec_free) struct spec *spec = current_spec(f, "other");
 	spec->version = 2;
 	mem_free(&spec->name);
@@ -186,7 +119,7 @@ static void an_update_needs_a_package_that_is_there(void **state)
 	struct fixture *f = *state;
 	AUTO(db_function_free) struct db_function *stored = NULL;
 
-	create(f, "hello", "code");
+	create_function(f, "hello", "code");
 	AUTO(spec_free) struct spec *spec = current_spec(f, "hello");
 	spec->version = 2;
 	mem_free(&spec->package_sha256);
@@ -196,7 +129,7 @@ static void an_update_needs_a_package_that_is_there(void **state)
 	assert_int_equal(db_function_update(f->db, spec, "not that", 8, &stored, &f->err), -1);
 	assert_int_equal(f->err.code, EINVAL);
 	assert_int_equal(db_function_update(f->db, spec, "nowhere", 7, &stored, &f->err), 0);
-	assert_int_equal(packages(), 2);
+	assert_int_equal(count_packages(), 2);
 }
 
 static void nonsense_is_refused_by_the_database(void **state)
@@ -213,7 +146,7 @@ static void nonsense_is_refused_by_the_database(void **state)
 	assert_int_equal(db_function_create(f->db, spec, "code", 4, &stored, &f->err), -1);
 	assert_int_equal(f->err.code, EINVAL);
 	assert_int_equal(pg_scratch_number(pg, "select count(*) from functions"), 0);
-	assert_int_equal(packages(), 0);
+	assert_int_equal(count_packages(), 0);
 }
 
 /* The largest value any configuration allows. */
@@ -397,7 +330,7 @@ static void functions_are_listed_page_by_page(void **state)
 
 	for (int i = 0; i < 5; i++) {
 		char name[] = {'f', (char)('0' + i), '\0'};
-		ids[i] = create(f, name, "code");
+		ids[i] = create_function(f, name, "code");
 		usleep(2000); /* ids sort by the millisecond */
 	}
 	assert_int_equal(db_function_delete(f->db, "f1", -1, &gone, &f->err), 0);
@@ -419,7 +352,7 @@ static void a_deleted_function_is_gone_and_its_name_free(void **state)
 {
 	struct fixture *f = *state;
 	AUTO(db_function_free) struct db_function *found = NULL;
-	struct uuid id = create(f, "hello", "code"), gone;
+	struct uuid id = create_function(f, "hello", "code"), gone;
 	char text[UUID_TEXT_SIZE];
 
 	uuid_format(&id, text);
@@ -431,8 +364,8 @@ static void a_deleted_function_is_gone_and_its_name_free(void **state)
 	assert_int_equal(f->err.code, ENOENT);
 	assert_int_equal(db_function_delete(f->db, text, -1, &gone, &f->err), -1);
 	assert_int_equal(f->err.code, ENOENT);
-	assert_int_equal(packages(), 0);
-	create(f, "hello", "code");
+	assert_int_equal(count_packages(), 0);
+	create_function(f, "hello", "code");
 	AUTO(mem_free) char *name = pg_scratch_value(pg, "select name from functions where function_id = '%s'", text);
 	assert_string_equal(name, "hello");
 }
@@ -445,9 +378,9 @@ static void a_package_stays_as_long_as_any_function_uses_it(void **state)
 	AUTO(mem_free) void *archive = NULL;
 	size_t len = 0;
 
-	create(f, "one", "shared");
-	create(f, "two", "shared");
-	assert_int_equal(packages(), 1);
+	create_function(f, "one", "shared");
+	create_function(f, "two", "shared");
+	assert_int_equal(count_packages(), 1);
 	assert_int_equal(db_function_delete(f->db, "one", -1, &gone, &f->err), 0);
 	assert_int_equal(db_package_get(f->db, sha, &archive, &len, &f->err), 0);
 	assert_int_equal(len, 6);
@@ -493,8 +426,8 @@ static void a_deletion_waits_for_a_deploy_of_its_package_and_leaves_it(void **st
 	struct rival rival = {.f = f, .deletes = true};
 	AUTO(mem_free) char *sha = sha256_of("shared");
 
-	create(f, "victim", "shared");
-	create(f, "bystander", "else");
+	create_function(f, "victim", "shared");
+	create_function(f, "bystander", "else");
 	pg_scratch_exec(pg, "begin");
 	pg_scratch_exec(pg, "insert into packages values ('%s', 'shared', 6) on conflict (sha256) do update set size = 6", sha);
 	pg_scratch_exec(
@@ -516,7 +449,7 @@ static void a_deploy_waits_for_a_deletion_of_its_package_and_stores_it_again(voi
 	struct fixture *f = *state;
 	struct rival rival = {.f = f};
 
-	create(f, "victim", "shared");
+	create_function(f, "victim", "shared");
 	pg_scratch_exec(pg, "begin");
 	pg_scratch_exec(pg, "select delete_function_versions(function_id_of('victim'))");
 	pg_scratch_exec(pg, "update functions set status = 'deleted', version = null where name = 'victim'");
@@ -524,7 +457,7 @@ static void a_deploy_waits_for_a_deletion_of_its_package_and_stores_it_again(voi
 	pg_scratch_exec(pg, "commit");
 	pthread_join(rival.thread, NULL);
 	assert_int_equal(rival.rc, 0);
-	assert_int_equal(packages(), 1);
+	assert_int_equal(count_packages(), 1);
 }
 
 static void a_deploy_keeps_a_package_it_found_until_its_version_is_there(void **state)
@@ -533,7 +466,7 @@ static void a_deploy_keeps_a_package_it_found_until_its_version_is_there(void **
 	struct rival rival = {.f = f};
 	AUTO(mem_free) char *sha = sha256_of("shared");
 
-	create(f, "owner", "shared");
+	create_function(f, "owner", "shared");
 	pg_scratch_exec(pg, "create function pause() returns trigger language plpgsql as "
 			    "$$ begin perform pg_advisory_xact_lock(1); return new; end $$; "
 			    "create trigger pause before insert on function_versions for each row execute function pause(); "
@@ -570,7 +503,7 @@ static void every_change_of_the_current_version_is_notified(void **state)
 	PGconn *listener = PQconnectdb(f->conf->database_conninfo);
 
 	PQclear(PQexec(listener, "listen berth_functions"));
-	create(f, "hello", "code");
+	create_function(f, "hello", "code");
 	AUTO(spec_free) struct spec *spec = current_spec(f, "hello");
 	next_notice(listener, spec->function_id, 1);
 	spec->version = 2;
@@ -590,9 +523,9 @@ static void what_min_warm_keeps_ready_is_added_up_of_current_versions(void **sta
 
 	assert_int_equal(db_functions_warm(f->db, NULL, &sandboxes, &memory_mb, &f->err), 0);
 	assert_int_equal(sandboxes + memory_mb, 0);
-	create(f, "three", "code");
-	create(f, "changed", "code");
-	create(f, "deleted", "code");
+	create_function(f, "three", "code");
+	create_function(f, "changed", "code");
+	create_function(f, "deleted", "code");
 	AUTO(spec_free) struct spec *spec = current_spec(f, "changed");
 	spec->version = 2;
 	spec->min_warm = 2;
@@ -655,7 +588,7 @@ static void an_update_whose_commit_was_lost_is_told_as_what_became_of_it(void **
 {
 	struct fixture *f = *state;
 
-	create(f, "hello", "code");
+	create_function(f, "hello", "code");
 	for (size_t i = 0; i < ARRAY_SIZE(lost_commits); i++) {
 		AUTO(db_function_free) struct db_function *stored = NULL;
 		lose_commit(f, lost_commits[i].cut);
@@ -721,7 +654,7 @@ static void a_version_that_somebody_else_has_stored_since_is_not_taken_for_the_l
 	AUTO(db_free) struct db *other = db_new(conf, "other");
 	pthread_t thread;
 
-	create(f, "hello", "code");
+	create_function(f, "hello", "code");
 	AUTO(spec_free) struct spec *mine = current_spec(f, "hello");
 	AUTO(spec_free) struct spec *theirs = current_spec(f, "hello");
 	mine->version = theirs->version = 2;

@@ -1,6 +1,5 @@
 #include "run/invocation.h"
 
-#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <sys/eventfd.h>
@@ -13,152 +12,13 @@
 #include "base/clock.h"
 #include "base/fd.h"
 #include "base/mem.h"
-#include "tests/support/fake_agent.h"
-#include "tests/support/fake_poolmgr.h"
-#include "tests/unit/unit.h"
-
-#define ID         "inv-1"
-#define REQUEST_ID "req-1"
-#define INIT       "{\"handler\":\"main.handler\"}"
-
-struct fixture {
-	struct conf *conf;
-	struct invocation *invocation;
-	struct fake_agent agent;
-	struct lease lease;
-	struct outcome outcome;
-	struct patience patience;
-	int over; /* times it ended */
-
-	/* Where the sandbox comes from a poolmgr. */
-	char *dir; /* or where its cgroup's files are */
-	struct fake_poolmgr poolmgr;
-	struct lease_client *client;
-	struct denial denial;
-};
-
-static int set_up(void **state)
-{
-	struct fixture *f = calloc(1, sizeof(*f));
-
-	assert_int_equal(conf_load_file(NULL, &f->conf, NULL), 0);
-	f->invocation = invocation_new(f->conf, NULL, NULL);
-	f->lease = LEASE_NONE;
-	strcpy(f->lease.sandbox_id, "sb");
-	f->lease.timeout_ms = 2000;
-	f->lease.init_timeout_ms = 400;
-	f->lease.memory_limit_mb = 128;
-	f->lease.response_bytes = 1 << 20;
-	f->lease.log_bytes = 4096;
-	*state = f;
-	return 0;
-}
-
-static int tear_down(void **state)
-{
-	struct fixture *f = *state;
-
-	if (f->agent.pid > 0) {
-		kill(f->agent.pid, SIGKILL);
-		fake_agent_stop(&f->agent);
-	}
-	outcome_clear(&f->outcome);
-	problem_clear(&f->denial.problem);
-	if (f->client != NULL && f->lease.control_fd >= 0)
-		lease_release(f->client, &f->lease, 0);
-	lease_client_free(&f->client);
-	fake_poolmgr_kill(&f->poolmgr);
-	unit_remove_dir(&f->dir);
-	buf_free(&f->lease.init);
-	mask_free(&f->lease.mask);
-	invocation_free(&f->invocation);
-	conf_free(&f->conf);
-	free(f);
-	return 0;
-}
-
-static void start(struct fixture *f, void (*script)(int control, int log))
-{
-	fake_agent_start(&f->agent, script);
-	f->lease.control_fd = f->agent.control_fd;
-	f->lease.log_fd = f->agent.log_fd;
-	f->lease.error_log_fd = f->agent.error_log_fd;
-}
-
-static void invoke_with(struct fixture *f, const char *body, size_t len)
-{
-	struct invocation_input input = {.id = ID, .request_id = REQUEST_ID, .traceparent = "", .body = body, .body_len = len};
-
-	outcome_clear(&f->outcome);
-	invocation_run(f->invocation, &f->lease, &input, &f->outcome);
-}
-
-static void invoke(struct fixture *f)
-{
-	invoke_with(f, "{\"input\":1}", 11);
-}
-
-/* Until the agent has got that far. */
-static void wait_for(int fd)
-{
-	struct pollfd p = {.fd = fd, .events = POLLIN};
-
-	assert_int_equal(poll(&p, 1, 10000), 1);
-}
-
-static void run(struct fixture *f, void (*script)(int control, int log))
-{
-	start(f, script);
-	invoke(f);
-}
-
-static void assert_script_ended_well(struct fixture *f)
-{
-	assert_int_equal(fake_agent_stop(&f->agent), 0);
-	f->agent.pid = 0;
-}
-
-static void assert_failed(const struct fixture *f, enum problem_code code, enum counter destroy_reason)
-{
-	assert_int_equal(f->outcome.kind, OUTCOME_FAILURE);
-	if (f->outcome.problem.code != code)
-		fail_msg("%s instead of %s: %s", problem_name(f->outcome.problem.code), problem_name(code),
-			 f->outcome.problem.detail);
-	assert_int_equal(f->outcome.destroy_reason, destroy_reason);
-	assert_true(f->outcome.problem.detail[0] != '\0');
-}
-
-static void assert_output(const struct fixture *f, const char *output)
-{
-	if (f->outcome.kind != OUTCOME_SUCCESS)
-		fail_msg("failed: %s", f->outcome.problem.detail);
-	assert_int_equal(f->outcome.output.len, strlen(output));
-	assert_memory_equal(f->outcome.output.data, output, strlen(output));
-}
-
-static void expect_invoke(int control, struct buf *payload)
-{
-	fake_agent_expect(control, FRAME_INVOKE, payload);
-}
-
-static void print_and_answer(int control, int log)
-{
-	AUTO(buf_free) struct buf payload = {0};
-
-	expect_invoke(control, &payload);
-	if (strcmp(payload.data, "{\"invocation_id\":\"" ID "\",\"request_id\":\"" REQUEST_ID
-				 "\",\"remaining_ms\":2000}\n{\"input\":1}") != 0)
-		_exit(3);
-	fd_write_all(log, "hello\n", 6, NULL);
-	fake_agent_result(control, ID, "{\"a\": [1]}");
-	fake_agent_wait_for_close(control);
-}
+#include "tests/unit/run/invocation_rig.h"
 
 static void a_result_comes_back_as_it_was_written_with_the_log(void **state)
 {
 	struct fixture *f = *state;
 
-	run(f, print_and_answer);
+	run_script(f, print_and_answer);
 	assert_output(f, "{\"a\": [1]}");
 	assert_int_equal(f->outcome.destroy_reason, 0);
 	assert_int_equal(f->outcome.log.len, 6);
@@ -189,7 +49,7 @@ static void a_new_sandbox_is_initialised_first_and_both_times_are_measured(void 
 	struct fixture *f = *state;
 
 	buf_add_str(&f->lease.init, INIT);
-	run(f, init_then_answer);
+	run_script(f, init_then_answer);
 	assert_output(f, "null");
 	assert_true(f->outcome.init_us >= 20000);
 	assert_true(f->outcome.exec_us < f->outcome.init_us);
@@ -232,7 +92,7 @@ static void code_that_does_not_load_is_an_init_error_and_ends_the_sandbox(void *
 	struct fixture *f = *state;
 
 	buf_add_str(&f->lease.init, INIT);
-	run(f, fail_with_syntax);
+	run_script(f, fail_with_syntax);
 	assert_failed(f, PROBLEM_INIT_ERROR, COUNT_KILL_INIT_ERROR);
 	assert_int_equal(f->outcome.init_failure, INIT_SYNTAX);
 	assert_int_equal(f->outcome.init_line, 3);
@@ -246,12 +106,12 @@ static void the_kind_of_an_init_error_is_told_apart(void **state)
 	struct fixture *f = *state;
 
 	buf_add_str(&f->lease.init, INIT);
-	start(f, fail_with_handler);
+	start_agent(f, fail_with_handler);
 	invocation_init(f->invocation, &f->lease, &f->outcome);
 	assert_int_equal(f->outcome.init_failure, INIT_HANDLER);
 	fake_agent_stop(&f->agent);
 	outcome_clear(&f->outcome);
-	start(f, fail_with_anything);
+	start_agent(f, fail_with_anything);
 	invocation_init(f->invocation, &f->lease, &f->outcome);
 	assert_int_equal(f->outcome.init_failure, INIT_EXCEPTION);
 }
@@ -271,7 +131,7 @@ static void initialising_alone_sends_no_invocation(void **state)
 	struct fixture *f = *state;
 
 	buf_add_str(&f->lease.init, INIT);
-	start(f, only_say_ready);
+	start_agent(f, only_say_ready);
 	invocation_init(f->invocation, &f->lease, &f->outcome);
 	assert_int_equal(f->outcome.kind, OUTCOME_SUCCESS);
 	assert_int_equal(f->outcome.destroy_reason, 0);
@@ -289,7 +149,7 @@ static void a_load_that_takes_too_long_is_a_timeout_of_phase_init(void **state)
 	struct fixture *f = *state;
 
 	buf_add_str(&f->lease.init, INIT);
-	run(f, sleep_for_ever);
+	run_script(f, sleep_for_ever);
 	assert_failed(f, PROBLEM_FUNCTION_TIMEOUT, COUNT_KILL_TIMEOUT);
 	assert_int_equal(f->outcome.init_failure, INIT_TIMEOUT);
 	assert_string_equal(json_string_value(json_object_get(f->outcome.problem.members, "phase")), "init");
@@ -311,7 +171,7 @@ static void a_timeout_is_answered_at_the_deadline_with_what_was_printed(void **s
 	struct fixture *f = *state;
 
 	f->lease.timeout_ms = 150;
-	run(f, take_invoke_and_sleep);
+	run_script(f, take_invoke_and_sleep);
 	assert_failed(f, PROBLEM_FUNCTION_TIMEOUT, COUNT_KILL_TIMEOUT);
 	assert_int_equal(json_integer_value(json_object_get(f->outcome.problem.members, "limit_ms")), 150);
 	assert_string_equal(json_string_value(json_object_get(f->outcome.problem.members, "phase")), "exec");
@@ -319,51 +179,13 @@ static void a_timeout_is_answered_at_the_deadline_with_what_was_printed(void **s
 	assert_int_equal(f->outcome.log.len, 7);
 }
 
-static void print_and_exit(int control, int log)
-{
-	AUTO(buf_free) struct buf payload = {0};
-
-	expect_invoke(control, &payload);
-	fd_write_all(log, "last words\n", 11, NULL);
-}
-
 static void an_agent_that_exits_is_told_from_one_that_fails(void **state)
 {
 	struct fixture *f = *state;
 
-	run(f, print_and_exit);
+	run_script(f, print_and_exit);
 	assert_failed(f, PROBLEM_SANDBOX_EXITED, COUNT_KILL_EXITED);
 	assert_int_equal(f->outcome.log_bytes, 11);
-}
-
-/* ---- What the sandbox's cgroup says ---- */
-
-static const char *cgroup_dir; /* an agent does here what the kernel does */
-
-static int cgroup_file(const char *name, const char *text)
-{
-	char path[200];
-
-	snprintf(path, sizeof(path), "%s/%s", cgroup_dir, name);
-	unit_write_file(path, text);
-	return open(path, O_RDWR | O_CLOEXEC);
-}
-
-static void cgroup_says(const char *cpu, const char *memory, const char *oom)
-{
-	close(cgroup_file("cpu", cpu));
-	close(cgroup_file("memory", memory));
-	close(cgroup_file("oom", oom));
-}
-
-static void make_cgroup(struct fixture *f, int fds[3])
-{
-	if (f->dir == NULL)
-		f->dir = unit_make_dir();
-	cgroup_dir = f->dir;
-	fds[0] = cgroup_file("cpu", "usage_usec 1000\n");
-	fds[1] = cgroup_file("memory", "9000000000\n");
-	fds[2] = cgroup_file("oom", "oom_kill 2\n");
 }
 
 static void put_into_cgroup(struct fixture *f)
@@ -383,24 +205,6 @@ static void take_out_of_cgroup(struct fixture *f)
 	fd_close(&f->lease.meter.oom_fd);
 }
 
-static int64_t member(const struct fixture *f, const char *name)
-{
-	const json_t *value = json_object_get(f->outcome.problem.members, name);
-
-	return json_is_integer(value) ? json_integer_value(value) : -1;
-}
-
-static const char *text_member(const struct fixture *f, const char *name)
-{
-	return json_string_value(json_object_get(f->outcome.problem.members, name)) ?: "";
-}
-
-static void assert_log(const struct fixture *f, const char *text)
-{
-	assert_int_equal(f->outcome.log.len, strlen(text));
-	assert_memory_equal(f->outcome.log.data, text, strlen(text));
-}
-
 static void work_and_answer(int control, int log)
 {
 	AUTO(buf_free) struct buf payload = {0};
@@ -417,7 +221,7 @@ static void what_an_invocation_used_is_in_its_outcome(void **state)
 	struct fixture *f = *state;
 
 	put_into_cgroup(f);
-	run(f, work_and_answer);
+	run_script(f, work_and_answer);
 	assert_output(f, "1");
 	assert_int_equal(f->outcome.cpu_us, 50000);
 	assert_int_equal(f->outcome.memory_bytes, 7340032);
@@ -429,19 +233,10 @@ static void without_a_cgroup_what_it_used_is_not_known(void **state)
 {
 	struct fixture *f = *state;
 
-	run(f, print_and_answer);
+	run_script(f, print_and_answer);
 	assert_output(f, "{\"a\": [1]}");
 	assert_int_equal(f->outcome.cpu_us, -1);
 	assert_int_equal(f->outcome.memory_bytes, 0);
-}
-
-static void print_and_be_killed_for_memory(int control, int log)
-{
-	AUTO(buf_free) struct buf payload = {0};
-
-	expect_invoke(control, &payload);
-	fd_write_all(log, "last words\n", 11, NULL);
-	cgroup_says("usage_usec 3000\n", "134217729\n", "oom_kill 3\n");
 }
 
 static void an_agent_that_was_killed_for_its_memory_is_out_of_memory(void **state)
@@ -449,11 +244,11 @@ static void an_agent_that_was_killed_for_its_memory_is_out_of_memory(void **stat
 	struct fixture *f = *state;
 
 	put_into_cgroup(f);
-	run(f, print_and_be_killed_for_memory);
+	run_script(f, print_and_be_killed_for_memory);
 	assert_failed(f, PROBLEM_OUT_OF_MEMORY, COUNT_KILL_MEMORY);
-	assert_int_equal(member(f, "limit_mb"), 128);
-	assert_int_equal(member(f, "peak_mb"), 128);
-	assert_string_equal(text_member(f, "phase"), "exec");
+	assert_int_equal(problem_member(f, "limit_mb"), 128);
+	assert_int_equal(problem_member(f, "peak_mb"), 128);
+	assert_string_equal(problem_text(f, "phase"), "exec");
 	assert_int_equal(f->outcome.memory_bytes, 134217729);
 	assert_int_equal(f->outcome.cpu_us, 2000);
 	assert_log(f, "last words\n");
@@ -487,7 +282,7 @@ static void a_kill_for_memory_explains_a_timeout_of_gvisor_only(void **state)
 		put_into_cgroup(f);
 		snprintf(f->lease.runtime, sizeof(f->lease.runtime), "%s", cases[i].runtime);
 		f->lease.timeout_ms = 100;
-		run(f, lose_a_part_and_hang);
+		run_script(f, lose_a_part_and_hang);
 		assert_failed(f, cases[i].code, cases[i].reason);
 		outcome_clear(&f->outcome);
 		take_out_of_cgroup(f);
@@ -509,10 +304,10 @@ static void too_much_memory_for_loading_is_of_phase_init(void **state)
 
 	put_into_cgroup(f);
 	buf_add_str(&f->lease.init, INIT);
-	run(f, load_too_much);
+	run_script(f, load_too_much);
 	assert_failed(f, PROBLEM_OUT_OF_MEMORY, COUNT_KILL_MEMORY);
-	assert_string_equal(text_member(f, "phase"), "init");
-	assert_int_equal(member(f, "peak_mb"), 128);
+	assert_string_equal(problem_text(f, "phase"), "init");
+	assert_int_equal(problem_member(f, "peak_mb"), 128);
 	assert_log(f, "loading\n");
 	take_out_of_cgroup(f);
 }
@@ -522,9 +317,9 @@ static void a_kill_before_the_invocation_is_not_this_ones(void **state)
 	struct fixture *f = *state;
 
 	put_into_cgroup(f);
-	run(f, print_and_exit);
+	run_script(f, print_and_exit);
 	assert_failed(f, PROBLEM_SANDBOX_EXITED, COUNT_KILL_EXITED);
-	assert_string_equal(text_member(f, "phase"), "exec");
+	assert_string_equal(problem_text(f, "phase"), "exec");
 	assert_int_equal(json_object_size(f->outcome.problem.members), 1); /* there is nobody to ask */
 	assert_log(f, "last words\n");
 	take_out_of_cgroup(f);
@@ -548,15 +343,15 @@ static void an_output_may_have_the_functions_response_bytes_and_no_more(void **s
 {
 	struct fixture *f = *state;
 
-	start(f, answer_eight_bytes);
+	start_agent(f, answer_eight_bytes);
 	f->lease.response_bytes = 8;
 	invoke(f);
 	assert_output(f, "\"123456\"");
 	f->lease.response_bytes = 7;
 	invoke(f);
 	assert_failed(f, PROBLEM_RESPONSE_TOO_LARGE, 0);
-	assert_int_equal(member(f, "limit"), 7);
-	assert_int_equal(member(f, "actual"), 8);
+	assert_int_equal(problem_member(f, "limit"), 7);
+	assert_int_equal(problem_member(f, "actual"), 8);
 	f->lease.response_bytes = 8;
 	invoke(f);
 	assert_output(f, "\"123456\"");
@@ -578,7 +373,7 @@ static void no_frame_far_beyond_the_functions_response_bytes_is_waited_for(void 
 	struct fixture *f = *state;
 
 	f->lease.response_bytes = 1024;
-	run(f, announce_a_megabyte);
+	run_script(f, announce_a_megabyte);
 	assert_failed(f, PROBLEM_SANDBOX_EXITED, COUNT_KILL_PROTOCOL);
 	assert_script_ended_well(f);
 }
@@ -588,7 +383,7 @@ static void of_a_log_the_functions_log_bytes_are_kept(void **state)
 	struct fixture *f = *state;
 	static const char *const kept[] = {"0123456789", "0123", ""};
 
-	start(f, answer_eight_bytes);
+	start_agent(f, answer_eight_bytes);
 	for (size_t i = 0; i < ARRAY_SIZE(kept); i++) {
 		f->lease.log_bytes = (uint32_t)strlen(kept[i]);
 		invoke(f);
@@ -615,7 +410,7 @@ static void an_error_of_the_function_leaves_its_sandbox_in_use(void **state)
 {
 	struct fixture *f = *state;
 
-	run(f, raise_error);
+	run_script(f, raise_error);
 	assert_failed(f, PROBLEM_FUNCTION_ERROR, 0);
 	assert_string_equal(f->outcome.problem.detail, "KeyError: 'a'");
 	assert_script_ended_well(f);
@@ -632,7 +427,7 @@ static void raise_error_and_exit(int control, int log)
 
 static void an_error_after_which_the_agent_exits_ends_the_sandbox(void **state)
 {
-	run(*state, raise_error_and_exit);
+	run_script(*state, raise_error_and_exit);
 	assert_failed(*state, PROBLEM_FUNCTION_ERROR, COUNT_KILL_EXITED_ERROR);
 }
 
@@ -651,7 +446,7 @@ static void an_output_over_the_limit_is_refused_with_its_size(void **state)
 {
 	struct fixture *f = *state;
 
-	run(f, say_too_large);
+	run_script(f, say_too_large);
 	assert_failed(f, PROBLEM_RESPONSE_TOO_LARGE, 0);
 	assert_int_equal(json_integer_value(json_object_get(f->outcome.problem.members, "limit")), 1 << 20);
 	assert_int_equal(json_integer_value(json_object_get(f->outcome.problem.members, "actual")), 2000000);
@@ -672,7 +467,7 @@ static void send_too_large(int control, int log)
 
 static void an_agent_that_does_not_check_the_size_is_checked(void **state)
 {
-	run(*state, send_too_large);
+	run_script(*state, send_too_large);
 	assert_failed(*state, PROBLEM_RESPONSE_TOO_LARGE, 0);
 }
 
@@ -688,7 +483,7 @@ static void send_no_json(int control, int log)
 
 static void an_output_that_is_no_json_is_never_passed_on(void **state)
 {
-	run(*state, send_no_json);
+	run_script(*state, send_no_json);
 	assert_failed(*state, PROBLEM_INVALID_OUTPUT, COUNT_KILL_FORGED);
 }
 
@@ -773,7 +568,7 @@ static void whatever_breaks_the_protocol_ends_the_sandbox_not_the_worker(void **
 	struct fixture *f = *state;
 
 	for (size_t i = 0; i < ARRAY_SIZE(scripts); i++) {
-		run(f, scripts[i]);
+		run_script(f, scripts[i]);
 		assert_failed(f, PROBLEM_SANDBOX_EXITED, COUNT_KILL_PROTOCOL);
 		assert_script_ended_well(f);
 	}
@@ -810,7 +605,7 @@ static void an_answer_to_the_invocation_before_is_passed_over_and_the_last_of_it
 	struct fixture *f = *state;
 
 	for (size_t i = 0; i < ARRAY_SIZE(scripts); i++) {
-		run(f, scripts[i]);
+		run_script(f, scripts[i]);
 		assert_output(f, "\"its own\"");
 		assert_int_equal(f->outcome.destroy_reason, COUNT_KILL_UNASKED);
 		assert_script_ended_well(f);
@@ -833,7 +628,7 @@ static void an_error_report_of_wrong_types_is_still_an_error_of_the_function(voi
 {
 	struct fixture *f = *state;
 
-	run(f, report_nonsense);
+	run_script(f, report_nonsense);
 	assert_failed(f, PROBLEM_FUNCTION_ERROR, 0);
 	const json_t *e = json_object_get(f->outcome.problem.members, "error");
 	assert_string_equal(json_string_value(json_object_get(e, "type")), "");
@@ -851,8 +646,8 @@ static void a_sandbox_that_speaks_before_it_is_asked_is_not_used(void **state)
 {
 	struct fixture *f = *state;
 
-	start(f, speak_first);
-	wait_for(f->agent.control_fd);
+	start_agent(f, speak_first);
+	await_readable(f->agent.control_fd);
 	invoke(f);
 	assert_int_equal(f->outcome.kind, OUTCOME_UNTOUCHED);
 	assert_int_equal(f->outcome.destroy_reason, COUNT_KILL_UNASKED);
@@ -867,8 +662,8 @@ static void a_sandbox_that_died_while_it_was_idle_is_not_used(void **state)
 {
 	struct fixture *f = *state;
 
-	start(f, just_exit);
-	wait_for(f->agent.control_fd);
+	start_agent(f, just_exit);
+	await_readable(f->agent.control_fd);
 	invoke(f);
 	assert_int_equal(f->outcome.kind, OUTCOME_UNTOUCHED);
 	assert_int_equal(f->outcome.destroy_reason, COUNT_KILL_EXITED_IDLE);
@@ -890,7 +685,7 @@ static void a_sandbox_that_speaks_on_after_its_answer_is_not_used_again(void **s
 {
 	struct fixture *f = *state;
 
-	run(f, speak_on);
+	run_script(f, speak_on);
 	assert_output(f, "1");
 	assert_int_equal(f->outcome.destroy_reason, COUNT_KILL_UNASKED);
 }
@@ -910,8 +705,8 @@ static void what_was_printed_before_is_counted_but_not_shown(void **state)
 {
 	struct fixture *f = *state;
 
-	start(f, print_between);
-	wait_for(f->agent.log_fd);
+	start_agent(f, print_between);
+	await_readable(f->agent.log_fd);
 	invoke(f);
 	assert_output(f, "1");
 	assert_int_equal(f->outcome.orphan_bytes, 12);
@@ -940,7 +735,7 @@ static void a_flood_of_log_is_read_counted_and_costs_no_memory(void **state)
 	struct rusage before, after;
 
 	getrusage(RUSAGE_SELF, &before);
-	run(f, print_a_flood);
+	run_script(f, print_a_flood);
 	getrusage(RUSAGE_SELF, &after);
 	assert_output(f, "1");
 	assert_int_equal(f->outcome.log.len, 4096);
@@ -964,7 +759,7 @@ static void a_log_without_end_does_not_outlast_the_deadline(void **state)
 
 	signal(SIGPIPE, SIG_IGN);
 	f->lease.timeout_ms = 200;
-	run(f, print_for_ever);
+	run_script(f, print_for_ever);
 	assert_failed(f, PROBLEM_FUNCTION_TIMEOUT, COUNT_KILL_TIMEOUT);
 	assert_in_range(f->outcome.exec_us, 200000, 1500000);
 }
@@ -996,7 +791,7 @@ static void secrets_without_number_do_not_outlast_the_deadline(void **state)
 	f->lease.timeout_ms = 200;
 	f->lease.log_bytes = 16 << 20;
 	signal(SIGPIPE, SIG_IGN);
-	run(f, print_letters_for_ever);
+	run_script(f, print_letters_for_ever);
 	assert_failed(f, PROBLEM_FUNCTION_TIMEOUT, COUNT_KILL_TIMEOUT);
 	assert_log(f, "***");
 	assert_in_range(clock_mono_us() - start_us, 200000, 1500000);
@@ -1018,7 +813,7 @@ static void trickle(int control, int log)
 
 static void an_answer_may_come_byte_by_byte(void **state)
 {
-	run(*state, trickle);
+	run_script(*state, trickle);
 	assert_output(*state, "12");
 }
 
@@ -1042,7 +837,7 @@ static void bytes_that_keep_coming_do_not_move_the_deadline(void **state)
 	struct fixture *f = *state;
 
 	f->lease.timeout_ms = 150;
-	run(f, trickle_too_slowly);
+	run_script(f, trickle_too_slowly);
 	assert_failed(f, PROBLEM_FUNCTION_TIMEOUT, COUNT_KILL_TIMEOUT);
 	assert_in_range(f->outcome.exec_us, 150000, 900000);
 }
@@ -1070,7 +865,7 @@ static void a_large_input_and_a_large_log_do_not_wait_for_each_other(void **stat
 	char *body = malloc(len), expected[32];
 
 	memset(body, ' ', len);
-	start(f, print_before_reading);
+	start_agent(f, print_before_reading);
 	invoke_with(f, body, len);
 	snprintf(expected, sizeof(expected), "%zu",
 		 len + strlen("{\"invocation_id\":\"" ID "\",\"request_id\":\"" REQUEST_ID "\",\"remaining_ms\":2000}\n"));
@@ -1099,7 +894,7 @@ static void one_sandbox_serves_one_invocation_after_the_other(void **state)
 {
 	struct fixture *f = *state;
 
-	run(f, answer_large);
+	run_script(f, answer_large);
 	assert_int_equal(f->outcome.kind, OUTCOME_SUCCESS);
 	assert_int_equal(f->outcome.output.len, (1 << 20) - 1);
 	invocation_rest(f->invocation);
@@ -1132,7 +927,7 @@ static void a_function_that_closes_its_log_can_still_answer(void **state)
 	struct fixture *f = *state;
 	int64_t before_us = cpu_us();
 
-	run(f, close_the_log_and_answer);
+	run_script(f, close_the_log_and_answer);
 	assert_output(f, "1");
 	/* The end of the log must not make poll return all the time. */
 	assert_true(cpu_us() - before_us < 60000);
@@ -1149,8 +944,8 @@ static void an_agent_that_does_not_listen_is_waited_for_and_ends(void **state)
 {
 	struct fixture *f = *state;
 
-	start(f, stop_reading);
-	wait_for(f->agent.log_fd);
+	start_agent(f, stop_reading);
+	await_readable(f->agent.log_fd);
 	invoke(f);
 	assert_failed(f, PROBLEM_SANDBOX_EXITED, COUNT_KILL_EXITED);
 }
@@ -1172,28 +967,6 @@ int __wrap_patience_poll(struct patience *p, struct pollfd *fds, nfds_t count, i
 	return rc;
 }
 
-#define LOG_ROUNDS 3000
-
-/* Of another length each time, and now and then more than is kept. */
-static size_t line_length(int round)
-{
-	return round % 10 == 9 ? 6000 : 1 + (size_t)round % 100;
-}
-
-static void print_and_answer_many(int control, int log)
-{
-	AUTO(buf_free) struct buf payload = {0};
-	char line[6000];
-
-	memset(line, 'x', sizeof(line));
-	for (int i = 0; i < LOG_ROUNDS; i++) {
-		expect_invoke(control, &payload);
-		fd_write_all(log, line, line_length(i), NULL);
-		fake_agent_result(control, ID, "1");
-	}
-	fake_agent_wait_for_close(control);
-}
-
 static void assert_each_log_is_whole(struct fixture *f)
 {
 	for (int i = 0; i < LOG_ROUNDS; i++) {
@@ -1209,15 +982,15 @@ static void what_was_printed_before_the_answer_is_always_read(void **state)
 {
 	struct fixture *f = *state;
 
-	start(f, print_and_answer_many);
+	start_agent(f, print_and_answer_many);
 	assert_each_log_is_whole(f);
 	assert_script_ended_well(f);
 }
 
 static void wait_for_log_and_answer(const struct pollfd *p)
 {
-	wait_for(p[0].fd);
-	wait_for(p[1].fd);
+	await_readable(p[0].fd);
+	await_readable(p[1].fd);
 }
 
 static void what_is_there_together_with_the_answer_is_read(void **state)
@@ -1225,7 +998,7 @@ static void what_is_there_together_with_the_answer_is_read(void **state)
 	struct fixture *f = *state;
 
 	before_poll = wait_for_log_and_answer;
-	start(f, print_and_answer_many);
+	start_agent(f, print_and_answer_many);
 	assert_each_log_is_whole(f);
 	before_poll = NULL;
 	assert_script_ended_well(f);
@@ -1251,7 +1024,7 @@ static void wait_for_the_log_in_between(const struct pollfd *p)
 
 	if (p[1].revents != 0)
 		return;
-	wait_for(p[1].fd);
+	await_readable(p[1].fd);
 	while (len <= FRAME_HEADER_SIZE + 2) {
 		assert_int_equal(ioctl(p[0].fd, FIONREAD, &len), 0);
 		usleep(100);
@@ -1264,7 +1037,7 @@ static void what_was_printed_between_ready_and_a_result_that_came_at_once_is_rea
 
 	after_poll = wait_for_the_log_in_between;
 	buf_add_str(&f->lease.init, INIT);
-	run(f, load_then_print_and_answer);
+	run_script(f, load_then_print_and_answer);
 	after_poll = NULL;
 	assert_output(f, "1");
 	assert_int_equal(f->outcome.log.len, 6);
@@ -1302,7 +1075,7 @@ static void patience_ends_when_an_answer_takes_long(void **state)
 	struct fixture *f = *state;
 
 	be_patient(f, 20000, on_over);
-	run(f, answer_in_a_while);
+	run_script(f, answer_in_a_while);
 	assert_output(f, "1");
 	assert_int_equal(f->over, 1);
 }
@@ -1324,7 +1097,7 @@ static void patience_ends_when_loading_takes_long(void **state)
 
 	be_patient(f, 20000, on_over);
 	buf_add_str(&f->lease.init, INIT);
-	start(f, load_slowly);
+	start_agent(f, load_slowly);
 	invocation_init(f->invocation, &f->lease, &f->outcome);
 	assert_int_equal(f->outcome.kind, OUTCOME_SUCCESS);
 	assert_int_equal(f->over, 1);
@@ -1338,7 +1111,7 @@ static void a_fast_answer_does_not_cost_patience(void **state)
 
 	be_patient(f, 5 * MINUTE, on_over);
 	f->lease.usual_us = MINUTE;
-	run(f, print_and_answer);
+	run_script(f, print_and_answer);
 	assert_output(f, "{\"a\": [1]}");
 	assert_int_equal(f->over, 0);
 }
@@ -1348,7 +1121,7 @@ static int64_t on_over_wait_for_the_agent(void *arg)
 {
 	struct fixture *f = arg;
 
-	wait_for(f->lease.log_fd);
+	await_readable(f->lease.log_fd);
 	return on_over(arg);
 }
 
@@ -1358,7 +1131,7 @@ static void a_version_known_to_be_slow_ends_it_as_soon_as_it_has_its_request(voi
 
 	be_patient(f, MINUTE, on_over_wait_for_the_agent);
 	f->lease.usual_us = 2 * MINUTE;
-	run(f, print_and_answer);
+	run_script(f, print_and_answer);
 	assert_output(f, "{\"a\": [1]}");
 	assert_int_equal(f->over, 1);
 }
@@ -1386,7 +1159,7 @@ static void serve_one_and_watch(int control, int log)
 
 static int set_up_poolmgr(void **state)
 {
-	int rc = set_up(state);
+	int rc = invocation_set_up(state);
 	struct fixture *f = *state;
 
 	f->dir = unit_make_dir();
@@ -1401,7 +1174,7 @@ static int set_up_poolmgr(void **state)
 
 static int tear_down_poolmgr(void **state)
 {
-	int rc = tear_down(state);
+	int rc = invocation_tear_down(state);
 
 	fd_close(&go_fd);
 	munmap(shared, sizeof(*shared));
@@ -1470,7 +1243,7 @@ static void a_kept_sandbox_that_was_asked_for_is_not_used(void **state)
 	keep_one(f);
 	acquire(f, IPC_START_WARM);
 	eventfd_write(go_fd, 1);
-	wait_for(lease_watch_fd(f->client));
+	await_readable(lease_watch_fd(f->client));
 	invoke(f);
 	assert_untouched(f);
 	lease_client_free(&f->client);
@@ -1497,7 +1270,7 @@ static void a_kept_sandbox_whose_poolmgr_is_gone_is_not_used(void **state)
 	keep_one(f);
 	acquire(f, IPC_START_WARM);
 	eventfd_write(go_fd, 1);
-	wait_for(lease_watch_fd(f->client));
+	await_readable(lease_watch_fd(f->client));
 	invoke(f);
 	assert_untouched(f);
 	assert_int_equal(lease_watch_fd(f->client), -1);
@@ -1524,7 +1297,7 @@ static void a_kept_sandbox_is_used_when_it_was_another_one_that_was_asked_for(vo
 	keep_one(f);
 	acquire(f, IPC_START_WARM);
 	eventfd_write(go_fd, 1);
-	wait_for(lease_watch_fd(f->client));
+	await_readable(lease_watch_fd(f->client));
 	invoke(f);
 	assert_output(f, "1");
 	lease_release(f->client, &f->lease, 0);
@@ -1551,7 +1324,7 @@ static void a_new_sandbox_serves_even_when_it_is_asked_for_already(void **state)
 
 	SERVE(f, 0, grant_and_recall_at_once);
 	acquire(f, IPC_START_PREWARMED);
-	wait_for(lease_watch_fd(f->client));
+	await_readable(lease_watch_fd(f->client));
 	invoke(f);
 	assert_output(f, "1");
 	lease_release(f->client, &f->lease, 0);
@@ -1586,7 +1359,7 @@ static void invoke_and_ask(struct fixture *f)
 	invoke(f);
 	lease_release(f->client, &f->lease, f->outcome.destroy_reason);
 	assert_log(f, "last words\n");
-	assert_string_equal(text_member(f, "phase"), "exec");
+	assert_string_equal(problem_text(f, "phase"), "exec");
 	lease_client_free(&f->client);
 	assert_int_equal(fake_poolmgr_wait(&f->poolmgr), 0);
 	f->client = lease_client_new(f->dir, NULL, true);
@@ -1614,8 +1387,8 @@ static void an_agent_that_exits_is_reported_with_its_exit_code_or_signal(void **
 		finding = (struct finding){.known = true, .exit_code = cases[i].exit_code};
 		invoke_and_ask(f);
 		assert_failed(f, PROBLEM_SANDBOX_EXITED, COUNT_KILL_EXITED);
-		assert_int_equal(member(f, "exit_code"), cases[i].signal != NULL ? -1 : (int64_t)cases[i].exit_code);
-		assert_string_equal(text_member(f, "signal"), cases[i].signal ?: "");
+		assert_int_equal(problem_member(f, "exit_code"), cases[i].signal != NULL ? -1 : (int64_t)cases[i].exit_code);
+		assert_string_equal(problem_text(f, "signal"), cases[i].signal ?: "");
 		assert_non_null(strstr(f->outcome.problem.detail, cases[i].said));
 	}
 }
@@ -1623,7 +1396,7 @@ static void an_agent_that_exits_is_reported_with_its_exit_code_or_signal(void **
 static void assert_exited_without_more(const struct fixture *f)
 {
 	assert_failed(f, PROBLEM_SANDBOX_EXITED, COUNT_KILL_EXITED);
-	assert_string_equal(text_member(f, "phase"), "exec");
+	assert_string_equal(problem_text(f, "phase"), "exec");
 	assert_int_equal(json_object_size(f->outcome.problem.members), 1);
 	assert_non_null(strstr(f->outcome.problem.detail, "closed its connection"));
 }
@@ -1645,8 +1418,8 @@ static void poolmgr_may_know_that_memory_ran_out(void **state)
 	finding = (struct finding){.known = true, .out_of_memory = true, .exit_code = 137};
 	invoke_and_ask(f);
 	assert_failed(f, PROBLEM_OUT_OF_MEMORY, COUNT_KILL_MEMORY);
-	assert_int_equal(member(f, "limit_mb"), 128);
-	assert_int_equal(member(f, "peak_mb"), 128);
+	assert_int_equal(problem_member(f, "limit_mb"), 128);
+	assert_int_equal(problem_member(f, "peak_mb"), 128);
 	assert_int_equal(f->outcome.memory_bytes, 128 << 20);
 	assert_int_equal(f->outcome.cpu_us, -1);
 }
@@ -1684,7 +1457,7 @@ static void what_was_measured_before_poolmgr_was_asked_is_kept(void **state)
 	acquire(f, IPC_START_PREWARMED);
 	invoke(f);
 	assert_failed(f, PROBLEM_OUT_OF_MEMORY, COUNT_KILL_MEMORY);
-	assert_int_equal(member(f, "peak_mb"), 66);
+	assert_int_equal(problem_member(f, "peak_mb"), 66);
 	assert_int_equal(f->outcome.memory_bytes, 70000000);
 	assert_int_equal(f->outcome.cpu_us, 4000);
 	lease_release(f->client, &f->lease, f->outcome.destroy_reason);
@@ -1714,7 +1487,7 @@ static void what_the_cgroup_says_need_not_be_asked(void **state)
 	acquire(f, IPC_START_PREWARMED);
 	invoke(f);
 	assert_failed(f, PROBLEM_OUT_OF_MEMORY, COUNT_KILL_MEMORY);
-	assert_int_equal(member(f, "peak_mb"), 128);
+	assert_int_equal(problem_member(f, "peak_mb"), 128);
 	lease_release(f->client, &f->lease, f->outcome.destroy_reason);
 	lease_client_free(&f->client);
 	assert_int_equal(fake_poolmgr_wait(&f->poolmgr), 0);
@@ -1752,7 +1525,7 @@ static void without_poolmgr_an_exit_is_reported_without_more_and_at_once(void **
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, invocation_set_up, invocation_tear_down)
 		TEST(a_result_comes_back_as_it_was_written_with_the_log),
 		TEST(a_new_sandbox_is_initialised_first_and_both_times_are_measured),
 		TEST(code_that_does_not_load_is_an_init_error_and_ends_the_sandbox),

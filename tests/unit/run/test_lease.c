@@ -5,22 +5,7 @@
 #include <sys/eventfd.h>
 
 #include "base/clock.h"
-#include "base/fd.h"
-#include "tests/support/fake_agent.h"
-#include "tests/support/fake_poolmgr.h"
-#include "tests/unit/unit.h"
-
-#define SECOND 1000000
-
-#define FDS_OF_A_LEASE 6
-
-struct fixture {
-	char *dir;
-	struct lease_client *client;
-	struct fake_poolmgr poolmgr;
-	struct lease lease;
-	struct denial denial;
-};
+#include "tests/unit/run/lease_rig.h"
 
 static void fds_of(struct lease *lease, const int *fds[FDS_OF_A_LEASE])
 {
@@ -29,8 +14,6 @@ static void fds_of(struct lease *lease, const int *fds[FDS_OF_A_LEASE])
 
 	memcpy(fds, all, sizeof(all));
 }
-
-static int go_fd; /* what a script waits for */
 
 static void go(void)
 {
@@ -44,134 +27,13 @@ static void await_go(void)
 	fake_poolmgr_check(eventfd_read(go_fd, &value) == 0, "go");
 }
 
-static int set_up(void **state)
-{
-	struct fixture *f = calloc(1, sizeof(*f));
-
-	f->dir = unit_make_dir();
-	f->client = lease_client_new(f->dir, NULL, true);
-	go_fd = eventfd(0, EFD_CLOEXEC);
-	f->lease = LEASE_NONE;
-	*state = f;
-	return 0;
-}
-
-static int tear_down(void **state)
-{
-	struct fixture *f = *state;
-
-	problem_clear(&f->denial.problem);
-	lease_client_free(&f->client);
-	fake_poolmgr_kill(&f->poolmgr);
-	int *fds[] = {&f->lease.control_fd,   &f->lease.log_fd,          &f->lease.error_log_fd,
-		      &f->lease.meter.cpu_fd, &f->lease.meter.memory_fd, &f->lease.meter.oom_fd};
-	for (size_t i = 0; i < ARRAY_SIZE(fds); i++)
-		fd_close(fds[i]);
-	buf_free(&f->lease.init);
-	fd_close(&go_fd);
-	unit_remove_dir(&f->dir);
-	free(f);
-	return 0;
-}
-
-static void serve(struct fixture *f, void (*const *scripts)(int fd), int count, int restart)
-{
-	fake_poolmgr_start(&f->poolmgr, f->dir, scripts, count, restart);
-}
-#define SERVE(f, restart, ...)                                                                                                 \
-	do {                                                                                                                   \
-		static void (*const scripts_[])(int) = {__VA_ARGS__};                                                          \
-		serve(f, scripts_, ARRAY_SIZE(scripts_), restart);                                                             \
-	} while (0)
-
-static int acquire(struct fixture *f, int64_t patience_us)
-{
-	return lease_acquire(f->client, "hello", 3, "req-1", clock_mono_us() + patience_us, &f->lease, &f->denial);
-}
-
-/* Gets one and gives it back at once: now it is kept. */
-static void use(struct fixture *f, const char *function, uint32_t version, enum ipc_start_kind expected)
-{
-	int64_t deadline_us = clock_mono_us() + 5 * SECOND;
-
-	if (lease_acquire(f->client, function, version, "req-1", deadline_us, &f->lease, &f->denial) < 0)
-		fail_msg("no lease of %s: %s", function, f->denial.problem.detail);
-	assert_int_equal(f->lease.start_kind, expected);
-	lease_release(f->client, &f->lease, 0);
-	assert_int_equal(f->lease.control_fd, -1);
-}
-
-static void await_word(const struct fixture *f)
-{
-	struct pollfd p = {.fd = lease_watch_fd(f->client), .events = POLLIN};
-
-	assert_int_equal(poll(&p, 1, 10000), 1);
-}
-
-/* Until poolmgr has closed, and everything it said before is here. */
-static void await_hangup(const struct fixture *f)
-{
-	struct pollfd p = {.fd = lease_watch_fd(f->client), .events = 0};
-
-	assert_int_equal(poll(&p, 1, 10000), 1);
-	assert_true(p.revents & POLLHUP);
-}
-
-static void agent(int control, int log)
-{
-	(void)log;
-	fake_agent_wait_for_close(control);
-}
-
-static void grant(int fd)
-{
-	struct ipc_msg m;
-
-	fake_poolmgr_expect(fd, IPC_LEASE, &m);
-	fake_poolmgr_check(m.lease.function.len == 5 && memcmp(m.lease.function.data, "hello", 5) == 0, "function");
-	fake_poolmgr_check(m.lease.version == 3, "version");
-	fake_poolmgr_check(fake_poolmgr_held[0] == '\0', "nothing held");
-	fake_poolmgr_check(m.lease.request_id.len == 5, "request id");
-	fake_poolmgr_lease_id = FAKE_LEASE_ID;
-	fake_poolmgr_grant(fd, &m, "{\"handler\":\"main.handler\"}", agent);
-}
-
-/* Grants whatever is asked for, as lease_id. */
-static void grant_as(int fd, uint64_t lease_id)
-{
-	struct ipc_msg m;
-
-	fake_poolmgr_expect(fd, IPC_LEASE, &m);
-	fake_poolmgr_lease_id = lease_id;
-	fake_poolmgr_grant(fd, &m, "{}", agent);
-}
-
-static void expect_release_of(int fd, uint64_t lease_id, uint32_t runs)
-{
-	struct ipc_msg m;
-
-	fake_poolmgr_expect(fd, IPC_RELEASE, &m);
-	fake_poolmgr_check(m.release.lease_id == lease_id, "lease id");
-	fake_poolmgr_check(m.release.runs == runs, "runs");
-	fake_poolmgr_check(m.release.reason == 0, "not to be destroyed");
-}
-
-static void expect_release(int fd, enum counter reason)
-{
-	struct ipc_msg m;
-
-	fake_poolmgr_expect(fd, IPC_RELEASE, &m);
-	fake_poolmgr_check(m.release.lease_id == FAKE_LEASE_ID, "lease id");
-	fake_poolmgr_check(m.release.reason == reason, "reason");
-}
-
 static void grant_twice_and_take_back(int fd)
 {
 	fake_poolmgr_usual_us = 4321;
-	grant(fd);
-	expect_release(fd, COUNT_KILL_TIMEOUT);
-	grant(fd);
-	expect_release(fd, COUNT_KILL_UNASKED);
+	grant_one(fd);
+	expect_back(fd, COUNT_KILL_TIMEOUT);
+	grant_one(fd);
+	expect_back(fd, COUNT_KILL_UNASKED);
 	fake_poolmgr_expect_close(fd);
 }
 
@@ -210,13 +72,6 @@ static void a_granted_sandbox_comes_with_all_its_descriptors_and_goes_back(void 
 	lease_client_free(&f->client);
 	assert_int_equal(fake_poolmgr_wait(&f->poolmgr), 0);
 	assert_int_equal(unit_open_fds(), fds);
-}
-
-static void grant_and_take_back(int fd)
-{
-	grant(fd);
-	expect_release(fd, 0);
-	fake_poolmgr_expect_close(fd);
 }
 
 static void deny_throttled(int fd)
@@ -340,7 +195,7 @@ static void answer_another_question(int fd)
 
 	fake_poolmgr_expect(fd, IPC_LEASE, &m);
 	m.lease.seq += 100;
-	fake_poolmgr_grant(fd, &m, "", agent);
+	fake_poolmgr_grant(fd, &m, "", idle_agent);
 	fake_poolmgr_expect_close(fd);
 }
 
@@ -369,7 +224,7 @@ static void an_answer_that_makes_no_sense_costs_the_connection_and_no_descriptor
 
 static void grant_and_vanish(int fd)
 {
-	grant(fd);
+	grant_one(fd);
 }
 
 static void hear_of_the_held_sandbox(int fd)
@@ -408,8 +263,8 @@ static void expect_a_sealed_archive(int fd)
 	int seals = fcntl(m.fds[0], F_GET_SEALS);
 	fake_poolmgr_check(seals == (F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE), "seals");
 	fake_poolmgr_check(read(m.fds[0], text, sizeof(text)) == 7 && memcmp(text, "archive", 7) == 0, "archive");
-	fake_poolmgr_grant(fd, &m, "{}", agent);
-	expect_release(fd, 0);
+	fake_poolmgr_grant(fd, &m, "{}", idle_agent);
+	expect_back(fd, 0);
 }
 
 static void a_check_carries_the_archive_where_nobody_can_change_it(void **state)
@@ -463,7 +318,7 @@ static void grant_one_for_three_runs(int fd)
 {
 	struct ipc_msg m;
 
-	grant(fd);
+	grant_one(fd);
 	fake_poolmgr_expect(fd, IPC_RELEASE, &m); /* nothing else was asked before */
 	fake_poolmgr_check(m.release.lease_id == FAKE_LEASE_ID && m.release.reason == 0, "as granted");
 	fake_poolmgr_check(m.release.runs == 3, "runs");
@@ -504,9 +359,9 @@ static void grant_three_and_expect_all_back(int fd)
 {
 	for (uint64_t id = 1; id <= 3; id++)
 		grant_as(fd, id);
-	expect_release_of(fd, 3, 1); /* the one used longest ago first */
-	expect_release_of(fd, 1, 2);
-	expect_release_of(fd, 2, 2);
+	expect_back_of(fd, 3, 1); /* the one used longest ago first */
+	expect_back_of(fd, 1, 2);
+	expect_back_of(fd, 2, 2);
 	fake_poolmgr_expect_close(fd);
 }
 
@@ -515,11 +370,11 @@ static void another_function_or_version_gets_its_own_and_the_end_gives_all_back(
 	struct fixture *f = *state;
 
 	SERVE(f, 0, grant_three_and_expect_all_back);
-	use(f, "hello", 3, IPC_START_PREWARMED);
-	use(f, "hello", 0, IPC_START_PREWARMED);
-	use(f, "hell", 3, IPC_START_PREWARMED);
-	use(f, "hello", 3, IPC_START_WARM);
-	use(f, "hello", 0, IPC_START_WARM);
+	use_one(f, "hello", 3, IPC_START_PREWARMED);
+	use_one(f, "hello", 0, IPC_START_PREWARMED);
+	use_one(f, "hell", 3, IPC_START_PREWARMED);
+	use_one(f, "hello", 3, IPC_START_WARM);
+	use_one(f, "hello", 0, IPC_START_WARM);
 	lease_client_free(&f->client);
 	assert_int_equal(fake_poolmgr_wait(&f->poolmgr), 0);
 }
@@ -531,10 +386,10 @@ static void recall_what_is_kept(int fd)
 	await_go();
 	fake_poolmgr_recall(fd, 4711); /* was given back already, as far as anybody can know */
 	fake_poolmgr_recall(fd, 1);
-	expect_release_of(fd, 1, 2);
+	expect_back_of(fd, 1, 2);
 	grant_as(fd, 3);
-	expect_release_of(fd, 2, 1);
-	expect_release_of(fd, 3, 1);
+	expect_back_of(fd, 2, 1);
+	expect_back_of(fd, 3, 1);
 	fake_poolmgr_expect_close(fd);
 }
 
@@ -543,9 +398,9 @@ static void what_is_kept_goes_back_as_soon_as_it_is_asked_for(void **state)
 	struct fixture *f = *state;
 
 	SERVE(f, 0, recall_what_is_kept);
-	use(f, "hello", 3, IPC_START_PREWARMED);
-	use(f, "other", 3, IPC_START_PREWARMED);
-	use(f, "hello", 3, IPC_START_WARM);
+	use_one(f, "hello", 3, IPC_START_PREWARMED);
+	use_one(f, "other", 3, IPC_START_PREWARMED);
+	use_one(f, "hello", 3, IPC_START_WARM);
 	int fds = unit_open_fds();
 	go();
 	while (unit_open_fds() == fds) {
@@ -553,7 +408,7 @@ static void what_is_kept_goes_back_as_soon_as_it_is_asked_for(void **state)
 		lease_hear(f->client);
 	}
 	assert_int_equal(unit_open_fds(), fds - FDS_OF_A_LEASE);
-	use(f, "hello", 3, IPC_START_PREWARMED);
+	use_one(f, "hello", 3, IPC_START_PREWARMED);
 	lease_client_free(&f->client);
 	assert_int_equal(fake_poolmgr_wait(&f->poolmgr), 0);
 }
@@ -569,13 +424,13 @@ static void answer_stats(int fd)
 
 static void recall_what_is_in_hand(int fd)
 {
-	grant(fd);
+	grant_one(fd);
 	await_go();
 	fake_poolmgr_recall(fd, FAKE_LEASE_ID);
 	answer_stats(fd); /* the sandbox is still in use */
-	expect_release(fd, 0);
-	grant(fd);
-	expect_release_of(fd, FAKE_LEASE_ID, 1);
+	expect_back(fd, 0);
+	grant_one(fd);
+	expect_back_of(fd, FAKE_LEASE_ID, 1);
 	fake_poolmgr_expect_close(fd);
 }
 
@@ -608,15 +463,15 @@ static void grant_one_more_than_can_be_kept(int fd)
 {
 	for (uint64_t id = 0; id <= LEASE_KEPT_MAX; id++)
 		grant_as(fd, id);
-	expect_release_of(fd, 1, 1);
+	expect_back_of(fd, 1, 1);
 	await_go();
 	grant_as(fd, 100);
-	expect_release_of(fd, 2, 1);
+	expect_back_of(fd, 2, 1);
 	for (uint64_t id = 3; id < LEASE_KEPT_MAX; id++)
-		expect_release_of(fd, id, 1);
-	expect_release_of(fd, 0, 2);
-	expect_release_of(fd, LEASE_KEPT_MAX, 1);
-	expect_release_of(fd, 100, 1);
+		expect_back_of(fd, id, 1);
+	expect_back_of(fd, 0, 2);
+	expect_back_of(fd, LEASE_KEPT_MAX, 1);
+	expect_back_of(fd, 100, 1);
 	fake_poolmgr_expect_close(fd);
 }
 
@@ -628,14 +483,14 @@ static void when_there_is_no_room_the_one_used_longest_ago_goes_back(void **stat
 	SERVE(f, 0, grant_one_more_than_can_be_kept);
 	for (int i = 0; i < LEASE_KEPT_MAX; i++) {
 		snprintf(name, sizeof(name), "f%d", i);
-		use(f, name, 1, IPC_START_PREWARMED);
+		use_one(f, name, 1, IPC_START_PREWARMED);
 	}
-	use(f, "f0", 1, IPC_START_WARM); /* now f1 is that one */
+	use_one(f, "f0", 1, IPC_START_WARM); /* now f1 is that one */
 	int fds = unit_open_fds();
-	use(f, "new", 1, IPC_START_PREWARMED);
+	use_one(f, "new", 1, IPC_START_PREWARMED);
 	assert_int_equal(unit_open_fds(), fds);
 	go();
-	use(f, "f1", 1, IPC_START_PREWARMED);
+	use_one(f, "f1", 1, IPC_START_PREWARMED);
 	lease_client_free(&f->client);
 	assert_int_equal(fake_poolmgr_wait(&f->poolmgr), 0);
 }
@@ -645,9 +500,9 @@ static void grant_two_and_expect_both_back_at_their_time(int fd)
 	grant_as(fd, 1);
 	grant_as(fd, 2);
 	answer_stats(fd);
-	expect_release_of(fd, 1, 1);
+	expect_back_of(fd, 1, 1);
 	answer_stats(fd);
-	expect_release_of(fd, 2, 1);
+	expect_back_of(fd, 2, 1);
 	fake_poolmgr_expect_close(fd);
 }
 
@@ -660,10 +515,10 @@ static void what_was_kept_long_enough_goes_back(void **state)
 	SERVE(f, 0, grant_two_and_expect_both_back_at_their_time);
 	assert_true(lease_rest(f->client, clock_mono_us()) == INT64_MAX);
 	int64_t before_us = clock_mono_us();
-	use(f, "one", 1, IPC_START_PREWARMED);
+	use_one(f, "one", 1, IPC_START_PREWARMED);
 	int64_t between_us = clock_mono_us();
 	usleep(1000);
-	use(f, "two", 1, IPC_START_PREWARMED);
+	use_one(f, "two", 1, IPC_START_PREWARMED);
 	int64_t first_us = lease_rest(f->client, before_us);
 	assert_true(first_us >= before_us + LEASE_KEEP_US && first_us <= between_us + LEASE_KEEP_US);
 	assert_true(lease_rest(f->client, first_us - 1) == first_us);
@@ -682,10 +537,10 @@ static void expect_both_back_while_a_third_is_in_hand(int fd)
 	grant_as(fd, 1);
 	grant_as(fd, 2);
 	grant_as(fd, 3);
-	expect_release_of(fd, 1, 1);
-	expect_release_of(fd, 2, 1);
+	expect_back_of(fd, 1, 1);
+	expect_back_of(fd, 2, 1);
 	answer_stats(fd);
-	expect_release_of(fd, 3, 1);
+	expect_back_of(fd, 3, 1);
 	fake_poolmgr_expect_close(fd);
 }
 
@@ -696,8 +551,8 @@ static void all_that_is_kept_can_be_given_back_but_not_what_is_in_hand(void **st
 	struct err err = {0};
 
 	SERVE(f, 0, expect_both_back_while_a_third_is_in_hand);
-	use(f, "one", 1, IPC_START_PREWARMED);
-	use(f, "two", 1, IPC_START_PREWARMED);
+	use_one(f, "one", 1, IPC_START_PREWARMED);
+	use_one(f, "two", 1, IPC_START_PREWARMED);
 	int64_t deadline_us = clock_mono_us() + 5 * SECOND;
 	assert_int_equal(lease_acquire(f->client, "three", 1, "req-1", deadline_us, &f->lease, &f->denial), 0);
 	lease_give_back(f->client);
@@ -722,8 +577,8 @@ static void what_is_kept_is_gone_with_its_poolmgr(void **state)
 
 	SERVE(f, 1, grant_two_and_vanish, grant_and_take_back);
 	int fds = unit_open_fds();
-	use(f, "hello", 3, IPC_START_PREWARMED);
-	use(f, "other", 3, IPC_START_PREWARMED);
+	use_one(f, "hello", 3, IPC_START_PREWARMED);
+	use_one(f, "other", 3, IPC_START_PREWARMED);
 	assert_int_equal(unit_open_fds(), fds + 1 + 2 * FDS_OF_A_LEASE);
 	await_hangup(f);
 	lease_hear(f->client);
@@ -731,7 +586,7 @@ static void what_is_kept_is_gone_with_its_poolmgr(void **state)
 	assert_int_equal(unit_open_fds(), fds);
 	assert_true(lease_rest(f->client, clock_mono_us()) == INT64_MAX);
 	assert_true(lease_watch_due_us(f->client) == INT64_MAX); /* nothing is held */
-	use(f, "hello", 3, IPC_START_PREWARMED);
+	use_one(f, "hello", 3, IPC_START_PREWARMED);
 	assert_int_equal(lease_watch_generation(f->client), 2);
 	lease_client_free(&f->client);
 	assert_int_equal(fake_poolmgr_wait(&f->poolmgr), 0);
@@ -752,14 +607,14 @@ static void nothing_is_kept_of_a_poolmgr_that_is_found_gone_just_then(void **sta
 	int fds = unit_open_fds();
 	for (int i = 0; i < LEASE_KEPT_MAX; i++) {
 		snprintf(name, sizeof(name), "f%d", i);
-		use(f, name, 1, IPC_START_PREWARMED);
+		use_one(f, name, 1, IPC_START_PREWARMED);
 	}
 	assert_int_equal(acquire(f, 5 * SECOND), 0);
 	await_hangup(f);
 	lease_release(f->client, &f->lease, 0); /* one has to go back for it, which fails */
 	assert_int_equal(lease_watch_fd(f->client), -1);
 	assert_int_equal(unit_open_fds(), fds);
-	use(f, "hello", 3, IPC_START_PREWARMED);
+	use_one(f, "hello", 3, IPC_START_PREWARMED);
 	lease_client_free(&f->client);
 	assert_int_equal(fake_poolmgr_wait(&f->poolmgr), 0);
 }
@@ -767,8 +622,8 @@ static void nothing_is_kept_of_a_poolmgr_that_is_found_gone_just_then(void **sta
 static void grant_again_and_again(int fd)
 {
 	for (int i = 0; i < 2; i++) {
-		grant(fd);
-		expect_release_of(fd, FAKE_LEASE_ID, 1);
+		grant_one(fd);
+		expect_back_of(fd, FAKE_LEASE_ID, 1);
 	}
 	fake_poolmgr_expect_close(fd);
 }
@@ -780,9 +635,9 @@ static void who_may_not_keep_gives_back_at_once(void **state)
 	lease_client_free(&f->client);
 	f->client = lease_client_new(f->dir, NULL, false);
 	SERVE(f, 0, grant_again_and_again);
-	use(f, "hello", 3, IPC_START_PREWARMED);
+	use_one(f, "hello", 3, IPC_START_PREWARMED);
 	assert_true(lease_rest(f->client, clock_mono_us()) == INT64_MAX);
-	use(f, "hello", 3, IPC_START_PREWARMED);
+	use_one(f, "hello", 3, IPC_START_PREWARMED);
 	lease_client_free(&f->client);
 	assert_int_equal(fake_poolmgr_wait(&f->poolmgr), 0);
 }
@@ -790,11 +645,11 @@ static void who_may_not_keep_gives_back_at_once(void **state)
 static void keep_the_shorter_name(int fd)
 {
 	grant_as(fd, 1);
-	expect_release_of(fd, 1, 1);
+	expect_back_of(fd, 1, 1);
 	grant_as(fd, 2);
-	expect_release_of(fd, 2, 1);
+	expect_back_of(fd, 2, 1);
 	grant_as(fd, 3);
-	expect_release_of(fd, 3, 2);
+	expect_back_of(fd, 3, 2);
 	fake_poolmgr_expect_close(fd);
 }
 
@@ -806,11 +661,11 @@ static void a_name_that_is_too_long_is_not_kept_for(void **state)
 	memset(name, 'x', sizeof(name));
 	name[LEASE_FUNCTION_MAX + 1] = '\0';
 	SERVE(f, 0, keep_the_shorter_name);
-	use(f, name, 1, IPC_START_PREWARMED);
-	use(f, name, 1, IPC_START_PREWARMED);
+	use_one(f, name, 1, IPC_START_PREWARMED);
+	use_one(f, name, 1, IPC_START_PREWARMED);
 	name[LEASE_FUNCTION_MAX] = '\0';
-	use(f, name, 1, IPC_START_PREWARMED);
-	use(f, name, 1, IPC_START_WARM);
+	use_one(f, name, 1, IPC_START_PREWARMED);
+	use_one(f, name, 1, IPC_START_WARM);
 	lease_client_free(&f->client);
 	assert_int_equal(fake_poolmgr_wait(&f->poolmgr), 0);
 }
@@ -820,7 +675,7 @@ static void grant_for_one_invocation_twice(int fd)
 	for (uint64_t id = 1; id <= 2; id++) {
 		fake_poolmgr_single_use = 1;
 		grant_as(fd, id);
-		expect_release_of(fd, id, 1);
+		expect_back_of(fd, id, 1);
 	}
 	fake_poolmgr_expect_close(fd);
 }
@@ -961,18 +816,18 @@ static void grant_for_each_end(int fd)
 	fake_poolmgr_expect(fd, IPC_RELEASE, &m);
 	fake_poolmgr_single_use = 1;
 	grant_as(fd, 2);
-	expect_release_of(fd, 2, 1);
+	expect_back_of(fd, 2, 1);
 	fake_poolmgr_single_use = 0;
 	fake_poolmgr_lease_id = 3;
 	fake_poolmgr_expect(fd, IPC_CHECK, &m);
 	close(m.fds[0]);
-	fake_poolmgr_grant(fd, &m, "{}", agent);
-	expect_release_of(fd, 3, 0);
+	fake_poolmgr_grant(fd, &m, "{}", idle_agent);
+	expect_back_of(fd, 3, 0);
 	grant_as(fd, 4);
-	expect_release_of(fd, 4, 1); /* kept till its time was over */
+	expect_back_of(fd, 4, 1); /* kept till its time was over */
 	grant_as(fd, 5);
 	fake_poolmgr_recall(fd, 5);
-	expect_release_of(fd, 5, 1);
+	expect_back_of(fd, 5, 1);
 	grant_as(fd, 6); /* and vanishes */
 }
 
@@ -998,7 +853,7 @@ static void no_descriptor_outlasts_its_lease(void **state)
 	lease_release(f->client, &f->lease, 0);
 	assert_int_equal(unit_open_fds(), fds);
 
-	use(f, "hello", 3, IPC_START_PREWARMED);
+	use_one(f, "hello", 3, IPC_START_PREWARMED);
 	assert_int_equal(unit_open_fds(), fds + FDS_OF_A_LEASE);
 	lease_rest(f->client, clock_mono_us() + LEASE_KEEP_US);
 	assert_int_equal(unit_open_fds(), fds);
@@ -1024,7 +879,7 @@ static void no_descriptor_outlasts_its_lease(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, lease_rig_set_up, lease_rig_tear_down)
 		TEST(a_granted_sandbox_comes_with_all_its_descriptors_and_goes_back),
 		TEST(a_denial_carries_code_reason_and_retry_time),
 		TEST(a_denial_of_no_code_is_no_answer),

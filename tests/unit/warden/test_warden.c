@@ -2,8 +2,6 @@
  * The warden's work on hierarchies of plain files below a scratch directory, and, where this machine has the freezer of cgroup
  * v1 and lets us write there, on a cgroup of the kernel's.
  */
-#include "tests/unit/unit.h"
-
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -14,19 +12,13 @@
 #include "base/clock.h"
 #include "base/fd.h"
 #include "base/mem.h"
-#include "warden/warden.h"
-
-#define ID    "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff"
-#define OTHER "ff112233445566778899aabbccddeeff00112233445566778899aabbccddeeff"
-
-static char *dir;
-static int fds_before;
+#include "tests/unit/warden/warden_rig.h"
 
 /* ---- Where the hierarchies are mounted ---- */
 
 static int read_mounts(const char *text, struct warden_mounts *m, struct err *err)
 {
-	AUTO(mem_free) char *path = mem_printf("%s/mountinfo", dir);
+	AUTO(mem_free) char *path = mem_printf("%s/mountinfo", scratch_dir);
 
 	unit_write_file(path, text);
 	return warden_mounts_read(path, m, err);
@@ -136,37 +128,6 @@ static void this_machines_mounts_are_read(void **state)
 	assert_ok(warden_mounts_read("/proc/self/mountinfo", &m, &err));
 }
 
-/* ---- Opening a container's files ---- */
-
-static void make_dirs(const char *path)
-{
-	AUTO(mem_free) char *copy = mem_strdup(path);
-
-	for (char *at = strchr(copy + 1, '/'); at != NULL; at = strchr(at + 1, '/')) {
-		*at = '\0';
-		mkdir(copy, 0755);
-		*at = '/';
-	}
-}
-
-/* Makes a file that says its own name; cgroup is the path below the hierarchy: "freezer", "/docker/…". */
-static void make_file(const char *hierarchy, const char *cgroup, const char *name)
-{
-	AUTO(mem_free) char *path = mem_printf("%s/%s%s/%s", dir, hierarchy, cgroup, name);
-
-	make_dirs(path);
-	unit_write_file(path, name);
-}
-
-static void make_v1(const char *cgroup)
-{
-	make_file("freezer", cgroup, "freezer.state");
-	make_file("freezer", cgroup, "cgroup.procs");
-	make_file("cpuacct", cgroup, "cpuacct.usage");
-	make_file("memory", cgroup, "memory.max_usage_in_bytes");
-	make_file("memory", cgroup, "memory.oom_control");
-}
-
 static void make_v2(const char *cgroup)
 {
 	static const char *const names[] = {"cgroup.freeze", "cpu.stat", "memory.peak", "memory.events", "cgroup.kill"};
@@ -178,16 +139,16 @@ static void make_v2(const char *cgroup)
 static struct warden_mounts v1_mounts(void)
 {
 	return (struct warden_mounts){
-		.freezer = mem_printf("%s/freezer", dir),
-		.cpuacct = mem_printf("%s/cpuacct", dir),
-		.memory = mem_printf("%s/memory", dir),
-		.unified = mem_printf("%s/unified", dir),
+		.freezer = mem_printf("%s/freezer", scratch_dir),
+		.cpuacct = mem_printf("%s/cpuacct", scratch_dir),
+		.memory = mem_printf("%s/memory", scratch_dir),
+		.unified = mem_printf("%s/unified", scratch_dir),
 	};
 }
 
 static struct warden_mounts v2_mounts(void)
 {
-	return (struct warden_mounts){.unified = mem_printf("%s/unified", dir)};
+	return (struct warden_mounts){.unified = mem_printf("%s/unified", scratch_dir)};
 }
 
 /* /proc/PID/cgroup of a process in that cgroup everywhere. */
@@ -203,10 +164,11 @@ static void close_all(int fds[CGROUP_FD_COUNT])
 		fd_close(&fds[i]);
 }
 
-/* It is that file below dir, open for that; name NULL: /dev/null. */
+/* It is that file below scratch_dir, open for that; name NULL: /dev/null. */
 static void assert_file(int fd, int access, const char *hierarchy, const char *cgroup, const char *name)
 {
-	AUTO(mem_free) char *path = name ? mem_printf("%s/%s%s/%s", dir, hierarchy, cgroup, name) : mem_strdup("/dev/null");
+	AUTO(mem_free)
+	char *path = name ? mem_printf("%s/%s%s/%s", scratch_dir, hierarchy, cgroup, name) : mem_strdup("/dev/null");
 	struct stat a, b;
 
 	assert_int_equal(stat(path, &a), 0);
@@ -358,7 +320,7 @@ static void assert_memory_file(int access, const char *name)
 
 static void a_peak_that_cannot_begin_anew_or_else_the_use_now_is_better_than_nothing(void **state)
 {
-	AUTO(mem_free) char *peak = mem_printf("%s/unified/docker/%s/memory.peak", dir, ID);
+	AUTO(mem_free) char *peak = mem_printf("%s/unified/docker/%s/memory.peak", scratch_dir, ID);
 
 	(void)state;
 	make_v2("/docker/" ID);
@@ -457,7 +419,7 @@ static void a_symbolic_link_in_place_of_a_file_is_not_followed(void **state)
 {
 	AUTO(warden_mounts_clear) struct warden_mounts m = v1_mounts();
 	AUTO(mem_free) char *membership = v1_membership("/docker/" ID);
-	AUTO(mem_free) char *link = mem_printf("%s/freezer/docker/%s/freezer.state", dir, ID);
+	AUTO(mem_free) char *link = mem_printf("%s/freezer/docker/%s/freezer.state", scratch_dir, ID);
 
 	(void)state;
 	make_v1("/docker/" ID);
@@ -483,7 +445,7 @@ static void a_process_is_looked_up_by_its_pid(void **state)
 
 /* ---- Killing ---- */
 
-static char *top, *cgroup; /* of the kernel's freezer: /sys/fs/cgroup/freezer/berth-test-<pid>[/<id>]; NULL: not made */
+static char *top, *kernels; /* of the kernel's freezer: /sys/fs/cgroup/freezer/berth-test-<pid>[/<id>]; NULL: not made */
 
 static int cgroup_open_file(const char *of, const char *name, int flags)
 {
@@ -539,7 +501,7 @@ static bool make_cgroups(void)
 		print_message("skipped: /sys/fs/cgroup/freezer is no freezer of cgroup v1: %s\n", strerror(errno));
 		return false;
 	}
-	cgroup = TAKE_PTR(below);
+	kernels = TAKE_PTR(below);
 	return true;
 }
 
@@ -548,24 +510,24 @@ static void kill_everybody(void)
 {
 	char text[4096], *rest;
 
-	cgroup_say(cgroup, "freezer.state", "FROZEN");
-	cgroup_read(cgroup, "cgroup.procs", text, sizeof(text));
+	cgroup_say(kernels, "freezer.state", "FROZEN");
+	cgroup_read(kernels, "cgroup.procs", text, sizeof(text));
 	for (char *line = strtok_r(text, "\n", &rest); line != NULL; line = strtok_r(NULL, "\n", &rest))
 		kill(atoi(line), SIGKILL);
-	cgroup_say(cgroup, "freezer.state", "THAWED");
+	cgroup_say(kernels, "freezer.state", "THAWED");
 }
 
 static void remove_cgroups(void)
 {
 	int64_t start_us = clock_mono_us();
 
-	while (cgroup != NULL && rmdir(cgroup) < 0 && clock_mono_us() - start_us < PATIENCE_US) {
+	while (kernels != NULL && rmdir(kernels) < 0 && clock_mono_us() - start_us < PATIENCE_US) {
 		kill_everybody();
 		usleep(1000);
 	}
 	while (top != NULL && rmdir(top) < 0 && clock_mono_us() - start_us < PATIENCE_US)
 		usleep(1000);
-	mem_free(&cgroup);
+	mem_free(&kernels);
 	mem_free(&top);
 }
 
@@ -623,22 +585,22 @@ static void everybody_in_a_frozen_cgroup_is_killed_though_they_were_forking_all_
 	if (!make_cgroups())
 		UNIT_SKIP("no cgroup can be made");
 	signal(SIGCHLD, SIG_IGN); /* nobody waits for them */
-	AUTO(fd_close) int procs = cgroup_open_file(cgroup, "cgroup.procs", O_RDONLY);
-	AUTO(fd_close) int freezer = cgroup_open_file(cgroup, "freezer.state", O_WRONLY);
+	AUTO(fd_close) int procs = cgroup_open_file(kernels, "cgroup.procs", O_RDONLY);
+	AUTO(fd_close) int freezer = cgroup_open_file(kernels, "freezer.state", O_WRONLY);
 	for (int i = 0; i < BOMBS; i++)
-		start_in_cgroup(cgroup, keep_forking);
-	start_in_cgroup(cgroup, sleep_on);
-	cgroup_say(cgroup, "freezer.state", "FROZEN");
-	assert_true(says_within_patience(cgroup, "freezer.state", "FROZEN\n"));
+		start_in_cgroup(kernels, keep_forking);
+	start_in_cgroup(kernels, sleep_on);
+	cgroup_say(kernels, "freezer.state", "FROZEN");
+	assert_true(says_within_patience(kernels, "freezer.state", "FROZEN\n"));
 	int killed = warden_kill(procs, freezer, &err);
 	assert_ok(killed);
 	assert_true(killed >= BOMBS + 1); /* or more: parents may have been frozen before their end */
-	assert_true(says_within_patience(cgroup, "cgroup.procs", ""));
-	assert_true(says_within_patience(cgroup, "freezer.state", "THAWED\n"));
+	assert_true(says_within_patience(kernels, "cgroup.procs", ""));
+	assert_true(says_within_patience(kernels, "freezer.state", "THAWED\n"));
 
 	assert_int_equal(warden_kill(procs, freezer, &err), 0); /* there is nobody any more */
-	assert_int_equal(rmdir(cgroup), 0);
-	mem_free(&cgroup);
+	assert_int_equal(rmdir(kernels), 0);
+	mem_free(&kernels);
 	assert_int_equal(warden_kill(procs, freezer, &err), 0); /* not even a cgroup */
 	signal(SIGCHLD, SIG_DFL);
 }
@@ -654,9 +616,9 @@ static void nobody_is_killed_in_a_cgroup_that_is_no_containers(void **state)
 	pid_t pid = start_in_cgroup(top, sleep_on);
 	AUTO(fd_close) int procs = cgroup_open_file(top, "cgroup.procs", O_RDONLY);
 	AUTO(fd_close) int freezer = cgroup_open_file(top, "freezer.state", O_WRONLY);
-	AUTO(fd_close) int good_procs = cgroup_open_file(cgroup, "cgroup.procs", O_RDONLY);
-	AUTO(fd_close) int good_freezer = cgroup_open_file(cgroup, "freezer.state", O_WRONLY);
-	AUTO(fd_close) int tasks = cgroup_open_file(cgroup, "tasks", O_RDONLY);
+	AUTO(fd_close) int good_procs = cgroup_open_file(kernels, "cgroup.procs", O_RDONLY);
+	AUTO(fd_close) int good_freezer = cgroup_open_file(kernels, "freezer.state", O_WRONLY);
+	AUTO(fd_close) int tasks = cgroup_open_file(kernels, "tasks", O_RDONLY);
 	const int refused[][2] = {
 		{procs, freezer},      {procs, good_freezer},    {good_procs, freezer}, {good_freezer, good_procs},
 		{tasks, good_freezer}, {good_procs, good_procs}, {-1, good_freezer},    {good_procs, -1},
@@ -670,8 +632,8 @@ static void nobody_is_killed_in_a_cgroup_that_is_no_containers(void **state)
 
 static void nobody_is_killed_by_files_that_only_have_the_names(void **state)
 {
-	AUTO(mem_free) char *procs_path = mem_printf("%s/freezer/docker/%s/cgroup.procs", dir, ID);
-	AUTO(mem_free) char *freezer_path = mem_printf("%s/freezer/docker/%s/freezer.state", dir, ID);
+	AUTO(mem_free) char *procs_path = mem_printf("%s/freezer/docker/%s/cgroup.procs", scratch_dir, ID);
+	AUTO(mem_free) char *freezer_path = mem_printf("%s/freezer/docker/%s/freezer.state", scratch_dir, ID);
 	struct err err;
 	int status, ends[2];
 
@@ -695,28 +657,16 @@ static void nobody_is_killed_by_files_that_only_have_the_names(void **state)
 	assert_int_equal(waitpid(pid, &status, 0), pid);
 }
 
-static int each(void **state)
-{
-	(void)state;
-	fds_before = unit_open_fds();
-	dir = unit_make_dir();
-	return 0;
-}
-
 static int nothing_is_left(void **state)
 {
-	(void)state;
 	remove_cgroups();
-	signal(SIGCHLD, SIG_DFL);
-	unit_remove_dir(&dir);
-	assert_int_equal(unit_open_fds(), fds_before);
-	return 0;
+	return warden_rig_nothing_is_left(state);
 }
 
 int main(void)
 {
-#define TEST(name) cmocka_unit_test_setup_teardown(name, each, nothing_is_left)
 	const struct CMUnitTest tests[] = {
+#define TEST(name) cmocka_unit_test_setup_teardown(name, warden_rig_each, warden_rig_nothing_is_left)
 		TEST(on_v1_each_controller_is_found_where_it_is_mounted),
 		TEST(on_v2_there_is_one_hierarchy),
 		TEST(a_hybrid_has_both),
@@ -736,9 +686,12 @@ int main(void)
 		TEST(what_is_no_id_of_a_container_is_refused),
 		TEST(a_symbolic_link_in_place_of_a_file_is_not_followed),
 		TEST(a_process_is_looked_up_by_its_pid),
+#undef TEST
+#define TEST(name) cmocka_unit_test_setup_teardown(name, warden_rig_each, nothing_is_left)
 		TEST(everybody_in_a_frozen_cgroup_is_killed_though_they_were_forking_all_the_time),
 		TEST(nobody_is_killed_in_a_cgroup_that_is_no_containers),
 		TEST(nobody_is_killed_by_files_that_only_have_the_names),
+#undef TEST
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,161 +1,8 @@
-#include "tests/unit/runtimes/engine_rig.h"
-
 #include <errno.h>
 #include <malloc.h>
 
 #include "base/mem.h"
-
-#define ID "00112233445566ff"
-
-/* What a request came to. */
-struct outcome {
-	int calls, created_calls;
-	bool failed, create_failed;
-	char container_id[65];
-	char image_id[DOCKER_IMAGE_ID_SIZE];
-	struct err err;
-};
-
-static void on_done(const struct err *err, void *arg)
-{
-	struct outcome *o = arg;
-
-	o->calls++;
-	o->failed = err != NULL;
-	if (err != NULL)
-		o->err = *err;
-}
-
-static void on_image(const struct err *err, const char *id, void *arg)
-{
-	struct outcome *o = arg;
-
-	snprintf(o->image_id, sizeof(o->image_id), "%s", id != NULL ? id : "");
-	on_done(err, arg);
-}
-
-static void on_created(const struct err *err, const char *container_id, void *arg)
-{
-	struct outcome *o = arg;
-
-	assert_int_equal(o->calls, 0);
-	o->created_calls++;
-	snprintf(o->container_id, sizeof(o->container_id), "%s", container_id ? container_id : "");
-	o->create_failed = err != NULL;
-	if (err != NULL)
-		o->err = *err;
-}
-
-static void finish(const struct outcome *o)
-{
-	assert_int_equal(o->calls, 0); /* never from within the call */
-	WAIT_FOR(o->calls > 0);
-}
-
-static void send_start(const char *driver, const char *id, struct outcome *o)
-{
-	struct docker_launch launch = {
-		.sandbox_id = id,
-		.driver = driver_find(driver),
-		.image = "alpha-image",
-		.command = rig.languages->command,
-		.host_dir = "/nonexistent",
-		.uid = 1,
-		.memory_mb = 64,
-		.cpu_millis = 1000,
-		.tmp_mb = 1,
-		.tmp_inodes = 100,
-		.pids = 8,
-		.nofile = 64,
-	};
-
-	rig.engine->boot = FAKE_BOOT_ABSENT;
-	docker_start(rig.docker, &launch, on_created, on_done, o);
-}
-
-static struct outcome start_on(const char *driver, const char *id)
-{
-	struct outcome o = {0};
-
-	send_start(driver, id, &o);
-	assert_int_equal(o.created_calls + o.calls, 0);
-	WAIT_FOR(o.calls > 0 || o.create_failed);
-	return o;
-}
-
-static struct outcome start(const char *id)
-{
-	return start_on("docker", id);
-}
-
-static struct outcome remove_one(const char *id)
-{
-	struct outcome o = {0};
-
-	docker_remove(rig.docker, id, on_done, &o);
-	finish(&o);
-	return o;
-}
-
-static struct outcome check_image(const char *image)
-{
-	struct outcome o = {0};
-
-	docker_check_image(rig.docker, image, on_image, &o);
-	finish(&o);
-	return o;
-}
-
-struct listing {
-	struct outcome o; /* first: on_done gets it */
-	int count, running;
-	char ids[8][64];
-};
-
-static void on_listed(const char *sandbox_id, const char *container_id, bool running, void *arg)
-{
-	assert_true(strlen(container_id) == 64 || container_id[0] == '\0');
-	struct listing *l = arg;
-
-	assert_int_equal(l->o.calls, 0); /* done comes last */
-	snprintf(l->ids[l->count++], sizeof(l->ids[0]), "%s", sandbox_id);
-	l->running += running;
-}
-
-static struct listing list(void)
-{
-	struct listing l = {0};
-
-	docker_list(rig.docker, on_listed, on_done, &l);
-	finish(&l.o);
-	return l;
-}
-
-#define assert_says(err, part)                                                                                                 \
-	do {                                                                                                                   \
-		if (strstr((err).msg, part) == NULL)                                                                           \
-			fail_msg("'%s' does not say '%s'", (err).msg, part);                                                   \
-	} while (0)
-
-/* Makes the driver look at the engine again: a request without an answer does. Returns when the engine was asked. */
-static void provoke_probe(void)
-{
-	int before = rig.engine->calls[FAKE_VERSION];
-
-	rig.engine->manner[FAKE_IMAGE].raw = "this is no HTTP\r\n\r\n";
-	assert_true(check_image("any").failed);
-	rig.engine->manner[FAKE_IMAGE].raw = NULL;
-	WAIT_FOR(rig.engine->calls[FAKE_VERSION] > before);
-}
-
-/* ---- Which version of the API ---- */
-
-static void negotiate(const char *version)
-{
-	rig.engine->version = version;
-	provoke_probe();
-	WAIT_FOR(strcmp(docker_version(rig.docker), version) == 0);
-}
+#include "tests/unit/runtimes/engine/docker_rig.h"
 
 static void assert_speaks(const char *prefix)
 {
@@ -215,7 +62,7 @@ static void what_does_not_answer_as_docker_engine_does_is_not_up(void **state)
 
 static void a_container_is_created_and_then_started(void **state)
 {
-	struct outcome o = start(ID);
+	struct outcome o = start_container(ID);
 
 	(void)state;
 	assert_int_equal(o.created_calls, 1);
@@ -234,7 +81,7 @@ static void a_creation_that_is_refused_is_told_in_dockers_words_and_nothing_is_s
 {
 	(void)state;
 	rig.engine->missing_image = "alpha-image";
-	struct outcome o = start(ID);
+	struct outcome o = start_container(ID);
 	assert_true(o.create_failed);
 	assert_int_equal(o.err.code, ENOENT);
 	assert_says(o.err, "could not create the container: No such image: alpha-image (status 404)");
@@ -248,7 +95,7 @@ static void a_start_that_is_refused_is_told_in_dockers_words(void **state)
 	(void)state;
 	rig.engine->manner[FAKE_START] =
 		(struct fake_manner){.status = 500, .body = "{\"message\":\"OCI runtime create failed\"}"};
-	struct outcome o = start(ID);
+	struct outcome o = start_container(ID);
 	assert_false(o.create_failed);
 	assert_true(o.failed);
 	assert_int_equal(o.err.code, EIO);
@@ -259,7 +106,7 @@ static void an_image_that_declares_a_volume_is_refused_by_name_before_it_runs(vo
 {
 	(void)state;
 	rig.engine->volume = "/var/lib/data";
-	struct outcome o = start(ID);
+	struct outcome o = start_container(ID);
 	assert_true(o.create_failed); /* and there is a container to remove */
 	assert_int_equal(o.calls, 0);
 	assert_says(o.err, "alpha-image");
@@ -281,7 +128,7 @@ static void a_volume_at_tmp_is_one_only_where_it_was_asked_for(void **state)
 	rig.engine->manner[FAKE_INSPECT] = (struct fake_manner){0};
 	remove_one(ID);
 	rig.engine->volume = "/tmp";
-	assert_true(start(ID).create_failed);
+	assert_true(start_container(ID).create_failed);
 	remove_one(ID);
 	rig.engine->volume = "/var/tmp";
 	assert_true(start_on("gvisor", ID).create_failed);
@@ -346,10 +193,10 @@ static void a_container_whose_mounts_are_not_told_is_not_started(void **state)
 	for (size_t i = 0; i < ARRAY_SIZE(bodies); i++) {
 		rig.engine->manner[FAKE_INSPECT] = (struct fake_manner){.status = 200, .body = bodies[i]};
 		id[0] = (char)('1' + i);
-		assert_true(start(id).create_failed);
+		assert_true(start_container(id).create_failed);
 	}
 	rig.engine->manner[FAKE_INSPECT] = (struct fake_manner){.status = 500, .body = "{\"message\":\"busy\"}"};
-	struct outcome o = start(ID);
+	struct outcome o = start_container(ID);
 	assert_true(o.create_failed);
 	assert_says(o.err, "could not inspect the container: busy");
 	assert_int_equal(rig.engine->calls[FAKE_START], 0);
@@ -364,7 +211,7 @@ static void a_container_that_runs_already_counts_as_started(void **state)
 {
 	(void)state;
 	rig.engine->manner[FAKE_START] = (struct fake_manner){.status = 304};
-	assert_false(start(ID).failed);
+	assert_false(start_container(ID).failed);
 }
 
 static void a_refusal_without_a_reason_is_told_as_such(void **state)
@@ -374,7 +221,7 @@ static void a_refusal_without_a_reason_is_told_as_such(void **state)
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(bodies); i++) {
 		rig.engine->manner[FAKE_CREATE] = (struct fake_manner){.status = 500, .body = bodies[i]};
-		struct outcome o = start(ID);
+		struct outcome o = start_container(ID);
 		assert_true(o.create_failed);
 		assert_says(o.err, "could not create the container: it gave no reason (status 500)");
 	}
@@ -384,13 +231,13 @@ static void a_redirect_is_no_success(void **state)
 {
 	(void)state;
 	rig.engine->manner[FAKE_CREATE] = (struct fake_manner){.status = 301, .body = "{}"};
-	assert_true(start(ID).create_failed);
+	assert_true(start_container(ID).create_failed);
 }
 
 static void a_running_container_is_killed_and_removed_with_its_volumes(void **state)
 {
 	(void)state;
-	assert_false(start(ID).failed);
+	assert_false(start_container(ID).failed);
 	assert_false(remove_one(ID).failed);
 	assert_null(fake_docker_find(rig.engine, ID));
 	assert_non_null(strstr(rig.engine->last_path[FAKE_REMOVE], "force=true"));
@@ -722,7 +569,7 @@ static void the_list_has_all_containers_of_this_instance_and_no_others(void **st
 	fake_docker_add(rig.engine, "other", "bbbb", "running");
 	fake_docker_add(rig.engine, "unit", "cccc", "exited");
 	fake_docker_add(rig.engine, "unit", "dddd", "created");
-	struct listing l = list();
+	struct listing l = list_containers();
 	assert_false(l.o.failed);
 	assert_int_equal(l.o.calls, 1);
 	assert_int_equal(l.count, 3);
@@ -738,7 +585,7 @@ static void entries_that_are_no_containers_of_ours_are_passed_over(void **state)
 	rig.engine->manner[FAKE_LIST] = (struct fake_manner){.status = 200,
 							     .body = "[42,{},{\"Labels\":null},{\"Labels\":{\"berth.sandbox\":"
 								     "7}},{\"Labels\":{\"berth.sandbox\":\"eeee\"}}]"};
-	struct listing l = list();
+	struct listing l = list_containers();
 	assert_false(l.o.failed);
 	assert_int_equal(l.count, 1);
 	assert_int_equal(l.running, 0);
@@ -752,20 +599,20 @@ static void a_list_that_is_no_list_is_an_error(void **state)
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(bodies); i++) {
 		rig.engine->manner[FAKE_LIST] = (struct fake_manner){.status = 200, .body = bodies[i]};
-		struct listing l = list();
+		struct listing l = list_containers();
 		assert_true(l.o.failed);
 		assert_int_equal(l.count, 0);
 		assert_says(l.o.err, "is no JSON array");
 	}
 	rig.engine->manner[FAKE_LIST] = (struct fake_manner){.status = 500, .body = "{\"message\":\"no\"}"};
-	assert_says(list().o.err, "could not list containers: no (status 500)");
+	assert_says(list_containers().o.err, "could not list containers: no (status 500)");
 }
 
 static void an_answer_cut_short_is_no_answer(void **state)
 {
 	(void)state;
 	rig.engine->manner[FAKE_LIST].raw = "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n[]";
-	struct listing l = list();
+	struct listing l = list_containers();
 	assert_true(l.o.failed);
 	assert_int_equal(l.o.err.code, ENOTCONN);
 	assert_says(l.o.err, "did not answer the request to list containers");
@@ -779,7 +626,7 @@ static void an_answer_without_bounds_is_given_up(void **state)
 	(void)state;
 	memset(body, ' ', len);
 	rig.engine->manner[FAKE_LIST] = (struct fake_manner){.status = 200, .body = body};
-	struct listing l = list();
+	struct listing l = list_containers();
 	assert_true(l.o.failed);
 	rig.engine->manner[FAKE_LIST] = (struct fake_manner){0};
 	rig_barrier();
@@ -793,7 +640,7 @@ static void a_slow_engine_is_waited_for_as_long_as_set_and_is_still_up(void **st
 	(void)state;
 	rig.conf->docker_timeout_ms = 30;
 	rig.engine->manner[FAKE_LIST].hold = true;
-	struct listing l = list();
+	struct listing l = list_containers();
 	assert_true(l.o.failed);
 	assert_int_equal(l.o.err.code, ENOTCONN);
 	assert_says(l.o.err, rig.conf->docker_socket);
@@ -835,7 +682,7 @@ static void going_and_coming_are_told_once_each(void **state)
 		assert_non_null(strstr(docker_problem(rig.docker), "Docker Engine does not answer at"));
 		assert_false(docker_is_unknown(rig.docker));
 
-		struct listing l = list(); /* fails at once, not after a while */
+		struct listing l = list_containers(); /* fails at once, not after a while */
 		assert_int_equal(l.o.err.code, ENOTCONN);
 		assert_int_equal(rig.downs, i);
 
@@ -1004,7 +851,7 @@ static void emit_text(const char *text)
 static void the_end_of_a_container_is_told(void **state)
 {
 	(void)state;
-	assert_false(start(ID).failed);
+	assert_false(start_container(ID).failed);
 	fake_docker_die(rig.engine, ID, true);
 	WAIT_FOR(rig.deaths > 0);
 	assert_string_equal(rig.died, ID);
@@ -1148,25 +995,9 @@ static void an_engine_that_refuses_events_is_not_hammered(void **state)
 	assert_true(docker_is_up(rig.docker));
 }
 
-/* The engine understood all it was asked, and is empty again. */
-static int after_each(void **state)
-{
-	struct listing l;
-
-	(void)state;
-	assert_int_equal(rig.engine->unknown_calls, 0);
-	fake_docker_reset(rig.engine);
-	rig.conf->docker_timeout_ms = 60000;
-	negotiate("after");
-	l = list();
-	for (int i = 0; i < l.count; i++)
-		remove_one(l.ids[i]);
-	return 0;
-}
-
 int main(void)
 {
-#define TEST(name) cmocka_unit_test_setup_teardown(name, engine_rig_each, after_each)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, engine_rig_each, docker_rig_after_each)
 	const struct CMUnitTest tests[] = {
 		TEST(a_newer_engine_is_spoken_to_in_the_version_this_was_written_for),
 		TEST(an_older_engine_is_spoken_to_in_its_own_version),
