@@ -8,7 +8,7 @@ $(srcdir)/tests/sources.mk: always
 # What a test, or a rig it stands on, has in the place of a function.
 tests_unit_poolmgr_node_test_client_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=accept4
 tests_unit_poolmgr_sandbox_test_stray_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=clock_mono_us
-tests_unit_run_test_invocation_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=patience_poll
+tests_unit_run_test_invocation_log_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=patience_poll
 package_rig_ldflags = $(AM_LDFLAGS) -Wl,--wrap=syncfs
 tests_unit_poolmgr_package_test_cache_LDFLAGS = $(package_rig_ldflags)
 tests_unit_poolmgr_package_test_package_LDFLAGS = $(package_rig_ldflags)

@@ -3,7 +3,6 @@
 #include <sys/stat.h>
 
 #include "control/control.h"
-#include "control/functions/functions.h"
 #include "db/db.h"
 #include "http/route.h"
 #include "run/invocation.h"

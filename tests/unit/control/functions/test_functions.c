@@ -1,59 +1,7 @@
-/* The control pool's handlers, with a real database and a poolmgr and agents that are the test's. */
+/* Functions: shown, listed, changed and deleted, and what is refused. */
 #include <sys/resource.h>
 
-#include "base/clock.h"
-#include "control/control.h"
-#include "control/functions/functions.h"
-#include "db/db.h"
-#include "http/route.h"
-#include "run/invocation.h"
 #include "tests/unit/control/control_rig.h"
-
-static void load_with(int control, const char *report)
-{
-	AUTO(buf_free) struct buf payload = {0};
-
-	fake_agent_expect(control, FRAME_INIT, &payload);
-	fake_agent_send(control, FRAME_INIT_ERROR, report);
-	_exit(1);
-}
-
-static void load_with_syntax_error(int control, int log)
-{
-	(void)log;
-	load_with(control,
-		  "{\"kind\":\"syntax\",\"type\":\"SyntaxError\",\"message\":\"invalid syntax\",\"stack\":[],\"line\":7}");
-}
-
-static void load_without_handler(int control, int log)
-{
-	(void)log;
-	load_with(control, "{\"kind\":\"handler\",\"type\":\"HandlerError\",\"message\":\"no 'handler'\",\"stack\":[]}");
-}
-
-static void load_with_exception(int control, int log)
-{
-	(void)log;
-	load_with(control, "{\"kind\":\"exception\",\"type\":\"OSError\",\"message\":\"no network\",\"stack\":[]}");
-}
-
-static void exit_while_loading(int control, int log)
-{
-	AUTO(buf_free) struct buf payload = {0};
-
-	(void)log;
-	fake_agent_expect(control, FRAME_INIT, &payload);
-}
-
-/* The agent exits while it loads, and the worker asks why. */
-static void check_exit(int fd, struct finding finding)
-{
-	struct ipc_msg m;
-
-	check_with(fd, exit_while_loading);
-	fake_poolmgr_expect(fd, IPC_AUTOPSY, &m);
-	fake_poolmgr_find(fd, &m, finding.known, finding.out_of_memory, finding.exit_code);
-}
 
 static void deploy_two_versions_and_delete(int fd)
 {
@@ -75,40 +23,6 @@ static void deploy_three(int fd)
 	for (int i = 0; i < 3; i++)
 		deploy_one(fd, 1);
 	fake_poolmgr_expect_close(fd);
-}
-
-static void hang_while_loading(int control, int log)
-{
-	AUTO(buf_free) struct buf payload = {0};
-
-	(void)log;
-	fake_agent_expect(control, FRAME_INIT, &payload);
-	fake_agent_wait_for_close(control);
-}
-
-static void a_function_is_tried_stored_published_and_its_sandbox_kept(void **state)
-{
-	struct fixture *f = *state;
-
-	SERVE(f, deploy_the_first);
-	assert_status(f, call(f, "POST", "/functions", HELLO), 201);
-	assert_has(f, "ETag: \"1\"\r\n");
-	assert_has(f, "Location: /functions/");
-	assert_string_equal(answer_text(f, "name"), "hello");
-	assert_string_equal(answer_text(f, "status"), "active");
-	assert_int_equal(answer_number(f, "version"), 1);
-	assert_int_equal(answer_number(f, "timeout_ms"), 3000);
-	assert_has(f, "\"cpus\":1.0");
-	assert_int_equal(strlen(answer_text(f, "id")), 36);
-	assert_int_equal(strlen(answer_text(f, "created_at")), 24);
-	assert_null(json_object_get(f->answer, "warnings"));
-	assert_null(json_object_get(f->answer, "code"));
-	assert_int_equal(pg_scratch_number(pg, "select count(*) from packages"), 1);
-
-	assert_status(f, call(f, "GET", "/functions/hello", ""), 200);
-	assert_int_equal(answer_number(f, "version"), 1);
-	lease_client_free(&f->worker.poolmgr);
-	assert_int_equal(fake_poolmgr_wait(&f->poolmgr), 0);
 }
 
 static void a_function_is_shown_with_every_limit_in_force(void **state)
@@ -137,83 +51,6 @@ static void a_function_is_shown_with_every_limit_in_force(void **state)
 	assert_string_equal(answer_text(f, "runtime"), "gvisor");
 	assert_string_equal(answer_text(f, "isolation"), "per_function");
 	assert_int_equal(answer_number(f, "pids"), 104);
-	lease_client_free(&f->worker.poolmgr);
-	assert_int_equal(fake_poolmgr_wait(&f->poolmgr), 0);
-}
-
-static void check_syntax(int fd)
-{
-	check_with(fd, load_with_syntax_error);
-	expect_release(fd, COUNT_KILL_NOT_DEPLOYED);
-	check_with(fd, load_without_handler);
-	expect_release(fd, COUNT_KILL_NOT_DEPLOYED);
-	fake_poolmgr_expect_close(fd);
-}
-
-static void code_that_cannot_work_is_refused_and_nothing_is_stored(void **state)
-{
-	struct fixture *f = *state;
-
-	SERVE(f, check_syntax);
-	assert_status(f, call(f, "POST", "/functions", HELLO), 422);
-	assert_string_equal(answer_text(f, "code"), "invalid_function");
-	assert_has(f, "\"errors\":[{\"field\":\"code\",\"code\":\"does_not_compile\"");
-	assert_has(f, "\"line\":7");
-	assert_status(f, call(f, "POST", "/functions", HELLO), 422);
-	assert_has(f, "\"errors\":[{\"field\":\"handler\",\"code\":\"handler_not_found\"");
-	assert_int_equal(pg_scratch_number(pg, "select count(*) from functions"), 0);
-	assert_int_equal(pg_scratch_number(pg, "select count(*) from packages"), 0);
-}
-
-static void check_doubtful(int fd)
-{
-	check_with(fd, load_with_exception);
-	expect_invalidate(fd, 1);
-	expect_release(fd, COUNT_KILL_NOT_LOADED);
-	check_exit(fd, (struct finding){.known = true, .exit_code = 3});
-	expect_invalidate(fd, 2);
-	expect_release(fd, COUNT_KILL_NOT_LOADED);
-	check_exit(fd, (struct finding){.known = true, .out_of_memory = true, .exit_code = 137});
-	expect_invalidate(fd, 3);
-	expect_release(fd, COUNT_KILL_NOT_LOADED);
-	fake_poolmgr_expect_close(fd);
-}
-
-static void what_may_depend_on_the_moment_is_a_warning(void **state)
-{
-	struct fixture *f = *state;
-
-	SERVE(f, check_doubtful);
-	assert_status(f, call(f, "POST", "/functions", HELLO), 201);
-	assert_has(f, "\"warnings\":[{\"code\":\"init_error\",\"message\":\"OSError: no network\"}]");
-	assert_status(f, call(f, "PUT", "/functions/hello", "{\"timeout_ms\":200}"), 200);
-	assert_has(f, "\"warnings\":[{\"code\":\"sandbox_exited\"");
-	assert_has(f, "exited with code 3");
-	assert_status(f, call(f, "PUT", "/functions/hello", "{\"timeout_ms\":300}"), 200);
-	assert_has(f, "\"warnings\":[{\"code\":\"out_of_memory\"");
-	lease_client_free(&f->worker.poolmgr);
-	assert_int_equal(fake_poolmgr_wait(&f->poolmgr), 0);
-}
-
-static void check_slow(int fd)
-{
-	check_with(fd, hang_while_loading);
-	expect_invalidate(fd, 1);
-	expect_release(fd, COUNT_KILL_NOT_LOADED);
-	fake_poolmgr_expect_close(fd);
-}
-
-static void a_trial_ends_after_its_own_time_whatever_the_function_may_take(void **state)
-{
-	struct fixture *f = *state;
-
-	f->conf->deploy_trial_timeout_ms = 100;
-	SERVE(f, check_slow);
-	int64_t start_us = clock_mono_us();
-	assert_status(f, call(f, "POST", "/functions", HELLO), 201);
-	assert_true(clock_mono_us() - start_us < 5000000); /* init_timeout_ms is 10 s, and the fake's grant says as much */
-	assert_has(f, "\"warnings\":[{\"code\":\"function_timeout\",\"message\":\"The code was still loading after 100 ms");
-	assert_has(f, "waits up to 10000 ms (init_timeout_ms)");
 	lease_client_free(&f->worker.poolmgr);
 	assert_int_equal(fake_poolmgr_wait(&f->poolmgr), 0);
 }
@@ -408,49 +245,6 @@ static void a_list_comes_in_pages(void **state)
 	assert_true(json_is_null(json_object_get(f->answer, "next")));
 }
 
-static void deny(int fd)
-{
-	struct ipc_msg m;
-
-	fake_poolmgr_expect(fd, IPC_CHECK, &m);
-	struct ipc_msg answer = {.type = IPC_DENY,
-				 .deny = {.seq = m.check.seq,
-					  .code = PROBLEM_RUNTIME_UNAVAILABLE,
-					  .detail = STR("connect to '/secret/place.sock': refused"),
-					  .retry_after_ms = 7000}};
-	fake_poolmgr_send(fd, &answer);
-	fake_poolmgr_expect_close(fd);
-}
-
-static void without_a_sandbox_nothing_is_deployed(void **state)
-{
-	struct fixture *f = *state;
-
-	SERVE(f, deny);
-	assert_status(f, call(f, "POST", "/functions", HELLO), 503);
-	assert_string_equal(answer_text(f, "code"), "runtime_unavailable");
-	assert_string_equal(answer_text(f, "detail"), "connect to '…': refused");
-	assert_has(f, "Retry-After: 7\r\n");
-	assert_int_equal(pg_scratch_number(pg, "select count(*) from functions"), 0);
-}
-
-static void vanish_before_the_publication(int fd)
-{
-	struct ipc_msg m;
-
-	check_with(fd, load_well);
-	fake_poolmgr_expect(fd, IPC_INVALIDATE, &m);
-}
-
-static void a_change_that_is_stored_succeeds_without_poolmgr(void **state)
-{
-	struct fixture *f = *state;
-
-	SERVE(f, vanish_before_the_publication);
-	assert_status(f, call(f, "POST", "/functions", HELLO), 201);
-	assert_int_equal(pg_scratch_number(pg, "select count(*) from functions"), 1);
-}
-
 static void without_the_database_the_store_is_unavailable(void **state)
 {
 	struct fixture *f = *state;
@@ -469,149 +263,11 @@ static void without_the_database_the_store_is_unavailable(void **state)
 	pg_scratch_start(pg);
 }
 
-static void tell_numbers(int fd)
-{
-	static const char *const stats[] = {
-		"{\"docker\":{\"ok\":true,\"detail\":\"\",\"version\":\"20.10\"},\"sandboxes\":{\"spare\":2},"
-		"\"runtimes\":{\"gvisor\":{\"available\":true}},\"images\":{\"python\":true}}",
-		"{\"docker\":{\"ok\":true},\"runtimes\":{\"gvisor\":{\"available\":false,\"detail\":\"run scripts/gvisor\"}},"
-		"\"images\":{\"python\":false}}",
-		"{\"docker\":{\"ok\":true},\"images\":{}}",
-		"{\"docker\":{\"ok\":false,\"detail\":\"connect to '/run/d.sock': refused\",\"version\":\"\"},"
-		"\"database\":{\"ok\":false,\"detail\":\"server at \\\"db.example\\\" failed\"}}",
-		"no json",
-	};
-	struct ipc_msg m;
-
-	for (size_t i = 0; i < ARRAY_SIZE(stats); i++) {
-		fake_poolmgr_expect(fd, IPC_STATS, &m);
-		struct ipc_msg reply = {.type = IPC_STATS_REPLY, .stats_reply = {.seq = m.stats.seq, .json = STR(stats[i])}};
-		fake_poolmgr_send(fd, &reply);
-	}
-	fake_poolmgr_expect_close(fd);
-}
-
-static void readiness_is_that_of_what_it_depends_on(void **state)
-{
-	struct fixture *f = *state;
-
-	SERVE(f, tell_numbers);
-	assert_status(f, call(f, "GET", "/readyz", ""), 200);
-	assert_string_equal(answer_text(f, "status"), "ready");
-	assert_has(f, "\"sandboxes\":{\"spare\":2}");
-	assert_has(f, "\"runtime\":{\"status\":\"ok\"");
-	assert_has(f, "\"images\":{\"status\":\"ok\"");
-	assert_status(f, call(f, "GET", "/readyz", ""), 503);
-	assert_has(f, "\"runtime\":{\"status\":\"failed\",\"detail\":\"the default runtime gvisor is not available: run "
-		      "scripts/gvisor\"}");
-	assert_has(f, "\"docker\":{\"status\":\"ok\"");
-	assert_has(f, "\"images\":{\"status\":\"failed\",\"detail\":\"the image of python, i, is missing "
-		      "on this node: "
-		      "scripts/images --language python builds it\"}");
-	assert_status(f, call(f, "GET", "/readyz", ""), 503);
-	assert_has(f, "\"runtime\":{\"status\":\"failed\",\"detail\":\"the default runtime gvisor is not available: the pool "
-		      "manager gave no reason\"}");
-	assert_has(f, "\"images\":{\"status\":\"failed\",\"detail\":\"the pool manager has not checked");
-	assert_status(f, call(f, "GET", "/readyz", ""), 503);
-	assert_has(f, "\"docker\":{\"status\":\"failed\",\"detail\":\"connect to '…': refused\"}");
-	assert_null(strstr(f->response.out.data, "/run"));
-	assert_null(strstr(f->response.out.data, "db.example"));
-	assert_has(f, "\"database\":{\"status\":\"ok\"");
-	assert_status(f, call(f, "GET", "/readyz", ""), 503);
-	assert_has(f, "\"poolmgr\":{\"status\":\"failed\"");
-}
-
-static void be_silent(struct fixture *f, int place, enum child_role role)
-{
-	struct slot *slot = scoreboard_slot(f->worker.board, place);
-
-	slot->role = role;
-	slot->pid = 4711;
-	slot->state = SLOT_IDLE;
-	slot->beat_us = clock_mono_us() - 3 * SLOT_SILENT_US;
-}
-
-/* It is not asked, which would take as long as it is given for an answer. */
-static void a_process_that_shows_no_sign_of_life_is_told(void **state)
-{
-	struct fixture *f = *state;
-
-	be_silent(f, 0, CHILD_COLLECTOR);
-	SERVE(f, tell_numbers);
-	assert_status(f, call(f, "GET", "/readyz", ""), 200);
-	assert_has(f, "\"processes\":{\"status\":\"failed\",\"detail\":\"collector has shown no sign of life for ");
-	assert_has(f, "\"poolmgr\":{\"status\":\"ok\"");
-	be_silent(f, 1, CHILD_POOLMGR);
-	int64_t start_us = clock_mono_us();
-	assert_status(f, call(f, "GET", "/readyz", ""), 503);
-	assert_true(clock_mono_us() - start_us < 400000);
-	assert_has(f, "\"poolmgr\":{\"status\":\"failed\",\"detail\":\"the pool manager has shown no sign of life for ");
-}
-
-static void tell_everything(int fd)
-{
-	static const char json[] = "{\"docker\":{\"ok\":true},\"sandboxes\":{\"spare\":2},\"spool_bytes\":7,"
-				   "\"berthd\":{\"version\":\"1\"},\"processes\":{\"invoke\":{\"idle\":4}}}";
-	struct ipc_msg m;
-
-	for (int i = 0; i < 2; i++) {
-		fake_poolmgr_expect(fd, IPC_STATS, &m);
-		assert_int_equal(m.stats.whole, 1);
-		struct ipc_msg reply = {.type = IPC_STATS_REPLY, .stats_reply = {.seq = m.stats.seq, .json = STR(json)}};
-		fake_poolmgr_send(fd, &reply);
-	}
-	fake_poolmgr_expect_close(fd);
-}
-
-static void the_system_is_what_poolmgr_says_and_whether_the_database_answers(void **state)
-{
-	struct fixture *f = *state;
-
-	SERVE(f, tell_everything);
-	assert_status(f, call(f, "GET", "/metrics/system", ""), 200);
-	assert_has(f, "\"pool\":{\"docker\":{\"ok\":true},\"sandboxes\":{\"spare\":2}}");
-	assert_has(f, "\"processes\":{\"invoke\":{\"idle\":4}}");
-	assert_has(f, "\"berthd\":{\"version\":\"1\"},");
-	assert_has(f, "\"spool_bytes\":7");
-	assert_has(f, "\"database\":{\"status\":\"ok\"");
-	pg_scratch_stop(pg);
-	assert_status(f, call(f, "GET", "/metrics/system", ""), 200);
-	assert_has(f, "\"database\":{\"status\":\"failed\"");
-	pg_scratch_start(pg);
-}
-
-static void without_poolmgr_there_are_no_numbers_of_the_system(void **state)
-{
-	struct fixture *f = *state;
-
-	assert_status(f, call(f, "GET", "/metrics/system", ""), 503);
-	assert_string_equal(answer_text(f, "code"), "runtime_unavailable");
-	assert_has(f, "Retry-After: ");
-}
-
-static void the_limits_are_those_of_the_validation(void **state)
-{
-	struct fixture *f = *state;
-
-	assert_status(f, call(f, "GET", "/limits", ""), 200);
-	assert_has(f, "\"timeout_ms\":{\"type\":\"integer\",\"required\":false,\"min\":100,\"max\":900000,\"default\":3000}");
-	assert_has(f, "\"values\":[\"python\"]");
-	assert_has(f, "\"pids\":{\"type\":\"integer\",\"required\":false,\"min\":8,\"max\":1024,\"default\":64}");
-	const json_t *invocation = json_object_get(f->answer, "invocation");
-	assert_int_equal(json_object_size(invocation), 2);
-	assert_int_equal(json_integer_value(json_object_get(invocation, "request_bytes")), 6291456);
-	assert_int_equal(json_integer_value(json_object_get(invocation, "queue_timeout_ms")), 10000);
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, control_rig_set_up, control_rig_tear_down)
-		TEST(a_function_is_tried_stored_published_and_its_sandbox_kept),
 		TEST(a_function_is_shown_with_every_limit_in_force),
-		TEST(code_that_cannot_work_is_refused_and_nothing_is_stored),
-		TEST(what_may_depend_on_the_moment_is_a_warning),
-		TEST(a_trial_ends_after_its_own_time_whatever_the_function_may_take),
 		TEST(values_of_secrets_are_never_shown_and_stay_when_their_mask_is_sent_back),
 		TEST(a_name_that_is_taken_costs_no_sandbox),
 		TEST(bad_input_is_refused_before_anything_happens),
@@ -619,14 +275,7 @@ int main(void)
 		TEST(an_answer_is_not_larger_than_what_it_answers),
 		TEST(a_function_is_changed_and_deleted_only_at_the_version_that_is_meant),
 		TEST(a_list_comes_in_pages),
-		TEST(without_a_sandbox_nothing_is_deployed),
-		TEST(a_change_that_is_stored_succeeds_without_poolmgr),
 		TEST(without_the_database_the_store_is_unavailable),
-		TEST(a_process_that_shows_no_sign_of_life_is_told),
-		TEST(readiness_is_that_of_what_it_depends_on),
-		TEST(the_system_is_what_poolmgr_says_and_whether_the_database_answers),
-		TEST(without_poolmgr_there_are_no_numbers_of_the_system),
-		TEST(the_limits_are_those_of_the_validation),
 #undef TEST
 	};
 
