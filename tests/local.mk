@@ -32,6 +32,7 @@ LDADD = $(test_rigs) $(fuzz_main) $(BERTH_LIBS) $(CMOCKA_LIBS)
 if HAVE_CMOCKA
 check_LIBRARIES += libtestrigs.a
 libtestrigs_a_SOURCES = $(unit_shared)
+EXTRA_libtestrigs_a_DEPENDENCIES = tests/sources.mk
 test_rigs = libtestrigs.a
 check_PROGRAMS += $(unit_tests)
 TESTS += $(unit_tests)
@@ -83,4 +84,4 @@ fuzz:
 clean-local:
 	rm -rf asan coverage fuzz
 
-EXTRA_DIST += tests/list-sources
+EXTRA_DIST += tests/list-sources tests/unit/README.md
