@@ -36,7 +36,7 @@ static void a_granted_sandbox_comes_with_all_its_descriptors_and_goes_back(void 
 	assert_string_equal(f->lease.sandbox_id, FAKE_SANDBOX);
 	assert_int_equal(f->lease.start_kind, IPC_START_PREWARMED);
 	assert_int_equal(f->lease.version, 4);
-	assert_int_equal(f->lease.timeout_ms, 2000);
+	assert_int_equal(f->lease.timeout_ms, FAKE_TIMEOUT_MS);
 	assert_int_equal(f->lease.init_timeout_ms, 3000);
 	assert_int_equal(f->lease.memory_limit_mb, 128);
 	assert_int_equal(f->lease.response_bytes, 8 << 20);

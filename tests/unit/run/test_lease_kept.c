@@ -47,7 +47,7 @@ static void a_sandbox_is_kept_and_granted_again_without_a_word(void **state)
 		assert_int_equal(f->lease.init.len > 0, i == 0);
 		assert_string_equal(f->lease.sandbox_id, FAKE_SANDBOX);
 		assert_int_equal(f->lease.version, 4);
-		assert_int_equal(f->lease.timeout_ms, 2000);
+		assert_int_equal(f->lease.timeout_ms, FAKE_TIMEOUT_MS);
 		assert_true(i == 0 || f->lease.control_fd == control_fd);
 		assert_true(fcntl(f->lease.log_fd, F_GETFD) >= 0);
 		assert_true(lease_is_ours(f->client));

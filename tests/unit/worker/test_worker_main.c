@@ -1,5 +1,6 @@
 /* What a worker makes of a request: the answer and the record. */
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <sys/socket.h>
 
@@ -191,7 +192,8 @@ static void one_bad_then_one_good(int fd)
 	fake_poolmgr_expect(fd, IPC_LEASE, &m);
 	struct fake_agent a;
 	fake_agent_start(&a, speak_first);
-	usleep(50000); /* what it says is there before the worker looks */
+	struct pollfd said = {.fd = a.control_fd, .events = POLLIN};
+	fake_poolmgr_check(poll(&said, 1, 20000) == 1, "the agent says nothing"); /* before the worker looks */
 	int none = open("/dev/null", O_RDWR | O_CLOEXEC);
 	struct ipc_msg grant = {
 		.type = IPC_GRANT,
@@ -246,6 +248,7 @@ static void a_client_that_leaves_early_costs_nothing_but_its_answer(void **state
 	struct record r;
 	char *text;
 
+	shared->go = true;
 	SERVE(f, 0, one_long_lease);
 	close(send_request(f, "POST", "/execute/hello", "{}", 2));
 	ask(f, "GET", "/", "");

@@ -2,6 +2,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <sys/eventfd.h>
+#include <sys/socket.h>
 
 #include "base/fd.h"
 #include "run/lease.h"
@@ -18,9 +19,10 @@ static void a_worker_that_is_told_to_stop_finishes_its_request(void **state)
 
 	SERVE(f, 0, one_long_lease);
 	int fd = send_request(f, "POST", "/execute/hello", "{}", 2);
-	usleep(150000);
+	AWAIT(shared->seen);
 	assert_int_equal(scoreboard_slot(f->board, 0)->state, SLOT_BUSY);
 	kill(f->worker, SIGTERM);
+	shared->go = true;
 	receive_answer(f, fd);
 	assert_answer(f, "{\"output\":\"late\"}");
 	assert_int_equal(wait_for_worker(f), 0);
@@ -34,7 +36,7 @@ static void a_worker_that_is_told_to_quit_goes_at_once(void **state)
 
 	SERVE(f, 0, one_long_lease);
 	int fd = send_request(f, "POST", "/execute/hello", "{}", 2);
-	usleep(150000);
+	AWAIT(shared->seen);
 	kill(f->worker, SIGQUIT);
 	assert_int_equal(wait_for_worker(f), 0);
 	char byte;
@@ -56,8 +58,11 @@ static void grant_a_long_one_and_vanish(int fd)
 	struct ipc_msg m;
 
 	fake_poolmgr_expect(fd, IPC_LEASE, &m);
-	fake_poolmgr_grant(fd, &m, "", take_long);
-	usleep(100000);
+	fake_poolmgr_grant(fd, &m, "", say_and_wait_for_go);
+	while (!shared->seen)
+		usleep(1000);
+	shutdown(fd, SHUT_RDWR);
+	shared->go = true;
 }
 
 static void let_the_held_one_finish(int fd)

@@ -27,8 +27,8 @@ static void expect_it_back_in_a_moment(int fd)
 	struct ipc_msg m;
 
 	fake_poolmgr_expect(fd, IPC_LEASE, &m);
+	int64_t start_us = clock_mono_us(); /* before it can be kept */
 	fake_poolmgr_grant(fd, &m, "", echo);
-	int64_t start_us = clock_mono_us();
 	fake_poolmgr_expect(fd, IPC_RELEASE, &m);
 	fake_poolmgr_check(clock_mono_us() >= start_us + LEASE_KEEP_US, "it was kept");
 	fake_poolmgr_check(m.release.runs == 1 && m.release.reason == 0, "one good run");

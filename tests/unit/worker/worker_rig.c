@@ -9,7 +9,6 @@
 #include <sys/socket.h>
 #include <sys/wait.h>
 
-#include "base/clock.h"
 #include "base/fd.h"
 #include "invoke/invoke.h"
 #include "run/lease.h"
@@ -185,7 +184,7 @@ int send_request(struct fixture *f, const char *method, const char *uri, const c
 	int fd = fd_connect_unix(path, SOCK_STREAM, &err);
 	if (fd < 0)
 		fail_msg("%s", err.msg);
-	struct timeval patience = {.tv_sec = 20};
+	struct timeval patience = {.tv_sec = WORKER_RIG_PATIENCE_US / 1000000};
 	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
 	snprintf(length, sizeof(length), "%zu", len);
 	add_record(&out, 1, "\0\1\0\0\0\0\0\0", 8);
@@ -306,21 +305,12 @@ void lease_to(int fd, void (*agent)(int, int), int destroy)
 	fake_poolmgr_check((m.release.reason != 0) == (destroy != 0), "destroy");
 }
 
-void take_long(int control, int log)
+static void answer_when_it_may(int control, struct buf *invoke)
 {
-	AUTO(buf_free) struct buf payload = {0};
-
-	(void)log;
-	fake_agent_expect(control, FRAME_INVOKE, &payload);
-	usleep(400000);
-	fake_agent_answer(control, &payload, "\"late\"");
+	while (!shared->go)
+		usleep(1000);
+	fake_agent_answer(control, invoke, "\"late\"");
 	fake_agent_wait_for_close(control);
-}
-
-void one_long_lease(int fd)
-{
-	lease_to(fd, take_long, 0);
-	fake_poolmgr_expect_close(fd);
 }
 
 void wait_for_go(int control, int log)
@@ -329,8 +319,21 @@ void wait_for_go(int control, int log)
 
 	(void)log;
 	fake_agent_expect(control, FRAME_INVOKE, &payload);
-	while (!shared->go)
-		usleep(1000);
-	fake_agent_answer(control, &payload, "\"late\"");
-	fake_agent_wait_for_close(control);
+	answer_when_it_may(control, &payload);
+}
+
+void say_and_wait_for_go(int control, int log)
+{
+	AUTO(buf_free) struct buf payload = {0};
+
+	(void)log;
+	fake_agent_expect(control, FRAME_INVOKE, &payload);
+	shared->seen = true;
+	answer_when_it_may(control, &payload);
+}
+
+void one_long_lease(int fd)
+{
+	lease_to(fd, say_and_wait_for_go, 0);
+	fake_poolmgr_expect_close(fd);
 }

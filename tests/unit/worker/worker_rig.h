@@ -2,6 +2,7 @@
 #ifndef UNIT_WORKER_WORKER_RIG_H
 #define UNIT_WORKER_WORKER_RIG_H
 
+#include "base/clock.h"
 #include "conf/conf.h"
 #include "ipc/heritage.h"
 #include "ipc/record.h"
@@ -12,6 +13,9 @@
 
 #define WORKERS_MAX 5
 #define LANES       2
+
+/* A bound for what never takes that long, however busy the machine is. */
+#define WORKER_RIG_PATIENCE_US INT64_C(20000000)
 
 /* What the test, its poolmgr and its agents share. */
 extern struct shared {
@@ -60,6 +64,17 @@ int worker_rig_tear_down(void **state);
 		fake_poolmgr_start(&(f)->poolmgr, (f)->dir, scripts_, ARRAY_SIZE(scripts_), restart);                          \
 	} while (0)
 
+/* Waits for what another process does. */
+#define AWAIT(condition)                                                                                                       \
+	do {                                                                                                                   \
+		int64_t deadline_ = clock_mono_us() + WORKER_RIG_PATIENCE_US;                                                  \
+		while (!(condition)) {                                                                                         \
+			if (clock_mono_us() > deadline_)                                                                       \
+				fail_msg("waited in vain for %s", #condition);                                                 \
+			usleep(1000);                                                                                          \
+		}                                                                                                              \
+	} while (0)
+
 /* FastCGI, as a web server speaks it: sends one, which is answered over what is returned. */
 int send_request(struct fixture *f, const char *method, const char *uri, const char *body, size_t len);
 
@@ -80,10 +95,8 @@ void echo(int control, int log);
 void serve_all(int fd, void (*agent)(int, int));
 void serve_all_echo(int fd);
 void lease_to(int fd, void (*agent)(int, int), int destroy);
-void take_long(int control, int log);
-void one_long_lease(int fd);
-
-/* Answers when it may. */
-void wait_for_go(int control, int log);
+void wait_for_go(int control, int log);         /* answers when it may */
+void say_and_wait_for_go(int control, int log); /* likewise, and says that it has its request: it is seen */
+void one_long_lease(int fd);                    /* to such an agent */
 
 #endif
