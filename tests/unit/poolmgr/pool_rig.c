@@ -155,7 +155,7 @@ int pool_rig_each(void **state)
 	}
 	rig.tick = pool_tick;
 	rig_barrier();
-	rig_settle();
+	threads_settle(); /* one may still have a directory open that is being removed */
 	fds_before = open_fds();
 	return 0;
 }

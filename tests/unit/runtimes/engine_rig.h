@@ -64,11 +64,11 @@ void rig_turn(void);
 /* Sends the engine a request of its own and waits for the answer: what was sent before has come to its end by then. */
 void rig_barrier(void);
 
-/* Descriptors besides both ends of the driver's connections to the engine, which come and go. */
+/*
+ * Descriptors besides those of the driver and the fake engine, which come and go: the driver keeps connections for their next
+ * use, and finds those that the engine has closed when it needs one, or a second later.
+ */
 int rig_open_fds(void);
-
-/* What the driver opens or closes, the engine sees a turn later: waits until both agree on what is open. */
-void rig_settle(void);
 
 /* Is there such a thing below rig.dir? */
 bool rig_exists(const char *fmt, ...) PRINTF_LIKE(1, 2);

@@ -336,7 +336,6 @@ static int each(void **state)
 	int rc = engine_rig_each(state);
 
 	rig_barrier();
-	rig_settle();
 	fds_before = rig_open_fds();
 	fake_warden_start();
 	return rc;
