@@ -12,7 +12,7 @@ tests_unit_run_test_invocation_log_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=patience_p
 package_rig_ldflags = $(AM_LDFLAGS) -Wl,--wrap=syncfs
 tests_unit_poolmgr_package_test_cache_LDFLAGS = $(package_rig_ldflags)
 tests_unit_poolmgr_package_test_package_LDFLAGS = $(package_rig_ldflags)
-tests_unit_poolmgr_package_test_survey_LDFLAGS = $(package_rig_ldflags)
+tests_unit_poolmgr_package_test_survey_LDFLAGS = $(package_rig_ldflags) -Wl,--wrap=tree_bytes
 tests_unit_poolmgr_package_test_sync_LDFLAGS = $(package_rig_ldflags)
 tests_unit_poolmgr_package_test_unpacking_LDFLAGS = $(package_rig_ldflags)
 

@@ -9,6 +9,7 @@
 #include "poolmgr/node/directory.h"
 #include "poolmgr/package/package.h"
 #include "poolmgr/package/unpacking.h"
+#include "tests/unit/poolmgr/threads.h"
 
 void package_done(const struct err *err, void *arg)
 {
@@ -151,5 +152,6 @@ int package_rig_set_up(void **state)
 	struct err err;
 
 	assert_ok(package_init(rig.loop, rig.conf, &err));
+	threads_settle(); /* the survey is over then */
 	return rc;
 }
