@@ -60,7 +60,8 @@ static const struct image_hooks image_hooks = {renewal_adopt, renewal_begin};
 
 static const struct store_hooks store_hooks = {pool_invalidate, pool_on_store_connected};
 
-uid_t pool_rig_clients[HERITAGE_CLIENTS];
+/* Who may connect as an invoke worker, and who as a control worker: us. */
+static uid_t clients[HERITAGE_CLIENTS];
 
 void pool_rig_start(const char *conninfo)
 {
@@ -90,8 +91,8 @@ void pool_rig_start(const char *conninfo)
 	close(dir_fd);
 	assert_true(listen_fd >= 0);
 	for (int i = 0; i < HERITAGE_CLIENTS; i++)
-		pool_rig_clients[i] = geteuid();
-	client_init(rig.loop, rig.conf, listen_fd, pool_rig_clients, &client_hooks);
+		clients[i] = geteuid();
+	client_init(rig.loop, rig.conf, listen_fd, clients, &client_hooks);
 	if (conninfo != NULL)
 		WAIT_FOR(store_is_up());
 	threads_settle(); /* the survey of packages is over then */

@@ -14,9 +14,6 @@
 #define POOL_RIG_SLOTS 4
 extern struct scoreboard *pool_rig_board;
 
-/* Who may connect as an invoke worker, and who as a control worker: us. */
-extern uid_t pool_rig_clients[HERITAGE_CLIENTS];
-
 /* After rig_start. conninfo NULL: PostgreSQL cannot be reached. */
 void pool_rig_start(const char *conninfo);
 void pool_rig_stop(void);
