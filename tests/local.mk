@@ -1,23 +1,25 @@
-# Unit tests mirror the source tree. A new one is one line in the local.mk beside it: unit_tests += %D%/test_<file>
-unit_tests =
-include tests/unit/base/local.mk
-include tests/unit/conf/local.mk
-include tests/unit/ipc/local.mk
-include tests/unit/db/local.mk
-include tests/unit/http/local.mk
-include tests/unit/run/local.mk
-include tests/unit/worker/local.mk
-include tests/unit/invoke/local.mk
-include tests/unit/api/local.mk
-include tests/unit/control/local.mk
-include tests/unit/follow/local.mk
-include tests/unit/runtimes/local.mk
-include tests/unit/poolmgr/local.mk
-include tests/unit/collector/local.mk
-include tests/unit/status/local.mk
-include tests/unit/entry/local.mk
-include tests/unit/master/local.mk
-include tests/unit/warden/local.mk
+# Unit tests mirror the source tree (unit/README.md), and are found: list-sources writes the list, and writes it anew here when a
+# file has come or gone, before make goes on.
+include tests/sources.mk
+$(srcdir)/tests/sources.mk: always
+	@$(srcdir)/tests/list-sources
+.PHONY: always
+
+# What a test, or a rig it stands on, has in the place of a function.
+tests_unit_poolmgr_node_test_client_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=accept4
+tests_unit_poolmgr_sandbox_test_stray_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=clock_mono_us
+tests_unit_run_test_invocation_log_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=patience_poll
+# Round trips to PostgreSQL are counted where they begin, and copies of what passes through.
+tests_unit_control_functions_test_functions_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=PQsendQuery -Wl,--wrap=PQsendPrepare \
+	-Wl,--wrap=PQsendQueryPrepared -Wl,--wrap=PQsendQueryParams
+tests_unit_follow_test_follow_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=PQsendQueryPrepared
+tests_unit_invoke_test_execute_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=memcpy -Wl,--wrap=memmove
+package_rig_ldflags = $(AM_LDFLAGS) -Wl,--wrap=syncfs
+tests_unit_poolmgr_package_test_cache_LDFLAGS = $(package_rig_ldflags)
+tests_unit_poolmgr_package_test_package_LDFLAGS = $(package_rig_ldflags)
+tests_unit_poolmgr_package_test_survey_LDFLAGS = $(package_rig_ldflags) -Wl,--wrap=tree_bytes
+tests_unit_poolmgr_package_test_sync_LDFLAGS = $(package_rig_ldflags)
+tests_unit_poolmgr_package_test_unpacking_LDFLAGS = $(package_rig_ldflags)
 
 # A fuzz target: fuzz_targets += %D%/fuzz_<decoder>, and tests/fuzz/corpus/<decoder>/.
 fuzz_targets =
@@ -25,21 +27,34 @@ include tests/fuzz/local.mk
 
 include tests/bench/local.mk
 
-# Every test links with all the code there is, and so does berthd.
+# Every test links with all the code there is, and so does berthd; and with the rigs and fakes of all tests, of which a linker takes
+# what is used.
 BERTH_LIBS = libmaster.a libstatus.a libentry.a libfollow.a libcontrol.a libapi.a libinvoke.a libworker.a librun.a libhttp.a \
 	$(POOLMGR_LIBS) libcollector.a libwarden.a libdb.a libdrivers.a libipc.a libconf.a libbase.a \
 	$(FCGI_LIBS) $(PQ_LIBS) $(JANSSON_LIBS) $(CURL_LIBS) $(UV_LIBS) $(INIH_LIBS) $(ARCHIVE_LIBS) $(SECCOMP_LIBS) $(SODIUM_LIBS)
-LDADD = $(fuzz_main) $(BERTH_LIBS) $(CMOCKA_LIBS)
+LDADD = $(test_rigs) $(fuzz_main) $(BERTH_LIBS) $(CMOCKA_LIBS)
 
 if HAVE_CMOCKA
+check_LIBRARIES += libtestrigs.a
+libtestrigs_a_SOURCES = $(unit_shared)
+EXTRA_libtestrigs_a_DEPENDENCIES = tests/sources.mk
+test_rigs = libtestrigs.a
 check_PROGRAMS += $(unit_tests)
 TESTS += $(unit_tests)
 else
+test_rigs =
 check-local:
 	@echo "*** The unit tests were not built: install libcmocka-dev and run configure again." >&2; exit 1
 endif
 check_PROGRAMS += $(fuzz_targets)
 TESTS += $(fuzz_targets)
+dist_check_SCRIPTS = $(unit_scripts)
+TESTS += $(unit_scripts)
+
+# The tables in README.md that are made from those of the program.
+.PHONY: readme
+readme: tests/unit/control/functions/test_readme$(EXEEXT)
+	$(AM_V_GEN)$< --write $(srcdir)/README.md
 
 AM_TESTS_ENVIRONMENT = CMOCKA_MESSAGE_OUTPUT=TAP; export CMOCKA_MESSAGE_OUTPUT;
 LOG_DRIVER = env AM_TAP_AWK='$(AWK)' $(SHELL) $(top_srcdir)/build-aux/tap-driver.sh
@@ -78,3 +93,5 @@ fuzz:
 
 clean-local:
 	rm -rf asan coverage fuzz
+
+EXTRA_DIST += tests/list-sources tests/unit/README.md

@@ -277,7 +277,7 @@ def test_a_setting_that_would_lose_requests_leaves_the_old_one_running(berthd, c
 def test_a_berthd_whose_children_do_not_start_leaves_the_old_one_running_and_nothing_else(
     reload, configuration, stack, traffic
 ):
-    reload("master.upgrade_timeout_ms=2000")
+    reload("master.upgrade_timeout_ms=5000")  # enough for the children to be started
     berthd = Berthd(stack)
     good = configuration.read_text()
     runtimes = stack.dir / "no-runtimes"
@@ -286,7 +286,9 @@ def test_a_berthd_whose_children_do_not_start_leaves_the_old_one_running_and_not
     assert berthd.said("cannot start: .*no-runtimes")
     traffic.check()
     configuration.write_text(good)
-    berthd.upgrade()  # the next one finds nothing in its way
+    reload("master.upgrade_timeout_ms=")  # the next one has its time,
+    berthd = Berthd(stack)
+    berthd.upgrade()  # and finds nothing in its way
     berthd.wait_until_gone()
 
 

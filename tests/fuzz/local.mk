@@ -13,7 +13,7 @@ fuzz_main =
 AM_LDFLAGS += -fsanitize=fuzzer
 else
 fuzz_main = libfuzzreplay.a
-check_LIBRARIES = libfuzzreplay.a
+check_LIBRARIES += libfuzzreplay.a
 libfuzzreplay_a_SOURCES = %D%/replay.c
 endif
 

@@ -154,7 +154,7 @@ void fake_poolmgr_grant(int fd, const struct ipc_msg *question, const char *init
 					  .queued_us = 1500,
 					  .usual_us = fake_poolmgr_usual_us,
 					  .version = 4,
-					  .timeout_ms = 2000,
+					  .timeout_ms = FAKE_TIMEOUT_MS,
 					  .init_timeout_ms = 3000,
 					  .memory_limit_mb = 128,
 					  .response_bytes = 8 << 20,

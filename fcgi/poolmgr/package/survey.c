@@ -63,12 +63,12 @@ static void survey_run(struct work *work)
 
 /* ---- On the loop ---- */
 
-/* Of an earlier process, or one that was unpacked meanwhile. */
+/* Of an earlier process, or one that was unpacked meanwhile: that one has its bytes already, and may have become safe since. */
 static void take_found(const struct found *f)
 {
 	struct package *p = cache_find(f->sha256);
 
-	if (f->unsafe && (p == NULL || !p->unsafe)) {
+	if (f->unsafe && (p == NULL || p->bytes == 0)) {
 		log_info("package cache: %.16s… may not be whole on the disk, and goes", f->sha256);
 		cache_files_put_away(f->sha256);
 		return;

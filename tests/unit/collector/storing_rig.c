@@ -6,22 +6,6 @@
 
 #define LIMIT 1048576
 
-struct pg_scratch *pg;
-
-int storing_start_postgres(void **state)
-{
-	(void)state;
-	pg = pg_scratch_new();
-	return 0;
-}
-
-int storing_stop_postgres(void **state)
-{
-	(void)state;
-	pg_scratch_free(&pg);
-	return 0;
-}
-
 int storing_set_up(void **state)
 {
 	struct storing_rig *f = mem_alloc(sizeof(*f));

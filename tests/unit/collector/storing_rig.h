@@ -11,11 +11,9 @@
 #include "collector/spool_reader.h"
 #include "conf/conf.h"
 #include "db/db.h"
-#include "tests/support/pg_scratch.h"
+#include "tests/support/pg_group.h"
 #include "tests/unit/collector/spool_fixture.h"
 #include "tests/unit/unit.h"
-
-extern struct pg_scratch *pg; /* one for the program */
 
 struct storing_rig {
 	struct conf *conf;
@@ -29,8 +27,6 @@ struct storing_rig {
 
 #define STORING_TEST(f) cmocka_unit_test_setup_teardown(f, storing_set_up, storing_tear_down)
 
-int storing_start_postgres(void **state);
-int storing_stop_postgres(void **state);
 int storing_set_up(void **state); /* *state is a struct storing_rig */
 int storing_tear_down(void **state);
 

@@ -121,5 +121,5 @@ int main(void)
 		STORING_TEST(a_record_set_aside_is_kept_as_it_was),
 	};
 
-	return cmocka_run_group_tests(tests, storing_start_postgres, storing_stop_postgres);
+	return cmocka_run_group_tests(tests, pg_group_start, pg_group_stop);
 }

@@ -18,12 +18,10 @@
 #include "base/mem.h"
 #include "ipc/heritage.h"
 #include "ipc/scoreboard.h"
-#include "tests/support/pg_scratch.h"
+#include "tests/support/pg_group.h"
 #include "tests/unit/collector/spool_fixture.h"
 
 #define PATIENCE_US 60000000
-
-static struct pg_scratch *pg;
 
 struct fixture {
 	struct conf *conf;
@@ -37,20 +35,6 @@ struct fixture {
 	pid_t pid; /* the collector; 0 while there is none */
 	struct err err;
 };
-
-static int start_postgres(void **state)
-{
-	(void)state;
-	pg = pg_scratch_new();
-	return 0;
-}
-
-static int stop_postgres(void **state)
-{
-	(void)state;
-	pg_scratch_free(&pg);
-	return 0;
-}
 
 static int set_up(void **state)
 {
@@ -441,5 +425,5 @@ int main(void)
 		TEST(every_record_is_stored_once_whatever_is_killed),
 	};
 
-	return cmocka_run_group_tests(tests, start_postgres, stop_postgres);
+	return cmocka_run_group_tests(tests, pg_group_start, pg_group_stop);
 }

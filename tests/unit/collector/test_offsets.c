@@ -75,5 +75,5 @@ int main(void)
 		STORING_TEST(a_finished_file_leaves_neither_file_nor_row),
 	};
 
-	return cmocka_run_group_tests(tests, storing_start_postgres, storing_stop_postgres);
+	return cmocka_run_group_tests(tests, pg_group_start, pg_group_stop);
 }

@@ -84,5 +84,5 @@ int main(void)
 		STORING_TEST(readers_are_not_kept_out_while_a_partition_is_made),
 	};
 
-	return cmocka_run_group_tests(tests, storing_start_postgres, storing_stop_postgres);
+	return cmocka_run_group_tests(tests, pg_group_start, pg_group_stop);
 }

@@ -50,5 +50,5 @@ int main(void)
 		STORING_TEST(what_is_older_than_the_settings_say_is_dropped),
 	};
 
-	return cmocka_run_group_tests(tests, storing_start_postgres, storing_stop_postgres);
+	return cmocka_run_group_tests(tests, pg_group_start, pg_group_stop);
 }

@@ -8,7 +8,7 @@
 #include "collector/batch.h"
 #include "collector/offsets.h"
 #include "db/db_metrics.h"
-#include "tests/support/pg_scratch.h"
+#include "tests/support/pg_group.h"
 #include "tests/unit/collector/spool_fixture.h"
 #include "tests/unit/unit.h"
 
@@ -16,8 +16,6 @@
 #define MINUTE_US 60000000ll
 #define DAY_US    86400000000ll
 #define FUNCTIONS 3
-
-static struct pg_scratch *pg;
 
 /* A node with its spool and its collector. */
 struct node {
@@ -34,20 +32,6 @@ struct fixture {
 	struct uuid functions[FUNCTIONS];
 	uint64_t seed;
 };
-
-static int start_postgres(void **state)
-{
-	(void)state;
-	pg = pg_scratch_new();
-	return 0;
-}
-
-static int stop_postgres(void **state)
-{
-	(void)state;
-	pg_scratch_free(&pg);
-	return 0;
-}
 
 static void define_differences(void)
 {
@@ -326,5 +310,5 @@ int main(void)
 		cmocka_unit_test_setup_teardown(a_row_that_somebody_else_wrote_is_an_error_not_a_crash, set_up, tear_down),
 	};
 
-	return cmocka_run_group_tests(tests, start_postgres, stop_postgres);
+	return cmocka_run_group_tests(tests, pg_group_start, pg_group_stop);
 }

@@ -120,5 +120,5 @@ int main(void)
 		TEST(who_was_told_to_stop_never_looks_idle_again),
 	};
 
-	return cmocka_run_group_tests(tests, storing_start_postgres, storing_stop_postgres);
+	return cmocka_run_group_tests(tests, pg_group_start, pg_group_stop);
 }

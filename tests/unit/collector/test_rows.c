@@ -162,5 +162,5 @@ int main(void)
 		STORING_TEST(what_has_nothing_to_do_with_the_records_sets_none_aside),
 	};
 
-	return cmocka_run_group_tests(tests, storing_start_postgres, storing_stop_postgres);
+	return cmocka_run_group_tests(tests, pg_group_start, pg_group_stop);
 }

@@ -2,24 +2,15 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
-#include "tests/support/pg_scratch.h"
+#include "tests/support/pg_group.h"
 #include "tests/unit/unit.h"
 
-static struct pg_scratch *pg;
-
-static int start_postgres(void **state)
+static int set_up(void **state)
 {
-	(void)state;
-	pg = pg_scratch_new();
+	int rc = pg_group_start(state);
+
 	pg_scratch_reset(pg);
-	return 0;
-}
-
-static int stop_postgres(void **state)
-{
-	(void)state;
-	pg_scratch_free(&pg);
-	return 0;
+	return rc;
 }
 
 /* Not at the turn of a minute, when one is due anyway. */
@@ -90,5 +81,5 @@ int main(void)
 		cmocka_unit_test(a_clock_that_was_set_back_does_not_stop_it),
 	};
 
-	return cmocka_run_group_tests(tests, start_postgres, stop_postgres);
+	return cmocka_run_group_tests(tests, set_up, pg_group_stop);
 }

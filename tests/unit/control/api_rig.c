@@ -8,14 +8,12 @@
 #include "tests/unit/unit.h"
 #include "worker/worker.h"
 
-static struct pg_scratch *pg;
 static struct conf *conf;
 static struct worker worker;
 
 int api_rig_start(void **state)
 {
-	(void)state;
-	pg = pg_scratch_new();
+	pg_group_start(state);
 	pg_scratch_reset(pg);
 	conf = pg_scratch_conf(pg);
 	worker = (struct worker){.service = &control_service, .conf = conf, .db = db_new(conf, "test")};
@@ -24,16 +22,9 @@ int api_rig_start(void **state)
 
 int api_rig_stop(void **state)
 {
-	(void)state;
 	db_free(&worker.db);
 	conf_free(&conf);
-	pg_scratch_free(&pg);
-	return 0;
-}
-
-struct pg_scratch *api_rig_pg(void)
-{
-	return pg;
+	return pg_group_stop(state);
 }
 
 static const char *no_variable(void *context, const char *name)

@@ -4,12 +4,11 @@
 
 #include <jansson.h>
 
-#include "tests/support/pg_scratch.h"
+#include "tests/support/pg_group.h"
 
 /* A database with all of migrations/ applied; of a group of tests. */
 int api_rig_start(void **state);
 int api_rig_stop(void **state);
-struct pg_scratch *api_rig_pg(void);
 
 /* GET uri is answered with 200 and exactly this JSON: the same members, in any order, with values of the same types. */
 void api_rig_answers(const char *uri, const char *json);

@@ -3,36 +3,31 @@
 #include "base/mem.h"
 #include "tests/unit/unit.h"
 
-struct pg_scratch *pg;
-
 const struct db_statement insert = {.name = "insert", .sql = "insert into t values ($1::integer, $2)", .param_count = 2};
 const struct db_statement count_rows = {.name = "count", .sql = "select count(*) from t", .reads = true};
 const struct db_statement backend_pid = {.name = "pid", .sql = "select pg_backend_pid()", .reads = true};
 
-int rig_start_postgres(void **state)
+static int connect_to_it(void **state)
 {
-	(void)state;
-	pg = pg_scratch_new();
-	return 0;
-}
+	struct fixture *f = mem_alloc(sizeof(*f));
 
-int rig_stop_postgres(void **state)
-{
-	(void)state;
-	pg_scratch_free(&pg);
+	f->conf = pg_scratch_conf(pg);
+	f->db = db_new(f->conf, "test");
+	*state = f;
 	return 0;
 }
 
 int rig_set_up(void **state)
 {
-	struct fixture *f = mem_alloc(sizeof(*f));
-
 	pg_scratch_exec(pg, "set client_min_messages = warning; drop table if exists t; drop sequence if exists tries; "
 			    "create sequence tries; create table t (id integer primary key check (id < 1000), data bytea)");
-	f->conf = pg_scratch_conf(pg);
-	f->db = db_new(f->conf, "test");
-	*state = f;
-	return 0;
+	return connect_to_it(state);
+}
+
+int rig_set_up_migrated(void **state)
+{
+	pg_scratch_reset(pg);
+	return connect_to_it(state);
 }
 
 int rig_tear_down(void **state)
@@ -40,6 +35,7 @@ int rig_tear_down(void **state)
 	struct fixture *f = *state;
 
 	db_free(&f->db);
+	pg_proxy_end(&f->proxy);
 	conf_free(&f->conf);
 	mem_free(&f);
 	return 0;

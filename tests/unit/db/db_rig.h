@@ -1,25 +1,28 @@
-/* What tests of db/ stand on: a scratch PostgreSQL, a connection to it, and a table t (id integer primary key, data bytea). */
+/*
+ * What tests of db/ stand on: a connection to the group's PostgreSQL, which has a table t (id integer primary key, data bytea)
+ * or Berth's own.
+ */
 #ifndef UNIT_DB_DB_RIG_H
 #define UNIT_DB_DB_RIG_H
 
 #include "db/db.h"
-#include "tests/support/pg_scratch.h"
-
-extern struct pg_scratch *pg; /* of the group of tests */
+#include "tests/support/pg_group.h"
+#include "tests/support/pg_proxy.h"
 
 struct fixture {
 	struct conf *conf;
-	struct db *db; /* not connected yet */
+	struct db *db;         /* not connected yet */
+	struct pg_proxy proxy; /* between the two once a test has started it */
 	struct err err;
 };
 
-/* Of the group; of each test. */
-int rig_start_postgres(void **state);
-int rig_stop_postgres(void **state);
+/* Of each test: an empty table t, or an empty database with all of migrations/ applied. */
 int rig_set_up(void **state);
+int rig_set_up_migrated(void **state);
 int rig_tear_down(void **state);
 
-#define TEST(f) cmocka_unit_test_setup_teardown(f, rig_set_up, rig_tear_down)
+#define DB_TEST(f)       cmocka_unit_test_setup_teardown(f, rig_set_up, rig_tear_down)
+#define MIGRATED_TEST(f) cmocka_unit_test_setup_teardown(f, rig_set_up_migrated, rig_tear_down)
 
 extern const struct db_statement insert, count_rows, backend_pid;
 

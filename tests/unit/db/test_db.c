@@ -188,19 +188,19 @@ static void a_refused_copy_can_be_undone_to_a_savepoint(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(a_server_that_is_down_is_found_again_when_it_is_back),
-		TEST(that_a_server_went_away_and_came_back_is_news_once_each),
-		TEST(a_connection_that_was_replaced_is_no_news),
-		TEST(a_transaction_that_was_lost_is_news_and_so_is_the_next_answer),
-		TEST(a_connection_closed_while_idle_is_replaced_unnoticed),
-		TEST(only_a_read_is_repeated_when_its_connection_breaks),
-		TEST(a_transaction_is_all_or_nothing),
-		TEST(a_commit_after_a_refusal_fails),
-		TEST(a_commit_that_is_not_answered_has_a_code_of_its_own),
-		TEST(a_lost_transaction_stays_lost_until_it_is_rolled_back),
-		TEST(a_statement_outlives_a_change_of_its_table),
-		TEST(a_refused_copy_can_be_undone_to_a_savepoint),
+		DB_TEST(a_server_that_is_down_is_found_again_when_it_is_back),
+		DB_TEST(that_a_server_went_away_and_came_back_is_news_once_each),
+		DB_TEST(a_connection_that_was_replaced_is_no_news),
+		DB_TEST(a_transaction_that_was_lost_is_news_and_so_is_the_next_answer),
+		DB_TEST(a_connection_closed_while_idle_is_replaced_unnoticed),
+		DB_TEST(only_a_read_is_repeated_when_its_connection_breaks),
+		DB_TEST(a_transaction_is_all_or_nothing),
+		DB_TEST(a_commit_after_a_refusal_fails),
+		DB_TEST(a_commit_that_is_not_answered_has_a_code_of_its_own),
+		DB_TEST(a_lost_transaction_stays_lost_until_it_is_rolled_back),
+		DB_TEST(a_statement_outlives_a_change_of_its_table),
+		DB_TEST(a_refused_copy_can_be_undone_to_a_savepoint),
 	};
 
-	return cmocka_run_group_tests(tests, rig_start_postgres, rig_stop_postgres);
+	return cmocka_run_group_tests(tests, pg_group_start, pg_group_stop);
 }

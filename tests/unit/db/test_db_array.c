@@ -35,8 +35,8 @@ static void elements_come_as_they_are(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(elements_come_as_they_are),
+		DB_TEST(elements_come_as_they_are),
 	};
 
-	return cmocka_run_group_tests(tests, rig_start_postgres, rig_stop_postgres);
+	return cmocka_run_group_tests(tests, pg_group_start, pg_group_stop);
 }

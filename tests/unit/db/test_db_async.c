@@ -244,15 +244,15 @@ static void a_new_timeout_reaches_the_session(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(what_is_asked_before_there_is_a_connection_is_answered_in_order),
-		TEST(a_refusal_costs_one_question_and_not_the_connection),
-		TEST(who_listens_hears),
-		TEST(one_that_takes_too_long_is_told_so_and_what_waits_behind_is_answered),
-		TEST(a_question_that_only_reads_is_asked_again_when_the_connection_is_lost_under_it_but_once),
-		TEST(one_that_writes_is_not),
-		TEST(while_postgresql_is_away_questions_are_answered_with_that_and_later_it_is_back),
-		TEST(a_new_timeout_reaches_the_session),
+		DB_TEST(what_is_asked_before_there_is_a_connection_is_answered_in_order),
+		DB_TEST(a_refusal_costs_one_question_and_not_the_connection),
+		DB_TEST(who_listens_hears),
+		DB_TEST(one_that_takes_too_long_is_told_so_and_what_waits_behind_is_answered),
+		DB_TEST(a_question_that_only_reads_is_asked_again_when_the_connection_is_lost_under_it_but_once),
+		DB_TEST(one_that_writes_is_not),
+		DB_TEST(while_postgresql_is_away_questions_are_answered_with_that_and_later_it_is_back),
+		DB_TEST(a_new_timeout_reaches_the_session),
 	};
 
-	return cmocka_run_group_tests(tests, rig_start_postgres, rig_stop_postgres);
+	return cmocka_run_group_tests(tests, pg_group_start, pg_group_stop);
 }

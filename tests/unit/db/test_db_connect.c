@@ -95,11 +95,11 @@ static void a_session_has_its_settings(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(a_slow_statement_is_cancelled_and_the_connection_kept),
-		TEST(a_socket_that_never_answers_is_given_up_at_the_deadline),
-		TEST(no_descriptor_survives_exec),
-		TEST(a_session_has_its_settings),
+		DB_TEST(a_slow_statement_is_cancelled_and_the_connection_kept),
+		DB_TEST(a_socket_that_never_answers_is_given_up_at_the_deadline),
+		DB_TEST(no_descriptor_survives_exec),
+		DB_TEST(a_session_has_its_settings),
 	};
 
-	return cmocka_run_group_tests(tests, rig_start_postgres, rig_stop_postgres);
+	return cmocka_run_group_tests(tests, pg_group_start, pg_group_stop);
 }

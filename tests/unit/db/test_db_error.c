@@ -74,11 +74,11 @@ static void each_way_of_not_being_there_has_its_words(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(refusals_are_told_apart),
-		TEST(a_long_refusal_is_cut_between_characters),
-		TEST(the_servers_last_words_mean_that_the_connection_is_lost),
-		TEST(each_way_of_not_being_there_has_its_words),
+		DB_TEST(refusals_are_told_apart),
+		DB_TEST(a_long_refusal_is_cut_between_characters),
+		DB_TEST(the_servers_last_words_mean_that_the_connection_is_lost),
+		DB_TEST(each_way_of_not_being_there_has_its_words),
 	};
 
-	return cmocka_run_group_tests(tests, rig_start_postgres, rig_stop_postgres);
+	return cmocka_run_group_tests(tests, pg_group_start, pg_group_stop);
 }

@@ -5,7 +5,7 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
-#include "tests/support/pg_scratch.h"
+#include "tests/unit/db/db_rig.h"
 #include "tests/unit/unit.h"
 
 #define FUNCTION "11111111-1111-4111-8111-111111111111"
@@ -13,51 +13,15 @@
 #define NOON_S   1769860800ll /* 2026-01-31T12:00:00Z */
 #define DAY_S    86400ll
 
-static struct pg_scratch *pg;
-
-struct fixture {
-	struct conf *conf;
-	struct db *db;
-	struct err err;
-};
-
-static int start_postgres(void **state)
-{
-	(void)state;
-	pg = pg_scratch_new();
-	return 0;
-}
-
-static int stop_postgres(void **state)
-{
-	(void)state;
-	pg_scratch_free(&pg);
-	return 0;
-}
-
 /* There are partitions for 2026-01-29 to 2026-02-01. */
 static int set_up(void **state)
 {
-	struct fixture *f = mem_alloc(sizeof(*f));
+	int rc = rig_set_up_migrated(state);
 
-	pg_scratch_reset(pg);
 	pg_scratch_exec(pg,
 			"do $$ begin perform ensure_metrics_partitions('2026-01-29'::date + i) from generate_series(0, 3) i; "
 			"end $$");
-	f->conf = pg_scratch_conf(pg);
-	f->db = db_new(f->conf, "test");
-	*state = f;
-	return 0;
-}
-
-static int tear_down(void **state)
-{
-	struct fixture *f = *state;
-
-	db_free(&f->db);
-	conf_free(&f->conf);
-	mem_free(&f);
-	return 0;
+	return rc;
 }
 
 static struct uuid id_at(int64_t at_us, uint8_t last)
@@ -398,20 +362,20 @@ static void all_who_follow_are_told_by_one_answer_as_far_as_there_is_room(void *
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(each_filter_finds_what_it_names_and_no_other, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(a_text_is_found_as_it_is_in_any_log, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(each_filter_finds_what_it_names_and_no_other, set_up, rig_tear_down),
+		cmocka_unit_test_setup_teardown(a_text_is_found_as_it_is_in_any_log, set_up, rig_tear_down),
 		cmocka_unit_test_setup_teardown(pages_hold_still_while_new_ones_arrive_also_at_the_same_time, set_up,
-						tear_down),
-		cmocka_unit_test_setup_teardown(days_that_are_not_asked_for_are_not_touched, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(one_is_found_by_its_id_whether_or_not_that_has_its_time, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(what_one_printed_comes_as_bytes_and_nothing_as_nothing, set_up, tear_down),
+						rig_tear_down),
+		cmocka_unit_test_setup_teardown(days_that_are_not_asked_for_are_not_touched, set_up, rig_tear_down),
+		cmocka_unit_test_setup_teardown(one_is_found_by_its_id_whether_or_not_that_has_its_time, set_up, rig_tear_down),
+		cmocka_unit_test_setup_teardown(what_one_printed_comes_as_bytes_and_nothing_as_nothing, set_up, rig_tear_down),
 		cmocka_unit_test_setup_teardown(logs_are_told_in_the_order_they_were_stored_up_to_so_many_and_so_many_bytes,
-						set_up, tear_down),
+						set_up, rig_tear_down),
 		cmocka_unit_test_setup_teardown(all_who_follow_are_told_by_one_answer_as_far_as_there_is_room, set_up,
-						tear_down),
+						rig_tear_down),
 		cmocka_unit_test_setup_teardown(of_the_newest_logs_the_last_ones_are_told_when_not_all_may_be, set_up,
-						tear_down),
+						rig_tear_down),
 	};
 
-	return cmocka_run_group_tests(tests, start_postgres, stop_postgres);
+	return cmocka_run_group_tests(tests, pg_group_start, pg_group_stop);
 }

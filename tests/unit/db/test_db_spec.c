@@ -3,19 +3,17 @@
 #include "base/buf.h"
 #include "base/mem.h"
 #include "db/db.h"
-#include "tests/support/pg_scratch.h"
+#include "tests/support/pg_group.h"
 #include "tests/unit/unit.h"
 
 #define F "0198c0de-0000-7000-8000-000000000001"
 
-static struct pg_scratch *pg;
 static struct conf *conf;
 static struct db *db;
 
 static int start_postgres(void **state)
 {
-	(void)state;
-	pg = pg_scratch_new();
+	pg_group_start(state);
 	pg_scratch_reset(pg);
 	conf = pg_scratch_conf(pg);
 	db = db_new(conf, "test");
@@ -24,11 +22,9 @@ static int start_postgres(void **state)
 
 static int stop_postgres(void **state)
 {
-	(void)state;
 	db_free(&db);
 	conf_free(&conf);
-	pg_scratch_free(&pg);
-	return 0;
+	return pg_group_stop(state);
 }
 
 static int empty(void **state)

@@ -75,11 +75,11 @@ static void what_a_parameter_owns_goes_along_when_it_is_copied(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(values_arrive_as_text_binary_and_null),
-		TEST(a_statement_is_not_compiled_and_planned_for_its_parameters_when_it_says_so),
-		TEST(parameters_are_read_as_what_they_are),
-		TEST(what_a_parameter_owns_goes_along_when_it_is_copied),
+		DB_TEST(values_arrive_as_text_binary_and_null),
+		DB_TEST(a_statement_is_not_compiled_and_planned_for_its_parameters_when_it_says_so),
+		DB_TEST(parameters_are_read_as_what_they_are),
+		DB_TEST(what_a_parameter_owns_goes_along_when_it_is_copied),
 	};
 
-	return cmocka_run_group_tests(tests, rig_start_postgres, rig_stop_postgres);
+	return cmocka_run_group_tests(tests, pg_group_start, pg_group_stop);
 }

@@ -52,9 +52,9 @@ static void copy_takes_more_than_a_socket_holds(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(a_server_that_hangs_is_given_up_at_the_deadline),
-		TEST(copy_takes_more_than_a_socket_holds),
+		DB_TEST(a_server_that_hangs_is_given_up_at_the_deadline),
+		DB_TEST(copy_takes_more_than_a_socket_holds),
 	};
 
-	return cmocka_run_group_tests(tests, rig_start_postgres, rig_stop_postgres);
+	return cmocka_run_group_tests(tests, pg_group_start, pg_group_stop);
 }

@@ -19,14 +19,12 @@
 #include "base/mem.h"
 #include "ipc/heritage.h"
 #include "ipc/scoreboard.h"
-#include "tests/support/pg_scratch.h"
+#include "tests/support/pg_group.h"
 #include "tests/unit/unit.h"
 
 #define FUNCTION "11111111-1111-4111-8111-111111111111"
 #define OTHER    "22222222-2222-4222-8222-222222222222"
 #define CROWD    50
-
-static struct pg_scratch *pg;
 
 /* What the follower tells the test. */
 static struct shared {
@@ -418,20 +416,6 @@ static void while_postgresql_is_away_who_asks_is_told_so(void **state)
 		usleep(10000);
 }
 
-static int start_postgres(void **state)
-{
-	(void)state;
-	pg = pg_scratch_new();
-	return 0;
-}
-
-static int stop_postgres(void **state)
-{
-	(void)state;
-	pg_scratch_free(&pg);
-	return 0;
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -445,5 +429,5 @@ int main(void)
 		cmocka_unit_test_setup_teardown(while_postgresql_is_away_who_asks_is_told_so, set_up, tear_down),
 	};
 
-	return cmocka_run_group_tests(tests, start_postgres, stop_postgres);
+	return cmocka_run_group_tests(tests, pg_group_start, pg_group_stop);
 }

@@ -1,7 +1,6 @@
 #include "tests/unit/poolmgr/pool_rig.h"
 
 #include <fcntl.h>
-#include <semaphore.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -17,7 +16,6 @@
 #include "poolmgr/node/client.h"
 #include "poolmgr/node/egress.h"
 #include "poolmgr/node/headroom.h"
-#include "poolmgr/node/work.h"
 #include "poolmgr/package/package.h"
 #include "poolmgr/pool/pool.h"
 #include "poolmgr/reconcile.h"
@@ -62,7 +60,8 @@ static const struct image_hooks image_hooks = {renewal_adopt, renewal_begin};
 
 static const struct store_hooks store_hooks = {pool_invalidate, pool_on_store_connected};
 
-uid_t pool_rig_clients[HERITAGE_CLIENTS];
+/* Who may connect as an invoke worker, and who as a control worker: us. */
+static uid_t clients[HERITAGE_CLIENTS];
 
 void pool_rig_start(const char *conninfo)
 {
@@ -92,12 +91,11 @@ void pool_rig_start(const char *conninfo)
 	close(dir_fd);
 	assert_true(listen_fd >= 0);
 	for (int i = 0; i < HERITAGE_CLIENTS; i++)
-		pool_rig_clients[i] = geteuid();
-	client_init(rig.loop, rig.conf, listen_fd, pool_rig_clients, &client_hooks);
+		clients[i] = geteuid();
+	client_init(rig.loop, rig.conf, listen_fd, clients, &client_hooks);
 	if (conninfo != NULL)
 		WAIT_FOR(store_is_up());
-	threads_stop(); /* the survey of packages is over then, and its descriptors closed */
-	threads_go_on();
+	threads_settle(); /* the survey of packages is over then */
 }
 
 void pool_rig_egress(const char *text)
@@ -124,30 +122,33 @@ void pool_rig_stop(void)
 	scoreboard_close(&pool_rig_board);
 }
 
-/* Descriptors besides both ends of the driver's connections to the fake engine and the one to PostgreSQL. */
+/* The one to PostgreSQL comes and goes. */
 static int open_fds(void)
 {
-	return unit_open_fds() - 2 * rig.engine->connections - store_is_up();
+	return rig_open_fds() - store_is_up();
 }
 
-/* What the driver opens or closes, the engine sees a turn later: the number is right once it stays the same. */
-static int settled_fds(void)
+int pool_rig_set_up(void **state)
 {
-	int fds = open_fds();
-
-	for (int same = 0; same < 5; same++) {
-		rig_turn();
-		if (open_fds() != fds)
-			same = -1;
-		fds = open_fds();
-	}
-	return fds;
+	(void)state;
+	rig_start();
+	pool_rig_start(NULL);
+	return 0;
 }
 
-void pool_rig_reset(void)
+int pool_rig_tear_down(void **state)
+{
+	(void)state;
+	pool_rig_stop();
+	rig_stop();
+	return 0;
+}
+
+int pool_rig_each(void **state)
 {
 	struct shape *s;
 
+	(void)state;
 	rig_reset();
 	DL_FOREACH (shapes, s) {
 		shape_start_succeeded(s);
@@ -155,13 +156,17 @@ void pool_rig_reset(void)
 	}
 	rig.tick = pool_tick;
 	rig_barrier();
-	fds_before = settled_fds();
+	threads_settle(); /* one may still have a directory open that is being removed */
+	fds_before = open_fds();
+	return 0;
 }
 
-void pool_rig_assert_nothing_leaks(void)
+int pool_rig_nothing_leaks(void **state)
 {
 	struct sandbox *s, *next;
 
+	(void)state;
+	rig.tick = pool_tick;
 	worker_close_all();
 	threads_go_on();
 	WAIT_FOR(client_count() == 0);
@@ -169,18 +174,18 @@ void pool_rig_assert_nothing_leaks(void)
 	rig.conf->pool_min_spares = rig.conf->pool_max_spares = 0;
 	fake_docker_reset(rig.engine);
 	image_init(rig.docker, rig.languages, &image_hooks);
-	for (int state = 0; state < SANDBOX_DYING; state++)
-		DL_FOREACH_SAFE (sandbox_lists[state], s, next)
+	for (int alive = 0; alive < SANDBOX_DYING; alive++)
+		DL_FOREACH_SAFE (sandbox_lists[alive], s, next)
 			sandbox_kill(s, COUNT_KILL_USED_UP);
 	WAIT_FOR(sandbox_total() == 0 && stray_count() == 0);
 	WAIT_FOR(fake_docker_count(rig.engine) == 0);
 	assert_int_equal(rig_count_names("sandboxes"), 0);
 	resolve_forget_all();
-	rig.tick = pool_tick; /* what is forgotten after a while */
 	WAIT_FOR(HASH_COUNT(versions) == 0);
 	WAIT_FOR(candidates == NULL);
 	WAIT_FOR(open_fds() == fds_before);
 	rig.tick = NULL;
+	return 0;
 }
 
 /* ---- Functions ---- */
@@ -272,60 +277,4 @@ struct shape *default_shape(void)
 			return s;
 	fail_msg("there is no default shape");
 	return NULL;
-}
-
-/* ---- Threads ---- */
-
-#define THREADS_MAX 32
-
-static struct {
-	int stopped;
-	struct work work[THREADS_MAX];
-	sem_t busy, go_on;
-	int ended;
-} threads;
-
-static void wait_in_thread(struct work *work)
-{
-	(void)work;
-	sem_post(&threads.busy);
-	sem_wait(&threads.go_on);
-}
-
-static void on_thread_ended(struct work *work)
-{
-	(void)work;
-	threads.ended++;
-}
-
-void threads_stop_of(enum work_kind from, enum work_kind to)
-{
-	sem_init(&threads.busy, 0, 0);
-	sem_init(&threads.go_on, 0, 0);
-	threads.ended = 0;
-	for (enum work_kind kind = from; kind <= to; kind++)
-		for (int i = 0; i < work_threads(kind); i++) {
-			struct work *work = &threads.work[threads.stopped++];
-			*work = (struct work){wait_in_thread, on_thread_ended, NULL, NULL};
-			work_begin(kind, work);
-		}
-	for (int i = 0; i < threads.stopped; i++)
-		sem_wait(&threads.busy);
-}
-
-void threads_stop(void)
-{
-	threads_stop_of(0, WORK_KINDS - 1);
-}
-
-void threads_go_on(void)
-{
-	if (threads.stopped == 0)
-		return;
-	for (int i = 0; i < threads.stopped; i++)
-		sem_post(&threads.go_on);
-	WAIT_FOR(threads.ended == threads.stopped);
-	threads.stopped = 0;
-	sem_destroy(&threads.busy);
-	sem_destroy(&threads.go_on);
 }

@@ -7,15 +7,12 @@
 
 #include "ipc/scoreboard.h"
 #include "poolmgr/catalog/shape.h"
-#include "poolmgr/node/work.h"
 #include "tests/unit/poolmgr/archives.h"
+#include "tests/unit/poolmgr/threads.h"
 
 /* As the master has it. */
 #define POOL_RIG_SLOTS 4
 extern struct scoreboard *pool_rig_board;
-
-/* Who may connect as an invoke worker, and who as a control worker: us. */
-extern uid_t pool_rig_clients[HERITAGE_CLIENTS];
 
 /* After rig_start. conninfo NULL: PostgreSQL cannot be reached. */
 void pool_rig_start(const char *conninfo);
@@ -24,11 +21,15 @@ void pool_rig_stop(void);
 /* What scripts/egress has found: "ok\n", or why the network does not work; NULL: nothing, it is not there. */
 void pool_rig_egress(const char *text);
 
-/* Before each test. */
-void pool_rig_reset(void);
-
-/* After each test, whose workers have closed: ends what is left and fails when something was leaked. */
-void pool_rig_assert_nothing_leaks(void);
+/*
+ * For cmocka, without PostgreSQL: of a group of tests, before each, and after each, whose workers have closed. The last one
+ * ends what is left and fails when something was leaked.
+ */
+int pool_rig_set_up(void **state);
+int pool_rig_tear_down(void **state);
+int pool_rig_each(void **state);
+int pool_rig_nothing_leaks(void **state);
+#define POOL_TEST(name) cmocka_unit_test_setup_teardown(name, pool_rig_each, pool_rig_nothing_leaks)
 
 /* A function as tests deploy or check it. */
 struct function {
@@ -60,10 +61,5 @@ void worker_check_at_once(const struct worker *worker, const struct function *fu
 
 /* The shape of functions with the default limits. */
 struct shape *default_shape(void);
-
-/* Keeps poolmgr's threads busy (poolmgr/node/work.h), all or those of the kinds from … to; they go on when they are stopped. */
-void threads_stop(void);
-void threads_stop_of(enum work_kind from, enum work_kind to);
-void threads_go_on(void);
 
 #endif

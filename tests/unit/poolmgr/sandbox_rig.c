@@ -4,6 +4,7 @@
 #include "poolmgr/sandbox/boot.h"
 #include "poolmgr/sandbox/rest.h"
 #include "poolmgr/sandbox/stray.h"
+#include "tests/unit/poolmgr/threads.h"
 
 struct shape shape;
 struct version version;
@@ -102,28 +103,14 @@ void tick(int64_t now_us)
 	sandbox_tick(now_us);
 }
 
-int sandbox_rig_start(void **state)
+int sandbox_rig_set_up(void **state)
 {
 	static const struct sandbox_hooks hooks = {on_spare, on_start_failed, on_gone, on_dead};
 
-	(void)state;
-	rig_start();
+	int rc = engine_rig_set_up(state);
 	rig.conf->sandbox_uid_count = SANDBOX_RIG_UIDS;
 	rig_init_sandboxes(&hooks);
-	return 0;
-}
-
-int sandbox_rig_stop(void **state)
-{
-	(void)state;
-	rig_stop();
-	return 0;
-}
-
-/* Descriptors besides both ends of the driver's connections to the fake engine, which come and go. */
-static int open_fds(void)
-{
-	return unit_open_fds() - 2 * rig.engine->connections;
+	return rc;
 }
 
 int sandbox_rig_each(void **state)
@@ -143,12 +130,13 @@ int sandbox_rig_each(void **state)
 				       .nofile = 1021}};
 	version = (struct version){.shape = &shape, .spec = &spec, .refs = 1};
 	rig_barrier();
-	fds_before = open_fds();
+	threads_settle(); /* one may still have a directory open that is being removed */
+	fds_before = rig_open_fds();
 	return 0;
 }
 
 /* Whatever happened: nothing is left. */
-int sandbox_rig_assert_nothing_leaks(void **state)
+int sandbox_rig_nothing_leaks(void **state)
 {
 	(void)state;
 	rig.tick = NULL;
@@ -159,6 +147,6 @@ int sandbox_rig_assert_nothing_leaks(void **state)
 	assert_int_equal(version.live + version.coming, 0);
 	assert_int_equal(version.refs, 1);
 	fake_warden_stop();
-	WAIT_FOR(open_fds() == fds_before);
+	WAIT_FOR(rig_open_fds() == fds_before);
 	return 0;
 }

@@ -20,12 +20,11 @@ extern struct seen {
 	char why[512];
 } seen;
 
-int sandbox_rig_start(void **state);
-int sandbox_rig_stop(void **state);
+/* For cmocka: of a group of tests, which ends with engine_rig_tear_down, before each, and after each. */
+int sandbox_rig_set_up(void **state);
 int sandbox_rig_each(void **state);
-int sandbox_rig_assert_nothing_leaks(void **state);
-
-#define SANDBOX_TEST(name) cmocka_unit_test_setup_teardown(name, sandbox_rig_each, sandbox_rig_assert_nothing_leaks)
+int sandbox_rig_nothing_leaks(void **state);
+#define SANDBOX_TEST(name) cmocka_unit_test_setup_teardown(name, sandbox_rig_each, sandbox_rig_nothing_leaks)
 
 /* A new one, whose agent behaves like that. */
 struct sandbox *create(enum fake_boot boot);

@@ -6,12 +6,9 @@
 #include "base/mem.h"
 #include "tests/unit/poolmgr/fake_warden.h"
 
-struct pg_scratch *pg;
-
 int stored_set_up(void **state)
 {
-	(void)state;
-	pg = pg_scratch_new();
+	pg_group_start(state);
 	pg_scratch_reset(pg);
 	AUTO(conf_free) struct conf *conf = pg_scratch_conf(pg);
 	rig_start();
@@ -21,28 +18,21 @@ int stored_set_up(void **state)
 
 int stored_tear_down(void **state)
 {
-	(void)state;
-	pool_rig_stop();
-	rig_stop();
-	pg_scratch_free(&pg);
-	return 0;
+	pool_rig_tear_down(state);
+	return pg_group_stop(state);
 }
 
 int stored_each(void **state)
 {
-	(void)state;
 	pg_scratch_exec(pg, "select 1"); /* its connection is open, whatever happened to the server */
-	pool_rig_reset();
-	return 0;
+	return pool_rig_each(state);
 }
 
 int stored_nothing_leaks(void **state)
 {
-	(void)state;
 	pg_scratch_exec(pg, "select 1");
 	fake_warden_stop();
-	pool_rig_assert_nothing_leaks();
-	return 0;
+	return pool_rig_nothing_leaks(state);
 }
 
 /* ---- Functions in PostgreSQL ---- */

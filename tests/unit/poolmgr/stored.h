@@ -2,10 +2,8 @@
 #ifndef UNIT_POOLMGR_STORED_H
 #define UNIT_POOLMGR_STORED_H
 
-#include "tests/support/pg_scratch.h"
+#include "tests/support/pg_group.h"
 #include "tests/unit/poolmgr/pool_rig.h"
-
-extern struct pg_scratch *pg;
 
 /* Group and test fixtures. */
 int stored_set_up(void **state);

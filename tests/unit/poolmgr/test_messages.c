@@ -98,48 +98,17 @@ static void without_postgresql_a_lease_is_denied_in_words(void **state)
 	assert_non_null(strstr(d.detail, "PostgreSQL cannot be reached"));
 }
 
-static int set_up(void **state)
-{
-	(void)state;
-	rig_start();
-	pool_rig_start(NULL);
-	return 0;
-}
-
-static int tear_down(void **state)
-{
-	(void)state;
-	pool_rig_stop();
-	rig_stop();
-	return 0;
-}
-
-static int each(void **state)
-{
-	(void)state;
-	pool_rig_reset();
-	return 0;
-}
-
-static int nothing_leaks(void **state)
-{
-	(void)state;
-	pool_rig_assert_nothing_leaks();
-	return 0;
-}
-
 int main(void)
 {
-#define TEST(name) cmocka_unit_test_setup_teardown(name, each, nothing_leaks)
 	const struct CMUnitTest tests[] = {
-		TEST(what_a_worker_has_of_an_earlier_poolmgr_is_held_until_it_gives_it_back_or_is_gone),
-		TEST(what_is_no_id_of_a_sandbox_is_not_held),
-		TEST(a_worker_that_was_closed_loses_its_leases),
-		TEST(a_worker_has_as_many_sandboxes_as_it_keeps_and_one_in_hand),
-		TEST(what_is_longer_than_any_name_is_no_function),
-		TEST(an_invalidation_is_answered_even_for_a_function_nobody_knows),
-		TEST(without_postgresql_a_lease_is_denied_in_words),
+		POOL_TEST(what_a_worker_has_of_an_earlier_poolmgr_is_held_until_it_gives_it_back_or_is_gone),
+		POOL_TEST(what_is_no_id_of_a_sandbox_is_not_held),
+		POOL_TEST(a_worker_that_was_closed_loses_its_leases),
+		POOL_TEST(a_worker_has_as_many_sandboxes_as_it_keeps_and_one_in_hand),
+		POOL_TEST(what_is_longer_than_any_name_is_no_function),
+		POOL_TEST(an_invalidation_is_answered_even_for_a_function_nobody_knows),
+		POOL_TEST(without_postgresql_a_lease_is_denied_in_words),
 	};
 
-	return cmocka_run_group_tests(tests, set_up, tear_down);
+	return cmocka_run_group_tests(tests, pool_rig_set_up, pool_rig_tear_down);
 }

@@ -406,8 +406,7 @@ static bool is_asked_to_end(const char *container, pid_t pid)
 static void compare_for_shims(void)
 {
 	compare();
-	threads_stop();
-	threads_go_on();
+	threads_settle();
 	rig_turn();
 }
 
@@ -481,37 +480,23 @@ static void a_new_suspect_is_looked_at_again_soon(void **state)
 
 static int set_up(void **state)
 {
-	(void)state;
 	snprintf(unknown, sizeof(unknown), "%064x", (unsigned)getpid());
-	rig_start();
-	pool_rig_start(NULL);
-	return 0;
-}
-
-static int tear_down(void **state)
-{
-	(void)state;
-	pool_rig_stop();
-	rig_stop();
-	return 0;
+	return pool_rig_set_up(state);
 }
 
 static int each(void **state)
 {
-	(void)state;
-	pool_rig_reset();
+	int rc = pool_rig_each(state);
+
 	rig.tick = tick;
 	memcpy(before, counters, sizeof(before));
-	return 0;
+	return rc;
 }
 
 static int nothing_leaks(void **state)
 {
-	(void)state;
-	rig.tick = pool_tick;
 	fake_warden_stop();
-	pool_rig_assert_nothing_leaks();
-	return 0;
+	return pool_rig_nothing_leaks(state);
 }
 
 int main(void)
@@ -540,5 +525,5 @@ int main(void)
 		TEST(the_engine_coming_back_makes_it_compare),
 	};
 
-	return cmocka_run_group_tests(tests, set_up, tear_down);
+	return cmocka_run_group_tests(tests, set_up, pool_rig_tear_down);
 }

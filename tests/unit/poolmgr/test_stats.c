@@ -367,55 +367,24 @@ static void more_shapes_than_fit_are_counted_instead(void **state)
 	WAIT_FOR(count_shapes() <= before);
 }
 
-static int set_up(void **state)
-{
-	(void)state;
-	rig_start();
-	pool_rig_start(NULL);
-	return 0;
-}
-
-static int tear_down(void **state)
-{
-	(void)state;
-	pool_rig_stop();
-	rig_stop();
-	return 0;
-}
-
-static int each(void **state)
-{
-	(void)state;
-	pool_rig_reset();
-	return 0;
-}
-
-static int nothing_leaks(void **state)
-{
-	(void)state;
-	pool_rig_assert_nothing_leaks();
-	return 0;
-}
-
 int main(void)
 {
-#define TEST(name) cmocka_unit_test_setup_teardown(name, each, nothing_leaks)
 	const struct CMUnitTest tests[] = {
-		TEST(the_engine_the_store_and_the_workers_are_told),
-		TEST(a_runtime_the_engine_lacks_is_told_with_what_to_do_and_so_is_the_network),
-		TEST(an_engine_that_is_down_is_told_with_the_reason),
-		TEST(sandboxes_are_counted_by_state_and_shape),
-		TEST(a_shape_says_what_it_wants_and_what_its_sandboxes_do),
-		TEST(sandboxes_are_published_by_runtime),
-		TEST(functions_with_a_sandbox_or_waiting_for_one_are_told),
-		TEST(functions_without_a_sandbox_are_not_told),
-		TEST(more_functions_than_fit_are_counted_instead),
-		TEST(processes_and_counters_are_told),
-		TEST(who_only_asks_whether_it_is_ready_is_told_of_no_function),
-		TEST(images_are_there_or_missing_as_last_seen),
-		TEST(more_shapes_than_fit_are_counted_instead),
-		TEST(a_problem_cut_within_a_character_is_told_all_the_same),
+		POOL_TEST(the_engine_the_store_and_the_workers_are_told),
+		POOL_TEST(a_runtime_the_engine_lacks_is_told_with_what_to_do_and_so_is_the_network),
+		POOL_TEST(an_engine_that_is_down_is_told_with_the_reason),
+		POOL_TEST(sandboxes_are_counted_by_state_and_shape),
+		POOL_TEST(a_shape_says_what_it_wants_and_what_its_sandboxes_do),
+		POOL_TEST(sandboxes_are_published_by_runtime),
+		POOL_TEST(functions_with_a_sandbox_or_waiting_for_one_are_told),
+		POOL_TEST(functions_without_a_sandbox_are_not_told),
+		POOL_TEST(more_functions_than_fit_are_counted_instead),
+		POOL_TEST(processes_and_counters_are_told),
+		POOL_TEST(who_only_asks_whether_it_is_ready_is_told_of_no_function),
+		POOL_TEST(images_are_there_or_missing_as_last_seen),
+		POOL_TEST(more_shapes_than_fit_are_counted_instead),
+		POOL_TEST(a_problem_cut_within_a_character_is_told_all_the_same),
 	};
 
-	return cmocka_run_group_tests(tests, set_up, tear_down);
+	return cmocka_run_group_tests(tests, pool_rig_set_up, pool_rig_tear_down);
 }

@@ -1,6 +1,8 @@
 #include "tests/unit/runtimes/engine_rig.h"
 
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 #include <utlist.h>
 
 #include "base/log.h"
@@ -162,6 +164,27 @@ void rig_stop(void)
 	unit_remove_dir(&rig.dir);
 }
 
+int engine_rig_set_up(void **state)
+{
+	(void)state;
+	rig_start();
+	return 0;
+}
+
+int engine_rig_tear_down(void **state)
+{
+	(void)state;
+	rig_stop();
+	return 0;
+}
+
+int engine_rig_each(void **state)
+{
+	(void)state;
+	rig_reset();
+	return 0;
+}
+
 /* ---- Looking at things ---- */
 
 static void on_container(const char *sandbox_id, const char *container_id, bool running, void *arg)
@@ -184,6 +207,33 @@ void rig_barrier(void)
 
 	docker_list(rig.docker, on_container, on_listed, &done);
 	WAIT_FOR(done);
+}
+
+/* One end of a connection to the fake engine, whose other end may be closed, or what it listens on. */
+static bool is_engines(int fd)
+{
+	int (*const ends[])(int, struct sockaddr *, socklen_t *) = {getsockname, getpeername};
+
+	for (size_t i = 0; i < ARRAY_SIZE(ends); i++) {
+		struct sockaddr_un address = {0};
+		socklen_t len = sizeof(address) - 1;
+		if (ends[i](fd, (struct sockaddr *)&address, &len) == 0 && address.sun_family == AF_UNIX &&
+		    strcmp(address.sun_path, rig.conf->docker_socket) == 0)
+			return true;
+	}
+	return false;
+}
+
+int rig_open_fds(void)
+{
+	DIR *dir = opendir("/proc/self/fd");
+	int count = 0;
+
+	assert_non_null(dir);
+	for (struct dirent *e; (e = readdir(dir)) != NULL;)
+		count += e->d_name[0] != '.' && !is_engines(atoi(e->d_name));
+	closedir(dir);
+	return count;
 }
 
 bool rig_exists(const char *fmt, ...)

@@ -40,6 +40,11 @@ void rig_stop(void);
 /* Engine and configuration as they were at the start. Waits until the driver finds the engine up. */
 void rig_reset(void);
 
+/* The same for cmocka: of a group of tests, and before each. */
+int engine_rig_set_up(void **state);
+int engine_rig_tear_down(void **state);
+int engine_rig_each(void **state);
+
 /* One turn of the loop, which takes a few milliseconds at most. */
 void rig_turn(void);
 
@@ -58,6 +63,12 @@ void rig_turn(void);
 
 /* Sends the engine a request of its own and waits for the answer: what was sent before has come to its end by then. */
 void rig_barrier(void);
+
+/*
+ * Descriptors besides those of the driver and the fake engine, which come and go: the driver keeps connections for their next
+ * use, and finds those that the engine has closed when it needs one, or a second later.
+ */
+int rig_open_fds(void);
 
 /* Is there such a thing below rig.dir? */
 bool rig_exists(const char *fmt, ...) PRINTF_LIKE(1, 2);

@@ -1,361 +1,12 @@
-/* A whole invoke worker, between a web server, a poolmgr and an agent that are the test's. */
+/* What a worker makes of a request: the answer and the record. */
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
-#include <stdbool.h>
-#include <sys/eventfd.h>
-#include <sys/mman.h>
-#include <sys/prctl.h>
 #include <sys/socket.h>
-#include <sys/wait.h>
 
-#include "base/clock.h"
 #include "base/fd.h"
-#include "conf/conf.h"
-#include "invoke/invoke.h"
-#include "ipc/heritage.h"
-#include "ipc/record.h"
-#include "ipc/scoreboard.h"
 #include "run/lease.h"
-#include "tests/support/fake_agent.h"
-#include "tests/support/fake_poolmgr.h"
-#include "tests/unit/unit.h"
-
-#define WORKERS_MAX 5
-#define LANES       2
-
-/* What the test, its poolmgr and its agents share. */
-static struct shared {
-	_Atomic bool go;   /* an agent may answer */
-	_Atomic bool seen; /* what the test is about has happened */
-	_Atomic int leases;
-} * shared;
-
-/* What send_request does beyond the ordinary. */
-static struct {
-	int lane;
-	int64_t queued_ago_us; /* 0: not said */
-} manner;
-
-/* Of the workers. */
-static enum child_role role = CHILD_INVOKE;
-
-struct fixture {
-	char *dir;
-	struct conf *conf;
-	struct scoreboard *board;
-	struct fake_poolmgr poolmgr;
-	int board_fd, turn_fd, gate_fd;
-	int lanes[LANES];
-	int life[2]; /* [1]: the master's end */
-	pid_t worker, second;
-	struct buf answer; /* the last one, as CGI text */
-};
-
-static void become_worker(const struct fixture *f, int slot)
-{
-	struct heritage h = {.role = role, .slot = slot, .conf = f->conf};
-	struct {
-		int fd, number;
-	} fds[] = {
-		{f->board_fd, HERITAGE_SCOREBOARD_FD}, {f->life[0], HERITAGE_LIFE_FD}, {f->lanes[0], HERITAGE_LISTEN_FD},
-		{f->lanes[1], HERITAGE_LISTEN_FD + 1}, {f->turn_fd, HERITAGE_TURN_FD}, {f->gate_fd, HERITAGE_GATE_FD},
-	};
-
-	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	for (size_t i = 0; i < ARRAY_SIZE(fds); i++)
-		fds[i].fd = fcntl(fds[i].fd, F_DUPFD, 20);
-	for (int fd = 3; fd < 20; fd++)
-		close(fd);
-	for (size_t i = 0; i < ARRAY_SIZE(fds); i++) {
-		dup2(fds[i].fd, fds[i].number);
-		close(fds[i].fd);
-	}
-	_exit(worker_run(&h, &invoke_service));
-}
-
-static uint32_t state_of(const struct fixture *f, int slot)
-{
-	return atomic_load(&scoreboard_slot(f->board, slot)->state);
-}
-
-static bool has_turn(const struct fixture *f, int slot)
-{
-	return atomic_load(&scoreboard_slot(f->board, slot)->has_turn) != 0;
-}
-
-static uint64_t requests_of(const struct fixture *f, int slot)
-{
-	return atomic_load(&scoreboard_slot(f->board, slot)->requests);
-}
-
-/* Returns when it is ready. */
-static pid_t start_worker(struct fixture *f, int slot)
-{
-	atomic_store(&scoreboard_slot(f->board, slot)->state, SLOT_STARTING);
-	pid_t pid = fork();
-	if (pid == 0)
-		become_worker(f, slot);
-	while (state_of(f, slot) == SLOT_STARTING)
-		usleep(1000);
-	return pid;
-}
-
-static int set_up_with(void **state, int turns, int max_workers, bool gate_is_open)
-{
-	manner.lane = 0;
-	manner.queued_ago_us = 0;
-	AUTO(fd_close) int dir = -1;
-	struct fixture *f = calloc(1, sizeof(*f));
-	char name[32];
-	struct err err = {0};
-
-	*state = f; /* here, so that the worker's copy of it is no leak */
-	f->dir = unit_make_dir();
-	assert_ok(conf_load_file(NULL, &f->conf, &err));
-	free(f->conf->master_state_dir);
-	f->conf->master_state_dir = strdup(f->dir);
-	free(f->conf->master_run_dir);
-	f->conf->master_run_dir = strdup(f->dir);
-	f->conf->limits_request_bytes = 8 << 20;
-	f->conf->invoke_turns = turns;
-	f->conf->invoke_max_workers = max_workers;
-	f->conf->invoke_lanes = LANES;
-	assert_ok(scoreboard_create(WORKERS_MAX, &f->board, &f->board_fd, &err));
-	scoreboard_set_used(f->board, WORKERS_MAX);
-	dir = open(f->dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
-	for (int i = 0; i < LANES; i++) {
-		snprintf(name, sizeof(name), "invoke-%d.sock", i);
-		f->lanes[i] = fd_listen_unix(dir, name, SOCK_STREAM, 0600, 16, &err);
-		assert_true(f->lanes[i] >= 0);
-	}
-	assert_int_equal(pipe2(f->life, O_CLOEXEC), 0);
-	f->turn_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	f->gate_fd = eventfd(gate_is_open, EFD_CLOEXEC | EFD_NONBLOCK);
-	shared = mmap(NULL, sizeof(*shared), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	f->worker = start_worker(f, 0);
-	return 0;
-}
-
-static int set_up(void **state)
-{
-	return set_up_with(state, 0, 128, true);
-}
-
-static int set_up_behind_the_gate(void **state)
-{
-	return set_up_with(state, 0, 128, false);
-}
-
-/* It has a queue of the API's, whatever it serves. */
-static int set_up_of_another_pool(void **state)
-{
-	role = CHILD_CONTROL;
-	int rc = set_up(state);
-	role = CHILD_INVOKE;
-	return rc;
-}
-
-static int wait_for_end(pid_t *pid)
-{
-	int status;
-
-	assert_int_equal(waitpid(*pid, &status, 0), *pid);
-	*pid = 0;
-	return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
-}
-
-static int wait_for_worker(struct fixture *f)
-{
-	return wait_for_end(&f->worker);
-}
-
-static int tear_down(void **state)
-{
-	struct fixture *f = *state;
-	pid_t *pids[] = {&f->worker, &f->second};
-
-	shared->go = true;
-	for (size_t i = 0; i < ARRAY_SIZE(pids); i++) {
-		if (*pids[i] > 0) {
-			kill(*pids[i], SIGTERM);
-			kill(*pids[i], SIGCONT); /* a test may have stopped it */
-			assert_int_equal(wait_for_end(pids[i]), 0);
-		}
-	}
-	fake_poolmgr_kill(&f->poolmgr);
-	munmap(shared, sizeof(*shared));
-	for (int i = 0; i < LANES; i++)
-		fd_close(&f->lanes[i]);
-	fd_close(&f->turn_fd);
-	fd_close(&f->gate_fd);
-	fd_close(&f->life[0]);
-	fd_close(&f->life[1]);
-	fd_close(&f->board_fd);
-	scoreboard_close(&f->board);
-	buf_free(&f->answer);
-	conf_free(&f->conf);
-	unit_remove_dir(&f->dir);
-	free(f);
-	return 0;
-}
-
-#define SERVE(f, restart, ...)                                                                                                 \
-	do {                                                                                                                   \
-		static void (*const scripts_[])(int) = {__VA_ARGS__};                                                          \
-		fake_poolmgr_start(&(f)->poolmgr, (f)->dir, scripts_, ARRAY_SIZE(scripts_), restart);                          \
-	} while (0)
-
-/* FastCGI, as a web server speaks it. */
-
-static void add_record(struct buf *out, int type, const char *data, size_t len)
-{
-	unsigned char header[8] = {1, (unsigned char)type, 0, 1, (unsigned char)(len >> 8), (unsigned char)len};
-
-	buf_add(out, header, sizeof(header));
-	buf_add(out, data, len);
-}
-
-static void add_stream(struct buf *out, int type, const char *data, size_t len)
-{
-	for (size_t n; len > 0; data += n, len -= n) {
-		n = MIN(len, 65528);
-		add_record(out, type, data, n);
-	}
-	add_record(out, type, NULL, 0);
-}
-
-static void add_param(struct buf *out, const char *name, const char *value)
-{
-	buf_add_u8(out, (uint8_t)strlen(name));
-	buf_add_u8(out, (uint8_t)strlen(value));
-	buf_add_str(out, name);
-	buf_add_str(out, value);
-}
-
-static int send_request(struct fixture *f, const char *method, const char *uri, const char *body, size_t len)
-{
-	AUTO(buf_free) struct buf out = {0}, params = {0};
-	char path[200], length[24], queued_at[32];
-	struct err err = {0};
-
-	snprintf(path, sizeof(path), "%s/invoke-%d.sock", f->dir, manner.lane);
-	int fd = fd_connect_unix(path, SOCK_STREAM, &err);
-	if (fd < 0)
-		fail_msg("%s", err.msg);
-	struct timeval patience = {.tv_sec = 20};
-	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
-	snprintf(length, sizeof(length), "%zu", len);
-	add_record(&out, 1, "\0\1\0\0\0\0\0\0", 8);
-	add_param(&params, "REQUEST_METHOD", method);
-	add_param(&params, "REQUEST_URI", uri);
-	add_param(&params, "QUERY_STRING", strchr(uri, '?') ? strchr(uri, '?') + 1 : "");
-	add_param(&params, "CONTENT_TYPE", "application/json");
-	add_param(&params, "CONTENT_LENGTH", length);
-	add_param(&params, "HTTP_X_REQUEST_ID", "req-42");
-	int64_t at_us = clock_wall_us() - manner.queued_ago_us;
-	snprintf(queued_at, sizeof(queued_at), "%lld.%03d", (long long)at_us / 1000000, (int)(at_us / 1000 % 1000));
-	add_param(&params, "BERTH_QUEUED_AT", manner.queued_ago_us > 0 ? queued_at : "");
-	add_stream(&out, 4, params.data, params.len);
-	add_stream(&out, 5, body, len);
-	assert_ok(fd_write_all(fd, out.data, out.len, &err));
-	return fd;
-}
-
-/* Reads to the end of the connection and keeps what was written to stdout. */
-static void receive_answer(struct fixture *f, int fd)
-{
-	AUTO(buf_free) struct buf in = {0};
-	bool ended = false;
-	ssize_t n;
-
-	while ((n = read(fd, buf_reserve(&in, 65536), 65536)) > 0)
-		in.len += (size_t)n;
-	assert_int_equal(n, 0);
-	close(fd);
-	buf_reset(&f->answer);
-	for (size_t at = 0; at + 8 <= in.len;) {
-		const unsigned char *h = (unsigned char *)in.data + at;
-		size_t len = (size_t)h[4] << 8 | h[5];
-		if (h[1] == 6)
-			buf_add(&f->answer, in.data + at + 8, len);
-		ended = h[1] == 3;
-		at += 8 + len + h[6];
-	}
-	assert_true(ended);
-}
-
-static void request(struct fixture *f, const char *method, const char *uri, const char *body)
-{
-	receive_answer(f, send_request(f, method, uri, body, strlen(body)));
-}
-
-static void assert_answer(const struct fixture *f, const char *part)
-{
-	if (strstr(buf_str(&f->answer), part) == NULL)
-		fail_msg("no '%s' in: %.1000s", part, buf_str(&f->answer));
-}
-
-/* What is in the spool: the last record, and how many there are. */
-static int read_spool(const struct fixture *f, struct record *last, char **text)
-{
-	char path[600];
-	size_t len = 0, at = 0;
-	struct err err = {0};
-	struct uuid key;
-	int count = 0;
-
-	*text = NULL;
-	snprintf(path, sizeof(path), "%s/spool", f->dir);
-	DIR *dir = opendir(path);
-	for (struct dirent *e; dir != NULL && (e = readdir(dir)) != NULL;)
-		if (e->d_name[0] != '.') {
-			snprintf(path, sizeof(path), "%s/spool/%s", f->dir, e->d_name);
-			assert_null(*text);
-			assert_true(record_file_key(e->d_name, RECORD_FILE_SUFFIX, &key));
-			assert_ok(fd_read_file(path, 1 << 26, text, &len, &err));
-		}
-	if (dir != NULL)
-		closedir(dir);
-	for (ptrdiff_t n; at < len; at += (size_t)n, count++) {
-		n = record_decode(*text + at, len - at, &key, last, &err);
-		assert_true(n > 0);
-	}
-	return count;
-}
-
-/* Agents and poolmgrs. */
-
-static void echo(int control, int log)
-{
-	AUTO(buf_free) struct buf payload = {0};
-
-	for (;;) {
-		fake_agent_expect(control, FRAME_INVOKE, &payload);
-		fd_write_all(log, "hi\n", 3, NULL);
-		fake_agent_answer(control, &payload, strchr(payload.data, '\n') + 1);
-	}
-}
-
-/* A sandbox may be kept for the next request, or come back before it: that depends on how fast the machine is. */
-static void serve_all(int fd, void (*agent)(int, int))
-{
-	struct ipc_msg m;
-
-	while (fake_poolmgr_receive(fd, &m) == 1) {
-		if (m.type == IPC_LEASE) {
-			shared->leases++;
-			fake_poolmgr_grant(fd, &m, "", agent);
-		} else {
-			fake_poolmgr_check(m.type == IPC_RELEASE && m.release.reason == 0, "release");
-		}
-	}
-}
-
-static void serve_all_echo(int fd)
-{
-	serve_all(fd, echo);
-}
+#include "tests/unit/worker/worker_rig.h"
 
 static char meter_paths[3][200]; /* the files of a sandbox's cgroup: cpu, memory, oom */
 
@@ -394,22 +45,12 @@ static void what_an_invocation_used_is_on_record(void **state)
 	for (int i = 0; i < 3; i++)
 		snprintf(meter_paths[i], sizeof(meter_paths[i]), "%s/meter%d", f->dir, i);
 	SERVE(f, 0, serve_metered);
-	request(f, "POST", "/execute/hello", "{}");
+	ask(f, "POST", "/execute/hello", "{}");
 	assert_answer(f, "Status: 200\r\n");
 	assert_int_equal(read_spool(f, &r, &text), 1);
 	assert_int_equal(r.cpu_us, 50000);
 	assert_int_equal(r.memory_bytes, 7340032);
 	free(text);
-}
-
-static void lease_to(int fd, void (*agent)(int, int), int destroy)
-{
-	struct ipc_msg m;
-
-	fake_poolmgr_expect(fd, IPC_LEASE, &m);
-	fake_poolmgr_grant(fd, &m, "", agent);
-	fake_poolmgr_expect(fd, IPC_RELEASE, &m);
-	fake_poolmgr_check((m.release.reason != 0) == (destroy != 0), "destroy");
 }
 
 static void an_invocation_is_answered_and_recorded(void **state)
@@ -420,7 +61,7 @@ static void an_invocation_is_answered_and_recorded(void **state)
 
 	SERVE(f, 0, serve_all_echo);
 	for (int i = 0; i < 3; i++) {
-		request(f, "POST", "/execute/hello", "{\"input\": {\"n\": 1}}");
+		ask(f, "POST", "/execute/hello", "{\"input\": {\"n\": 1}}");
 		assert_answer(f, "Status: 200\r\n");
 		assert_answer(f, "X-Request-Id: req-42\r\n");
 		assert_answer(f, i == 0 ? "Berth-Start: prewarmed\r\n" : "Berth-Start: ");
@@ -467,11 +108,11 @@ static void a_denial_is_recorded_only_when_the_function_is_known(void **state)
 	char *text;
 
 	SERVE(f, 0, deny_known);
-	request(f, "POST", "/execute/hello", "");
+	ask(f, "POST", "/execute/hello", "");
 	assert_answer(f, "Status: 429\r\n");
 	assert_answer(f, "Retry-After: 2\r\n");
 	assert_answer(f, "\"reason\":\"function_concurrency\"");
-	request(f, "POST", "/execute/nobody", "");
+	ask(f, "POST", "/execute/nobody", "");
 	assert_answer(f, "Status: 404\r\n");
 	assert_int_equal(read_spool(f, &r, &text), 1);
 	assert_int_equal(r.status, 429);
@@ -499,7 +140,7 @@ static void a_bad_request_never_reaches_the_pool(void **state)
 	struct fixture *f = *state;
 
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
-		request(f, cases[i].method, cases[i].uri, cases[i].body);
+		ask(f, cases[i].method, cases[i].uri, cases[i].body);
 		assert_answer(f, cases[i].answer);
 		assert_answer(f, "application/problem+json");
 	}
@@ -533,7 +174,7 @@ static void a_large_body_goes_through_in_both_directions(void **state)
 	assert_non_null(at);
 	assert_memory_equal(at + 14, body, len);
 	free(body);
-	request(f, "POST", "/execute/hello", "{\"input\":2}");
+	ask(f, "POST", "/execute/hello", "{\"input\":2}");
 	assert_answer(f, "{\"output\":{\"input\":2}}");
 }
 
@@ -551,7 +192,8 @@ static void one_bad_then_one_good(int fd)
 	fake_poolmgr_expect(fd, IPC_LEASE, &m);
 	struct fake_agent a;
 	fake_agent_start(&a, speak_first);
-	usleep(50000); /* what it says is there before the worker looks */
+	struct pollfd said = {.fd = a.control_fd, .events = POLLIN};
+	fake_poolmgr_check(poll(&said, 1, 20000) == 1, "the agent says nothing"); /* before the worker looks */
 	int none = open("/dev/null", O_RDWR | O_CLOEXEC);
 	struct ipc_msg grant = {.type = IPC_GRANT,
 				.grant = {.seq = m.lease.seq,
@@ -578,91 +220,10 @@ static void a_sandbox_that_is_bad_before_anything_ran_is_replaced(void **state)
 	char *text;
 
 	SERVE(f, 0, one_bad_then_one_good);
-	request(f, "POST", "/execute/hello", "{}");
+	ask(f, "POST", "/execute/hello", "{}");
 	assert_answer(f, "Status: 200\r\n");
 	assert_int_equal(read_spool(f, &r, &text), 1);
 	free(text);
-}
-
-static void take_long(int control, int log)
-{
-	AUTO(buf_free) struct buf payload = {0};
-
-	(void)log;
-	fake_agent_expect(control, FRAME_INVOKE, &payload);
-	usleep(400000);
-	fake_agent_answer(control, &payload, "\"late\"");
-	fake_agent_wait_for_close(control);
-}
-
-static void one_long_lease(int fd)
-{
-	lease_to(fd, take_long, 0);
-	fake_poolmgr_expect_close(fd);
-}
-
-static void a_worker_that_is_told_to_stop_finishes_its_request(void **state)
-{
-	struct fixture *f = *state;
-
-	SERVE(f, 0, one_long_lease);
-	int fd = send_request(f, "POST", "/execute/hello", "{}", 2);
-	usleep(150000);
-	assert_int_equal(scoreboard_slot(f->board, 0)->state, SLOT_BUSY);
-	kill(f->worker, SIGTERM);
-	receive_answer(f, fd);
-	assert_answer(f, "{\"output\":\"late\"}");
-	assert_int_equal(wait_for_worker(f), 0);
-	assert_int_equal(scoreboard_slot(f->board, 0)->state, SLOT_STOPPING);
-	assert_int_equal(fake_poolmgr_wait(&f->poolmgr), 0);
-}
-
-static void a_worker_that_is_told_to_quit_goes_at_once(void **state)
-{
-	struct fixture *f = *state;
-
-	SERVE(f, 0, one_long_lease);
-	int fd = send_request(f, "POST", "/execute/hello", "{}", 2);
-	usleep(150000);
-	kill(f->worker, SIGQUIT);
-	assert_int_equal(wait_for_worker(f), 0);
-	char byte;
-	assert_true(read(fd, &byte, 1) <= 0); /* it did not wait for an answer to pass on */
-	close(fd);
-}
-
-static void a_worker_without_a_master_goes(void **state)
-{
-	struct fixture *f = *state;
-
-	request(f, "GET", "/", "");
-	fd_close(&f->life[1]);
-	assert_int_equal(wait_for_worker(f), 0);
-}
-
-static void grant_a_long_one_and_vanish(int fd)
-{
-	struct ipc_msg m;
-
-	fake_poolmgr_expect(fd, IPC_LEASE, &m);
-	fake_poolmgr_grant(fd, &m, "", take_long);
-	usleep(100000);
-}
-
-static void let_the_held_one_finish(int fd)
-{
-	fake_poolmgr_check(strcmp(fake_poolmgr_held, FAKE_SANDBOX) == 0, "the held sandbox");
-	fake_poolmgr_expect_close(fd);
-}
-
-static void an_invocation_outlives_its_poolmgr(void **state)
-{
-	struct fixture *f = *state;
-
-	SERVE(f, 1, grant_a_long_one_and_vanish, let_the_held_one_finish);
-	request(f, "POST", "/execute/hello", "{}");
-	assert_answer(f, "{\"output\":\"late\"}");
-	assert_int_equal(fake_poolmgr_wait(&f->poolmgr), 0);
 }
 
 static void what_is_not_fastcgi_costs_only_its_connection(void **state)
@@ -680,7 +241,7 @@ static void what_is_not_fastcgi_costs_only_its_connection(void **state)
 		while (read(fd, rest, sizeof(rest)) > 0)
 			;
 	}
-	request(f, "GET", "/", "");
+	ask(f, "GET", "/", "");
 	assert_answer(f, "Status: 404\r\n");
 }
 
@@ -690,462 +251,19 @@ static void a_client_that_leaves_early_costs_nothing_but_its_answer(void **state
 	struct record r;
 	char *text;
 
+	shared->go = true;
 	SERVE(f, 0, one_long_lease);
 	close(send_request(f, "POST", "/execute/hello", "{}", 2));
-	request(f, "GET", "/", "");
+	ask(f, "GET", "/", "");
 	assert_answer(f, "Status: 404\r\n");
 	assert_int_equal(read_spool(f, &r, &text), 1);
 	free(text);
-}
-
-static void a_request_that_waited_too_long_in_its_lane_is_refused_at_once(void **state)
-{
-	struct fixture *f = *state;
-
-	manner.queued_ago_us = f->conf->pool_queue_timeout_ms * 1000;
-	request(f, "POST", "/execute/hello", "{}");
-	assert_answer(f, "Status: 503\r\n");
-	assert_answer(f, "\"code\":\"overloaded\"");
-	assert_answer(f, "Retry-After: ");
-}
-
-static void what_waited_too_long_for_another_pool_is_refused_at_once(void **state)
-{
-	struct fixture *f = *state;
-
-	manner.queued_ago_us = f->conf->control_queue_timeout_ms * 1000;
-	request(f, "GET", "/healthz", "");
-	assert_answer(f, "Status: 503\r\n");
-	assert_answer(f, "No worker was free for the request within 20000 ms");
-	assert_answer(f, "Retry-After: ");
-	manner.queued_ago_us = f->conf->control_queue_timeout_ms * 500;
-	request(f, "GET", "/healthz", "");
-	assert_answer(f, "Status: 404\r\n"); /* it has the routes of an invoke worker */
-}
-
-static void the_time_in_the_lane_counts_as_time_in_the_queue(void **state)
-{
-	struct fixture *f = *state;
-	struct record r;
-	char *text;
-
-	SERVE(f, 0, serve_all_echo);
-	manner.queued_ago_us = 3000000;
-	request(f, "POST", "/execute/hello", "{\"input\":1}");
-	assert_answer(f, "Server-Timing: queue;dur=3");
-	assert_int_equal(read_spool(f, &r, &text), 1);
-	assert_true(r.queue_us >= 2999000 && r.response_us >= r.queue_us && r.queue_us < 20000000);
-	assert_true((int64_t)r.requested_at_us <= clock_wall_us() - 2999000);
-	free(text);
-}
-
-static void a_request_whose_client_left_while_it_waited_is_not_run(void **state)
-{
-	struct fixture *f = *state;
-
-	kill(f->worker, SIGSTOP);
-	manner.queued_ago_us = 1000000;
-	close(send_request(f, "POST", "/execute/hello", "{}", 2)); /* there is no poolmgr to ask */
-	manner.queued_ago_us = 0;
-	kill(f->worker, SIGCONT);
-	request(f, "GET", "/", "");
-	assert_answer(f, "Status: 404\r\n");
-	assert_int_equal(requests_of(f, 0), 1 + (state_of(f, 0) == SLOT_IDLE));
-}
-
-static void every_lane_is_served(void **state)
-{
-	struct fixture *f = *state;
-
-	for (manner.lane = 0; manner.lane < LANES; manner.lane++) {
-		request(f, "GET", "/", "");
-		assert_answer(f, "Status: 404\r\n");
-	}
-}
-
-/* Waits for its sandbox until the test says so. */
-static void grant_when_it_may(int fd)
-{
-	struct ipc_msg m;
-
-	fake_poolmgr_expect(fd, IPC_LEASE, &m);
-	shared->seen = true;
-	while (!shared->go)
-		usleep(1000);
-	fake_poolmgr_grant(fd, &m, "", echo);
-	fake_poolmgr_expect_close(fd);
-}
-
-static void a_request_that_waits_for_its_sandbox_says_in_which_lane(void **state)
-{
-	struct fixture *f = *state;
-
-	SERVE(f, 0, grant_when_it_may);
-	manner.lane = 1;
-	int fd = send_request(f, "POST", "/execute/hello", "{\"input\":1}", 11);
-	while (!shared->seen)
-		usleep(1000);
-	assert_int_equal(atomic_load(&scoreboard_slot(f->board, 0)->waits_in), 2);
-	shared->go = true;
-	receive_answer(f, fd);
-	assert_answer(f, "Status: 200\r\n");
-	assert_int_equal(atomic_load(&scoreboard_slot(f->board, 0)->waits_in), 0);
-}
-
-static void a_kept_sandbox_serves_the_next_request_without_poolmgr(void **state)
-{
-	struct fixture *f = *state;
-	bool warm = false;
-	int requests = 0;
-
-	SERVE(f, 0, serve_all_echo);
-	while (!warm) {
-		assert_true(++requests < 100);
-		request(f, "POST", "/execute/hello", "{\"input\":1}");
-		assert_answer(f, "{\"output\":{\"input\":1}}");
-		warm = strstr(f->answer.data, "Berth-Start: warm\r\n") != NULL; /* no grant says so */
-	}
-	assert_true(shared->leases < requests);
-}
-
-static void expect_it_back_in_a_moment(int fd)
-{
-	struct ipc_msg m;
-
-	fake_poolmgr_expect(fd, IPC_LEASE, &m);
-	fake_poolmgr_grant(fd, &m, "", echo);
-	int64_t start_us = clock_mono_us();
-	fake_poolmgr_expect(fd, IPC_RELEASE, &m);
-	fake_poolmgr_check(clock_mono_us() >= start_us + LEASE_KEEP_US, "it was kept");
-	fake_poolmgr_check(m.release.runs == 1 && m.release.reason == 0, "one good run");
-}
-
-static void a_kept_sandbox_goes_back_when_no_request_comes(void **state)
-{
-	struct fixture *f = *state;
-
-	SERVE(f, 0, expect_it_back_in_a_moment);
-	request(f, "POST", "/execute/hello", "{\"input\":1}");
-	assert_answer(f, "Status: 200\r\n");
-	assert_int_equal(fake_poolmgr_wait(&f->poolmgr), 0);
-}
-
-static void lease_once_then_end(int fd)
-{
-	lease_to(fd, echo, 0);
-	fake_poolmgr_expect_close(fd);
-}
-
-static void a_kept_sandbox_goes_back_when_the_worker_ends(void **state)
-{
-	struct fixture *f = *state;
-
-	SERVE(f, 0, lease_once_then_end);
-	request(f, "POST", "/execute/hello", "{\"input\":1}");
-	kill(f->worker, SIGTERM);
-	assert_int_equal(wait_for_worker(f), 0);
-	assert_int_equal(fake_poolmgr_wait(&f->poolmgr), 0);
-}
-
-/* Whoever waits here longer than it should has a slow machine; what may never happen is that it always does. */
-#define TRIES 100
-
-static void recall_between_requests(int fd)
-{
-	struct ipc_msg m;
-
-	for (int i = 0; i < TRIES && !shared->seen; i++) {
-		fake_poolmgr_expect(fd, IPC_LEASE, &m);
-		int64_t start_us = clock_mono_us();
-		fake_poolmgr_grant(fd, &m, "", echo);
-		while (!shared->go)
-			usleep(100);
-		fake_poolmgr_recall(fd, FAKE_LEASE_ID);
-		fake_poolmgr_expect(fd, IPC_RELEASE, &m);
-		if (clock_mono_us() < start_us + LEASE_KEEP_US)
-			shared->seen = true;
-		shared->go = false;
-	}
-}
-
-static void a_recall_between_requests_is_answered_at_once(void **state)
-{
-	struct fixture *f = *state;
-
-	SERVE(f, 0, recall_between_requests);
-	for (int i = 0; i < TRIES && !shared->seen; i++) {
-		request(f, "POST", "/execute/hello", "{\"input\":1}");
-		assert_answer(f, "Status: 200\r\n");
-		shared->go = true;
-		while (shared->go) /* until it is back */
-			usleep(100);
-	}
-	assert_int_equal(fake_poolmgr_wait(&f->poolmgr), 0);
-	assert_true(shared->seen);
-}
-
-/* Answers when it may. */
-static void wait_for_go(int control, int log)
-{
-	AUTO(buf_free) struct buf payload = {0};
-
-	(void)log;
-	fake_agent_expect(control, FRAME_INVOKE, &payload);
-	while (!shared->go)
-		usleep(1000);
-	fake_agent_answer(control, &payload, "\"late\"");
-	fake_agent_wait_for_close(control);
-}
-
-static bool is_about(const struct ipc_msg *lease, const char *function)
-{
-	return lease->lease.function.len == strlen(function) &&
-	       memcmp(lease->lease.function.data, function, strlen(function)) == 0;
-}
-
-/* Until the fast function's sandbox is still kept when the slow one is asked for, which is answered when it came back. */
-static void expect_the_fast_one_back_during_the_slow_one(int fd)
-{
-	struct ipc_msg m;
-	bool fast_is_out = false;
-
-	while (!shared->seen) {
-		fake_poolmgr_check(fake_poolmgr_receive(fd, &m) == 1, "the worker closed");
-		if (m.type == IPC_RELEASE) {
-			fast_is_out = fast_is_out && m.release.lease_id != 1;
-			continue;
-		}
-		bool fast = is_about(&m, "fast"), answer_at_once = fast || !fast_is_out;
-		fake_poolmgr_lease_id = fast ? 1 : 2;
-		fake_poolmgr_grant(fd, &m, "", answer_at_once ? echo : wait_for_go);
-		fast_is_out = fast_is_out || fast;
-		if (answer_at_once)
-			continue;
-		fake_poolmgr_expect(fd, IPC_RELEASE, &m);
-		fake_poolmgr_check(m.release.lease_id == 1, "the fast one's");
-		shared->seen = true;
-		shared->go = true;
-	}
-	fake_poolmgr_expect(fd, IPC_RELEASE, &m);
-}
-
-static void what_is_kept_goes_back_when_a_request_takes_long(void **state)
-{
-	struct fixture *f = *state;
-
-	SERVE(f, 0, expect_the_fast_one_back_during_the_slow_one);
-	for (int i = 0; i < TRIES && !shared->seen; i++) {
-		request(f, "POST", "/execute/fast", "{}");
-		assert_answer(f, "Status: 200\r\n");
-		request(f, "POST", "/execute/slow", "{}");
-		assert_answer(f, "Status: 200\r\n");
-		usleep(2 * LEASE_KEEP_US); /* the slow one's is not kept into the next round */
-	}
-	assert_true(shared->seen);
-	assert_int_equal(fake_poolmgr_wait(&f->poolmgr), 0);
-}
-
-/* One turn and two workers; the first has it. */
-static int set_up_two_of(void **state, int max_workers)
-{
-	int rc = set_up_with(state, 1, max_workers, true);
-	struct fixture *f = *state;
-
-	f->second = start_worker(f, 1);
-	assert_true(has_turn(f, 0));
-	assert_false(has_turn(f, 1));
-	return rc;
-}
-
-static int set_up_two(void **state)
-{
-	return set_up_two_of(state, 128);
-}
-
-static int set_up_two_of_few(void **state)
-{
-	return set_up_two_of(state, WORKERS_MAX - 1); /* all but the one that looks */
-}
-
-static void who_has_no_turn_stands_by(void **state)
-{
-	struct fixture *f = *state;
-
-	for (int i = 0; i < 30; i++) {
-		request(f, "GET", "/", "");
-		assert_answer(f, "Status: 404\r\n");
-	}
-	assert_int_equal(requests_of(f, 1), 0);
-	assert_true(requests_of(f, 0) >= 29); /* one is counted when it is all done */
-	assert_true(has_turn(f, 0));
-	assert_false(has_turn(f, 1));
-}
-
-static void serve_one_slowly(int fd)
-{
-	lease_to(fd, wait_for_go, 0);
-	fake_poolmgr_expect_close(fd);
-}
-
-static void a_request_that_takes_long_holds_nobody_up(void **state)
-{
-	struct fixture *f = *state;
-
-	SERVE(f, 0, serve_one_slowly);
-	int slow = send_request(f, "POST", "/execute/slow", "{}", 2);
-	for (int i = 0; i < 3; i++) {
-		request(f, "GET", "/", "");
-		assert_answer(f, "Status: 404\r\n");
-	}
-	assert_int_equal(state_of(f, 0), SLOT_BUSY);
-	assert_false(has_turn(f, 0));
-	assert_true(has_turn(f, 1));
-	assert_true(requests_of(f, 1) >= 2);
-	shared->go = true;
-	receive_answer(f, slow);
-	assert_answer(f, "{\"output\":\"late\"}");
-	/* Now the first one stands by. */
-	request(f, "GET", "/", "");
-	assert_answer(f, "Status: 404\r\n");
-	assert_false(has_turn(f, 0));
-	assert_true(requests_of(f, 0) <= 1 && requests_of(f, 1) >= 3);
-}
-
-static void wait_for_go_then_echo(int control, int log)
-{
-	AUTO(buf_free) struct buf payload = {0};
-
-	fake_agent_expect(control, FRAME_INVOKE, &payload);
-	while (!shared->go)
-		usleep(1000);
-	fake_agent_answer(control, &payload, "\"late\"");
-	echo(control, log);
-}
-
-static void serve_all_slow_at_first(int fd)
-{
-	serve_all(fd, wait_for_go_then_echo);
-}
-
-static void who_lost_the_turn_but_holds_the_sandbox_serves_what_waits_in_the_lane(void **state)
-{
-	struct fixture *f = *state;
-
-	SERVE(f, 0, serve_all_slow_at_first);
-	int slow = send_request(f, "POST", "/execute/slow", "{}", 2);
-	for (int i = 0; i < 500 && !has_turn(f, 1); i++)
-		usleep(10000);
-	assert_true(has_turn(f, 1));
-	kill(f->second, SIGSTOP); /* as if it were at work elsewhere */
-	assert_int_equal(waitpid(f->second, NULL, WUNTRACED), f->second);
-	int waits = send_request(f, "POST", "/execute/slow", "{\"input\":1}", 11);
-	shared->go = true;
-	receive_answer(f, slow);
-	assert_answer(f, "{\"output\":\"late\"}");
-	receive_answer(f, waits);
-	assert_answer(f, "{\"output\":{\"input\":1}}");
-	assert_int_equal(shared->leases, 1);
-	assert_false(has_turn(f, 0));
-}
-
-/* Whoever goes on without a turn is one that nobody counts on: when all are at work, it leaves. */
-static void where_workers_are_scarce_it_leaves_what_waits_to_who_has_the_turn(void **state)
-{
-	struct fixture *f = *state;
-	struct pollfd p = {.events = POLLIN};
-
-	SERVE(f, 0, serve_all_slow_at_first);
-	int slow = send_request(f, "POST", "/execute/slow", "{}", 2);
-	for (int i = 0; i < 500 && !has_turn(f, 1); i++)
-		usleep(10000);
-	assert_true(has_turn(f, 1));
-	kill(f->second, SIGSTOP);
-	assert_int_equal(waitpid(f->second, NULL, WUNTRACED), f->second);
-	for (int slot = 1; slot < WORKERS_MAX; slot++)
-		atomic_store(&scoreboard_slot(f->board, slot)->state, SLOT_BUSY);
-	p.fd = send_request(f, "POST", "/execute/slow", "{\"input\":1}", 11);
-	shared->go = true;
-	receive_answer(f, slow);
-	assert_int_equal(poll(&p, 1, 300), 0);
-	kill(f->second, SIGCONT);
-	receive_answer(f, p.fd); /* that there is no sandbox: this poolmgr hears one worker only */
-	assert_answer(f, "Status: 503\r\n");
-	assert_int_equal(shared->leases, 1);
-}
-
-static void a_worker_that_stands_by_can_be_told_to_stop(void **state)
-{
-	struct fixture *f = *state;
-
-	kill(f->second, SIGTERM);
-	assert_int_equal(wait_for_end(&f->second), 0);
-	assert_int_equal(state_of(f, 1), SLOT_STOPPING);
-	request(f, "GET", "/", "");
-	assert_answer(f, "Status: 404\r\n");
-}
-
-static void a_worker_that_ends_leaves_its_turn_to_another(void **state)
-{
-	struct fixture *f = *state;
-
-	kill(f->worker, SIGTERM);
-	assert_int_equal(wait_for_worker(f), 0);
-	assert_false(has_turn(f, 0));
-	request(f, "GET", "/", "");
-	assert_answer(f, "Status: 404\r\n");
-	assert_true(has_turn(f, 1));
-}
-
-static void the_turn_of_a_worker_that_was_killed_is_found_without_a_wake(void **state)
-{
-	struct fixture *f = *state;
-
-	kill(f->worker, SIGKILL);
-	assert_int_equal(wait_for_worker(f), 128 + SIGKILL);
-	atomic_store(&scoreboard_slot(f->board, 0)->has_turn, 0); /* as the master does, which also wakes one */
-	request(f, "GET", "/", "");
-	assert_answer(f, "Status: 404\r\n");
-	assert_true(has_turn(f, 1));
-}
-
-/* ---- The gate ---- */
-
-static void behind_the_gate_it_is_ready_and_accepts_once_it_opens(void **state)
-{
-	struct fixture *f = *state;
-
-	SERVE(f, false, serve_all_echo);
-	assert_int_equal(state_of(f, 0), SLOT_IDLE);
-	int fd = send_request(f, "POST", "/execute/echo", "{\"input\": 5}", 12);
-	struct pollfd p = {.fd = fd, .events = POLLIN};
-	assert_int_equal(poll(&p, 1, 100), 0);
-	assert_int_equal(eventfd_write(f->gate_fd, 1), 0);
-	receive_answer(f, fd);
-	assert_answer(f, "Status: 200");
-	eventfd_t value;
-	assert_int_equal(eventfd_read(f->gate_fd, &value), 0); /* it stays open for those to come */
-}
-
-static void behind_the_gate_it_can_be_told_to_stop(void **state)
-{
-	struct fixture *f = *state;
-
-	kill(f->worker, SIGTERM);
-	assert_int_equal(wait_for_worker(f), 0);
-}
-
-static void behind_the_gate_it_goes_when_its_master_is_gone(void **state)
-{
-	struct fixture *f = *state;
-
-	fd_close(&f->life[1]);
-	assert_int_equal(wait_for_worker(f), 0);
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, worker_rig_set_up, worker_rig_tear_down)
 		TEST(an_invocation_is_answered_and_recorded),
 		TEST(what_an_invocation_used_is_on_record),
 		TEST(a_denial_is_recorded_only_when_the_function_is_known),
@@ -1153,40 +271,8 @@ int main(void)
 		TEST(a_body_over_the_limit_is_read_to_its_end_and_refused),
 		TEST(a_large_body_goes_through_in_both_directions),
 		TEST(a_sandbox_that_is_bad_before_anything_ran_is_replaced),
-		TEST(a_worker_that_is_told_to_stop_finishes_its_request),
-		TEST(a_worker_that_is_told_to_quit_goes_at_once),
-		TEST(a_worker_without_a_master_goes),
-		TEST(an_invocation_outlives_its_poolmgr),
 		TEST(what_is_not_fastcgi_costs_only_its_connection),
 		TEST(a_client_that_leaves_early_costs_nothing_but_its_answer),
-		TEST(a_request_that_waited_too_long_in_its_lane_is_refused_at_once),
-		TEST(the_time_in_the_lane_counts_as_time_in_the_queue),
-		TEST(a_request_whose_client_left_while_it_waited_is_not_run),
-		TEST(every_lane_is_served),
-		TEST(a_request_that_waits_for_its_sandbox_says_in_which_lane),
-		TEST(a_kept_sandbox_serves_the_next_request_without_poolmgr),
-		TEST(a_kept_sandbox_goes_back_when_no_request_comes),
-		TEST(a_kept_sandbox_goes_back_when_the_worker_ends),
-		TEST(a_recall_between_requests_is_answered_at_once),
-		TEST(what_is_kept_goes_back_when_a_request_takes_long),
-#undef TEST
-		cmocka_unit_test_setup_teardown(what_waited_too_long_for_another_pool_is_refused_at_once,
-						set_up_of_another_pool, tear_down),
-#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up_behind_the_gate, tear_down)
-		TEST(behind_the_gate_it_is_ready_and_accepts_once_it_opens),
-		TEST(behind_the_gate_it_can_be_told_to_stop),
-		TEST(behind_the_gate_it_goes_when_its_master_is_gone),
-#undef TEST
-#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up_two, tear_down)
-		TEST(who_has_no_turn_stands_by),
-		TEST(a_request_that_takes_long_holds_nobody_up),
-		TEST(who_lost_the_turn_but_holds_the_sandbox_serves_what_waits_in_the_lane),
-		TEST(a_worker_that_stands_by_can_be_told_to_stop),
-		TEST(a_worker_that_ends_leaves_its_turn_to_another),
-		TEST(the_turn_of_a_worker_that_was_killed_is_found_without_a_wake),
-#undef TEST
-#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up_two_of_few, tear_down)
-		TEST(where_workers_are_scarce_it_leaves_what_waits_to_who_has_the_turn),
 #undef TEST
 	};
 

@@ -1,6 +1,6 @@
 #include "control/functions/function_fields.h"
 
-#include "tests/unit/control/functions/function_rig.h"
+#include "tests/unit/control/functions/rules_rig.h"
 
 static void a_body_may_say_what_berth_does_not_set(void **state)
 {
@@ -41,7 +41,7 @@ static void words_are_known_where_there_are_some(void **state)
 
 static void values_are_constants_settings_or_what_the_node_has(void **state)
 {
-	struct function_rig *rig = *state;
+	struct rules_rig *rig = *state;
 
 	rig->conf->limits_pids_max = 77;
 	rig->conf->pool_memory_budget_mb = 1000;

@@ -3,11 +3,11 @@
 #include "base/buf.h"
 #include "base/mem.h"
 #include "control/functions/function_input_error.h"
-#include "tests/unit/control/functions/function_rig.h"
+#include "tests/unit/control/functions/rules_rig.h"
 
 /* What was parsed last. */
 struct input {
-	struct function_rig *rig;
+	struct rules_rig *rig;
 	struct conf *conf;
 	json_t *body, *errors; /* the rig's */
 	struct function_input input;
@@ -18,7 +18,7 @@ static int set_up(void **state)
 	struct input *f = mem_alloc(sizeof(*f));
 	void *rig;
 
-	function_rig_set_up(&rig);
+	rules_rig_set_up(&rig);
 	f->rig = rig;
 	f->conf = f->rig->conf;
 	f->errors = f->rig->errors;
@@ -34,7 +34,7 @@ static int tear_down(void **state)
 	function_input_clear(&f->input);
 	json_decref(f->body);
 	free(f);
-	return function_rig_tear_down(&rig);
+	return rules_rig_tear_down(&rig);
 }
 
 static int parse(struct input *f, const char *text, const struct spec *current)
@@ -57,7 +57,7 @@ static void assert_one_error(struct input *f, const char *text, const char *fiel
 {
 	if (parse(f, text, NULL) == 0)
 		fail_msg("accepted: %s", text);
-	function_rig_expect(f->rig, text, field, code);
+	rules_rig_expect(f->rig, text, field, code);
 	assert_null(f->input.spec);
 }
 
@@ -143,7 +143,7 @@ static void every_number_has_its_default_and_is_taken(void **state)
 	struct input *f = *state;
 	char text[300];
 
-	for (const struct function_rig_number *n = function_rig_numbers; n->field != NULL; n++) {
+	for (const struct rules_rig_number *n = rules_rig_numbers; n->field != NULL; n++) {
 		assert_int_equal(parse(f, "{" MINIMAL "}", NULL), 0);
 		assert_int_equal(*(const int64_t *)((const char *)f->input.spec + n->member), n->by_default);
 		snprintf(text, sizeof(text), "{" MINIMAL ",\"%s\":%lld}", n->field, (long long)n->max);
@@ -167,7 +167,7 @@ static void the_runtime_of_who_does_not_say_is_a_setting(void **state)
 {
 	struct input *f = *state;
 
-	function_rig_set_default_runtime(f->rig, "docker");
+	rules_rig_set_default_runtime(f->rig, "docker");
 	assert_int_equal(parse(f, "{" MINIMAL "}", NULL), 0);
 	assert_string_equal(f->input.spec->runtime, "docker");
 	assert_int_equal(parse(f, "{" MINIMAL ",\"runtime\":\"gvisor\"}", NULL), 0);
@@ -179,7 +179,7 @@ static void a_setting_that_names_no_runtime_is_a_mistake_of_that_field(void **st
 {
 	struct input *f = *state;
 
-	function_rig_set_default_runtime(f->rig, "runc");
+	rules_rig_set_default_runtime(f->rig, "runc");
 	assert_one_error(f, "{" MINIMAL "}", "runtime", "invalid_value");
 	assert_int_equal(parse(f, "{" MINIMAL ",\"runtime\":\"docker\"}", NULL), 0);
 }

@@ -11,7 +11,7 @@ static int set_up(void **state)
 	int rc = api_rig_start(state);
 
 	pg_scratch_exec(
-		api_rig_pg(),
+		pg,
 		"begin;"
 		"insert into packages (archive, size, sha256) values ('code', 4, encode(sha256('code'), 'hex'));"
 		"insert into functions (function_id, name, version, created_at, updated_at) values"

@@ -1,8 +1,8 @@
 #include "control/functions/function_limits.h"
 
-#include "tests/unit/control/functions/function_rig.h"
+#include "tests/unit/control/functions/rules_rig.h"
 
-static json_t *limits_of(const struct function_rig *rig)
+static json_t *limits_of(const struct rules_rig *rig)
 {
 	return function_limits(rig->conf, rig->languages);
 }
@@ -58,7 +58,7 @@ static void numbers_have_bounds_and_a_default(void **state)
 	AUTO(json_decrefp) json_t *limits = limits_of(*state);
 	const json_t *cpus = json_object_get(limits, "cpus");
 
-	for (const struct function_rig_number *n = function_rig_numbers; n->field != NULL; n++) {
+	for (const struct rules_rig_number *n = rules_rig_numbers; n->field != NULL; n++) {
 		AUTO(json_decrefp)
 		json_t *wanted = json_pack("{s:s, s:b, s:I, s:I, s:I}", "type", "integer", "required", 0, "min",
 					   (json_int_t)n->min, "max", (json_int_t)n->max, "default", (json_int_t)n->by_default);
@@ -76,12 +76,12 @@ static int64_t limit(const json_t *limits, const char *field, const char *what)
 
 static void settings_and_the_node_are_limits(void **state)
 {
-	struct function_rig *rig = *state;
+	struct rules_rig *rig = *state;
 
 	rig->conf->limits_pids_default = 100;
 	rig->conf->limits_pids_max = 200;
 	rig->conf->pool_memory_budget_mb = 1000;
-	function_rig_set_default_runtime(rig, "docker");
+	rules_rig_set_default_runtime(rig, "docker");
 	AUTO(json_decrefp) json_t *limits = limits_of(rig);
 	assert_int_equal(limit(limits, "pids", "default"), 100);
 	assert_int_equal(limit(limits, "pids", "max"), 200);

@@ -1,12 +1,12 @@
 #include "control/functions/function_rules.h"
 
 #include "base/mem.h"
-#include "tests/unit/control/functions/function_rig.h"
+#include "tests/unit/control/functions/rules_rig.h"
 
 /* ---- One field ---- */
 
 /* value: JSON. */
-static bool allows(struct function_rig *rig, const char *field, const char *value)
+static bool allows(struct rules_rig *rig, const char *field, const char *value)
 {
 	AUTO(json_decrefp) json_t *json = json_loads(value, JSON_DECODE_ANY | JSON_ALLOW_NUL, NULL);
 	const struct function_field *f = function_field_find(field);
@@ -16,12 +16,12 @@ static bool allows(struct function_rig *rig, const char *field, const char *valu
 	return function_rules_allow(&rig->rules, f, json, rig->errors);
 }
 
-static void assert_refused(struct function_rig *rig, const char *field, const char *value, const char *told_of,
+static void assert_refused(struct rules_rig *rig, const char *field, const char *value, const char *told_of,
 			   const char *code)
 {
 	if (allows(rig, field, value))
 		fail_msg("allowed: %s of %s", value, field);
-	function_rig_expect(rig, value, told_of, code);
+	rules_rig_expect(rig, value, told_of, code);
 }
 
 static void each_mistake_has_its_field_and_code(void **state)
@@ -103,22 +103,22 @@ static void what_is_good_is_allowed(void **state)
 		assert_true(allows(*state, cases[i].field, cases[i].value));
 }
 
-static bool allows_number(struct function_rig *rig, const char *field, int64_t value)
+static bool allows_number(struct rules_rig *rig, const char *field, int64_t value)
 {
 	AUTO(mem_free) char *text = mem_printf("%lld", (long long)value);
 
 	return allows(rig, field, text);
 }
 
-static void assert_out_of_range(struct function_rig *rig, const char *field, int64_t value)
+static void assert_out_of_range(struct rules_rig *rig, const char *field, int64_t value)
 {
 	assert_false(allows_number(rig, field, value));
-	function_rig_expect(rig, field, field, "out_of_range");
+	rules_rig_expect(rig, field, field, "out_of_range");
 }
 
 static void every_number_is_taken_at_its_bounds_and_refused_beyond_them(void **state)
 {
-	for (const struct function_rig_number *n = function_rig_numbers; n->field != NULL; n++) {
+	for (const struct rules_rig_number *n = rules_rig_numbers; n->field != NULL; n++) {
 		assert_true(allows_number(*state, n->field, n->min));
 		assert_true(allows_number(*state, n->field, n->max));
 		assert_out_of_range(*state, n->field, n->min - 1);
@@ -132,14 +132,14 @@ static void every_number_has_to_be_a_whole_one(void **state)
 {
 	static const char *const others[] = {"\"100\"", "100.5", "null", "true", "[100]", "{}"};
 
-	for (const struct function_rig_number *n = function_rig_numbers; n->field != NULL; n++)
+	for (const struct rules_rig_number *n = rules_rig_numbers; n->field != NULL; n++)
 		for (size_t o = 0; o < ARRAY_SIZE(others); o++)
 			assert_refused(*state, n->field, others[o], n->field, "wrong_type");
 }
 
 static void the_settings_are_bounds(void **state)
 {
-	struct function_rig *rig = *state;
+	struct rules_rig *rig = *state;
 
 	rig->conf->limits_pids_max = 200;
 	rig->conf->limits_response_bytes = 2048;
@@ -150,7 +150,7 @@ static void the_settings_are_bounds(void **state)
 
 static void a_function_has_to_fit_into_the_memory_of_the_node(void **state)
 {
-	struct function_rig *rig = *state;
+	struct rules_rig *rig = *state;
 
 	rig->conf->pool_memory_budget_mb = 1000;
 	assert_true(allows_number(rig, "memory_limit_mb", 1000));
@@ -171,7 +171,7 @@ static char *text_of(size_t len)
 
 static void sizes_are_limited(void **state)
 {
-	struct function_rig *rig = *state;
+	struct rules_rig *rig = *state;
 	AUTO(mem_free) char *code = text_of((size_t)rig->conf->limits_code_bytes);
 	AUTO(mem_free) char *more = text_of((size_t)rig->conf->limits_code_bytes + 1);
 	AUTO(mem_free) char *value = text_of(32768 - 8); /* {"A":""} */
@@ -184,13 +184,13 @@ static void sizes_are_limited(void **state)
 
 	assert_true(allows(rig, "description", description));
 	assert_false(allows(rig, "description", too_long));
-	function_rig_expect(rig, "description", "description", "too_large");
+	rules_rig_expect(rig, "description", "description", "too_large");
 	assert_true(allows(rig, "code", code));
 	assert_false(allows(rig, "code", more));
-	function_rig_expect(rig, "code", "code", "too_large");
+	rules_rig_expect(rig, "code", "code", "too_large");
 	assert_true(allows(rig, "environment", environment));
 	assert_false(allows(rig, "environment", too_large));
-	function_rig_expect(rig, "environment", "environment", "too_large");
+	rules_rig_expect(rig, "environment", "environment", "too_large");
 }
 
 /* ---- More than one ---- */
@@ -208,30 +208,30 @@ static struct spec *good_spec(void)
 	return spec;
 }
 
-static bool is_good(struct function_rig *rig, const struct spec *spec)
+static bool is_good(struct rules_rig *rig, const struct spec *spec)
 {
 	function_rules_check(&rig->rules, spec, rig->errors);
 	return json_array_size(rig->errors) == 0;
 }
 
-static const char *message(const struct function_rig *rig)
+static const char *message(const struct rules_rig *rig)
 {
 	return json_string_value(json_object_get(json_array_get(rig->errors, 0), "message"));
 }
 
-static void assert_wrong(struct function_rig *rig, const struct spec *spec, const char *field, const char *code,
+static void assert_wrong(struct rules_rig *rig, const struct spec *spec, const char *field, const char *code,
 			 const char *words)
 {
 	assert_false(is_good(rig, spec));
 	if (strstr(message(rig), words) == NULL)
 		fail_msg("not '%s': %s", words, message(rig));
-	function_rig_expect(rig, words, field, code);
+	rules_rig_expect(rig, words, field, code);
 }
 
 static void language_and_runtime_have_to_be_there_and_may_need_memory(void **state)
 {
 	AUTO(spec_free) struct spec *spec = good_spec();
-	struct function_rig *rig = *state;
+	struct rules_rig *rig = *state;
 
 	assert_true(is_good(rig, spec));
 	free(spec->language);
@@ -259,7 +259,7 @@ static void min_warm_may_not_exceed_max_concurrency(void **state)
 static void min_warm_of_all_functions_together_leaves_room_for_requests(void **state)
 {
 	AUTO(spec_free) struct spec *spec = good_spec();
-	struct function_rig *rig = *state;
+	struct rules_rig *rig = *state;
 
 	rig->conf->pool_max_sandboxes = 8;
 	rig->conf->pool_memory_budget_mb = 2000;
@@ -283,7 +283,7 @@ static void min_warm_of_all_functions_together_leaves_room_for_requests(void **s
 static void where_min_warm_is_beyond_what_may_be_less_is_allowed_and_more_is_not(void **state)
 {
 	AUTO(spec_free) struct spec *spec = good_spec();
-	struct function_rig *rig = *state;
+	struct rules_rig *rig = *state;
 
 	rig->conf->pool_max_sandboxes = 8;
 	rig->rules.others = (struct function_warm){5, 5 * 128};

@@ -13,7 +13,7 @@ static int set_up(void **state)
 	int rc = api_rig_start(state);
 
 	pg_scratch_exec(
-		api_rig_pg(),
+		pg,
 		"do $$ begin perform ensure_metrics_partitions('2026-01-31'); end $$;"
 		"insert into functions (function_id, name, version, status) values ('" FUNCTION "', 'f', null, 'deleted');"
 		"insert into metrics (metric_id, function_id, version, alias, node, request_id, trace_id, caller,"

@@ -6,41 +6,12 @@
 
 #include "base/fd.h"
 #include "base/mem.h"
-#include "tests/unit/unit.h"
+#include "tests/unit/master/place.h"
 
 #define SPOOLED "spool/01a22a68-a863-700c-aaa2-5443245dd216.spool"
 
 /* Nobody's, as far as this machine is concerned. The one before ran everything as INVOKE. */
 enum { INVOKE = 61001, POOL = 61002, COLLECTOR = 61003, SANDBOX = 200007 };
-
-/* Directories below a temporary one, and a configuration that names them. */
-struct place {
-	char *dir, *run_dir, *state_dir;
-	struct conf *conf;
-	struct identity id; /* nobody to switch to: what is made belongs to us */
-};
-
-static void place_free(struct place *p)
-{
-	conf_free(&p->conf);
-	mem_free(&p->run_dir);
-	mem_free(&p->state_dir);
-	unit_remove_dir(&p->dir);
-}
-
-static struct place place_make(void)
-{
-	struct place p = {.dir = unit_make_dir()};
-	AUTO(mem_free) char *path = mem_printf("%s/berth.conf", p.dir);
-	AUTO(mem_free) char *text = mem_printf("[master]\nrun_dir = %s/a/run\nstate_dir = %s/b/c/state\n", p.dir, p.dir);
-	struct err err;
-
-	p.run_dir = mem_printf("%s/a/run", p.dir);
-	p.state_dir = mem_printf("%s/b/c/state", p.dir);
-	unit_write_file(path, text);
-	assert_ok(conf_load_file(path, &p.conf, &err));
-	return p;
-}
 
 /* As root: each role has its user. */
 static void have_users(struct place *p)

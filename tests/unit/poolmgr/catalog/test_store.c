@@ -5,13 +5,12 @@
 
 #include "base/mem.h"
 #include "poolmgr/catalog/store.h"
-#include "tests/support/pg_scratch.h"
+#include "tests/support/pg_group.h"
 #include "tests/unit/poolmgr/archives.h"
 #include "tests/unit/poolmgr/slow_store.h"
 
 #define F "0198c0de-0000-7000-8000-000000000001"
 
-static struct pg_scratch *pg;
 static struct conf *conf;
 static int changes, connects;
 static char changed_id[64];
@@ -312,8 +311,7 @@ static int set_up(void **state)
 {
 	static const struct store_hooks hooks = {on_changed, on_connected};
 
-	(void)state;
-	pg = pg_scratch_new();
+	pg_group_start(state);
 	pg_scratch_reset(pg);
 	store_function();
 	conf = pg_scratch_conf(pg);
@@ -326,11 +324,9 @@ static int set_up(void **state)
 
 static int tear_down(void **state)
 {
-	(void)state;
 	rig_stop();
-	pg_scratch_free(&pg);
 	conf_free(&conf);
-	return 0;
+	return pg_group_stop(state);
 }
 
 static int each(void **state)

@@ -1,5 +1,5 @@
 /* Workers' connections: what a worker may say, what happens to one that breaks a rule, and that the others do not notice. */
-#include "tests/unit/poolmgr/pool_rig.h"
+#include "tests/unit/poolmgr/node/client_rig.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -13,7 +13,6 @@
 #include "base/mem.h"
 #include "ipc/fdpass.h"
 #include "poolmgr/node/client.h"
-#include "poolmgr/pool/pool.h"
 
 static void send_bytes(const struct worker *w, const void *data, size_t len)
 {
@@ -135,34 +134,30 @@ static void a_worker_that_does_not_read_is_closed_and_no_other(void **state)
 
 static void a_worker_that_ends_without_reading_its_answers_is_like_any_other(void **state)
 {
-	AUTO(function_free) struct function f = function_new("unread");
 	AUTO(worker_close) struct worker w = worker_connect();
 
 	(void)state;
-	worker_check(&w, function_spec(&f), &f.archive);
+	worker_lease(&w, "any", 0);
 	WAIT_FOR(worker_has_message(&w));
-	assert_int_equal(sandbox_counts[SANDBOX_LEASED], 1);
-	worker_close(&w); /* with the GRANT and its descriptors on the way */
-	WAIT_FOR(sandbox_total() == 0);
+	worker_close(&w); /* with the answer on the way */
+	WAIT_FOR(client_count() == 0);
+	assert_int_equal(client_rig.gone, 1);
 }
 
 /* The kernel tells of what it did not read before it hands out what it sent. */
 static void what_a_worker_said_before_it_ended_counts_though_it_read_nothing_more(void **state)
 {
-	AUTO(function_free) struct function f = function_new("last words");
 	AUTO(worker_close) struct worker w = worker_connect();
+	struct ipc_msg m = {.type = IPC_STATS};
 
 	(void)state;
-	struct grant a = check_function(&w, &f), b = check_function(&w, &f);
-	struct ipc_msg m = {.type = IPC_STATS};
 	worker_send(&w, &m);
 	WAIT_FOR(worker_has_message(&w));
-	worker_release(&w, a.lease_id, false);
-	worker_release(&w, b.lease_id, false);
+	worker_release(&w, 1, false);
+	worker_release(&w, 2, false);
 	worker_close(&w); /* with the STATS_REPLY unread */
 	WAIT_FOR(client_count() == 0);
-	assert_int_equal(sandbox_find(a.sandbox_id)->state, SANDBOX_IDLE);
-	assert_int_equal(sandbox_find(b.sandbox_id)->state, SANDBOX_IDLE);
+	assert_int_equal(client_rig.releases, 2);
 }
 
 /* ---- More than a worker has reason to ask for ---- */
@@ -179,38 +174,51 @@ static void send_lease(const struct worker *w, const char *function)
 	assert_ok(ipc_send(w->fd, &m, &err));
 }
 
+static void send_check(const struct worker *w)
+{
+	AUTO(fd_close) int fd = memfd_create("package", MFD_CLOEXEC);
+	struct ipc_msg m = {.type = IPC_CHECK,
+			    .check = {.seq = 1,
+				      .spec = STR("{}"),
+				      .deadline_us = (uint64_t)(clock_mono_us() + 2 * RIG_PATIENCE_US),
+				      .request_id = STR("")},
+			    .fds = {fd, -1, -1, -1, -1, -1}};
+	struct err err;
+
+	assert_ok(ipc_send(w->fd, &m, &err));
+}
+
 static void a_worker_that_asks_for_a_second_sandbox_before_it_has_the_first_is_closed_and_no_other(void **state)
 {
-	AUTO(function_free) struct function f = function_new("second");
 	AUTO(worker_close) struct worker good = worker_connect();
 
 	(void)state;
-	rig.engine->boot = FAKE_BOOT_SILENT;
-	uint64_t seq = worker_check(&good, function_spec(&f), &f.archive);
+	client_rig.keeps_open = true;
+	worker_lease(&good, "any", 0);
 	for (int way = 0; way < 2; way++) {
 		AUTO(worker_close) struct worker w = worker_connect();
-		worker_check_at_once(&w, &f);
-		WAIT_FOR(pool_waiting() == 2);
+		send_check(&w);
+		WAIT_FOR(client_rig.open == 2 + way);
 		if (way == 0)
-			worker_check_at_once(&w, &f);
+			send_check(&w);
 		else
 			send_lease(&w, "any");
 		worker_wait_for_close(&w);
-		WAIT_FOR(pool_waiting() == 1 && client_count() == 1);
+		WAIT_FOR(client_count() == 1);
+		assert_int_equal(client_rig.open, 2 + way); /* it was not taken */
 	}
-	worker_close(&good);
-	assert_true(seq > 0);
+	worker_assert_silent(&good);
 }
 
 static void a_worker_that_has_its_answer_may_ask_again(void **state)
 {
-	AUTO(function_free) struct function f = function_new("again");
+	AUTO(fd_close) int fd = memfd_create("package", MFD_CLOEXEC);
 	AUTO(worker_close) struct worker w = worker_connect();
 
 	(void)state;
 	for (int i = 0; i < 3; i++) {
 		worker_denied(&w, worker_lease(&w, "any", 0));
-		worker_release(&w, check_function(&w, &f).lease_id, false);
+		worker_denied(&w, worker_check_fd(&w, "{}", fd, clock_mono_us() + 2 * RIG_PATIENCE_US));
 	}
 	assert_int_equal(w.count, 1);
 }
@@ -330,16 +338,14 @@ static void the_end_closes_all_connections(void **state)
 {
 	AUTO(worker_close) struct worker one = worker_connect();
 	AUTO(worker_close) struct worker two = worker_connect();
-	AUTO(function_free) struct function f = function_new("end");
 
 	(void)state;
 	WAIT_FOR(client_count() == 2);
-	check_function(&one, &f);
 	client_deinit();
 	assert_int_equal(client_count(), 0);
 	worker_wait_for_close(&one);
 	worker_wait_for_close(&two);
-	WAIT_FOR(sandbox_total() == 0);
+	assert_int_equal(client_rig.gone, 2);
 }
 
 /* ---- Who connects, going by its user: in a process of its own, which says something and waits for what comes ---- */
@@ -394,17 +400,17 @@ static void only_workers_are_served_and_each_kind_says_what_it_has_to_say(void *
 	(void)state;
 	if (geteuid() != 0)
 		UNIT_SKIP("not root");
-	pool_rig_clients[0] = INVOKE;
-	pool_rig_clients[1] = CONTROL;
+	client_rig.users[0] = INVOKE;
+	client_rig.users[1] = CONTROL;
 	assert_int_equal(outcome_for(COLLECTOR, &invalidation, 0), CONNECTION_CLOSED);
 	assert_int_equal(outcome_for(COLLECTOR, &lease, 0), CONNECTION_CLOSED);
 	assert_int_equal(outcome_for(INVOKE, &invalidation, 0), CONNECTION_CLOSED);
 	assert_int_equal(outcome_for(INVOKE, &question, 0), CONNECTION_CLOSED);
-	assert_int_equal(outcome_for(INVOKE, &lease, 0), ANSWERED); /* with a refusal, there being no PostgreSQL */
+	assert_int_equal(outcome_for(INVOKE, &lease, 0), ANSWERED);
 	assert_int_equal(outcome_for(CONTROL, &lease, 0), CONNECTION_CLOSED);
 	assert_int_equal(outcome_for(CONTROL, &invalidation, 0), ANSWERED);
 	assert_int_equal(outcome_for(0, &question, 0), ANSWERED);
-	pool_rig_clients[0] = pool_rig_clients[1] = geteuid();
+	client_rig.users[0] = client_rig.users[1] = geteuid();
 }
 
 /* Opens as many connections as it can, says so, and has them until life ends. Exits with 0 when there were just so many. */
@@ -442,8 +448,8 @@ static void workers_of_one_kind_that_take_all_their_connections_leave_the_others
 		UNIT_SKIP("not root");
 	rig.conf->invoke_max_workers = 4;
 	rig.conf->control_workers = rig.conf->deploy_max_workers = rig.conf->query_workers = 2;
-	pool_rig_clients[0] = INVOKE;
-	pool_rig_clients[1] = CONTROL;
+	client_rig.users[0] = INVOKE;
+	client_rig.users[1] = CONTROL;
 	show_socket();
 	assert_int_equal(pipe2(said, O_CLOEXEC), 0);
 	assert_int_equal(pipe2(life, O_CLOEXEC), 0);
@@ -465,43 +471,20 @@ static void workers_of_one_kind_that_take_all_their_connections_leave_the_others
 	assert_int_equal(outcome_for(INVOKE, &lease, 0), ANSWERED);
 	close(said[0]);
 	close(life[0]);
-	pool_rig_clients[0] = pool_rig_clients[1] = geteuid();
-}
-
-static int set_up(void **state)
-{
-	(void)state;
-	rig_start();
-	pool_rig_start(NULL);
-	return 0;
-}
-
-static int tear_down(void **state)
-{
-	(void)state;
-	pool_rig_stop();
-	rig_stop();
-	return 0;
+	client_rig.users[0] = client_rig.users[1] = geteuid();
 }
 
 static int each(void **state)
 {
-	(void)state;
-	accept_error = 0;
-	pool_rig_reset();
-	return 0;
-}
+	int rc = client_rig_each(state);
 
-static int nothing_leaks(void **state)
-{
-	(void)state;
-	pool_rig_assert_nothing_leaks();
-	return 0;
+	accept_error = 0;
+	return rc;
 }
 
 int main(void)
 {
-#define TEST(name) cmocka_unit_test_setup_teardown(name, each, nothing_leaks)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, each, client_rig_nothing_leaks)
 	const struct CMUnitTest tests[] = {
 		TEST(workers_come_and_go),
 		TEST(a_worker_that_sends_garbage_is_closed_and_no_other),
@@ -522,5 +505,5 @@ int main(void)
 		TEST(the_end_closes_all_connections),
 	};
 
-	return cmocka_run_group_tests(tests, set_up, tear_down);
+	return cmocka_run_group_tests(tests, client_rig_set_up, client_rig_tear_down);
 }

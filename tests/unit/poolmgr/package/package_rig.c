@@ -9,6 +9,7 @@
 #include "poolmgr/node/directory.h"
 #include "poolmgr/package/package.h"
 #include "poolmgr/package/unpacking.h"
+#include "tests/unit/poolmgr/threads.h"
 
 void package_done(const struct err *err, void *arg)
 {
@@ -143,28 +144,14 @@ int __wrap_syncfs(int fd)
 	return 0;
 }
 
-/* ---- Start and end ---- */
+/* ---- Start ---- */
 
-int package_rig_start(void **state)
+int package_rig_set_up(void **state)
 {
+	int rc = engine_rig_set_up(state);
 	struct err err;
 
-	(void)state;
-	rig_start();
 	assert_ok(package_init(rig.loop, rig.conf, &err));
-	return 0;
-}
-
-int package_rig_stop(void **state)
-{
-	(void)state;
-	rig_stop();
-	return 0;
-}
-
-int package_rig_each(void **state)
-{
-	(void)state;
-	rig_reset();
-	return 0;
+	threads_settle(); /* the survey is over then */
+	return rc;
 }

@@ -13,10 +13,9 @@
 #include "poolmgr/node/work.h"
 #include "tests/unit/poolmgr/archives.h"
 
-/* For cmocka: of all tests of a program, and before each. */
-int package_rig_start(void **state);
-int package_rig_stop(void **state);
-int package_rig_each(void **state);
+/* For cmocka: of all tests of a program, which end with engine_rig_tear_down. */
+int package_rig_set_up(void **state);
+#define PACKAGE_TEST(name) cmocka_unit_test_setup(name, engine_rig_each)
 
 extern struct package_rig_disk {
 	int calls;

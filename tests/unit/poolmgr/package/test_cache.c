@@ -96,13 +96,12 @@ static void of_thousands_of_packages_as_many_stay_as_there_is_space_for(void **s
 
 int main(void)
 {
-#define TEST(name) cmocka_unit_test_setup(name, package_rig_each)
 	const struct CMUnitTest tests[] = {
-		TEST(only_hashes_name_packages),
-		TEST(beyond_the_limit_the_package_unused_longest_goes),
-		TEST(a_package_that_is_being_linked_stays),
-		TEST(of_thousands_of_packages_as_many_stay_as_there_is_space_for),
+		PACKAGE_TEST(only_hashes_name_packages),
+		PACKAGE_TEST(beyond_the_limit_the_package_unused_longest_goes),
+		PACKAGE_TEST(a_package_that_is_being_linked_stays),
+		PACKAGE_TEST(of_thousands_of_packages_as_many_stay_as_there_is_space_for),
 	};
 
-	return cmocka_run_group_tests(tests, package_rig_start, package_rig_stop);
+	return cmocka_run_group_tests(tests, package_rig_set_up, engine_rig_tear_down);
 }

@@ -117,13 +117,12 @@ static void a_cache_that_cannot_be_opened_is_an_error_in_words(void **state)
 
 int main(void)
 {
-#define TEST(name) cmocka_unit_test_setup(name, package_rig_each)
 	const struct CMUnitTest tests[] = {
-		TEST(a_package_is_linked_not_copied),
-		TEST(linking_a_package_that_is_not_there_fails),
-		TEST(links_and_small_packages_wait_for_nothing_that_takes_long),
-		TEST(a_cache_that_cannot_be_opened_is_an_error_in_words),
+		PACKAGE_TEST(a_package_is_linked_not_copied),
+		PACKAGE_TEST(linking_a_package_that_is_not_there_fails),
+		PACKAGE_TEST(links_and_small_packages_wait_for_nothing_that_takes_long),
+		PACKAGE_TEST(a_cache_that_cannot_be_opened_is_an_error_in_words),
 	};
 
-	return cmocka_run_group_tests(tests, package_rig_start, package_rig_stop);
+	return cmocka_run_group_tests(tests, package_rig_set_up, engine_rig_tear_down);
 }

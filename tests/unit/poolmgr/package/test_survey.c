@@ -8,6 +8,7 @@
 #include "poolmgr/node/tree.h"
 #include "poolmgr/package/cache.h"
 #include "poolmgr/package/package.h"
+#include "tests/unit/poolmgr/threads.h"
 
 /* Half of its files may be empty. */
 static void what_was_not_on_the_disk_when_an_earlier_process_ended_is_unpacked_anew(void **state)
@@ -34,6 +35,51 @@ static void what_was_not_on_the_disk_when_an_earlier_process_ended_is_unpacked_a
 		assert_file(sha256, "main.x", "before the power failed", 0444);
 		WAIT_FOR(mode_of(sha256) == 0755);
 	}
+}
+
+/* The survey waits at a package that it has seen, as it does where there are many. */
+static sem_t *survey_waits_for, survey_is_there;
+
+int64_t __real_tree_bytes(int dir_fd, const char *name);
+int64_t __wrap_tree_bytes(int dir_fd, const char *name);
+
+int64_t __wrap_tree_bytes(int dir_fd, const char *name)
+{
+	if (survey_waits_for != NULL && cache_files_is_sha256(name)) {
+		sem_post(&survey_is_there);
+		sem_wait(survey_waits_for);
+	}
+	return __real_tree_bytes(dir_fd, name);
+}
+
+static void what_this_process_unpacked_and_wrote_to_the_disk_during_the_survey_stays(void **state)
+{
+	const struct archive_member member = {.path = "main.x", .content = "unpacked meanwhile"};
+	char sha256[SHA256_TEXT_SIZE];
+	sem_t disk, go_on;
+	struct err err;
+
+	(void)state;
+	empty_the_cache();
+	rig.conf->pool_package_cache_mb = 2048;
+	sem_init(&disk, 0, 0);
+	sem_init(&go_on, 0, 0);
+	sem_init(&survey_is_there, 0, 0);
+	package_rig_disk.waits = &disk;
+	survey_waits_for = &go_on;
+	threads_stop_of(WORK_CHORE, WORK_CHORE);
+	assert_ok(package_init(rig.loop, rig.conf, &err));
+	assert_false(unpack_members(ARCHIVE_IS_TAR_GZ, &member, 1, sha256).failed);
+	threads_go_on();
+	sem_wait(&survey_is_there); /* it has seen that the package is not on the disk yet */
+	sem_post(&disk);
+	WAIT_FOR(mode_of(sha256) == 0755);
+	sem_post(&go_on);
+	wait_for_work(WORK_CHORE);
+	assert_true(cache_has(sha256));
+	survey_waits_for = NULL;
+	package_rig_disk.waits = NULL;
+	empty_the_cache();
 }
 
 static void what_an_earlier_process_unpacked_counts_and_goes_in_the_order_of_its_last_use(void **state)
@@ -99,13 +145,13 @@ static void what_another_poolmgr_unpacks_at_the_start_is_left_alone(void **state
 
 int main(void)
 {
-#define TEST(name) cmocka_unit_test_setup(name, package_rig_each)
 	const struct CMUnitTest tests[] = {
-		TEST(what_was_not_on_the_disk_when_an_earlier_process_ended_is_unpacked_anew),
-		TEST(what_an_earlier_process_unpacked_counts_and_goes_in_the_order_of_its_last_use),
-		TEST(what_an_earlier_process_left_half_unpacked_goes_at_the_start_and_packages_stay),
-		TEST(what_another_poolmgr_unpacks_at_the_start_is_left_alone),
+		PACKAGE_TEST(what_was_not_on_the_disk_when_an_earlier_process_ended_is_unpacked_anew),
+		PACKAGE_TEST(what_this_process_unpacked_and_wrote_to_the_disk_during_the_survey_stays),
+		PACKAGE_TEST(what_an_earlier_process_unpacked_counts_and_goes_in_the_order_of_its_last_use),
+		PACKAGE_TEST(what_an_earlier_process_left_half_unpacked_goes_at_the_start_and_packages_stay),
+		PACKAGE_TEST(what_another_poolmgr_unpacks_at_the_start_is_left_alone),
 	};
 
-	return cmocka_run_group_tests(tests, package_rig_start, package_rig_stop);
+	return cmocka_run_group_tests(tests, package_rig_set_up, engine_rig_tear_down);
 }

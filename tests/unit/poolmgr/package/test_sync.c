@@ -48,11 +48,10 @@ static void a_package_the_disk_does_not_take_goes(void **state)
 
 int main(void)
 {
-#define TEST(name) cmocka_unit_test_setup(name, package_rig_each)
 	const struct CMUnitTest tests[] = {
-		TEST(a_package_is_used_before_it_is_on_the_disk_and_nobody_else_trusts_it_before),
-		TEST(a_package_the_disk_does_not_take_goes),
+		PACKAGE_TEST(a_package_is_used_before_it_is_on_the_disk_and_nobody_else_trusts_it_before),
+		PACKAGE_TEST(a_package_the_disk_does_not_take_goes),
 	};
 
-	return cmocka_run_group_tests(tests, package_rig_start, package_rig_stop);
+	return cmocka_run_group_tests(tests, package_rig_set_up, engine_rig_tear_down);
 }

@@ -289,25 +289,24 @@ static void a_package_of_too_many_directories_in_each_other_is_refused(void **st
 
 int main(void)
 {
-#define TEST(name) cmocka_unit_test_setup(name, package_rig_each)
 	const struct CMUnitTest tests[] = {
-		TEST(a_tar_gz_is_unpacked_read_only_whatever_the_umask),
-		TEST(a_zip_is_unpacked_read_only_whatever_the_umask),
-		TEST(a_plain_tar_is_unpacked_read_only_whatever_the_umask),
-		TEST(names_need_not_be_ascii),
-		TEST(a_member_for_the_directory_itself_is_fine),
-		TEST(a_package_that_is_there_already_stays),
-		TEST(the_same_package_may_be_unpacked_twice_at_once),
-		TEST(an_archive_with_another_hash_is_refused),
-		TEST(what_is_no_archive_is_refused),
-		TEST(an_archive_that_ends_early_is_refused),
-		TEST(paths_that_lead_outside_are_refused),
-		TEST(writing_through_a_symbolic_link_of_the_package_is_refused),
-		TEST(devices_pipes_and_hard_links_are_refused),
-		TEST(more_files_than_the_limit_are_refused_and_as_many_are_not),
-		TEST(more_bytes_than_the_limit_are_refused_and_as_many_are_not),
-		TEST(a_package_of_too_many_directories_in_each_other_is_refused),
+		PACKAGE_TEST(a_tar_gz_is_unpacked_read_only_whatever_the_umask),
+		PACKAGE_TEST(a_zip_is_unpacked_read_only_whatever_the_umask),
+		PACKAGE_TEST(a_plain_tar_is_unpacked_read_only_whatever_the_umask),
+		PACKAGE_TEST(names_need_not_be_ascii),
+		PACKAGE_TEST(a_member_for_the_directory_itself_is_fine),
+		PACKAGE_TEST(a_package_that_is_there_already_stays),
+		PACKAGE_TEST(the_same_package_may_be_unpacked_twice_at_once),
+		PACKAGE_TEST(an_archive_with_another_hash_is_refused),
+		PACKAGE_TEST(what_is_no_archive_is_refused),
+		PACKAGE_TEST(an_archive_that_ends_early_is_refused),
+		PACKAGE_TEST(paths_that_lead_outside_are_refused),
+		PACKAGE_TEST(writing_through_a_symbolic_link_of_the_package_is_refused),
+		PACKAGE_TEST(devices_pipes_and_hard_links_are_refused),
+		PACKAGE_TEST(more_files_than_the_limit_are_refused_and_as_many_are_not),
+		PACKAGE_TEST(more_bytes_than_the_limit_are_refused_and_as_many_are_not),
+		PACKAGE_TEST(a_package_of_too_many_directories_in_each_other_is_refused),
 	};
 
-	return cmocka_run_group_tests(tests, package_rig_start, package_rig_stop);
+	return cmocka_run_group_tests(tests, package_rig_set_up, engine_rig_tear_down);
 }

@@ -292,55 +292,23 @@ static void a_worker_that_goes_before_docker_was_asked_leaves_no_question_behind
 	assert_int_equal(rig.engine->calls[FAKE_INSPECT], 0);
 }
 
-static int set_up(void **state)
-{
-	(void)state;
-	rig_start();
-	pool_rig_start(NULL);
-	return 0;
-}
-
-static int tear_down(void **state)
-{
-	(void)state;
-	pool_rig_stop();
-	rig_stop();
-	return 0;
-}
-
-static int each(void **state)
-{
-	(void)state;
-	pool_rig_reset();
-	return 0;
-}
-
-static int nothing_leaks(void **state)
-{
-	(void)state;
-	rig.tick = pool_tick;
-	pool_rig_assert_nothing_leaks();
-	return 0;
-}
-
 int main(void)
 {
-#define TEST(name) cmocka_unit_test_setup_teardown(name, each, nothing_leaks)
 	const struct CMUnitTest tests[] = {
-		TEST(an_end_docker_told_before_the_question_is_answered_at_once),
-		TEST(a_question_waits_for_docker_to_tell_the_end),
-		TEST(an_end_docker_never_tells_is_asked_for_after_a_while),
-		TEST(nothing_is_known_of_a_container_that_still_runs_after_the_wait),
-		TEST(an_end_that_is_known_is_told_though_docker_does_not_say_more),
-		TEST(what_has_ended_altogether_is_asked_for_until_docker_knows),
-		TEST(in_the_end_a_worker_is_told_that_nothing_is_known),
-		TEST(what_the_launcher_says_need_not_be_asked),
-		TEST(docker_is_asked_whether_a_kill_that_the_launcher_tells_was_for_memory),
-		TEST(nothing_is_known_of_a_lease_the_worker_does_not_have),
-		TEST(a_second_question_before_the_first_is_answered_ends_the_connection),
-		TEST(a_worker_that_goes_meanwhile_is_told_nothing_and_its_sandbox_removed_once_docker_has_answered),
-		TEST(a_worker_that_goes_before_docker_was_asked_leaves_no_question_behind),
+		POOL_TEST(an_end_docker_told_before_the_question_is_answered_at_once),
+		POOL_TEST(a_question_waits_for_docker_to_tell_the_end),
+		POOL_TEST(an_end_docker_never_tells_is_asked_for_after_a_while),
+		POOL_TEST(nothing_is_known_of_a_container_that_still_runs_after_the_wait),
+		POOL_TEST(an_end_that_is_known_is_told_though_docker_does_not_say_more),
+		POOL_TEST(what_has_ended_altogether_is_asked_for_until_docker_knows),
+		POOL_TEST(in_the_end_a_worker_is_told_that_nothing_is_known),
+		POOL_TEST(what_the_launcher_says_need_not_be_asked),
+		POOL_TEST(docker_is_asked_whether_a_kill_that_the_launcher_tells_was_for_memory),
+		POOL_TEST(nothing_is_known_of_a_lease_the_worker_does_not_have),
+		POOL_TEST(a_second_question_before_the_first_is_answered_ends_the_connection),
+		POOL_TEST(a_worker_that_goes_meanwhile_is_told_nothing_and_its_sandbox_removed_once_docker_has_answered),
+		POOL_TEST(a_worker_that_goes_before_docker_was_asked_leaves_no_question_behind),
 	};
 
-	return cmocka_run_group_tests(tests, set_up, tear_down);
+	return cmocka_run_group_tests(tests, pool_rig_set_up, pool_rig_tear_down);
 }

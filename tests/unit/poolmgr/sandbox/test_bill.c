@@ -28,7 +28,7 @@ static int after_each(void **state)
 	WAIT_FOR(!bill_is_pending());
 	scoreboard_close(&board);
 	rig.conf->spool_enabled = true;
-	return sandbox_rig_assert_nothing_leaks(state);
+	return sandbox_rig_nothing_leaks(state);
 }
 
 /* IDLE, with so much used when its last invocation ended. */
@@ -191,5 +191,5 @@ int main(void)
 #undef TEST
 	};
 
-	return cmocka_run_group_tests(tests, sandbox_rig_start, sandbox_rig_stop);
+	return cmocka_run_group_tests(tests, sandbox_rig_set_up, engine_rig_tear_down);
 }

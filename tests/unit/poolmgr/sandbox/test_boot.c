@@ -398,5 +398,5 @@ int main(void)
 		SANDBOX_TEST(a_host_without_room_for_the_directory_is_told),
 	};
 
-	return cmocka_run_group_tests(tests, sandbox_rig_start, sandbox_rig_stop);
+	return cmocka_run_group_tests(tests, sandbox_rig_set_up, engine_rig_tear_down);
 }

@@ -331,41 +331,21 @@ static void on_v1_without_a_warden_it_is_thawed_again_for_docker_to_kill(void **
 	assert_false(cgroup.frozen);
 }
 
-static int set_up(void **state)
-{
-	(void)state;
-	rig_start();
-	return 0;
-}
-
-static int tear_down(void **state)
-{
-	(void)state;
-	rig_stop();
-	return 0;
-}
-
-/* Descriptors besides both ends of the driver's connections to the fake engine. */
-static int open_fds(void)
-{
-	return unit_open_fds() - 2 * rig.engine->connections;
-}
-
 static int each(void **state)
 {
-	(void)state;
-	rig_reset();
+	int rc = engine_rig_each(state);
+
 	rig_barrier();
-	fds_before = open_fds();
+	fds_before = rig_open_fds();
 	fake_warden_start();
-	return 0;
+	return rc;
 }
 
 static int nothing_leaks(void **state)
 {
 	(void)state;
 	fake_warden_stop();
-	WAIT_FOR(open_fds() == fds_before);
+	WAIT_FOR(rig_open_fds() == fds_before);
 	return 0;
 }
 
@@ -389,5 +369,5 @@ int main(void)
 		TEST(on_v1_without_a_warden_it_is_thawed_again_for_docker_to_kill),
 	};
 
-	return cmocka_run_group_tests(tests, set_up, tear_down);
+	return cmocka_run_group_tests(tests, engine_rig_set_up, engine_rig_tear_down);
 }

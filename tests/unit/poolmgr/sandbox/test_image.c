@@ -21,22 +21,6 @@ static void watch_spares(int64_t now_us)
 	least_spares = MIN(least_spares, s->spare_count + s->starting);
 }
 
-static int set_up(void **state)
-{
-	(void)state;
-	rig_start();
-	pool_rig_start(NULL);
-	return 0;
-}
-
-static int tear_down(void **state)
-{
-	(void)state;
-	pool_rig_stop();
-	rig_stop();
-	return 0;
-}
-
 static void look(const char *image_id)
 {
 	rig.engine->image_id = image_id;
@@ -46,18 +30,10 @@ static void look(const char *image_id)
 
 static int each(void **state)
 {
-	(void)state;
-	pool_rig_reset();
-	look("sha256:old");
-	return 0;
-}
+	int rc = pool_rig_each(state);
 
-static int nothing_leaks(void **state)
-{
-	(void)state;
-	rig.tick = pool_tick;
-	pool_rig_assert_nothing_leaks();
-	return 0;
+	look("sha256:old");
+	return rc;
 }
 
 static int count_of(const char *image_id)
@@ -157,7 +133,7 @@ static void an_engine_that_does_not_say_which_image_it_is_costs_nobody_his_sandb
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-#define TEST(name) cmocka_unit_test_setup_teardown(name, each, nothing_leaks)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, each, pool_rig_nothing_leaks)
 		TEST(spares_of_an_older_image_are_replaced_one_after_the_other),
 		TEST(an_idle_sandbox_goes_and_a_leased_one_is_asked_for_and_not_used_again),
 		TEST(nothing_goes_while_a_new_one_cannot_be_started),
@@ -165,5 +141,5 @@ int main(void)
 #undef TEST
 	};
 
-	return cmocka_run_group_tests(tests, set_up, tear_down);
+	return cmocka_run_group_tests(tests, pool_rig_set_up, pool_rig_tear_down);
 }

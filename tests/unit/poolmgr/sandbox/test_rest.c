@@ -179,5 +179,5 @@ int main(void)
 		SANDBOX_TEST(of_several_those_are_frozen_that_have_rested_long_enough),
 	};
 
-	return cmocka_run_group_tests(tests, sandbox_rig_start, sandbox_rig_stop);
+	return cmocka_run_group_tests(tests, sandbox_rig_set_up, engine_rig_tear_down);
 }

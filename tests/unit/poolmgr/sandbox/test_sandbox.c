@@ -363,5 +363,5 @@ int main(void)
 		SANDBOX_TEST(a_removal_that_fails_is_tried_again_with_growing_pauses),
 	};
 
-	return cmocka_run_group_tests(tests, sandbox_rig_start, sandbox_rig_stop);
+	return cmocka_run_group_tests(tests, sandbox_rig_set_up, engine_rig_tear_down);
 }

@@ -265,5 +265,5 @@ int main(void)
 		SANDBOX_TEST(what_a_poolmgr_has_is_left_alone),
 	};
 
-	return cmocka_run_group_tests(tests, sandbox_rig_start, sandbox_rig_stop);
+	return cmocka_run_group_tests(tests, sandbox_rig_set_up, engine_rig_tear_down);
 }

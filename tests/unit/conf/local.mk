@@ -1,3 +1,0 @@
-unit_tests += \
-	%D%/test_conf \
-	%D%/test_language
