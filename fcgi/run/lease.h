@@ -81,8 +81,8 @@ int lease_acquire(struct lease_client *client, const char *function, uint32_t ve
 		  int64_t deadline_us, struct lease *lease, struct denial *denial);
 
 /*
- * Asks for a sandbox to try a version in that is not stored yet: spec is its JSON, archive its package. archive NULL: the package
- * is stored, as that of another version.
+ * Asks for a sandbox to try a version in that is not stored yet: spec is its JSON, archive its package. archive NULL: the
+ * package is stored, as that of another version.
  */
 int lease_check(struct lease_client *client, const char *spec, const void *archive, size_t archive_len, const char *request_id,
 		int64_t deadline_us, struct lease *lease, struct denial *denial);

@@ -96,7 +96,7 @@ static int set_up(void **state)
 		pg, "do $$ begin perform ensure_metrics_partitions(current_date + i) from generate_series(-1, 1) i; end $$");
 	f->dir = unit_make_dir();
 	f->conf = pg_scratch_conf(pg);
-	f->conf->database_statement_timeout_ms = 20000;
+	f->conf->database_statement_timeout_ms = 120000;
 	f->conf->follow_max_waiting = CROWD;
 	assert_ok(scoreboard_create(1, &f->board, &f->board_fd, &err));
 	dir = open(f->dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
@@ -197,7 +197,7 @@ static const char *receive(struct fixture *f, int fd)
 	AUTO(buf_free) struct buf in = {0};
 	ssize_t n;
 
-	assert_true(is_answered(fd, 10000));
+	assert_true(is_answered(fd, 60000));
 	while ((n = read(fd, buf_reserve(&in, 65536), 65536)) > 0)
 		in.len += (size_t)n;
 	close(fd);
@@ -259,7 +259,7 @@ static void print(const char *function, const char *text)
 /* Until the follower has asked so often. */
 static void wait_for_statements(int count)
 {
-	int64_t until_us = clock_mono_us() + 20000000;
+	int64_t until_us = clock_mono_us() + 60000000;
 
 	while (shared->statements < count)
 		if (clock_mono_us() > until_us)
@@ -319,12 +319,12 @@ static void one_statement_asks_for_all_who_wait_and_answers_them(void **state)
 	wait_for_statements(before + 4);
 	assert_true(clock_mono_us() - began_us > 1400000);
 	before = shared->statements;
+	began_us = clock_mono_us();
 	print(FUNCTION, "to all");
 	for (int i = 1; i < CROWD; i += 2)
 		assert_says(receive(f, fds[i]), "to all");
-	/* One that was just before it was printed, and one that found it; and one more, on a machine that has other things to
-	 * do. */
-	assert_in_range(shared->statements - before, 1, 3);
+	/* As many as there are half seconds, and one on either side; not one for each who was told. */
+	assert_true(shared->statements - before <= 2 + (clock_mono_us() - began_us) / 500000);
 	for (int i = 0; i < CROWD; i += 2) {
 		assert_false(is_answered(fds[i], 0));
 		close(fds[i]);
