@@ -23,6 +23,7 @@ fuzz_targets =
 include tests/fuzz/local.mk
 
 include tests/bench/local.mk
+include tests/documents/local.mk
 
 # Every test links with all the code there is, and so does berthd.
 BERTH_LIBS = libmaster.a libstatus.a libentry.a libfollow.a libcontrol.a libapi.a libinvoke.a libworker.a librun.a libhttp.a \
@@ -43,8 +44,9 @@ TESTS += $(fuzz_targets)
 AM_TESTS_ENVIRONMENT = CMOCKA_MESSAGE_OUTPUT=TAP; export CMOCKA_MESSAGE_OUTPUT;
 LOG_DRIVER = env AM_TAP_AWK='$(AWK)' $(SHELL) $(top_srcdir)/build-aux/tap-driver.sh
 # A script is a test by itself: it does not run under what LOG_COMPILER names.
-TEST_EXTENSIONS = .sh
+TEST_EXTENSIONS = .sh .py
 SH_LOG_DRIVER = $(LOG_DRIVER)
+PY_LOG_DRIVER = $(LOG_DRIVER)
 
 # The same tests once more, looking for what shows only with a tool.
 .PHONY: check-asan check-valgrind coverage fuzz
