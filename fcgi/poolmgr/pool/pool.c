@@ -62,37 +62,58 @@ static void enqueue(struct waiter *w, struct version *v)
 	supply_deny_if_hopeless(held);
 }
 
-static void deny_unknown(struct waiter *w)
+/* current: the function's current version; NULL: there is no such function. */
+static void deny_unknown(struct waiter *w, const struct version *current)
 {
-	char detail[160];
+	char detail[200];
 
-	if (w->number != 0)
-		snprintf(detail, sizeof(detail), "There is no function '%s', or it has no version %u", w->ref, w->number);
+	if (current != NULL)
+		snprintf(detail, sizeof(detail), "'%s' has no version %u; the current one is %lld", w->ref, w->number,
+			 (long long)current->spec->version);
 	else
 		snprintf(detail, sizeof(detail), "There is no function '%s'", w->ref);
 	waiter_deny(w, PROBLEM_NOT_FOUND, "", detail, 0);
+}
+
+/* After a lookup for w, which found v or nothing. False: w is answered, or needs no answer any more. */
+static bool is_looked_up(struct waiter *w, const struct err *err, const struct version *v)
+{
+	w->resolving = false;
+	if (w->client == NULL)
+		waiter_free(w);
+	else if (clock_mono_us() > w->deadline_us)
+		waiter_deny(w, PROBLEM_OVERLOADED, "", "The time for waiting was over before the function was found",
+			    obstacle_retry_after_ms(v));
+	else if (err != NULL)
+		waiter_deny(w, err->code == ENOTCONN ? PROBLEM_STORE_UNAVAILABLE : PROBLEM_RUNTIME_UNAVAILABLE, "", err->msg,
+			    obstacle_retry_after_ms(NULL));
+	else
+		return true;
+	return false;
+}
+
+static void on_current_resolved(const struct err *err, struct version *v, void *arg)
+{
+	if (is_looked_up(arg, err, v))
+		deny_unknown(arg, v);
 }
 
 static void on_resolved(const struct err *err, struct version *v, void *arg)
 {
 	struct waiter *w = arg;
 
-	w->resolving = false;
-	if (w->client == NULL) {
-		waiter_free(w); /* answered meanwhile, or nobody is there to be */
-	} else if (clock_mono_us() > w->deadline_us) {
-		waiter_deny(w, PROBLEM_OVERLOADED, "", "The time for waiting was over before the function was found",
-			    obstacle_retry_after_ms(v));
-	} else if (err != NULL) {
-		waiter_deny(w, err->code == ENOTCONN ? PROBLEM_STORE_UNAVAILABLE : PROBLEM_RUNTIME_UNAVAILABLE, "", err->msg,
-			    obstacle_retry_after_ms(NULL));
-	} else if (v == NULL) {
-		deny_unknown(w);
-	} else {
+	if (!is_looked_up(w, err, v))
+		return;
+	if (v != NULL) {
 		if (w->number != 0)
 			v->stale = false; /* asked for by its number, it is worth keeping */
 		fetch_package(v);
 		enqueue(w, v);
+	} else if (w->number != 0) { /* is it the version or the function that does not exist? */
+		w->resolving = true;
+		resolve(w->ref, 0, on_current_resolved, w);
+	} else {
+		deny_unknown(w, NULL);
 	}
 }
 
