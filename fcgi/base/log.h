@@ -16,10 +16,10 @@ enum log_level { LOG_DEBUG, LOG_INFO, LOG_WARN, LOG_ERROR, LOG_LEVEL_COUNT };
 /* The level of that name, or -1. */
 int log_level_parse(const char *name);
 
-/* Who is speaking, e.g. "poolmgr" or "invoke/3". Copied. */
+/* process: the name of this process in the log, e.g. "poolmgr" or "invoke/3". Copied. */
 void log_init(const char *process, enum log_level least);
 
-/* Context put on every line until changed; NULL or "" clears. Copied, truncated to a sane length. */
+/* Sets the context that every following line contains; NULL or "" clears it. Copied, and truncated to a sane length. */
 void log_set_request(const char *request_id);
 
 void log_line(enum log_level level, const char *fmt, ...) PRINTF_LIKE(2, 3);

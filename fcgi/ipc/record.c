@@ -11,7 +11,7 @@ static const struct field fields[] = {
 #undef RECORD_FIELD
 };
 
-/* How many of them a version has: new ones are at the end. */
+/* The number of fields in a version; new fields are at the end. */
 static size_t fields_of(uint32_t version)
 {
 	return 0
@@ -69,7 +69,7 @@ void record_encode(const struct record *record, const struct uuid *key, struct b
 	size_t start = out->len;
 
 	buf_add_u32(out, RECORD_MAGIC(RECORD_VERSION));
-	buf_add_u32(out, 0); /* length and checksum are known once the payload is there */
+	buf_add_u32(out, 0); /* length and checksum are filled in when the payload is complete */
 	buf_add_u64(out, 0);
 	fields_encode(fields, ARRAY_SIZE(fields), record, out);
 

@@ -17,7 +17,7 @@ struct spec {
 #undef SPEC_JSON
 };
 
-/* All members must be there with the right type; others are ignored. The caller owns *spec: spec_free. */
+/* All members must be present with the right type; other members are ignored. The caller owns *spec: spec_free. */
 int spec_from_json(const json_t *json, struct spec **spec, struct err *err);
 int spec_from_text(const char *text, size_t len, struct spec **spec, struct err *err);
 
