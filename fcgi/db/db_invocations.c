@@ -5,7 +5,7 @@
 
 #define AROUND_US 86400000000ll
 
-/* Of the row m; by the key of the logs. */
+/* Joins the log of row m by its key. */
 #define OF_LOG(what)                                                                                                           \
 	"(select " what " from invocation_logs l where l.metric_id = m.metric_id and l.request_timestamp = "                   \
 	"m.request_timestamp)"
@@ -14,8 +14,8 @@
 #define INVOCATION_AT         "select (extract(epoch from m.request_timestamp) * 1000000)::bigint"
 
 /*
- * A log is any bytes, so it is read as Latin-1, which they all are; but for NUL, which no text may have. ASCII, of which the
- * text to look for is, stays what it is.
+ * A log may contain any bytes, so it is read as Latin-1, in which all bytes are valid; only NUL is replaced. The text to look
+ * for is ASCII, which is the same in Latin-1.
  */
 #define LOG_AS_TEXT                                                                                                            \
 	"convert_from(case when position('\\x00'::bytea in l.log) = 0 then l.log "                                             \
@@ -25,8 +25,8 @@
 
 /*
  * The order is that of the index of each day's partition, backwards, so that reading ends with the page. Logs are looked up one
- * by one for the rows that all else fits: a join might read those of other functions. A cursor's time stands there once more
- * for itself, since a comparison of rows rules out no partition.
+ * by one for the rows that meet all other conditions, because a join might read logs of other functions. The cursor's time is
+ * compared once more on its own, because a comparison of row values excludes no partition.
  */
 static const struct db_statement invocations_get = {
 	.name = "invocations_get",
@@ -48,7 +48,7 @@ static const struct db_statement invocations_get = {
 	.varies = true,
 };
 
-/* An id that has its time in it (version 7) is looked for around it, others everywhere. */
+/* An id that contains its time (version 7) is looked for around that time, other ids everywhere. */
 #define BY_ID                                                                                                                  \
 	"where m.metric_id = $1::uuid and ($2::timestamptz is null "                                                           \
 	"or m.request_timestamp between $2::timestamptz and $3::timestamptz)"
@@ -72,7 +72,10 @@ static const struct db_statement invocation_get = {
 	"l.stored_in, "                                                                                                        \
 	"(octet_length(l.log) + octet_length(l.times) + octet_length(l.streams))::bigint as size"
 
-/* Of a list q: how many rows there are, and how many bytes are in those before each; PostgreSQL knows without reading them. */
+/*
+ * For the rows of q: their number, and for each row the number of bytes in the rows before it, which PostgreSQL knows without
+ * reading them.
+ */
 #define LOG_SUMS "select q.*, count(*) over () as found, sum(q.size) over w - q.size as before"
 
 #define HORIZON "(select pg_snapshot_xmin(pg_current_snapshot())::text::bigint as horizon) h"
@@ -87,7 +90,7 @@ static const struct db_statement log_get = {
 	.varies = true,
 };
 
-/* No invocation takes longer than a day, waiting included. With no log there is one row, which has the horizon alone. */
+/* No invocation takes longer than a day, including waiting. Without logs the result is one row that only has the horizon. */
 static const struct db_statement logs_after = {
 	.name = "logs_after",
 	.sql = "select p.*, h.horizon from " HORIZON " left join lateral (select * from (" LOG_SUMS " from (select " LOG_COLUMNS
@@ -183,14 +186,14 @@ void db_log_place(const PGresult *r, int row, struct log_place *place)
 	memcpy(place->id.bytes, PQgetvalue(r, row, LOG_INVOCATION_ID), sizeof(place->id.bytes));
 }
 
-/* Behind all that was there to see. */
+/* Moves the place behind everything that was visible. */
 static void pass_all(struct log_place *place, const PGresult *r)
 {
 	place->in_midst = false;
 	place->stored_in = (int64_t)buf_get_u64(PQgetvalue(r, 0, LOG_HORIZON));
 }
 
-/* Behind the last row of a full page; behind all, when there was no more. */
+/* Moves the place behind the last row of a full page, or behind everything when there were no more rows. */
 static void move_place(struct log_place *place, const PGresult *r, int limit)
 {
 	int rows = PQntuples(r);
@@ -218,7 +221,7 @@ int db_logs_after(struct db *db, const char *function_id, int limit, int bytes, 
 
 	if (db_run(db, newest ? &logs_newest : &logs_after, newest ? last : after, result, err) < 0)
 		return -1;
-	/* The newest ones are a full page as a rule, and all that is stored later comes after the horizon. */
+	/* The newest logs usually fill a page, and everything stored later comes after the horizon. */
 	if (newest)
 		pass_all(place, *result);
 	else

@@ -1,4 +1,4 @@
-/* Single invocations and what they printed, as the collector stores them. Errors as in db/db.h. */
+/* Reads single invocations and their logs. Errors as in db/db.h. */
 #ifndef DB_DB_INVOCATIONS_H
 #define DB_DB_INVOCATIONS_H
 
@@ -8,20 +8,20 @@
 #include "base/uuid.h"
 #include "db/db.h"
 
-/* Which ones; SQL NULL (of zeros): any. */
+/* Conditions; a parameter that is SQL NULL (all zeros) matches any invocation. */
 struct invocation_filter {
 	struct db_param function_id;
-	struct db_param from, to;             /* times, to not included */
-	struct db_param before_at, before_id; /* the last one of the page before: its time and id */
+	struct db_param from, to;             /* times, excluding to */
+	struct db_param before_at, before_id; /* time and id of the last invocation of the previous page */
 	struct db_param status_least, status_most;
-	struct db_param failed; /* whether it is */
+	struct db_param failed; /* whether the invocation is an error */
 	struct db_param error_code, version, runtime, start_kind;
 	struct db_param slower_than_ms;
-	struct db_param text; /* in the log: ASCII, found in either case, without any pattern */
+	struct db_param text; /* substring of the log: ASCII, case-insensitive, not a pattern */
 	struct db_param limit;
 };
 
-/* The columns of the results. The first two are where the next page begins. */
+/* The columns of the results. The first two are the cursor of the next page. */
 enum {
 	INVOCATION_AT_US,
 #define INVOCATION(name, sql) INVOCATION_##name,
@@ -32,10 +32,10 @@ enum {
 /* Newest first. */
 int db_invocations(struct db *db, const struct invocation_filter *filter, PGresult **result, struct err *err);
 
-/* The one with that id, in the same columns. ENOENT. */
+/* Reads the invocation with that id, in the same columns. ENOENT: there is none. */
 int db_invocation(struct db *db, const struct uuid *id, PGresult **result, struct err *err);
 
-/* The columns of logs; binary. */
+/* The columns of logs, in binary form. */
 enum {
 	LOG_INVOCATION_ID,
 	LOG_FUNCTION_ID,
@@ -50,37 +50,38 @@ enum {
 	LOG_ERROR_MESSAGE,
 	LOG_REQUEST_ID,
 	LOG_STORED_IN,
-	LOG_SIZE, /* of the three columns that may be large */
+	LOG_SIZE, /* size of the three columns that may be large */
 
-	/* In rows of db_logs_after. */
-	LOG_FOUND,   /* how many rows there would be, did bytes not count */
+	/* Further columns of db_logs_after. */
+	LOG_FOUND,   /* the number of rows there would be without the limit on bytes */
 	LOG_BEFORE,  /* bytes in the rows before */
-	LOG_HORIZON, /* the oldest transaction that has not ended */
+	LOG_HORIZON, /* the oldest transaction that had not ended */
 };
 
-/* Where somebody stands who follows the logs of a function: behind one of them, or behind all of some transactions. */
+/* The position of a request that follows the logs of a function: behind one log, or behind all logs of some transactions. */
 struct log_place {
 	int64_t stored_in;
-	bool in_midst; /* behind the one of these; else before the first that stored_in has stored */
+	bool in_midst; /* whether it is behind the log with these; otherwise it is before the first log that stored_in has
+			  stored */
 	int64_t at_us;
 	struct uuid id;
 };
 
 /*
- * What the invocations of a function printed that were stored after *place, in the order they were stored, limit at most, and
- * no more when these are bytes bytes; all rows have the columns of logs. *place moves behind the last. stored_in < 0: the
- * newest ones.
+ * Reads the logs of a function that were stored after *place, in the order in which they were stored: at most limit, and only
+ * until they have bytes bytes. All rows have the columns of logs. Moves *place behind the last one. stored_in < 0: reads the
+ * newest logs.
  */
 int db_logs_after(struct db *db, const char *function_id, int limit, int bytes, struct log_place *place, PGresult **result,
 		  struct err *err);
 
-/* Behind a row of logs, for who tells no more than that. */
+/* Moves the place behind a row of logs, for callers that answer with no more than that row. */
 void db_log_place(const PGresult *logs, int row, struct log_place *place);
 
-/* Whether any log was stored by that transaction or a later one: then db_logs_after is worth asking. */
+/* Whether that transaction or a later one has stored any log, so that db_logs_after may find something. */
 int db_logs_since(struct db *db, int64_t stored_in, bool *any, struct err *err);
 
-/* What the invocation with that id printed: one row, also when it printed nothing. ENOENT. */
+/* Reads the log of the invocation with that id: one row, even if it printed nothing. ENOENT: there is no such invocation. */
 int db_invocation_log(struct db *db, const struct uuid *id, PGresult **result, struct err *err);
 
 #endif

@@ -119,12 +119,11 @@ int64_t lease_rest(struct lease_client *client, int64_t now_us);
  * lease_watch then and at lease_watch_due_us: it names the sandbox to the next poolmgr, so that the invocation can finish.
  * Between requests call lease_hear.
  */
-int lease_watch_fd(const struct lease_client *client); /* -1 while there is no connection */
-uint64_t
-lease_watch_generation(const struct lease_client *client); /* changes whenever lease_watch_fd becomes a different descriptor */
-int64_t lease_watch_due_us(const struct lease_client *client); /* INT64_MAX: never */
-void lease_watch(struct lease_client *client);                 /* never blocks */
-void lease_hear(struct lease_client *client);                  /* never blocks */
+int lease_watch_fd(const struct lease_client *client);              /* -1 while there is no connection */
+uint64_t lease_watch_generation(const struct lease_client *client); /* changes with the descriptor */
+int64_t lease_watch_due_us(const struct lease_client *client);      /* INT64_MAX: never */
+void lease_watch(struct lease_client *client);                      /* never blocks */
+void lease_hear(struct lease_client *client);                       /* never blocks */
 
 /* Whether the sandbox in use was not recalled since it was granted. A kept sandbox that was recalled must not be used again. */
 bool lease_is_ours(const struct lease_client *client);

@@ -16,8 +16,8 @@ struct link;
 /* Hooks for what poolmgr does unasked; called from within the functions below. */
 struct link_hooks {
 	void (*recall)(uint64_t lease_id, void *arg);
-	void (*lost)(
-		void *arg); /* the connection is gone, and with it every sandbox leased over it that link_hold has not named */
+	void (*lost)(void *arg); /* the connection is gone, and with it every sandbox leased over it that link_set_held has not
+				    named */
 	void *arg;
 };
 
