@@ -16,11 +16,11 @@
 #define RETRY_FIRST_MS 100
 #define RETRY_MOST_MS  5000
 
-/* A query that waits or is under way. Each lookup is a worker that waits for it, which bounds the queue. */
+/* A query that waits or is under way. A worker waits for each lookup, which bounds the queue. */
 struct query {
 	const struct db_statement *statement;
 	struct db_param params[2];
-	char *text; /* the first of them */
+	char *text; /* the first queries are of this kind */
 	store_fn done;
 	void *arg;
 	struct query *prev, *next;
@@ -43,7 +43,7 @@ static const struct db_statement package_get = {
 	.binary = true,
 };
 
-/* Prepared at every connect, after the session has begun and listens. */
+/* Prepared at every connect, after the session statement and LISTEN. */
 static const struct db_statement *const prepared[] = {&spec_get, &kept_get, &package_get};
 enum { SETUP_SESSION, SETUP_LISTEN, SETUP_PREPARE, SETUP_STEPS = SETUP_PREPARE + ARRAY_SIZE(prepared) };
 
@@ -55,12 +55,12 @@ static struct store_hooks hooks;
 
 static PGconn *pg;
 static enum link_state state;
-static size_t setup_done; /* of SETUP_STEPS */
-static bool busy;         /* something was sent whose result is not there */
+static size_t setup_done; /* index of the current step of SETUP_STEPS */
+static bool busy;         /* a statement was sent whose result has not arrived */
 static struct watch *watch;
-static uv_timer_t timer; /* CLOSED: the next try; else the deadline of what is under way */
+static uv_timer_t timer; /* CLOSED: when to try again; otherwise the deadline of the current step */
 static int64_t retry_ms = RETRY_FIRST_MS;
-static struct query *queue; /* when READY and busy, the first one is under way */
+static struct query *queue; /* when READY and busy, the first query is under way */
 static bool told_down;      /* one log line per outage */
 static struct err problem = {.msg = "PostgreSQL was not asked yet"};
 
@@ -83,8 +83,8 @@ static void finish_query(const struct err *err, const char *data, size_t len)
 }
 
 /*
- * Gives the connection up, because of what problem says. Those who wait are told, save the ones that ask anew because of it.
- * All that can go wrong has one code for them.
+ * Gives the connection up because of problem. All waiting queries fail with the same code, except those that are asked in
+ * reaction to this.
  */
 static void disconnect(void)
 {
@@ -142,7 +142,7 @@ static void send_next(void)
 		return;
 	if (state == PREPARING && setup_done == SETUP_STEPS)
 		become_ready();
-	if (busy) /* whoever heard of that has asked already */
+	if (busy) /* the receiver of the failure has asked again already */
 		return;
 	if (state == READY && queue == NULL) {
 		uv_timer_stop(&timer);
@@ -150,7 +150,7 @@ static void send_next(void)
 	}
 	busy = true;
 	if ((state == PREPARING ? send_setup_step() : db_statement_send(pg, queue->statement, queue->params)) == 0) {
-		set_timer(0); /* disconnects; not from in here, where the caller may be the one to be told */
+		set_timer(0); /* the timer disconnects; not done here, because the caller may be the one to be told */
 		return;
 	}
 	set_timer(db_connect_answer_ms(conf));
@@ -162,7 +162,7 @@ static void take_result(PGresult *r)
 	struct err err = {0};
 	enum db_outcome outcome = db_error_judge(pg, r, &err);
 
-	/* While it prepares, a refusal is the end: the schema is not there yet, for example. */
+	/* A refusal during set-up ends the connection; the schema may not exist yet, for example. */
 	if (outcome != DB_DONE && (outcome != DB_REFUSED || state == PREPARING)) {
 		problem = err;
 		disconnect();
@@ -239,7 +239,7 @@ static void on_connecting_socket(void)
 		watch_connect(PGRES_POLLING_READING);
 		send_next();
 	} else {
-		watch_connect(want); /* libpq may have moved to another socket */
+		watch_connect(want); /* libpq may use another socket now */
 	}
 }
 
@@ -304,7 +304,7 @@ static void ask(const struct db_statement *statement, const char *text, int64_t 
 	q->arg = arg;
 	DL_APPEND(queue, q);
 	if (state == CLOSED)
-		set_timer(0); /* somebody wants to know: try now, and tell him */
+		set_timer(0); /* a caller needs an answer: try now, and report the result */
 	send_next();
 }
 
@@ -322,7 +322,7 @@ void store_set_conf(const struct conf *c)
 	const struct db_param timeout = db_connect_timeout(c);
 
 	conf = c;
-	if (changed && state >= PREPARING) /* a session that is yet to begin will be told */
+	if (changed && state >= PREPARING) /* a session that has not begun will get the new timeout when it begins */
 		ask(&db_connect_session, db_param_value(&timeout), 0, ignore, NULL);
 }
 

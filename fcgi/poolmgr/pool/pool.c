@@ -30,7 +30,9 @@
 #define DRAINING_RETRY_MS 1000
 #define REF_MAX           64 /* longer than any name or id */
 
-/* A client has one; more are there for a moment only, of those that were denied while PostgreSQL was asked for their function.
+/*
+ * A client has one waiter. There are more only for a moment: those of requests that were denied while their function was being
+ * looked up.
  */
 #define WAITERS_MAX 10000
 
@@ -106,7 +108,7 @@ static void on_resolved(const struct err *err, struct version *v, void *arg)
 		return;
 	if (v != NULL) {
 		if (w->number != 0)
-			v->stale = false; /* asked for by its number, it is worth keeping */
+			v->stale = false; /* requested by its number, so its sandboxes are kept */
 		fetch_package(v);
 		enqueue(w, v);
 	} else if (w->number != 0) { /* is it the version or the function that does not exist? */
@@ -123,7 +125,7 @@ static void start_resolving(struct waiter *w)
 	resolve(w->ref, w->number, on_resolved, w);
 }
 
-/* No matter what is asked for. False: it was denied. */
+/* Checks that hold for any request. False: it was denied. */
 static bool is_taken(struct waiter *w)
 {
 	if (stopping)
@@ -197,7 +199,7 @@ struct sandbox *pool_find_lease(const struct client *client, uint64_t lease_id)
 	return NULL;
 }
 
-/* Follows faster downwards: a function's first calls take longer than the rest. */
+/* A moving average that falls faster than it rises, because a function's first calls take longer than later ones. */
 static void learn_usual_time(struct version *v, const struct ipc_release *r)
 {
 	if (r->runs == 0)
@@ -216,7 +218,7 @@ bool pool_release(struct client *client, const struct ipc_release *r)
 	AUTO(version_unref) struct version *v = version_ref(s->version);
 	if (!v->candidate)
 		learn_usual_time(v, r);
-	if (r->runs > 1) /* the first was granted */
+	if (r->runs > 1) /* the first worker was granted it */
 		counters[COUNT_GRANT_KEPT] += r->runs - 1;
 	s->holder = NULL;
 	s->cpu_read_us = s->cpu_seen_us = (int64_t)r->cpu_read_us;
@@ -240,7 +242,10 @@ bool pool_release(struct client *client, const struct ipc_release *r)
 	return true;
 }
 
-/* A newer version is current, or none: what is idle or kept goes, who waits looks again. */
+/*
+ * A newer version is current, or the function was deleted: idle and kept sandboxes are removed, waiting requests look the
+ * function up again.
+ */
 static void on_stale(struct version *v)
 {
 	struct sandbox *s, *next_sandbox;
@@ -275,7 +280,7 @@ void pool_invalidate(const char *function_id, int64_t version)
 	supply_now();
 }
 
-/* While PostgreSQL was away, what it would have told us is lost. */
+/* Notifications are lost while PostgreSQL is unavailable. */
 void pool_on_store_connected(void)
 {
 	resolve_forget_all();
@@ -308,7 +313,7 @@ void pool_on_spare(struct sandbox *s)
 	struct shape *shape = s->shape;
 
 	shape_learn_start_time(shape, s->booted_us - s->created_us);
-	room_enforce(); /* there may be less of it than when it was started; s may be dying now */
+	room_enforce(); /* there may be less room than when it was started; s may be DYING now */
 	serve_hungry(shape);
 	supply_now();
 }
@@ -350,7 +355,7 @@ void pool_on_engine_down(void)
 	supply_deny_hopeless();
 }
 
-/* What has the network goes, when no invocation runs in it. */
+/* Ends sandboxes with egress, leased ones after their invocation. */
 static void end_egress(enum counter why)
 {
 	struct sandbox *s, *next;
@@ -372,10 +377,10 @@ static void end_egress(enum counter why)
 static void on_egress_change(bool is_there)
 {
 	if (is_there) {
-		shape_retry_all(); /* some may have been started before it was known that they could not be */
+		shape_retry_all(); /* some may have been started before the loss was noticed */
 	} else {
 		end_egress(COUNT_KILL_NO_NETWORK);
-		supply_deny_hopeless(); /* who waits is told why there is none */
+		supply_deny_hopeless(); /* waiting requests are answered with the reason */
 	}
 }
 
@@ -405,7 +410,7 @@ static void deny_late(struct waiter *w)
 		waiter_deny(w, PROBLEM_OVERLOADED, "", "No sandbox was free in time", retry_after_ms);
 }
 
-/* What has waited too long for a busy sandbox gets a spare after all. */
+/* Requests that have waited too long for a busy sandbox get a spare after all. */
 static void serve_late(void)
 {
 	struct shape *shape;
@@ -462,7 +467,7 @@ void pool_stop(void)
 		waiter_deny(w, PROBLEM_DRAINING, "", "This node is stopping", DRAINING_RETRY_MS);
 	for (int state = 0; state < SANDBOX_DYING; state++)
 		DL_FOREACH_SAFE (sandbox_lists[state], s, next)
-			if (state != SANDBOX_LEASED) /* pool_release does it */
+			if (state != SANDBOX_LEASED) /* pool_release kills it */
 				sandbox_kill(s, COUNT_KILL_STOPPING);
 	pool_recall_all();
 }
@@ -500,7 +505,7 @@ void pool_set_conf(const struct conf *c)
 	conf = c;
 	if (other_ca_file) {
 		end_egress(COUNT_KILL_CA_FILE);
-		shape_retry_all(); /* the file may be why some could not be started */
+		shape_retry_all(); /* the file may be the reason why some could not be started */
 	}
 	demand_set_conf(c);
 	keep_set_conf(c);
