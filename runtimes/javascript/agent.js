@@ -23,7 +23,8 @@ const STACK_LINES_MAX = 64;
 const STACK_LINE_BYTES_MAX = 512;
 const ERROR_BYTES_MAX = 64 << 10;
 
-const SWITCH = Buffer.from('\xff\0berth:switch\0\xff', 'latin1'); // the mark written to both streams when the function switches between them
+// The mark that is written to both streams when the function switches from one to the other.
+const SWITCH = Buffer.from('\xff\0berth:switch\0\xff', 'latin1');
 
 const { parse, stringify } = JSON;
 const { fstatSync, writeSync } = fs;
@@ -163,7 +164,7 @@ function sendError(frame, fields, { type, message, stack }) {
     fields.message = clean(message, MESSAGE_BYTES_MAX);
     fields.stack = stack.slice(0, STACK_LINES_MAX).map((line) => clean(line, STACK_LINE_BYTES_MAX));
     let text = stringify(fields);
-    if (byteLength(text) > ERROR_BYTES_MAX) text = stringify({ ...fields, stack: [] }); // because escapes can make it too long
+    if (byteLength(text) > ERROR_BYTES_MAX) text = stringify({ ...fields, stack: [] }); // escapes can make it too long
     send(frame, text);
 }
 

@@ -316,8 +316,7 @@ def invoke(handler, payload, output_bytes_max, directory):
 
 
 def disown():
-    """Runs in a child that the function forked: closes the control socket, because only the agent may use it and the host takes its
-    end for the end of the agent."""
+    """Closes the control socket in a child that the function forked: only the agent may use it, and only its end may close it."""
     global control
     if control != -1:
         os.close(control)
