@@ -26,6 +26,7 @@ fuzz_targets =
 include tests/fuzz/local.mk
 
 include tests/bench/local.mk
+include tests/documents/local.mk
 
 # Every test links with all the code there is, and so does berthd; and with the rigs and fakes of all tests, of which a linker takes
 # what is used.
@@ -59,8 +60,9 @@ readme: tests/unit/control/functions/test_readme$(EXEEXT)
 AM_TESTS_ENVIRONMENT = CMOCKA_MESSAGE_OUTPUT=TAP; export CMOCKA_MESSAGE_OUTPUT;
 LOG_DRIVER = env AM_TAP_AWK='$(AWK)' $(SHELL) $(top_srcdir)/build-aux/tap-driver.sh
 # A script is a test by itself: it does not run under what LOG_COMPILER names.
-TEST_EXTENSIONS = .sh
+TEST_EXTENSIONS = .sh .py
 SH_LOG_DRIVER = $(LOG_DRIVER)
+PY_LOG_DRIVER = $(LOG_DRIVER)
 
 # The same tests once more, looking for what shows only with a tool.
 .PHONY: check-asan check-valgrind coverage fuzz

@@ -133,7 +133,7 @@ int sampler_run(struct sampler *s, struct scoreboard *board, struct db *db, stru
 	int64_t next_us = next_minute();
 	struct reading now = {0};
 
-	/* A clock that was set back must not keep it waiting. */
+	/* The next sample must not wait long when the clock was set back. */
 	if (clock_wall_us() < s->due_us && s->due_us <= next_us)
 		return 0;
 	read_cpu(&now.cpu);
