@@ -13,7 +13,7 @@
 
 #include "base/defs.h"
 
-/* The levels, the lowest first: LEVEL(NAME, name). A new one is a row here, and a macro like log_debug below. */
+/* The levels, lowest first: LEVEL(NAME, name). A new level is a row here and a macro like log_debug below. */
 #define LOG_LEVELS(LEVEL)                                                                                                      \
 	LEVEL(DEBUG, "debug")                                                                                                  \
 	LEVEL(INFO, "info")                                                                                                    \

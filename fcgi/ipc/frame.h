@@ -33,7 +33,7 @@ struct frame {
 /* The name of a type, such as "RESULT"; "?" for an unknown number. */
 const char *frame_name(enum frame_type type);
 
-/* What stands in front of a payload of that length. */
+/* Makes the header of a frame whose payload has that length. */
 void frame_header(char header[FRAME_HEADER_SIZE], enum frame_type type, size_t payload_len);
 
 /* Appends a whole frame, its payload given in up to two parts. */

@@ -34,7 +34,7 @@
 #define RECORD_SPOOL_DIR    "spool"
 #define RECORD_ID_FILE      "id" /* mode of the spool; it belongs to the collector, as does the directory of rejected records */
 #define RECORD_REJECTED_DIR "rejected"
-#define RECORD_FILE_SUFFIX  ".7.spool" /* of RECORD_VERSION */
+#define RECORD_FILE_SUFFIX  ".7.spool" /* the suffix for RECORD_VERSION */
 #define RECORD_SUFFIX_MAX   sizeof(".999.spool")
 #define RECORD_NEW_SUFFIX   ".new" /* the suffix until the file is locked */
 #define RECORD_FILE_MODE                                                                                                       \

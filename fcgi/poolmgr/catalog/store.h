@@ -27,13 +27,13 @@ struct store_hooks {
  */
 typedef void (*store_fn)(const struct err *err, const char *data, size_t len, void *arg);
 
-/* Likewise. spec (NULL when there is none) is the receiver's: spec_free. */
+/* Called in the same way. spec is owned by the receiver (spec_free); NULL: there is no such version. */
 typedef void (*store_spec_fn)(const struct err *err, struct spec *spec, void *arg);
 
 void store_init(uv_loop_t *loop, const struct conf *conf, const struct store_hooks *hooks);
 void store_set_conf(const struct conf *conf);
 
-/* A version of a function, by its id or name; version 0: the current one. */
+/* Looks up a version of a function, by the function's id or name; version 0: the current one. */
 void store_lookup(const char *ref, uint32_t version, store_spec_fn done, void *arg);
 
 /* The archive of a package. */

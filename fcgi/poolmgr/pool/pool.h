@@ -23,7 +23,8 @@ void pool_set_conf(const struct conf *conf);
 
 /* Both are answered with GRANT or DENY through client_send, now or later, at the latest at the request's deadline. */
 void pool_lease(struct client *client, const struct ipc_lease *request);
-void pool_check(struct client *client, const struct ipc_check *request, int archive_fd); /* borrowed; -1: it is stored */
+void pool_check(struct client *client, const struct ipc_check *request,
+		int archive_fd); /* borrowed; -1: the package is stored */
 
 /* The number of sandboxes that the client has. */
 int pool_count_leases(const struct client *client);
