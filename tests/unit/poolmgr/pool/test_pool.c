@@ -142,7 +142,7 @@ static void a_checked_sandbox_serves_the_first_invocation_once_its_version_is_st
 	assert_int_not_equal(leased.lease_id, checked.lease_id);
 }
 
-/* Its package is that of a version that is stored, which this node has not met yet; and then has. */
+/* The package belongs to a stored version that this node does not know at first, and then knows. */
 static void a_candidate_whose_package_is_stored_is_tried_without_an_archive(void **state)
 {
 	AUTO(worker_close) struct worker w = worker_connect();
