@@ -1,7 +1,7 @@
 /*
- * What tells the runtimes apart: one driver for each `runtime` a function can name. All are run by Docker Engine
- * (runtimes/engine), which knows each by the name it was registered under. To add one: a folder with its driver, and a row in
- * driver.c.
+ * A driver describes how a runtime differs from others; there is one for each `runtime` that a function can name. Docker Engine
+ * (runtimes/engine) runs all of them, by the name under which it has registered each. To add a runtime: a folder with its
+ * driver, and a row in driver.c.
  */
 #ifndef RUNTIMES_DRIVER_H
 #define RUNTIMES_DRIVER_H
@@ -11,21 +11,23 @@
 #include <stdint.h>
 
 struct driver {
-	const char *name;           /* as a function says it */
-	const char *engine_runtime; /* as Docker Engine says it: HostConfig.Runtime */
-	const char *egress_runtime; /* the same runtime, as scripts/egress registers it: it joins a sandbox to the network */
-	const char *missing;        /* what to do when the engine does not offer it */
-	bool hangs_without_memory; /* the kernel may kill a part of a sandbox for a lack of memory, and the rest waits for it */
-	bool ignores_nr_inodes;    /* a tmpfs of its own does not limit the number of files: /tmp is one of the host's */
+	const char *name;           /* the name in a function's settings */
+	const char *engine_runtime; /* the name in Docker Engine: HostConfig.Runtime */
+	const char
+		*egress_runtime; /* the same runtime as registered by scripts/egress, which connects a sandbox to the network */
+	const char *missing;     /* what to do when the engine does not offer it */
+	bool hangs_without_memory; /* the kernel may OOM-kill a part memory that a sandbox needs itself while the rest waits for
+				      it */
+	bool ignores_nr_inodes;    /* its own tmpfs does not limit the number of files, so /tmp is a tmpfs of the host */
 	int64_t least_memory_mb;   /* of a sandbox */
-	int64_t own_pids;          /* threads on the host that a sandbox needs itself */
+	int64_t own_pids;          /* threads on the host that a sandbox needs itself, */
 	int64_t pids_each;         /* and for each thread of the function */
 };
 
 extern const struct driver *const drivers[];
 extern const size_t driver_count;
 
-/* NULL when there is none of that name. */
+/* Returns NULL when there is no runtime of that name. */
 const struct driver *driver_find(const char *name);
 
 #endif

@@ -7,7 +7,7 @@ else
     _bold='' _green='' _yellow='' _red='' _plain=''
 fi
 
-# Progress goes to stderr, so that what a script prints as its answer can be piped.
+# Progress goes to stderr, so that a script's result on stdout can be piped.
 step() { printf '%s==> %s%s\n' "$_bold" "$*" "$_plain" >&2; }
 info() { printf '    %s\n' "$*" >&2; }
 ok() { printf '    %sok%s %s\n' "$_green" "$_plain" "$*" >&2; }
@@ -17,32 +17,32 @@ die() {
     exit 1
 }
 
-# misuse MESSAGE: the command line is wrong. Nothing was done yet, and the exit code is 2.
+# misuse MESSAGE: reports a wrong command line and exits with code 2; nothing was done yet.
 misuse() {
     printf '%s%s: %s (see --help)%s\n' "$_red" "${0##*/}" "$*" "$_plain" >&2
     exit 2
 }
 
-# The script that was run, found before it changes the directory that $0 may be relative to.
+# The path of the running script, determined before it changes the directory, because $0 may be relative.
 _script=$(realpath -- "$0")
 
-# The comment block at the top of the script that was run is its help, and the end of it.
+# usage: prints the comment block at the top of the running script as its help, and exits.
 usage() {
     awk 'NR > 1 && !/^#/ { exit } NR > 1 { sub(/^# ?/, ""); print }' "$_script"
     exit
 }
 
-# need_value OPTION ARGUMENTS_LEFT: an option that came without its value is a misuse.
+# need_value OPTION ARGUMENTS_LEFT: refuses an option without its value.
 need_value() { (($2 >= 2)) || misuse "$1 needs a value"; }
 
-# need_port OPTION TEXT: 0 to 65535, and nothing else; 0 is for whoever knows what to make of it.
+# need_port OPTION TEXT: accepts 0 to 65535; what 0 means is up to the caller.
 need_port() {
     if ! [[ $2 =~ ^(0|[1-9][0-9]{0,4})$ ]] || (($2 > 65535)); then
         misuse "$1 takes the number of a port, 0 to 65535, not '$2'"
     fi
 }
 
-# ---- What the scripts leave on a machine beside the directories they are given; quickstart --remove takes it away again.
+# ---- What the scripts leave on a machine besides the directories they are given; quickstart --remove removes it.
 
 # shellcheck disable=SC2034 # used by those who source this
 {
@@ -54,12 +54,12 @@ need_port() {
     egress_runtime=/usr/local/libexec/berth-egress-runtime            # made by egress
     egress_run_dir=/run/berth-egress                                  # likewise
     image_label=berth.recipe                                          # on all images that images has built
-    # In a prefix, what make install puts there, and in a stack's directory, what stack does; there tls and recipes are beside it.
+    # What make install puts into a prefix, and what stack puts into its directory, except tls and recipes.
     berth_installed=(bin/berth sbin/berthd sbin/berthd-invoke libexec/berth share/berth share/doc/berth)
     stack_entries=(berth.conf berth.conf.new docker install lock log nginx options options.new pids postgres run state)
 }
 
-# data_dir: what the scripts come with (migrations/, nginx/, static/): the source tree, or PREFIX/share/berth when installed
+# data_dir: the directory of the scripts' data (migrations/, nginx/, static/): the source tree, or PREFIX/share/berth when installed
 # as PREFIX/libexec/berth/scripts.
 data_dir() {
     local home
@@ -70,7 +70,7 @@ data_dir() {
 
 need_root() { ((EUID == 0)) || die "must run as root"; }
 
-# wait_until SECONDS COMMAND…: 0 as soon as COMMAND succeeds, 1 when the time is over.
+# wait_until SECONDS COMMAND…: returns 0 as soon as COMMAND succeeds, 1 when the time is over.
 wait_until() {
     local end=$((SECONDS + $1))
     shift
@@ -80,7 +80,7 @@ wait_until() {
     done
 }
 
-# A pid file of ours holds "pid start-time". The start time tells our process from a later one with the same pid.
+# Our pid files contain "pid start-time". The start time distinguishes our process from a later one with the same pid.
 _start_time() {
     local stat fields
     { stat=$(<"/proc/$1/stat"); } 2>/dev/null || return 1
@@ -91,7 +91,7 @@ _start_time() {
 
 pid_save() { printf '%s %s\n' "$2" "$(_start_time "$2")" >"$1"; }
 
-# pid_of FILE: prints the pid when that very process still runs.
+# pid_of FILE: prints the pid if that process still runs.
 pid_of() {
     local pid start
     [[ -r $1 ]] && read -r pid start <"$1" || return 1
@@ -102,17 +102,17 @@ pid_of() {
 running() { pid_of "$1" >/dev/null; }
 _gone() { ! running "$1"; }
 
-# What is logged is for root and the administrators alone: Debian's group for that.
+# Logs may be read by root and Debian's group for administrators only.
 log_group=adm
 
-# log_file FILE: makes it, unless it is there, so that only they can read it.
+# log_file FILE: creates the file, unless it exists, so that only these can read it.
 log_file() {
     (umask 077 && : >>"$1")
     chgrp "$log_group" "$1"
     chmod 640 "$1"
 }
 
-# daemon_start PIDFILE LOG COMMAND…: in a session of its own, with a clean environment and none of our locks (8, 9).
+# daemon_start PIDFILE LOG COMMAND…: starts COMMAND in its own session, with a clean environment and without our locks (8, 9).
 daemon_start() {
     local pidfile=$1 log=$2
     shift 2
@@ -127,7 +127,7 @@ daemon_start() {
     disown
 }
 
-# daemon_stop PIDFILE SIGNAL SECONDS: asks with SIGNAL, ends the whole session by force when the time is over.
+# daemon_stop PIDFILE SIGNAL SECONDS: sends SIGNAL, and kills the whole session when the time is over.
 daemon_stop() {
     local pidfile=$1 pid
     if pid=$(pid_of "$pidfile"); then
@@ -141,12 +141,12 @@ daemon_stop() {
     rm -f "$pidfile"
 }
 
-# writers LOG: the pids of a daemon that daemon_start began with that log, and of all that it started: their stderr leads there,
-# also after the log was rotated. This tells ours from others when the daemon itself was killed.
+# writers LOG: prints the pids of the daemon that daemon_start began with that log, and of all its descendants. Their stderr is that log,
+# even after it was rotated, so they can be recognised when the daemon itself was killed.
 writers() { find /proc/[0-9]*/fd/2 -maxdepth 0 -lname "$1*" -printf '%h\n' 2>/dev/null | cut -d / -f 3 || true; }
 _nobody_writes() { [[ -z $(writers "$1") ]]; }
 
-# daemon_clear LOG SIGNAL SECONDS: ends what a daemon has left behind.
+# daemon_clear LOG SIGNAL SECONDS: ends the processes that a daemon has left behind.
 daemon_clear() {
     local rest name=${1##*/}
     mapfile -t rest < <(writers "$1")
@@ -160,7 +160,7 @@ daemon_clear() {
     wait_until 10 _nobody_writes "$1" || die "pids $(writers "$1" | xargs) cannot be killed"
 }
 
-# Sockets that listen on a port of 127.0.0.1 or ::1, or of all addresses.
+# The sockets that listen on a port of 127.0.0.1, ::1 or all addresses.
 _listening_sockets() {
     cat /proc/net/tcp /proc/net/tcp6 2>/dev/null | awk -v port="$(printf ':%04X' "$1")" '
         BEGIN { ones[""] = ones["0100007F"] = ones["00000000000000000000000001000000"] = ones["0000000000000000FFFF00000100007F"] }
@@ -170,7 +170,7 @@ _listening_sockets() {
         }'
 }
 
-# port_holders PORT: the pids that listen on it, "?" for one that cannot be seen from here. Nothing: the port is free.
+# port_holders PORT: prints the pids that listen on it, "?" for one that is not visible from here, and nothing if the port is free.
 port_holders() {
     local socket found
     while IFS= read -r socket; do
@@ -179,7 +179,7 @@ port_holders() {
     done < <(_listening_sockets "$1") | sort -u
 }
 
-# process_text PID: for people.
+# process_text PID: describes the process for people.
 process_text() {
     local line=''
     { line=$(tr '\0' ' ' <"/proc/$1/cmdline"); } 2>/dev/null || true
@@ -190,7 +190,7 @@ process_text() {
     fi
 }
 
-# free_port: prints a TCP port that nobody listens on, below the range the kernel hands out.
+# free_port: prints a TCP port that is not in use, below the range of ephemeral ports.
 free_port() {
     local port
     while port=$((20000 + RANDOM % 12000)); do
@@ -201,23 +201,23 @@ free_port() {
     done
 }
 
-# is_noted FILE NOTES: NOTES has the SHA-256 of what is in FILE on a line of its own.
+# is_noted FILE NOTES: whether NOTES contains the SHA-256 of FILE's content as a line.
 is_noted() {
     local sum
     sum=$(sha256sum <"$1") && grep -qxF -- "${sum%% *}" "$2" 2>/dev/null
 }
 
-# unchanged FILE TEXT: FILE holds just TEXT
+# unchanged FILE TEXT: whether TEXT is the whole content of FILE
 unchanged() { [[ -f $1 && $(<"$1") == "$2" ]]; }
 
-# key_pin CERTIFICATE: for curl --insecure --pinnedpubkey. Whoever answers has the key of that certificate, whatever else it says:
-# a name that is not this machine's, or a date that is over.
+# key_pin CERTIFICATE: prints the argument of curl --insecure --pinnedpubkey, so that the server must have the key of that certificate,
+# although the certificate may be for another name or expired.
 key_pin() {
     printf 'sha256//'
     openssl x509 -in "$1" -noout -pubkey | openssl pkey -pubin -outform DER | openssl dgst -sha256 -binary | base64
 }
 
-# image_of RUNTIME_JSON: the name of a language's image
+# image_of RUNTIME_JSON: prints the name of a language's image
 image_of() {
     local image
     image=$(sed -n 's/.*"image": *"\([^"]*\)".*/\1/p' "$1")
@@ -225,8 +225,8 @@ image_of() {
     printf '%s' "$image"
 }
 
-# Recipes of an installation are Berth's, and the next one overwrites them. One that somebody has edited moves to DIR/LANGUAGE before
-# that, where it is used instead and left alone: keep_edited_recipes DIR, make install, note_recipes PREFIX DIR.
+# Recipes in an installation belong to Berth, and the next installation overwrites them. A recipe that was edited is moved to
+# DIR/LANGUAGE before, where it is used instead and not overwritten: keep_edited_recipes DIR, make install, note_recipes PREFIX DIR.
 keep_edited_recipes() {
     local sum file kept
     [[ -f $1/.installed ]] || return 0
@@ -245,12 +245,12 @@ note_recipes() {
     sha256sum "${files[@]}" >"$2/.installed"
 }
 
-# have_systemd: is systemd the init of this machine?
+# have_systemd: whether systemd is the init of this machine
 have_systemd() { [[ -d /run/systemd/system ]]; }
 
-# ---- Runtimes of Docker Engine: entries of its configuration, beside whatever is configured there
+# ---- Runtimes of Docker Engine: entries in its configuration, besides what is configured there already
 
-# rewrite FILE: what is piped in takes its place in one step. Mode, owner and a symlink that leads to it are somebody's choice, and stay.
+# rewrite FILE: replaces the file by standard input in one step. Its mode, its owner and a symlink to it are kept.
 rewrite() {
     local file new
     file=$(realpath -m -- "$1")
@@ -260,7 +260,7 @@ rewrite() {
     return 1
 }
 
-# register_runtime CONFIG NAME ENTRY: one at a time changes such a file, whole or not at all.
+# register_runtime CONFIG NAME ENTRY: adds the entry under a lock, and replaces the file in one step.
 register_runtime() {
     (
         mkdir -p "${1%/*}" "$engine_dir"
@@ -279,7 +279,7 @@ register_runtime() {
     )
 }
 
-# _engine_has CONFIG SOCKET: does it offer all runtimes of CONFIG, just as they are there?
+# _engine_has CONFIG SOCKET: whether the engine has all runtimes of CONFIG, exactly as configured
 _engine_has() {
     local offered
     offered=$(curl -fsS --max-time 5 --unix-socket "$2" http://docker/info 2>/dev/null) || return 1
@@ -288,7 +288,7 @@ _engine_has() {
         "$1" >/dev/null 2>&1
 }
 
-# tell_engine CONFIG SOCKET: a running engine reads its runtimes again, which disturbs no container.
+# tell_engine CONFIG SOCKET: makes a running engine reload its runtimes, which disturbs no container.
 tell_engine() {
     local pid
     curl -fsS --max-time 5 --unix-socket "$2" http://docker/_ping >/dev/null 2>&1 || return 0
@@ -304,8 +304,8 @@ tell_engine() {
     ok "Docker Engine has read it"
 }
 
-# configure_build SOURCE_DIR BUILD_DIR CONFIGURE_OPTION…: only when it was not done with these options yet. Later changes to
-# configure.ac or Makefile.am are make's own business.
+# configure_build SOURCE_DIR BUILD_DIR CONFIGURE_OPTION…: runs configure, unless it was run with these options before. make itself
+# handles later changes to configure.ac or Makefile.am.
 configure_build() {
     local source=$1 build=$2
     shift 2

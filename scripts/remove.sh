@@ -4,7 +4,7 @@
 left=()   # what is not removed, and why
 failed=() # what should have been
 
-# remove WHAT PATH…: those of the paths that are there
+# remove WHAT PATH…: removes those of the paths that exist
 remove() {
     local what=$1 path found=()
     shift
@@ -19,9 +19,9 @@ remove() {
     fi
 }
 
-# ---- The prefix, which may be one that others use, too
+# ---- The prefix, which others may use, too
 
-# What somebody has put there by hand is theirs.
+# Files that were put there by hand stay.
 keep_the_operators() {
     local file
     for file in "$stack_dir"/tls/{cert,key}.pem; do
@@ -49,7 +49,7 @@ remove_prefix() {
 
 engine_answers() { docker version >/dev/null 2>&1; }
 
-# Docker Engine may have been stopped with the stack: it is started to ask it for what it has, and stopped again.
+# Docker Engine may have been stopped with the stack: it is started to find Berth's images and containers, and stopped again.
 engine_started=no
 begin_engine() {
     engine_answers && return
@@ -73,7 +73,7 @@ end_engine() {
     esac
 }
 
-# Does another Berth run on this machine, or have containers here?
+# Whether another Berth runs on this machine or has containers here.
 others_use_it() {
     local user file
     for user in "${berth_users[@]}"; do
@@ -111,7 +111,7 @@ remove_images() {
     fi
 }
 
-# An engine that runs is told to read its configuration again.
+# A running engine must reload its configuration.
 remove_runtimes() {
     local names rest pid
     [[ -s $docker_config ]] || return 0

@@ -1,15 +1,15 @@
-# Unit tests mirror the source tree (unit/README.md), and are found: list-sources writes the list, and writes it anew here when a
-# file has come or gone, before make goes on.
+# Unit tests mirror the source tree (unit/README.md). They are found: list-sources writes their list, and this rule updates it before
+# make continues if a file was added or removed.
 include tests/sources.mk
 $(srcdir)/tests/sources.mk: always
 	@$(srcdir)/tests/list-sources
 .PHONY: always
 
-# What a test, or a rig it stands on, has in the place of a function.
+# The functions that a test or its rig replaces.
 tests_unit_poolmgr_node_test_client_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=accept4
 tests_unit_poolmgr_sandbox_test_stray_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=clock_mono_us
 tests_unit_run_test_invocation_log_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=patience_poll
-# Round trips to PostgreSQL are counted where they begin, and copies of what passes through.
+# These tests count round trips to PostgreSQL, and copies of a request's bytes.
 tests_unit_control_functions_test_functions_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=PQsendQuery -Wl,--wrap=PQsendPrepare \
 	-Wl,--wrap=PQsendQueryPrepared -Wl,--wrap=PQsendQueryParams
 tests_unit_follow_test_follow_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=PQsendQueryPrepared
@@ -26,9 +26,10 @@ fuzz_targets =
 include tests/fuzz/local.mk
 
 include tests/bench/local.mk
+include tests/documents/local.mk
 
-# Every test links with all the code there is, and so does berthd; and with the rigs and fakes of all tests, of which a linker takes
-# what is used.
+# Every test is linked with all code, as berthd is, and with the rigs and fakes of all tests, of which the linker takes those that are
+# used.
 BERTH_LIBS = libmaster.a libstatus.a libentry.a libfollow.a libcontrol.a libapi.a libinvoke.a libworker.a librun.a libhttp.a \
 	$(POOLMGR_LIBS) libcollector.a libwarden.a libdb.a libdrivers.a libipc.a libconf.a libbase.a \
 	$(FCGI_LIBS) $(PQ_LIBS) $(JANSSON_LIBS) $(CURL_LIBS) $(UV_LIBS) $(INIH_LIBS) $(ARCHIVE_LIBS) $(SECCOMP_LIBS) $(SODIUM_LIBS)
@@ -51,7 +52,7 @@ TESTS += $(fuzz_targets)
 dist_check_SCRIPTS = $(unit_scripts)
 TESTS += $(unit_scripts)
 
-# The tables in README.md that are made from those of the program.
+# Writes the table in README.md from that of the program.
 .PHONY: readme
 readme: tests/unit/control/functions/test_readme$(EXEEXT)
 	$(AM_V_GEN)$< --write $(srcdir)/README.md
@@ -59,8 +60,9 @@ readme: tests/unit/control/functions/test_readme$(EXEEXT)
 AM_TESTS_ENVIRONMENT = CMOCKA_MESSAGE_OUTPUT=TAP; export CMOCKA_MESSAGE_OUTPUT;
 LOG_DRIVER = env AM_TAP_AWK='$(AWK)' $(SHELL) $(top_srcdir)/build-aux/tap-driver.sh
 # A script is a test by itself: it does not run under what LOG_COMPILER names.
-TEST_EXTENSIONS = .sh
+TEST_EXTENSIONS = .sh .py
 SH_LOG_DRIVER = $(LOG_DRIVER)
+PY_LOG_DRIVER = $(LOG_DRIVER)
 
 # The same tests once more, looking for what shows only with a tool.
 .PHONY: check-asan check-valgrind coverage fuzz

@@ -25,7 +25,7 @@ void db_problem(struct problem *problem, const struct err *err, const char *ref)
 			    "not be restored to check. Read the function before you repeat the request",
 			    ref);
 		return;
-	case ENOTCONN: /* logged by db_log_news */
+	case ENOTCONN: /* db_log_news has logged it */
 		problem_set(problem, PROBLEM_STORE_UNAVAILABLE, NULL, "%s", problem_help(PROBLEM_STORE_UNAVAILABLE));
 		return;
 	case E2BIG:

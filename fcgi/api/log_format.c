@@ -7,10 +7,10 @@
 
 struct writer {
 	struct buf *out;
-	size_t start;    /* of out */
-	struct buf text; /* of the line in hand, as UTF-8 */
+	size_t start;    /* length of out at the start of the page */
+	struct buf text; /* the current line, as UTF-8 */
 	uint64_t from, line, next;
-	bool continues; /* the line written last does */
+	bool continues; /* whether the line written last continues */
 };
 
 static void writer_clear(struct writer *w)
@@ -18,7 +18,7 @@ static void writer_clear(struct writer *w)
 	buf_free(&w->text);
 }
 
-/* Whether the line belongs to the page; w->text is what it says then, and at its time. */
+/* Whether the line belongs to the page; w->text is then its text and at its time. */
 static bool take_line(struct writer *w, const struct log_line *line, char at[CLOCK_TEXT_SIZE])
 {
 	if (w->line < w->from)
@@ -33,7 +33,7 @@ static bool take_line(struct writer *w, const struct log_line *line, char at[CLO
 	return true;
 }
 
-/* Behind a line. Returns whether to go on. */
+/* Called after each line. Returns whether to continue. */
 static bool go_on(struct writer *w, const struct log_line *line)
 {
 	w->continues = line->continues;
@@ -41,7 +41,10 @@ static bool go_on(struct writer *w, const struct log_line *line)
 	return w->next == 0;
 }
 
-/* How many bytes of well-formed UTF-8 are a control character that begins at p: U+0080..U+009F, too, control a terminal. */
+/*
+ * The length of the control character that begins at p, in well-formed UTF-8; 0 when there is none. U+0080..U+009F control a
+ * terminal, too.
+ */
 static size_t control_len(const unsigned char *p)
 {
 	if (p[0] < 0x20 || p[0] == 0x7f)
@@ -49,7 +52,7 @@ static size_t control_len(const unsigned char *p)
 	return p[0] == 0xc2 && p[1] < 0xa0 ? 2 : 0;
 }
 
-/* Copies the text, which ends in NUL, but for control characters and those of special, which take their turn with escape. */
+/* Copies the text, which ends with NUL; control characters and the characters of special are passed to escape instead. */
 static void add_escaped(struct buf *out, const struct buf *text, const char *special,
 			void (*escape)(struct buf *out, unsigned c))
 {
@@ -108,7 +111,7 @@ uint64_t log_format_json(const struct log_source *source, uint64_t from, struct 
 	return w.next;
 }
 
-/* A line in pieces is whole again, as far as it is on one page. */
+/* The pieces of a line are joined, as far as they are on one page. */
 static bool add_text(const struct log_line *line, void *arg)
 {
 	struct writer *w = arg;

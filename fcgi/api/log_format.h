@@ -1,7 +1,7 @@
 /*
- * Writes the lines of a log, whose bytes are hostile, so that they harm nobody: always UTF-8 (U+FFFD for what is none), and no
- * control characters but those said below. A log may be a million empty lines, each of which takes fifty times its size, so it
- * is told page by page. Pure.
+ * Writes the lines of a log in a harmless form; their bytes are hostile. The output is always UTF-8 (U+FFFD for invalid bytes)
+ * and contains no control characters but those named below. A log may be a million empty lines, each of which needs fifty times
+ * its size, so it is written in pages. Pure.
  */
 #ifndef API_LOG_FORMAT_H
 #define API_LOG_FORMAT_H
@@ -9,19 +9,21 @@
 #include "api/log_lines.h"
 #include "base/buf.h"
 
-/* A page ends with the line that makes it so long. */
+/* A page ends with the line that reaches this length. */
 #define LOG_PAGE_LINES 10000
 #define LOG_PAGE_BYTES (2u << 20)
 
 /*
- * Both append a page that begins with the line of that number, counted from 0, and return the number of the line to go on with;
- * 0: there is none. A line in pieces (api/log_lines.h) counts as so many.
+ * Both append a page that begins with line number from, counted from 0, and return the number of the line that follows the
+ * page; 0 when there is none. Each piece of a long line (api/log_lines.h) counts as a line.
  */
 
-/* A JSON array of {"at", "level", "text"}, with "continues" where a piece does; control characters are escaped. */
+/*
+ * A JSON array of {"at", "level", "text"}, with "continues" for a piece that is not the last; control characters are escaped.
+ */
 uint64_t log_format_json(const struct log_source *source, uint64_t from, struct buf *out);
 
-/* For a terminal: "<time> <level> <text>\n" each. A tab is one, other control characters are written as \x1b. */
+/* For a terminal: a line "<time> <level> <text>\n" each. Tabs stay, other control characters are written like \x1b. */
 uint64_t log_format_text(const struct log_source *source, uint64_t from, struct buf *out);
 
 #endif

@@ -9,11 +9,11 @@
 
 #define LEVEL_PLATFORM "platform"
 
-/* Goes through the notes of when bytes were printed. */
+/* Walks through the times at which bytes were printed. */
 struct clockwork {
 	struct str times;
-	size_t taken;         /* of times */
-	uint64_t next_offset; /* from here on the next note holds; UINT64_MAX: there is none */
+	size_t taken;         /* position in the encoded times */
+	uint64_t next_offset; /* the offset at which the next time begins; UINT64_MAX: there is none */
 	uint64_t next_ms, now_ms;
 };
 
@@ -32,7 +32,7 @@ static void read_note(struct clockwork *c)
 	c->next_ms = c->now_ms + ms;
 }
 
-/* When the byte there was printed; offsets must not go back. */
+/* The time at which the byte at offset was printed; offsets must not decrease. */
 static uint64_t time_of(struct clockwork *c, uint64_t offset)
 {
 	while (c->next_offset <= offset) {
@@ -47,7 +47,7 @@ uint64_t log_lines_lost(const struct log_source *s)
 	return s->log_bytes > s->log.len ? s->log_bytes - s->log.len : 0;
 }
 
-/* Who is told. */
+/* The receiver of the lines. */
 struct listener {
 	bool (*take)(const struct log_line *line, void *arg);
 	void *arg;
@@ -65,7 +65,7 @@ static void tell_platform(struct listener *l, int64_t at_us, const char *text)
 	tell(l, &(struct log_line){at_us, LEVEL_PLATFORM, STR(text), false});
 }
 
-/* The end of the last character before text[max]. */
+/* The end of the last whole character before text[max]. */
 static uint32_t piece_of(const char *text, uint32_t max)
 {
 	uint32_t len = max;
@@ -97,16 +97,16 @@ enum { STREAMS = 2 };
 
 static const char *const levels[STREAMS] = {"info", "error"};
 
-/* Goes through the bytes of one stream. */
+/* Walks through the bytes of one stream. */
 struct reel {
 	const struct log_source *source;
 	int stream;
-	size_t taken;    /* of source->streams */
+	size_t taken;    /* position in source->streams */
 	int run_stream;  /* of the run at hand */
-	size_t from, to; /* what is left of it; of the log */
-	size_t begun;    /* where next begins */
+	size_t from, to; /* the rest of the current run, as offsets in the log */
+	size_t begun;    /* offset at which next begins */
 	struct clockwork clock;
-	struct buf line; /* the one at hand, when it is made of several runs */
+	struct buf line; /* the current line, when it is made of several runs */
 	struct log_line next;
 	bool has_next;
 };
@@ -124,7 +124,7 @@ static void next_run(struct reel *r)
 	r->to += n > 0 ? MIN(bytes, left) : left;
 }
 
-/* Goes on to where the stream has bytes. False: it has no more. */
+/* Moves on to the next bytes of the stream. False when there are none. */
 static bool seek(struct reel *r)
 {
 	while (r->from == r->to || r->run_stream != r->stream) {
@@ -135,7 +135,7 @@ static bool seek(struct reel *r)
 	return true;
 }
 
-/* Makes r->next the next line, if there is one. */
+/* Sets r->next to the next line, if there is one. */
 static void next_line(struct reel *r)
 {
 	r->has_next = seek(r);

@@ -1,4 +1,4 @@
-/* What an invocation printed, as lines; and what the platform has to say of it. Pure. */
+/* Splits what an invocation printed into lines, and adds the platform's messages. Pure. */
 #ifndef API_LOG_LINES_H
 #define API_LOG_LINES_H
 
@@ -8,7 +8,7 @@
 
 #include "base/fields.h"
 
-/* As stored: ipc/record.def says what the fields are. Nothing of it is trusted. */
+/* As stored; ipc/record.def describes the fields. Nothing in it is trusted. */
 struct log_source {
 	int64_t requested_at_us, response_us;
 	struct str log, times, streams;
@@ -16,21 +16,21 @@ struct log_source {
 	const char *error_code, *error_message; /* "" for success */
 };
 
-#define LOG_LINE_BYTES (512u << 10) /* a longer line comes in pieces, which end where a character does */
+#define LOG_LINE_BYTES (512u << 10) /* a longer line is split into pieces, between characters */
 
 struct log_line {
-	int64_t at_us;     /* when its first byte came */
-	const char *level; /* "info": printed to stdout, "error": to stderr; "platform" */
-	struct str text;   /* without the line's end; any bytes */
-	bool continues;    /* the next one is more of it */
+	int64_t at_us;     /* when its first byte was printed */
+	const char *level; /* "info" for stdout, "error" for stderr, "platform" for messages of the platform */
+	struct str text;   /* without the newline; any bytes */
+	bool continues;    /* the next one is another piece of the same line */
 };
 
-/* Bytes that were printed and not kept. */
+/* The number of bytes that were printed and not kept. */
 uint64_t log_lines_lost(const struct log_source *source);
 
 /*
- * Calls take for each line, in the order they were begun: each stream has lines of its own, whatever came from the other in the
- * middle of one. What it gets lasts until it returns; when it returns false there are no more.
+ * Calls take for each line, in the order in which lines were begun. Each stream has its own lines, even if output of the other
+ * one came in the middle of a line. The line is valid until take returns; when take returns false, there are no more calls.
  */
 void log_lines(const struct log_source *source, bool (*take)(const struct log_line *line, void *arg), void *arg);
 

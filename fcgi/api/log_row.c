@@ -44,7 +44,7 @@ static json_t *uuid_json(const PGresult *r, int row, int column)
 	return json_string(text);
 }
 
-/* All but the lines. */
+/* Everything except the lines. */
 static json_t *log_json(const PGresult *r, int row, const struct log_source *source)
 {
 	uint64_t lost = log_lines_lost(source);
@@ -62,7 +62,7 @@ bool log_row_json(const PGresult *r, int row, uint64_t from, struct buf *out)
 	AUTO(json_decrefp) json_t *json = log_json(r, row, &source);
 	char *head = json_dumps(json, JSON_COMPACT);
 
-	/* The lines, and where they go on, become the object's last members. */
+	/* The lines, and where they continue, become the object's last members. */
 	buf_add(out, head, strlen(head) - 1);
 	free(head);
 	buf_add_str(out, ",\"lines\":");

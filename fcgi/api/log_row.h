@@ -9,12 +9,12 @@
 #include "base/buf.h"
 #include "db/db_invocations.h"
 
-/* What it points to lasts as long as logs. */
+/* Pointers are valid as long as logs. */
 struct log_source log_row_source(const PGresult *logs, int row);
 
 /*
- * Appends an object with what is to be known of the invocation, a page of its lines (log_format.h) that begins with the line of
- * number from, and where to go on. Returns whether that was all of it.
+ * Appends an object with the invocation's data, a page of its lines (log_format.h) that begins with line number from, and where
+ * to continue. Returns whether the page contains the last line.
  */
 bool log_row_json(const PGresult *logs, int row, uint64_t from, struct buf *out);
 

@@ -9,10 +9,10 @@
 #include "base/mem.h"
 #include "base/trim.h"
 
-/* Of small pieces that are free again and still ours. */
+/* Free memory in small pieces that the process may hold before it is returned to the system. */
 #define TOLERATED_BYTES (2u << 20)
 
-/* Without memory JSON would be called invalid: like everything else it ends the process. */
+/* Without this jansson would report JSON as invalid when memory runs out; like every other allocation it ends the process. */
 static void *json_memory(size_t size)
 {
 	return mem_realloc(NULL, size);
@@ -21,9 +21,9 @@ static void *json_memory(size_t size)
 int memory_bound(const struct conf *conf, struct err *err)
 {
 	json_set_alloc_funcs(json_memory, free);
-	/* A threshold of our own switches glibc's moving one off: large buffers are always given back to the system. */
+	/* A fixed threshold disables glibc's dynamic one, so that large buffers are always returned to the system. */
 	mallopt(M_MMAP_THRESHOLD, TRIM_ABOVE);
-#ifndef __SANITIZE_ADDRESS__ /* which has terabytes of addresses */
+#ifndef __SANITIZE_ADDRESS__ /* AddressSanitizer needs terabytes of addresses */
 	struct rlimit limit = {.rlim_cur = (rlim_t)conf->control_memory_mb << 20};
 	limit.rlim_max = limit.rlim_cur;
 	if (setrlimit(RLIMIT_AS, &limit) < 0)

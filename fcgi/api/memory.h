@@ -1,6 +1,6 @@
 /*
- * The memory of a process that takes in whole what others may make large, requests and logs: bounded, so that one that needs
- * too much ends alone and says so, and given back after what needed much.
+ * Bounds the memory of a process that holds whole requests and logs, which may be large. A process that needs too much ends,
+ * alone and with a message. Memory that a large request needed is returned to the system.
  */
 #ifndef API_MEMORY_H
 #define API_MEMORY_H
@@ -8,10 +8,10 @@
 #include "base/err.h"
 #include "conf/conf.h"
 
-/* For the whole life of the process, at its start. */
+/* To be called once, at the start of the process. */
 int memory_bound(const struct conf *conf, struct err *err);
 
-/* After each request. Costs next to nothing when it had needed little. */
+/* To be called after each request. Costs next to nothing when the request needed little. */
 void memory_rest(void);
 
 #endif

@@ -1,6 +1,6 @@
 /*
- * struct buf: a growing byte string. Zero-initialise it; free it with buf_free (AUTO(buf_free) struct buf b = {0};).
- * data is NUL-terminated behind len once anything was appended, so that text can be used as a C string.
+ * struct buf: a growing byte string. Zero-initialise it; free it with buf_free (AUTO(buf_free) struct buf b = {0};). Once
+ * anything was appended, data has a NUL at position len, so that text can be used as a C string.
  */
 #ifndef BASE_BUF_H
 #define BASE_BUF_H
@@ -20,7 +20,7 @@ struct buf {
 void buf_free(struct buf *b);
 void buf_reset(struct buf *b); /* keeps the memory */
 
-/* Makes room for extra more bytes and returns where they go; the caller adds to len what it filled. */
+/* Makes room for extra more bytes and returns where they begin; the caller adds the number of bytes it wrote to len. */
 char *buf_reserve(struct buf *b, size_t extra);
 
 void buf_add(struct buf *b, const void *data, size_t len);
@@ -33,10 +33,10 @@ void buf_printf(struct buf *b, const char *fmt, ...) PRINTF_LIKE(2, 3);
 /* Drops the first n bytes. */
 void buf_consume(struct buf *b, size_t n);
 
-/* "text" when nothing was appended yet is "", never NULL. */
+/* The text so far; "" when nothing was appended yet, never NULL. */
 const char *buf_str(const struct buf *b);
 
-/* Big-endian words for whoever has already checked the length. */
+/* Read big-endian words; the caller has checked the length. */
 void buf_put_u32(void *p, uint32_t v);
 void buf_put_u64(void *p, uint64_t v);
 uint32_t buf_get_u32(const void *p);

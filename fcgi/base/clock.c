@@ -61,7 +61,7 @@ void clock_format_utc_us(int64_t wall_us, char *out)
 	snprintf(out, CLOCK_TEXT_SIZE, "%s.%06dZ", format_seconds(wall_us, seconds), (int)(wall_us % 1000000));
 }
 
-/* The digits behind a point, as microseconds; what is finer is cut off. Returns where they end. */
+/* Parses the digits after the decimal point as microseconds; further digits are ignored. Returns where they end. */
 static const char *parse_fraction(const char *text, int64_t *us)
 {
 	int64_t unit = 100000;
@@ -71,7 +71,7 @@ static const char *parse_fraction(const char *text, int64_t *us)
 	return text;
 }
 
-/* "Z", "+01:00" or "-01:00", and then the end. */
+/* Parses "Z", "+01:00" or "-01:00", which must be the end of the text. */
 static bool parse_offset(const char *text, int64_t *offset_us)
 {
 	int hours, minutes, length = 0;

@@ -16,7 +16,10 @@ int clock_left_ms(int64_t deadline_us);
 void clock_format_utc(int64_t wall_us, char *out);
 void clock_format_utc_us(int64_t wall_us, char *out); /* the same with microseconds */
 
-/* RFC 3339 ("2026-01-31T13:00:00.5+01:00") or whole seconds since 1970. false, and *wall_us untouched: neither. */
+/*
+ * Accepts RFC 3339 ("2026-01-31T13:00:00.5+01:00") or whole seconds since 1970; false, with *wall_us untouched, for anything
+ * else.
+ */
 bool clock_parse(const char *text, int64_t *wall_us);
 
 #endif

@@ -4,7 +4,7 @@
 
 #include <stddef.h>
 
-/* The word behind the first one that is name, within line, which has a NUL at line[len]. NULL: there is none. */
+/* Finds the word name in line, which has a NUL at line[len], and returns the next word; NULL when there is none. */
 const char *cmdline_option(const char *line, size_t len, const char *name);
 
 #endif

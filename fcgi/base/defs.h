@@ -1,4 +1,4 @@
-/* What every file may assume: small macros without a noun of their own. */
+/* Small macros for every file. */
 #ifndef BASE_DEFS_H
 #define BASE_DEFS_H
 

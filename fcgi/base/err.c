@@ -8,7 +8,9 @@ size_t err_end_whole(char *text, size_t len)
 {
 	size_t lead = len;
 
-	/* A character has at most three bytes 10xxxxxx after the first one; more are no UTF-8 that could be kept whole. */
+	/*
+	 * A UTF-8 character has at most three bytes 10xxxxxx after its first byte; with more than three the text is not UTF-8.
+	 */
 	while (lead > 0 && len - lead < 3 && ((unsigned char)text[lead - 1] & 0xc0) == 0x80)
 		lead--;
 	if (lead > 0) {

@@ -14,13 +14,18 @@ struct err {
 	char msg[512]; /* UTF-8, one line, without a final full stop */
 };
 
-/* Fills *err and returns -1. With code != 0, ": <strerror>" is appended to the message. What is too long is cut off. */
+/*
+ * Fills *err and returns -1. With code != 0, ": <strerror>" is appended to the message. A message that is too long is cut off.
+ */
 int err_set(struct err *err, int code, const char *fmt, ...) PRINTF_LIKE(3, 4);
 
 /* Puts "<text>: " in front of the message, to say what was being done when it failed. Returns -1. */
 int err_prefix(struct err *err, const char *fmt, ...) PRINTF_LIKE(2, 3);
 
-/* Ends text that was cut off after len bytes before the UTF-8 character that lost its end, if any. Returns the new length. */
+/*
+ * For text that was cut off after len bytes: removes the beginning of an incomplete last UTF-8 character. Returns the new
+ * length.
+ */
 size_t err_end_whole(char *text, size_t len);
 
 #endif

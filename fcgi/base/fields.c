@@ -26,7 +26,7 @@ void fields_encode(const struct field *fields, size_t count, const void *from, s
 	}
 }
 
-/* The next n bytes, or NULL when there are fewer. */
+/* Consumes the next n bytes; NULL when there are fewer. */
 static const char *take(const char **p, const char *end, size_t n)
 {
 	const char *at = *p;

@@ -1,6 +1,6 @@
 /*
- * Structs on the wire: a table of fields says how a struct becomes bytes and back. Used by everything that crosses from one
- * process to another, so there is one decoder to distrust. Integers are big-endian; a string is u32 length + bytes.
+ * Structs on the wire: a table of fields says how a struct is converted to bytes and back. All messages and records between
+ * processes use it, so only one decoder has to be secure. Integers are big-endian; a string is u32 length + bytes.
  */
 #ifndef BASE_FIELDS_H
 #define BASE_FIELDS_H
@@ -37,8 +37,8 @@ struct field {
 void fields_encode(const struct field *fields, size_t count, const void *from, struct buf *out);
 
 /*
- * Reads the fields from exactly len bytes into *to; strings point into data. -1 when the bytes end early or some are left over,
- * and then *to may be half filled.
+ * Reads the fields from exactly len bytes into *to; strings point into data. -1 when there are too few or too many bytes; *to
+ * may then be half filled.
  */
 int fields_decode(const struct field *fields, size_t count, const void *data, size_t len, void *to);
 

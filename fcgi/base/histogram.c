@@ -23,18 +23,21 @@ static uint32_t bucket_of(uint64_t us)
 	return MIN(1 + (uint32_t)(log((double)us) / log(GROWTH)), HISTOGRAM_BUCKETS - 1u);
 }
 
-/* Between the bounds so that it is off by the same share of either. */
+/* The value that stands for a bucket: its relative distance to both bounds is the same. */
 static double value_of(uint32_t index)
 {
 	return index == 0 ? 0 : 2 * pow(GROWTH, index) / (1 + GROWTH);
 }
 
-/* Where the bucket is, or would be: not before at, which what is found next in order has from what was found last. */
+/*
+ * The index of the bucket, or where to insert it. The search begins at index at: callers look up buckets in rising order and
+ * pass the index of the last one.
+ */
 static uint32_t find(const struct histogram *h, uint32_t at, uint32_t index)
 {
 	uint32_t low = at, high = h->used;
 
-	/* Mostly the next one: histograms of one function look much the same. */
+	/* Usually it is the next one, because histograms of one function have much the same buckets. */
 	if (low < high && h->buckets[low].index >= index)
 		return low;
 	while (low < high) {
@@ -55,7 +58,7 @@ static void make_room(struct histogram *h)
 	h->buckets = mem_realloc(h->buckets, h->room * sizeof(h->buckets[0]));
 }
 
-/* Returns where the next bucket in order is to be looked for. */
+/* Returns the index at which to look for the next bucket in order. */
 static uint32_t add_to_bucket(struct histogram *h, uint32_t at, uint32_t index, uint64_t count)
 {
 	at = find(h, at, index);
@@ -95,7 +98,7 @@ void histogram_encode(const struct histogram *h, struct buf *out)
 	}
 }
 
-/* The next bucket and its count. Returns how many bytes they took; 0: they are none. */
+/* Reads the next bucket and its count. Returns how many bytes they took; 0 when they are malformed. */
 static size_t decode_bucket(const unsigned char *data, size_t len, uint64_t *index, uint64_t *count)
 {
 	uint64_t step;

@@ -1,11 +1,11 @@
 /*
- * A histogram of durations: how many fell into each bucket, whose bounds grow by 4 %, so that a quantile is off by 2 % of
- * itself at most. Adding two up gives the histogram of both; nothing is lost by it, whatever the order. Only buckets that were
- * hit take space, in memory and in bytes.
+ * A histogram of durations counts how many fell into each bucket. The bounds of the buckets grow by 4 %, so a quantile is
+ * accurate to 2 %. Histograms can be added in any order without loss. Only buckets that are not empty take space, in memory and
+ * in bytes.
  *
- * Bucket 0 holds 0, bucket i > 0 what is within 1.04^(i-1) <= us < 1.04^i. As bytes: HISTOGRAM_FORMAT, then per bucket, from
- * the lowest, how far it is from the one before (the first: from -1) and its count, both LEB128. No bytes at all: nothing
- * counted.
+ * Bucket 0 holds 0, bucket i > 0 durations of 1.04^(i-1) <= us < 1.04^i. The encoding is HISTOGRAM_FORMAT, then for each
+ * bucket, from the lowest, the distance of its index from the previous one (for the first: from -1) and its count, both as
+ * LEB128. An empty histogram has no bytes at all.
  */
 #ifndef BASE_HISTOGRAM_H
 #define BASE_HISTOGRAM_H
@@ -17,7 +17,7 @@
 #include "base/err.h"
 
 #define HISTOGRAM_FORMAT  1
-#define HISTOGRAM_BUCKETS 640 /* the last one, too, holds what is longer: 20 hours */
+#define HISTOGRAM_BUCKETS 640 /* the last one also holds longer durations; its bound is 20 hours */
 
 struct histogram_bucket {
 	uint32_t index;
@@ -26,7 +26,7 @@ struct histogram_bucket {
 
 /* Zero-initialise it. */
 struct histogram {
-	struct histogram_bucket *buckets; /* owned; by index, none empty */
+	struct histogram_bucket *buckets; /* owned; sorted by index, none empty */
 	uint32_t used, room;
 };
 
@@ -37,13 +37,13 @@ void histogram_merge(struct histogram *to, const struct histogram *from);
 
 void histogram_encode(const struct histogram *h, struct buf *out);
 
-/* Adds what the bytes hold. -1: they are no histogram; *to is then worth nothing. */
+/* Adds an encoded histogram. -1 when the bytes are malformed; *to is then invalid. */
 int histogram_merge_encoded(struct histogram *to, const void *data, size_t len, struct err *err);
 
-/* How many were added. */
+/* The number of durations that were added. */
 uint64_t histogram_count(const struct histogram *h);
 
-/* The value, in us, that a share q (0..1) of all does not exceed (nearest rank). 0 when nothing was added. */
+/* The quantile q (0..1) by nearest rank, in us; 0 when nothing was added. */
 double histogram_quantile(const struct histogram *h, double q);
 
 #endif

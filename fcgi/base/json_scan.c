@@ -12,7 +12,10 @@ struct scan {
 	bool too_much;
 	size_t values_left;
 	unsigned depth_max;
-	/* What encloses p: one bit per level, set for an object. Not the C stack, whose depth the sender would choose. */
+	/*
+	 * The objects and arrays that enclose p: one bit per level, set for an object. Recursion would let the sender choose
+	 * the depth of the C stack.
+	 */
 	unsigned depth;
 	uint8_t in_object[JSON_SCAN_DEPTH_MAX / 8];
 	const struct json_scan_visitor *visitor;
@@ -50,7 +53,7 @@ static void skip_space(struct scan *s)
 		s->p++;
 }
 
-/* One character of two to four bytes: shortest form, no surrogate, at most U+10FFFF (RFC 3629, section 4). */
+/* Checks one character of two to four bytes: shortest form, no surrogate, at most U+10FFFF (RFC 3629, section 4). */
 static bool scan_utf8(struct scan *s)
 {
 	static const struct {
@@ -94,7 +97,7 @@ static bool scan_escape(struct scan *s)
 	return true;
 }
 
-/* From the opening quote to behind the closing one. */
+/* Scans a string, from its opening quote to after its closing one. */
 static bool scan_string(struct scan *s)
 {
 	s->p++;
@@ -187,7 +190,7 @@ static bool visit(struct scan *s, const unsigned char *name, const unsigned char
 	return s->verdict == 0;
 }
 
-/* "name": up to where the value begins. */
+/* Scans a member's name and the colon, up to its value. */
 static bool scan_name(struct scan *s)
 {
 	skip_space(s);
@@ -205,8 +208,8 @@ static bool scan_name(struct scan *s)
 }
 
 /*
- * A value that holds no others, or the start of one that does. *complete: a whole value is behind p; else a first member or
- * element must follow.
+ * Scans a value without members, or the opening bracket of one with members. *complete: p is after a whole value; otherwise the
+ * first member or element must follow.
  */
 static bool scan_value_start(struct scan *s, bool *complete)
 {
@@ -233,7 +236,10 @@ static bool scan_value_start(struct scan *s, bool *complete)
 	return scan_word(s);
 }
 
-/* Behind a whole value: closes what ends here, until a comma asks for another value (*more) or the text is complete. */
+/*
+ * After a whole value: closes the objects and arrays that end here, until a comma announces another value (*more) or the text
+ * is complete.
+ */
 static bool scan_value_end(struct scan *s, bool *more)
 {
 	for (*more = false; s->depth > 0; s->depth--) {
@@ -275,7 +281,7 @@ static void locate(const char *data, const struct scan *s, struct json_scan_erro
 	error->column = (size_t)(at - line) + 1;
 }
 
-/* s: what is not said here is set. */
+/* The members of s that are not filled here are set by the caller. */
 static int scan(const char *data, size_t len, struct scan *s, struct json_scan_error *error)
 {
 	s->p = (const unsigned char *)data;

@@ -1,4 +1,4 @@
-/* Unsigned numbers in as few bytes as they need: seven bits each, the lowest first (LEB128). */
+/* LEB128: unsigned numbers in as few bytes as they need, seven bits in each byte, the lowest first. */
 #ifndef BASE_LEB128_H
 #define BASE_LEB128_H
 
@@ -11,7 +11,9 @@
 
 void leb128_add(struct buf *out, uint64_t value);
 
-/* Returns how many bytes it took; 0: they do not hold a number of 64 bits. Millions are read for one answer: hence inline. */
+/*
+ * Returns how many bytes were read; 0 when they do not hold a number of 64 bits. Inline because one answer may read millions.
+ */
 static inline size_t leb128_get(const void *data, size_t len, uint64_t *value)
 {
 	const unsigned char *bytes = data;

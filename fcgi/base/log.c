@@ -10,7 +10,7 @@
 
 #define LINE_SIZE    2048
 #define MESSAGE_SIZE 1024
-#define CONTEXT_SIZE 320 /* of a request or a sandbox id, escaped */
+#define CONTEXT_SIZE 320 /* length of a request id or a sandbox id, escaped */
 
 #define NAME_OF(NAME, name) name,
 static const char *const level_names[LOG_LEVEL_COUNT] = {LOG_LEVELS(NAME_OF)};
@@ -45,8 +45,8 @@ void log_set_request(const char *request_id)
 }
 
 /*
- * Appends key="value", at most max bytes of it, with everything that could break the line escaped; returns the new length. A
- * character whose end was cut off, here or before, is left out.
+ * Appends key="value", at most max bytes, and escapes everything that could break the line; returns the new length. An
+ * incomplete character at the end of value, cut off here or earlier, is left out.
  */
 static size_t add_quoted(char *line, size_t len, size_t max, const char *key, const char *value)
 {

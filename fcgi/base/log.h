@@ -13,7 +13,7 @@
 
 #include "base/defs.h"
 
-/* The levels, the lowest first: LEVEL(NAME, name). A new one is a row here, and a macro like log_debug below. */
+/* The levels, lowest first: LEVEL(NAME, name). A new level is a row here and a macro like log_debug below. */
 #define LOG_LEVELS(LEVEL)                                                                                                      \
 	LEVEL(DEBUG, "debug")                                                                                                  \
 	LEVEL(INFO, "info")                                                                                                    \
@@ -28,13 +28,13 @@ enum log_level { LOG_LEVELS(LOG_LEVEL_NUMBER) LOG_LEVEL_COUNT };
 /* The level of that name, or -1. */
 int log_level_parse(const char *name);
 
-/* Who is speaking, e.g. "poolmgr" or "invoke/3". Copied. */
+/* process: the name of this process in the log, e.g. "poolmgr" or "invoke/3". Copied. */
 void log_init(const char *process, enum log_level least);
 
-/* Whether lines of that level are written: for those that are dear to put together. */
+/* Whether lines of that level are written, for callers whose lines are expensive to put together. */
 bool log_is_on(enum log_level level);
 
-/* Context put on every line until changed; NULL or "" clears. Copied, truncated to a sane length. */
+/* Sets the context that every following line contains; NULL or "" clears it. Copied, and truncated to a sane length. */
 void log_set_request(const char *request_id);
 
 void log_line(enum log_level level, const char *fmt, ...) PRINTF_LIKE(2, 3);

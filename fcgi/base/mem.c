@@ -8,7 +8,7 @@
 
 #include "base/log.h"
 
-/* Writing a line to the log takes no memory. */
+/* Logging needs no memory. */
 static void *must(void *p, size_t size_bytes)
 {
 	struct rlimit limit;

@@ -1,4 +1,4 @@
-/* Allocation that cannot fail: out of memory is logged and the process exits, its parent starts a new one. */
+/* Allocation that cannot fail: when memory runs out, that is logged and the process exits; its parent starts a new one. */
 #ifndef BASE_MEM_H
 #define BASE_MEM_H
 

@@ -1,4 +1,4 @@
-/* Which of a function's variables are secrets, going by their names. */
+/* Decides by its name whether a function's environment variable is a secret. */
 #ifndef BASE_SECRET_H
 #define BASE_SECRET_H
 

@@ -1,4 +1,4 @@
-/* Buffers live as long as the process; one that a large request made large gives its memory back. */
+/* Frees the memory of a buffer that a large request made large. Such buffers live as long as the process. */
 #ifndef BASE_TRIM_H
 #define BASE_TRIM_H
 

@@ -32,7 +32,7 @@ void utf8_repair(struct buf *out, const char *text, size_t len)
 {
 	static const char replacement[] = "\xef\xbf\xbd"; /* U+FFFD */
 	const unsigned char *p = (const unsigned char *)text;
-	size_t good = 0; /* bytes before i that are not yet copied begin here */
+	size_t good = 0; /* start of the bytes before i that are not copied yet */
 
 	for (size_t i = 0; i < len;) {
 		size_t n = utf8_sequence(p + i, len - i);

@@ -1,4 +1,4 @@
-/* An array of PostgreSQL's as text, to be the parameter of a statement; its elements need no quotes. */
+/* A PostgreSQL array as text, for a statement's parameter; its elements must not need quotes. */
 #ifndef COLLECTOR_ARRAY_H
 #define COLLECTOR_ARRAY_H
 

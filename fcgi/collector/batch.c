@@ -9,14 +9,14 @@
 #define OLDEST_US    1577836800000000ll /* 2020-01-01 */
 #define MAX_AHEAD_US 86400000000ll      /* a day */
 
-/* Waits for the end of whatever a collector of the same spool has left open. */
+/* Waits until any transaction that another collector of the same spool has left open has ended. */
 static const struct db_statement spool_lock = {
 	.name = "spool_lock",
 	.sql = "select pg_advisory_xact_lock(hashtextextended($1::text, 0))",
 	.param_count = 1,
 };
 
-/* A clock that was never set, or jumped, must not make partitions that nobody will ever look for. */
+/* Limits for times of records: a clock that was never set, or that jumped, must not create useless partitions. */
 static void refuse_strange_times(struct spool_batch *batch)
 {
 	uint64_t latest_us = (uint64_t)(clock_wall_us() + MAX_AHEAD_US);

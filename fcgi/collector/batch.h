@@ -1,7 +1,7 @@
 /*
- * Storing a batch. Every record is stored exactly once: offsets advance in the transaction that stores the records, and only
- * from where PostgreSQL says they are. So it does not matter when this process, or PostgreSQL, is killed, nor that a COMMIT of
- * a collector that died may still be under way: it is waited for.
+ * Stores a batch. Every record is stored exactly once: the offsets advance in the transaction that stores the records, and only
+ * if PostgreSQL has the expected old offsets. So it does not matter when this process or PostgreSQL is killed. A COMMIT of a
+ * collector that died may still be under way; its end is waited for.
  */
 #ifndef COLLECTOR_BATCH_H
 #define COLLECTOR_BATCH_H
@@ -12,9 +12,9 @@
 #include "db/db.h"
 
 /*
- * Stores the batch in one transaction. Records that PostgreSQL refuses, and those with a time that cannot be true, are set
- * aside in SPOOL_REJECTED_DIR, marked and counted; so is what is damaged. ESTALE: the offsets were not those in PostgreSQL;
- * nothing is stored. Errors as in db/db.h; after any, the offsets in memory are worth nothing: offsets_load.
+ * Stores the batch in one transaction. Records that PostgreSQL refuses, records with an impossible time, and damaged bytes are
+ * saved in SPOOL_REJECTED_DIR, marked and counted. ESTALE: the offsets differ from those in PostgreSQL; nothing is stored.
+ * Errors as in db/db.h; after any error the offsets in memory are invalid: call offsets_load.
  */
 int batch_store(struct db *db, const struct spool *spool, struct spool_batch *batch, struct err *err);
 

@@ -8,13 +8,13 @@
 #include "base/mem.h"
 
 #define PERIOD_US      60000000
-#define AGAIN_US       5000000 /* while it is not known: nginx starts after us */
+#define AGAIN_US       5000000 /* interval while it is not known, because nginx starts after berthd */
 #define TIMEOUT_MS     1000
-#define COMPLAIN_AFTER 12 /* failures: a minute without */
+#define COMPLAIN_AFTER 12 /* number of failures: a minute without an answer */
 
 #define EXPIRY "Expire date:"
 
-/* The first certificate of the chain is the server's own. */
+/* Reads the first certificate of the chain, which is the server's own. */
 static int read_expiry(CURL *t, int64_t *ends_s, struct err *err)
 {
 	struct curl_certinfo *chain = NULL;
@@ -45,7 +45,7 @@ static int ask(const char *address, int64_t *ends_s, struct err *err)
 	curl_easy_setopt(t, CURLOPT_CONNECT_ONLY, 1L);
 	curl_easy_setopt(t, CURLOPT_TIMEOUT_MS, (long)TIMEOUT_MS);
 	curl_easy_setopt(t, CURLOPT_CERTINFO, 1L);
-	/* It is looked at, not relied on: one that is over is told, too. */
+	/* The certificate is not verified, because an expired one is to be reported, too. */
 	curl_easy_setopt(t, CURLOPT_SSL_VERIFYPEER, 0L);
 	curl_easy_setopt(t, CURLOPT_SSL_VERIFYHOST, 0L);
 	CURLcode code = curl_easy_perform(t);

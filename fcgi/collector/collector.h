@@ -1,4 +1,4 @@
-/* What the collector's files share: the state of the one there is. */
+/* The state of the collector, shared by its files. */
 #ifndef COLLECTOR_COLLECTOR_H
 #define COLLECTOR_COLLECTOR_H
 
@@ -17,22 +17,22 @@
 
 struct collector {
 	const struct conf *conf;
-	struct conf *reloaded; /* what conf is after a SIGHUP; owned */
+	struct conf *reloaded; /* the configuration read at the latest SIGHUP; owned */
 	struct db *db;
 	struct spool *spool;
 	struct spool_batch batch;
 	struct sampler sampler;
-	struct exporter *exporter; /* NULL: none */
+	struct exporter *exporter; /* NULL: spans are not sent */
 	struct certificate_watch certificate;
-	size_t batch_limit; /* collector.batch_bytes, less while PostgreSQL is too slow for it */
+	size_t batch_limit; /* collector.batch_bytes, or less while PostgreSQL is too slow for it */
 	struct scoreboard *board;
 	struct slot *slot;
 	int signal_fd;
-	bool waits; /* for another collector to end; the log has said so */
+	bool waits; /* waits for another collector to end; that was logged */
 	bool offsets_known;
 	bool stopping;
 	int64_t partitions_at_us; /* when to make partitions next; monotonic */
-	int failing;              /* err.code of the failure that was logged; -1: all is well */
+	int failing;              /* err.code of the failure that was logged; -1: there is none */
 };
 
 /* For the scoreboard. */

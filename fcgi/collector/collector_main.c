@@ -2,17 +2,18 @@
  * The collector: the only writer of metrics. The master starts one at start-up and keeps it running.
  *
  * Workers append a record per invocation to their spool files. Every collector.interval_ms the collector looks at the spool
- * directory, reads what is new and stores it in PostgreSQL together with how far it has read (batch.h). A file that is stored
- * and has no writer any more is removed. The total of what waits is published on the scoreboard: workers stop writing at the
- * quota.
+ * directory, reads new records and stores them in PostgreSQL together with how far it has read (batch.h). A file that is stored
+ * completely and no longer has a writer is removed. The total size of what is not stored yet is on the scoreboard; workers stop
+ * writing at the quota.
  *
- * It keeps nothing that is not in the spool or in PostgreSQL. So its crash costs nothing but time, and while PostgreSQL is away
- * the spool grows and the collector tries again.
+ * It has no state that is not in the spool or in PostgreSQL. So its crash costs nothing but time, and while PostgreSQL is
+ * unavailable the spool grows and the collector tries again.
  *
- * One works at a time: at an upgrade, or while the collector of a master that was killed stores the rest, the next one waits.
+ * Only one collector works at a time: during an upgrade, or while the collector of a killed master stores the rest, the next
+ * one waits.
  *
- * SIGTERM, or the end of the master, ends it: it stores what is there, once, and exits with 0. SIGHUP has it read its settings
- * again. SIGQUIT ends it at once.
+ * On SIGTERM, or when the master is gone, it stores what is in the spool once more and exits with 0. On SIGHUP it reads its
+ * settings again. On SIGQUIT it ends at once.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -32,7 +33,7 @@
 #include "ipc/heritage.h"
 #include "ipc/pulse.h"
 
-#define RETRY_MIN_MS   1000 /* between rounds when db.c makes no pause and a smaller batch is no help */
+#define RETRY_MIN_MS   1000 /* pause between rounds when db.c makes no pause and a smaller batch does not help */
 #define PROGRAM_FAILED 1
 
 static void collector_free(struct collector *c)
@@ -50,7 +51,7 @@ static int open_signals(int *signal_fd, struct err *err)
 {
 	sigset_t set;
 
-	signal(SIGPIPE, SIG_IGN); /* stderr may be a pipe that nobody reads any more */
+	signal(SIGPIPE, SIG_IGN); /* ignored, because stderr may be a pipe without a reader */
 	sigemptyset(&set);
 	sigaddset(&set, SIGTERM);
 	sigaddset(&set, SIGHUP);
@@ -60,7 +61,7 @@ static int open_signals(int *signal_fd, struct err *err)
 	return *signal_fd < 0 ? err_set(err, errno, "signalfd") : 0;
 }
 
-/* What this machine is called. */
+/* The name of this machine. */
 static char *node_name(const struct conf *conf)
 {
 	char host[HOST_NAME_MAX + 1] = "";
@@ -131,7 +132,7 @@ static void take_signals(struct collector *c)
 	}
 }
 
-/* Until the next round is due, or it is time to stop. */
+/* Waits until the next round is due or the process has to stop. */
 static void wait_for_work(struct collector *c)
 {
 	struct pollfd fds[] = {{.fd = c->signal_fd, .events = POLLIN}, {.fd = HERITAGE_LIFE_FD, .events = POLLIN}};

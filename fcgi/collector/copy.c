@@ -4,7 +4,7 @@
 
 #include "base/utf8.h"
 
-#define EPOCH_2000_US 946684800000000ull /* where PostgreSQL's time starts */
+#define EPOCH_2000_US 946684800000000ull /* the epoch of PostgreSQL's times */
 
 static void add_u16(struct buf *b, uint16_t v)
 {
@@ -14,7 +14,7 @@ static void add_u16(struct buf *b, uint16_t v)
 
 void copy_begin(struct buf *b)
 {
-	static const char signature[11] = "PGCOPY\n\377\r\n"; /* the final NUL belongs to it */
+	static const char signature[11] = "PGCOPY\n\377\r\n"; /* the final NUL is part of the signature */
 
 	buf_add(b, signature, sizeof(signature));
 	buf_add_u32(b, 0); /* flags */
@@ -104,7 +104,7 @@ void copy_text(struct buf *b, struct str v)
 {
 	size_t length_at = b->len;
 
-	buf_add_u32(b, 0); /* known at the end */
+	buf_add_u32(b, 0); /* filled in at the end */
 	utf8_repair(b, v.data, v.len);
 	buf_put_u32(b->data + length_at, (uint32_t)(b->len - length_at - 4));
 }

@@ -1,6 +1,6 @@
 /*
- * Rows in the binary form of PostgreSQL's COPY: copy_begin, then per row copy_row and one call per column, then copy_end.
- * Text becomes valid UTF-8 on the way: what is not, and NUL, which PostgreSQL cannot hold, turns into U+FFFD.
+ * Rows in the binary form of PostgreSQL's COPY: copy_begin, then per row copy_row and one call per column, then copy_end. Text
+ * is converted to valid UTF-8: invalid bytes, and NUL, which PostgreSQL cannot store, are replaced by U+FFFD.
  */
 #ifndef COLLECTOR_COPY_H
 #define COLLECTOR_COPY_H
@@ -20,7 +20,7 @@ void copy_row(struct buf *b, int columns);
 
 void copy_uuid(struct buf *b, struct uuid v);
 void copy_bool(struct buf *b, bool v);
-void copy_int4(struct buf *b, uint32_t v); /* too large a value becomes negative, for a constraint to refuse */
+void copy_int4(struct buf *b, uint32_t v); /* a value that is too large becomes negative, so that a constraint refuses it */
 void copy_int8(struct buf *b, uint64_t v);
 void copy_ms(struct buf *b, uint64_t us);          /* double precision, milliseconds */
 void copy_int8_or_null(struct buf *b, uint64_t v); /* COPY_NULL is NULL */

@@ -11,10 +11,10 @@
 #include "collector/spans.h"
 
 #define BATCH_BYTES    (512u << 10)
-#define BATCH_AGE_US   1000000 /* what waits so long is sent, however little it is */
+#define BATCH_AGE_US   1000000 /* spans are sent after this time, however few there are */
 #define PAUSE_LEAST_US 1000000
 #define PAUSE_MOST_US  30000000
-#define PATIENCE_US    120000000 /* after which a batch that nobody takes is given up */
+#define PATIENCE_US    120000000 /* after this time a batch that cannot be sent is dropped */
 #define FLUSH_US       2000000
 #define COMPLAIN_US    60000000
 #define FDS_MAX        8
@@ -26,18 +26,18 @@ struct exporter {
 	int64_t timeout_ms, ratio_percent;
 	size_t queue_bytes;
 	CURLM *multi;
-	CURL *transfer; /* NULL: none is under way */
+	CURL *transfer; /* NULL: no request is under way */
 	struct curl_slist *headers;
 
-	struct buf waiting; /* spans that are in no batch yet */
+	struct buf waiting; /* spans that are not in a batch yet */
 	int waiting_count;
-	int64_t since_us; /* the oldest of them */
-	struct buf batch; /* the body being sent, or to be sent again; empty: none */
+	int64_t since_us; /* time of the oldest of them */
+	struct buf batch; /* the body that is being sent or will be sent again; empty: none */
 	int batch_count;
 	int64_t batch_us;             /* when it was first tried */
-	int64_t next_us, pause_us;    /* when it is tried next, and the pause before that */
-	size_t answered;              /* bytes of the answer, which nobody wants */
-	uint64_t dropped, complained; /* spans; how many of them the log has been told of */
+	int64_t next_us, pause_us;    /* when to try again, and the pause before that */
+	size_t answered;              /* bytes of the answer, which is ignored */
+	uint64_t dropped, complained; /* number of spans dropped, and how many of them were logged */
 	int64_t complain_us;
 };
 
@@ -54,7 +54,9 @@ struct exporter *exporter_new(const struct conf *conf, const char *node)
 	curl_global_init(CURL_GLOBAL_DEFAULT);
 	e->multi = curl_multi_init();
 	e->headers = curl_slist_append(NULL, "Content-Type: application/json");
-	e->headers = curl_slist_append(e->headers, "Expect:"); /* it would cost a second where it is not understood */
+	e->headers = curl_slist_append(
+		e->headers,
+		"Expect:"); /* without "Expect: 100-continue", which costs a second with servers that do not support it */
 	assert(e->multi != NULL && e->headers != NULL);
 	return e;
 }
@@ -94,7 +96,7 @@ void exporter_free(struct exporter **exporter)
 	mem_free(exporter);
 }
 
-/* Of traces that begin here a share is sent, the same one on every node; of others what their caller samples. */
+/* Of the traces that begin here a share is sent, the same on every node; of other traces those that their caller samples. */
 static bool is_sampled(const struct exporter *e, const struct record *r)
 {
 	if ((r->trace_flags & 1) == 0)
@@ -146,7 +148,7 @@ static void begin_transfer(struct exporter *e)
 	e->transfer = t;
 }
 
-/* Spans that wait become the next batch. */
+/* Makes the waiting spans the next batch. */
 static void make_batch(struct exporter *e, int64_t now_us)
 {
 	spans_request(&e->batch, e->node, &e->waiting);
@@ -163,7 +165,7 @@ static void end_batch(struct exporter *e)
 	e->batch_count = 0;
 }
 
-/* What OTLP says may be tried again; anything else would be refused again. */
+/* The errors that OTLP declares retryable; requests with other errors would be refused again. */
 static bool may_retry(CURLcode code, long status)
 {
 	return code != CURLE_OK || status == 429 || status == 502 || status == 503 || status == 504;
@@ -232,7 +234,7 @@ int exporter_poll(struct exporter *e, struct pollfd *fds, unsigned count, int ti
 		extra[i] = (struct curl_waitfd){.fd = fds[i].fd, .events = CURL_WAIT_POLLIN};
 	curl_multi_poll(e->multi, extra, count, timeout_ms, &ready);
 	exporter_work(e);
-	/* What it says of extra is not poll's revents in every version. */
+	/* In some versions of libcurl the revents of the extra descriptors are not those of poll(2). */
 	return poll(fds, count, 0);
 }
 
@@ -245,7 +247,7 @@ void exporter_flush(struct exporter *e)
 		e->next_us = 0;
 		exporter_work(e);
 		if (e->transfer == NULL)
-			break; /* it was refused: it will be so again */
+			break; /* it was refused and would be refused again */
 		exporter_poll(e, NULL, 0, clock_left_ms(end_us));
 	}
 }

@@ -21,7 +21,10 @@ static const struct db_statement row_add = {
 	.param_count = 2,
 };
 
-/* Waits for whoever has advanced the same files and not committed yet, and then finds their offsets changed: fewer rows. */
+/*
+ * If another transaction has advanced the same files and is not committed yet, this waits for it, then finds changed offsets
+ * and returns fewer rows.
+ */
 static const struct db_statement row_advance = {
 	.name = "offsets_advance",
 	.sql = "update spool_offsets o set byte_offset = m.becomes, updated_at = now() "

@@ -19,7 +19,7 @@ int partitions_ensure(struct db *db, const struct spool_batch *batch, struct err
 	AUTO(buf_free) struct buf days = {0};
 	int64_t latest = -1;
 
-	/* Records come nearly in order of time: that a day turns up twice does no harm. */
+	/* Records are nearly in order of time, so few days come up twice, and that does no harm. */
 	for (size_t i = 0; i < batch->record_count; i++) {
 		int64_t day = (int64_t)(batch->records[i].record.requested_at_us / DAY_US);
 		if (batch->records[i].refused || day == latest)

@@ -9,7 +9,7 @@
 /* Makes the partitions of today and tomorrow. */
 int partitions_prepare(struct db *db, struct err *err);
 
-/* Makes those of all days that the records of the batch are of, but for refused ones. */
+/* Makes the partitions of all days of the batch's records, except refused ones. */
 int partitions_ensure(struct db *db, const struct spool_batch *batch, struct err *err);
 
 #endif

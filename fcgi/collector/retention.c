@@ -6,7 +6,7 @@ static const struct db_statement partitions_drop = {
 	.param_count = 2,
 };
 
-/* A bounded number at a time: what is left is for the next time. */
+/* A bounded number at a time; the rest is left for the next call. */
 static const struct db_statement hours_delete = {
 	.name = "hours_delete",
 	.sql = "delete from metrics_hour where ctid = any (array ("

@@ -6,7 +6,7 @@
 #include "conf/conf.h"
 #include "db/db.h"
 
-/* Drops what the settings do not keep any longer. Errors as in db/db.h. */
+/* Drops data that is older than the settings allow. Errors as in db/db.h. */
 int retention_apply(struct db *db, const struct conf *conf, struct err *err);
 
 #endif

@@ -12,7 +12,7 @@
 
 #define SQL_SIZE 8192
 
-/* Which row of a table; without padding that is not zero, since it is compared as bytes. */
+/* The key of a row. Compared as bytes, so its padding must be zero. */
 struct key {
 	int64_t bucket_us;
 	struct uuid function_id;
@@ -20,11 +20,11 @@ struct key {
 	char runtime[32], error_code[64];
 };
 
-/* What is to be added to one row. */
+/* The values to add to one row. */
 struct group {
 	struct key key;
 	struct rollup rollup;
-	struct rollup row; /* the row itself, with it */
+	struct rollup row; /* the sum of the row and these values */
 	UT_hash_handle hh;
 };
 
@@ -47,7 +47,7 @@ static const struct array_type *const types[] = {
 #undef ROLLUP_HISTOGRAM
 };
 
-/* For each table one statement that gets the rows as they are, with the place of their keys, and one that writes them. */
+/* For each table one statement that reads the current rows, with the index of their keys, and one that writes them. */
 struct span_statements {
 	char get_name[32], put_name[32];
 	char get_sql[SQL_SIZE], put_sql[SQL_SIZE];
@@ -164,7 +164,7 @@ static void group_records(struct group **groups, const struct spool_batch *batch
 	}
 }
 
-/* Adds what all functions did together. */
+/* Adds the groups of all functions together. */
 static void group_functions(struct group **groups)
 {
 	struct group *all = NULL, *g, *next;
@@ -181,7 +181,7 @@ static void group_functions(struct group **groups)
 	}
 }
 
-/* Replaces groups by those of a longer span. */
+/* Replaces groups by groups of a longer span. */
 static void group_spans(struct group **groups, enum rollup_span span)
 {
 	struct group *longer = NULL, *g, *next;
@@ -234,7 +234,7 @@ static void add_rollup(struct buf *array, const struct rollup *rollup, struct bu
 #undef ROLLUP_HISTOGRAM
 }
 
-/* The arrays of a statement's parameters, and behind them the spool. */
+/* The arrays that are the statement's parameters, followed by the spool's id. */
 static int run(struct db *db, const struct db_statement *statement, const struct buf arrays[], const char *spool_id,
 	       PGresult **result, struct err *err)
 {
@@ -247,7 +247,7 @@ static int run(struct db *db, const struct db_statement *statement, const struct
 	return db_run(db, statement, params, result, err);
 }
 
-/* Makes the rows what they are to become. */
+/* Adds the current rows to the groups. */
 static int make_rows(struct group *groups, const PGresult *stored, struct err *err)
 {
 	struct group **places = mem_alloc((HASH_COUNT(groups) + 1) * sizeof(struct group *)), *g, *next;

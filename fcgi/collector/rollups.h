@@ -1,6 +1,6 @@
 /*
- * Keeps metrics_minute, metrics_hour and metrics_day: what a batch of records adds up to is added to the rows of its minutes,
- * hours and days, late ones to those of their time. A spool has rows of its own, so collectors do not wait for one another.
+ * Maintains metrics_minute, metrics_hour and metrics_day: the sums of a batch of records are added to the rows of its minutes,
+ * hours and days; late records count for their own time. Each spool has its own rows, so collectors do not wait for each other.
  */
 #ifndef COLLECTOR_ROLLUPS_H
 #define COLLECTOR_ROLLUPS_H
@@ -10,8 +10,8 @@
 #include "db/db.h"
 
 /*
- * In the transaction that stores the records, which nobody else has open for this spool: rows are read, and written back.
- * Records that were refused do not count. Errors as in db/db.h.
+ * Reads the rows and writes them back, in the transaction that stores the records; no other transaction of this spool may be
+ * open. Refused records do not count. Errors as in db/db.h.
  */
 int rollups_store(struct db *db, const char *spool_id, const struct spool_batch *batch, struct err *err);
 

@@ -21,7 +21,7 @@ static void publish_pending(struct collector *c)
 	atomic_store(scoreboard_spool_bytes(c->board), spool_pending_bytes(c->spool));
 }
 
-/* What was found in one file is now stored: note it, and say what was lost. */
+/* After the records of one file were stored: updates the file's state, and logs what was lost. */
 static void settle_read(struct collector *c, const struct spool_read *read)
 {
 	struct spool_file *file = spool_find(c->spool, read->name);
@@ -37,7 +37,7 @@ static void settle_read(struct collector *c, const struct spool_read *read)
 			 read->torn_bytes);
 }
 
-/* So that a request can be followed to its end by its id. */
+/* Logged so that a request can be followed to its end by its id. */
 static void tell_stored(const struct collector *c)
 {
 	if (!log_is_on(LOG_DEBUG))
@@ -63,7 +63,7 @@ static bool anything_to_store(const struct spool_batch *batch)
 	return false;
 }
 
-/* Stores the batch and empties it. A PostgreSQL too slow for it gets half as much, and then slowly more again. */
+/* Stores the batch and empties it. If PostgreSQL is too slow, the batch size is halved, and then grows slowly. */
 static int store(struct collector *c, struct err *err)
 {
 	struct spool_batch *batch = &c->batch;
@@ -91,7 +91,7 @@ static int store(struct collector *c, struct err *err)
 	return 0;
 }
 
-/* Reads one file to its end, storing a batch whenever one is full. */
+/* Reads one file to its end, and stores the batch whenever it is full. */
 static int collect_file(struct collector *c, struct spool_file *file, struct err *err)
 {
 	bool more = true;
@@ -102,7 +102,7 @@ static int collect_file(struct collector *c, struct spool_file *file, struct err
 		pulse_beat();
 		struct err why;
 		if (spool_read(c->spool->dir_fd, file->name, file->offset, &c->batch, &why) < 0) {
-			/* One file's trouble must not stop the others. The next scan forgets one that is gone. */
+			/* An error with one file must not stop the others. The next scan forgets a file that is gone. */
 			if (why.code != ENOENT && !file->unreadable)
 				log_error("%s", why.msg);
 			file->unreadable = true;
@@ -128,7 +128,7 @@ static int remove_finished(struct collector *c, struct err *err)
 	return 0;
 }
 
-/* That old rows could not be removed is no reason to keep new ones waiting; they are tried again with the next partitions. */
+/* A failure to remove old rows must not delay new ones; it is tried again with the next partitions. */
 static void expire(struct collector *c)
 {
 	struct err err;
@@ -137,12 +137,12 @@ static void expire(struct collector *c)
 		log_warn("old metrics are not removed yet: %s", err.msg);
 }
 
-/* Nor is a minute that cannot be told. */
+/* A sample that cannot be stored must not delay them either. */
 static void sample(struct collector *c)
 {
 	struct err err;
 
-	/* That PostgreSQL is away is said where records are stored. */
+	/* Not logged when PostgreSQL is unavailable, because storing records logs that. */
 	if (sampler_run(&c->sampler, c->board, c->db, &err) < 0 && err.code != ENOTCONN)
 		log_warn("the state of the machine is not stored for this minute: %s", err.msg);
 }
@@ -162,7 +162,7 @@ static int prepare(struct collector *c, struct err *err)
 	return 0;
 }
 
-/* Stores all that the spool holds now. */
+/* Stores everything in the spool. */
 static int collect(struct collector *c, struct err *err)
 {
 	struct spool_file *file, *next;
@@ -182,7 +182,7 @@ static int collect(struct collector *c, struct err *err)
 	return 0;
 }
 
-/* Is it our turn? */
+/* Whether this collector has the spool. */
 static bool may_collect(struct collector *c)
 {
 	bool waited = c->waits;

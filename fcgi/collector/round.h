@@ -1,12 +1,12 @@
-/* A round: all that the spool holds is stored, and what is stored and has no writer any more is removed. */
+/* A round stores everything in the spool, and removes files that are stored and no longer have a writer. */
 #ifndef COLLECTOR_ROUND_H
 #define COLLECTOR_ROUND_H
 
 struct collector;
 
 /*
- * One round, unless another collector has the spool, and what it means for the log: a line when things go wrong, or wrong in
- * another way, and one when they are well. What could not be stored stays in the spool for the next round.
+ * Runs one round, unless another collector has the spool. Logs a line when storing fails, or fails for a different reason, and
+ * one when it succeeds again. Records that could not be stored stay in the spool for the next round.
  */
 void round_run(struct collector *c);
 

@@ -8,9 +8,9 @@
 #include "base/mem.h"
 #include "collector/copy.h"
 
-#define METRIC_BYTES 512 /* about what a row takes in COPY's form */
+#define METRIC_BYTES 512 /* approximate size of a row in COPY's format */
 
-/* COPY … and the columns, from the one table of them. Each list starts with a comma, which copy_table() skips. */
+/* Lists of columns for COPY, from metrics.def. Each begins with a comma, which copy_table() skips. */
 #define METRIC(column, kind, value) ", " #column
 #define LOG(column, kind, value)
 static const char metric_columns[] =
@@ -73,7 +73,7 @@ static int copy_table(struct db *db, const char *table, const char *columns, str
 	return db_copy(db, sql, rows->data, rows->len, err);
 }
 
-/* Copies those of count records that are not refused yet. */
+/* Copies those of the count records that are not refused yet. */
 static int copy_records(struct db *db, struct str node, struct spool_record *const *records, size_t count, struct err *err)
 {
 	AUTO(buf_free) struct buf metrics = {0}, logs = {0};
@@ -93,13 +93,13 @@ static int copy_records(struct db *db, struct str node, struct spool_record *con
 	return logs.len > none ? copy_table(db, "invocation_logs", log_columns, &logs, err) : 0;
 }
 
-/* Whether the server objects to the data, so that trying again cannot help. */
+/* Whether the server refuses the data itself, so that trying again cannot help. */
 static bool is_refusal(const struct err *err)
 {
 	return err->code == EINVAL || err->code == EEXIST;
 }
 
-/* Copies a range; when it is refused, finds the records to blame by halving. */
+/* Copies a range of records; if it is refused, finds the offending records by halving. */
 static int copy_range(struct db *db, struct str node, struct spool_batch *batch, struct spool_record *const *records,
 		      size_t count, struct err *err)
 {
@@ -132,7 +132,10 @@ static int compare_times(const void *a, const void *b)
 	return (at > bt) - (at < bt);
 }
 
-/* In order of time, which each file has for itself: the indexes grow at their end then, and their pages are found faster. */
+/*
+ * Sorts by time, because only the records of one file are in order: the indexes then grow at their end, and their pages are
+ * found faster.
+ */
 int rows_copy(struct db *db, struct str node, struct spool_batch *batch, struct err *err)
 {
 	size_t count = batch->record_count;

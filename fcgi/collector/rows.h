@@ -1,4 +1,4 @@
-/* The rows of metrics and invocation_logs (metrics.def) that a batch of records becomes. */
+/* Stores a batch of records as rows of metrics and invocation_logs (metrics.def). */
 #ifndef COLLECTOR_ROWS_H
 #define COLLECTOR_ROWS_H
 
@@ -8,8 +8,8 @@
 #include "db/db.h"
 
 /*
- * In the transaction that stores the batch: copies all records that are not refused yet and are invocations, of the machine
- * called node. Those that PostgreSQL refuses are refused then, and cost no other its row. Errors as in db/db.h.
+ * In the transaction that stores the batch: copies all records of invocations that are not refused yet; node is the machine's
+ * name. Records that PostgreSQL refuses are marked as refused, and the others are still stored. Errors as in db/db.h.
  */
 int rows_copy(struct db *db, struct str node, struct spool_batch *batch, struct err *err);
 

@@ -21,7 +21,7 @@ struct reading {
 	struct space memory, disk;
 };
 
-/* Parameters of sample_add: the key, and behind it the columns of sample.def in their order. */
+/* The parameters of sample_add: the key, then the columns of sample.def in the same order. */
 enum {
 	NODE,
 	AT,
@@ -34,7 +34,7 @@ enum {
 static char add_sql[1024];
 static const struct db_statement sample_add = {.name = "sample_add", .sql = add_sql, .param_count = PARAM_COUNT};
 
-/* Written at the start, since the preprocessor cannot number the parameters. */
+/* The SQL is written at run time, because the preprocessor cannot number the parameters. */
 static void write_sql(void)
 {
 	AUTO(buf_free) struct buf sql = {0};
@@ -133,7 +133,7 @@ int sampler_run(struct sampler *s, struct scoreboard *board, struct db *db, stru
 	int64_t next_us = next_minute();
 	struct reading now = {0};
 
-	/* A clock that was set back must not keep it waiting. */
+	/* The next sample must not wait long when the clock was set back. */
 	if (clock_wall_us() < s->due_us && s->due_us <= next_us)
 		return 0;
 	read_cpu(&now.cpu);

@@ -1,4 +1,4 @@
-/* How this machine is, once a minute: a row of system_samples (db/sample.def). */
+/* Stores the state of this machine once a minute: a row of system_samples (db/sample.def). */
 #ifndef COLLECTOR_SAMPLE_H
 #define COLLECTOR_SAMPLE_H
 
@@ -16,13 +16,13 @@ struct cpu_time {
 struct sampler {
 	const char *node, *state_dir; /* borrowed */
 	struct cpu_time cpu_before;
-	int64_t due_us; /* wall clock: the next full minute */
+	int64_t due_us; /* wall-clock time of the next full minute */
 };
 
-/* The first sample is taken at the end of the minute that has begun. */
+/* The first sample is taken at the end of the current minute. */
 void sampler_init(struct sampler *sampler, const char *node, const char *state_dir);
 
-/* Stores a sample when one is due. Whatever happens the next one is due a minute later. Errors as in db/db.h. */
+/* Stores a sample when one is due. The next one is due a minute later, even after an error. Errors as in db/db.h. */
 int sampler_run(struct sampler *sampler, struct scoreboard *board, struct db *db, struct err *err);
 
 #endif

@@ -36,7 +36,7 @@ static json_t *trace_json(const struct record *r)
 	return json_string(text);
 }
 
-/* In JSON 64-bit numbers are strings (protobuf's JSON mapping). */
+/* Protobuf's JSON mapping writes 64-bit numbers as strings. */
 static json_t *nanoseconds(uint64_t us)
 {
 	char text[TIME_SIZE];
@@ -51,7 +51,7 @@ static void add_attribute(json_t *attributes, const char *key, const char *type,
 		json_array_append_new(attributes, json_pack("{s:s, s:{s:o}}", "key", key, "value", type, value));
 }
 
-/* Nothing for an empty one, or one that is no text. */
+/* Appends nothing for an empty value or one that is not UTF-8. */
 static void add_text(json_t *attributes, const char *key, struct str text)
 {
 	add_attribute(attributes, key, "stringValue", text.len > 0 ? json_stringn(text.data, text.len) : NULL);
@@ -73,7 +73,7 @@ static void add_uuid(json_t *attributes, const char *key, const struct uuid *uui
 	add_attribute(attributes, key, "stringValue", json_string(text));
 }
 
-/* Names from OpenTelemetry's semantic conventions for FaaS and HTTP, where there is one. */
+/* Names are those of OpenTelemetry's semantic conventions for FaaS and HTTP where they exist. */
 static json_t *attributes_json(const struct record *r)
 {
 	json_t *a = json_array();

@@ -15,15 +15,15 @@
 #include "base/fd.h"
 #include "base/mem.h"
 
-#define ABANDONED_S  60      /* from its creation to its final name a file takes a moment */
-#define END_CHECK_US 1000000 /* how often a file that does not grow is asked whether it still has a writer */
+#define ABANDONED_S  60      /* a file gets its final name a moment after its creation */
+#define END_CHECK_US 1000000 /* how often to check whether a file that does not grow still has a writer */
 
-/* Replaces dir_fd/name by data, all or nothing even when the power fails. */
+/* Replaces the content of dir_fd/name by data, completely or not at all, even if the power fails. */
 static int write_durably(int dir_fd, const char *name, const void *data, size_t len, struct err *err)
 {
 	char temporary[256];
 
-	/* A new one: workers can make files in the spool, and links. */
+	/* Always a new file, because workers can create files and links in the spool. */
 	snprintf(temporary, sizeof(temporary), "%s.new", name);
 	unlinkat(dir_fd, temporary, 0);
 	AUTO(fd_close) int fd = openat(dir_fd, temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
@@ -36,7 +36,7 @@ static int write_durably(int dir_fd, const char *name, const void *data, size_t 
 	return 0;
 }
 
-/* The directory's id; made up when it has none yet. */
+/* Reads the directory's id; creates one when it has none yet. */
 static int read_id(struct spool *spool, struct err *err)
 {
 	AUTO(mem_free) char *path = mem_printf("%s/%s", spool->path, RECORD_ID_FILE);
@@ -105,13 +105,13 @@ struct spool_file *spool_find(const struct spool *spool, const char *name)
 	return file;
 }
 
-/* name is one of a spool file. */
+/* name is that of a spool file. */
 static void note_file(struct spool *spool, const char *name)
 {
 	struct stat st;
 
 	if (fstatat(spool->dir_fd, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
-		return; /* gone meanwhile */
+		return; /* it was removed meanwhile */
 	struct spool_file *file = spool_find(spool, name);
 	if (file == NULL) {
 		file = mem_alloc(sizeof(*file));
@@ -122,7 +122,7 @@ static void note_file(struct spool *spool, const char *name)
 	file->scan = spool->scans;
 }
 
-/* Locked while it is removed, so that no writer can take it for its own in between. It is tried again at the next scan. */
+/* Locked while it is removed, so that no writer can begin to use it meanwhile. If that fails, the next scan tries again. */
 static void remove_abandoned(const struct spool *spool, const char *name)
 {
 	AUTO(fd_close) int fd = openat(spool->dir_fd, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
@@ -211,7 +211,7 @@ void spool_forget_finished(struct spool *spool)
 
 int spool_set_aside(const struct spool *spool, const char *name, uint64_t offset, const void *raw, size_t len, struct err *err)
 {
-	char aside[SPOOL_NAME_SIZE + 24]; /* with the offset */
+	char aside[SPOOL_NAME_SIZE + 24]; /* together with the offset */
 
 	if (mkdirat(spool->dir_fd, SPOOL_REJECTED_DIR, 0700) < 0 && errno != EEXIST)
 		return err_set(err, errno, "create '%s/%s'", spool->path, SPOOL_REJECTED_DIR);

@@ -13,7 +13,7 @@
 #include "base/fd.h"
 #include "base/mem.h"
 
-/* An empty file without a lock may be one whose writer is about to lock it. */
+/* An empty file without a lock may have a writer that is about to lock it. */
 #define EMPTY_FILE_AGE_S 10
 
 void spool_batch_reset(struct spool_batch *batch, size_t limit)
@@ -21,7 +21,7 @@ void spool_batch_reset(struct spool_batch *batch, size_t limit)
 	batch->limit = limit;
 	buf_reset(&batch->raw);
 	batch->record_count = batch->read_count = batch->damage_count = batch->refused_count = 0;
-	/* Memory that one giant record needed is not kept; everything is reserved now, as records point into it. */
+	/* Frees the memory that a very large record needed. Everything is reserved now, because records point into it. */
 	if (batch->raw.cap > 2 * limit + 2)
 		buf_free(&batch->raw);
 	buf_reserve(&batch->raw, limit);
@@ -43,7 +43,7 @@ void spool_batch_refuse(struct spool_batch *batch, struct spool_record *record, 
 	record->refused = true;
 }
 
-/* Makes room for one more element of an array that doubles. */
+/* Makes room for one more element, by doubling the array. */
 static void *grown(void *array, size_t count, size_t *cap, size_t element_size)
 {
 	if (count < *cap)
@@ -72,12 +72,12 @@ static void add_record(struct spool_batch *batch, const struct record *record, c
 /* A part of a file in memory. */
 struct window {
 	const char *data;
-	size_t len, pos; /* before pos everything is dealt with */
-	bool at_end;     /* the file had nothing behind it */
+	size_t len, pos; /* everything before pos is processed */
+	bool at_end;     /* it ends at the end of the file */
 	bool no_writer;
 };
 
-/* What is damaged is somebody's record, or was. */
+/* Notes damaged bytes, which may be the remains of a record. */
 static void step_over_damage(struct window *w, struct spool_batch *batch, size_t len)
 {
 	struct spool_read *read = &batch->reads[batch->read_count - 1];
@@ -89,7 +89,7 @@ static void step_over_damage(struct window *w, struct spool_batch *batch, size_t
 	w->pos += len;
 }
 
-/* Steps over a damaged place. A header may lie across the end of the window: its first bytes are left for the next one. */
+/* Skips damaged bytes. A header may extend beyond the window, so its possible first bytes are left for the next window. */
 static void skip_damage(struct window *w, struct spool_batch *batch)
 {
 	size_t left = w->len - w->pos;
@@ -100,7 +100,7 @@ static void skip_damage(struct window *w, struct spool_batch *batch)
 	step_over_damage(w, batch, skip);
 }
 
-/* A header announces more than the file has, and nobody is left to write it: the writer's last words, or damage. */
+/* A header announces more bytes than the file has, and there is no writer: the record is incomplete or damaged. */
 static void skip_unfinished(struct window *w, struct spool_batch *batch)
 {
 	struct spool_read *read = &batch->reads[batch->read_count - 1];
@@ -137,7 +137,7 @@ static void take_records(struct window *w, const struct uuid *key, struct spool_
 	read->to = read->from + w->pos;
 }
 
-/* Reads up to room bytes; *at_end tells whether the file ended before. */
+/* Reads up to room bytes; *at_end says whether the file ended before. */
 static int fill(int fd, uint64_t offset, char *to, size_t room, size_t *len, bool *at_end, struct err *err)
 {
 	size_t have = 0;
@@ -157,7 +157,10 @@ static int fill(int fd, uint64_t offset, char *to, size_t room, size_t *len, boo
 	return 0;
 }
 
-/* How much of the batch this file may use: what is left, or all that its first record needs if it would never fit otherwise. */
+/*
+ * The number of bytes of the batch that this file may use: the rest, or as many as its first record needs if it would never fit
+ * otherwise.
+ */
 static int room_for(int fd, uint64_t offset, const struct spool_batch *batch, size_t *room, struct err *err)
 {
 	unsigned char header[RECORD_HEADER_SIZE];
@@ -187,7 +190,7 @@ static bool is_finished(int fd, const struct window *w, const struct spool_read 
 
 static int read_file(int fd, const char *name, uint64_t offset, struct spool_batch *batch, struct err *err)
 {
-	/* Asked before reading: when there is no writer now, what is read next is all there will ever be. */
+	/* Checked before reading: if there is no writer now, the following reads see the final content. */
 	struct window w = {.no_writer = flock(fd, LOCK_SH | LOCK_NB) == 0};
 	struct uuid key;
 	size_t room;

@@ -1,9 +1,10 @@
 /*
- * Reads records from spool files into a batch: what one transaction stores. A file is read from a given offset; nothing about
- * it is kept between calls.
+ * Reads records from spool files into a batch, which one transaction stores. A file is read from a given offset; there is no
+ * state between calls.
  *
- * A spool file belongs to its writer as long as the writer holds its exclusive flock(2). A writer takes the lock before the
- * file gets its final name; a file without a lock is complete, and what is not a whole record at its end will never become one.
+ * A spool file belongs to its writer as long as the writer holds an exclusive flock(2) on it. A writer takes the lock before
+ * the file gets its final name, so a file without a lock is finished, and an incomplete record at its end will never be
+ * completed.
  */
 #ifndef COLLECTOR_SPOOL_READER_H
 #define COLLECTOR_SPOOL_READER_H
@@ -21,14 +22,14 @@
 /* One record; everything it points to lives in the batch's raw. */
 struct spool_record {
 	struct record record;
-	const char *raw; /* with its header */
+	const char *raw; /* length with its header */
 	size_t raw_len;
 	size_t read;     /* index of the spool_read it came from */
-	uint64_t offset; /* in the file */
-	bool refused;    /* not to be stored: spool_batch_refuse */
+	uint64_t offset; /* offset in the file */
+	bool refused;    /* not to be stored (spool_batch_refuse) */
 };
 
-/* Bytes that are no record; they lie in the batch's raw, too. */
+/* Bytes that are not a record; they are in the batch's raw, too. */
 struct spool_damage {
 	const char *raw;
 	size_t len;
@@ -36,18 +37,18 @@ struct spool_damage {
 	uint64_t offset;
 };
 
-/* What one call of spool_read found. */
+/* The result of one call of spool_read. */
 struct spool_read {
 	char name[SPOOL_NAME_SIZE];
-	uint64_t from, to;      /* what lies between is in the batch, or damaged */
-	uint64_t damaged_bytes; /* skipped, and in damages; more records may follow */
-	uint64_t torn_bytes;    /* dropped at the end: the beginning of a record whose rest was never written */
-	bool more;              /* the batch is full, the file has more */
-	bool finished;          /* there is no writer, and to is the end */
+	uint64_t from, to;      /* the bytes from from to to are in the batch or damaged */
+	uint64_t damaged_bytes; /* damaged bytes that were skipped and are in damages; more records may follow */
+	uint64_t torn_bytes;    /* bytes dropped at the end: an incomplete record */
+	bool more;              /* the batch is full and the file has more */
+	bool finished;          /* the file has no writer, and to is its end */
 };
 
 struct spool_batch {
-	size_t limit; /* bytes of spool files it takes, unless a single record is larger */
+	size_t limit; /* maximum bytes of spool files in the batch, unless a single record is larger */
 	struct buf raw;
 	struct spool_record *records;
 	size_t record_count, record_cap;
@@ -55,19 +56,19 @@ struct spool_batch {
 	size_t read_count, read_cap;
 	struct spool_damage *damages;
 	size_t damage_count, damage_cap;
-	size_t refused_count; /* of records, with the reason for the first one */
+	size_t refused_count; /* number of refused records, and the reason for the first one */
 	char refused_why[sizeof(((struct err *)0)->msg)];
 };
 
 void spool_batch_reset(struct spool_batch *batch, size_t limit); /* empties it; keeps the memory */
 void spool_batch_free(struct spool_batch *batch);                /* destructor for AUTO */
 
-/* A record of the batch that is not to be stored. */
+/* Marks a record of the batch as not to be stored. */
 void spool_batch_refuse(struct spool_batch *batch, struct spool_record *record, const char *why);
 
 /*
  * Appends the records of the file from offset on, and one element to batch->reads. On failure (ENOENT: the file is gone) the
- * batch is as before. A read with more set and no progress means that the batch must be emptied first.
+ * batch is unchanged. A read without progress whose more is set means that the batch must be emptied first.
  */
 int spool_read(int dir_fd, const char *name, uint64_t offset, struct spool_batch *batch, struct err *err);
 

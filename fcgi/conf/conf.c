@@ -123,7 +123,7 @@ static void replace_str(struct conf *c, const struct setting *s, const char *val
 	*field = mem_strdup(value);
 }
 
-/* What conf_dump makes of it has to be a line that can be read again. */
+/* The line that conf_dump writes for the value must be readable again. */
 static int set_str(struct conf *c, const struct setting *s, const char *value, struct err *err)
 {
 	size_t max = INI_MAX_LINE - sizeof(" = \n") - strlen(s->key);
@@ -142,8 +142,8 @@ struct loading {
 };
 
 /*
- * inih's reader, which refuses what inih would quietly take for something else: the end of a long line for a line of its own,
- * and an indented line for a new value of the setting before it.
+ * Reads lines for inih. It refuses two things that inih would silently misread: a line that is too long, whose end inih takes
+ * for another line, and an indented line, which inih takes for a new value of the previous setting.
  */
 static char *read_line(char *line, int size, void *user)
 {
@@ -160,7 +160,7 @@ static char *read_line(char *line, int size, void *user)
 	return got;
 }
 
-/* inih's handler: 1 is success. With several bad lines inih goes on; the first one is reported. */
+/* inih's handler; returns 1 for success. inih continues after a bad line; the first bad line is reported. */
 static int on_setting(void *user, const char *section, const char *key, const char *value)
 {
 	struct loading *l = user;
@@ -206,7 +206,7 @@ static int check_ordered(const struct conf *c, struct err *err)
 	return 0;
 }
 
-/* Children work in "/", and the names of sockets have to fit into an address. */
+/* Paths must be absolute, because children work in "/", and the names of sockets must fit into an address. */
 static int check_paths(const struct conf *c, struct err *err)
 {
 	const struct {
@@ -228,7 +228,7 @@ static int check_paths(const struct conf *c, struct err *err)
 	return 0;
 }
 
-/* Rules that a row of the table cannot say. */
+/* Rules that involve several settings, or that a row of the table cannot express. */
 static int check_together(const struct conf *c, struct err *err)
 {
 	static const char instance_chars[] = "abcdefghijklmnopqrstuvwxyz0123456789-_.";
@@ -286,7 +286,7 @@ int conf_load_fd(int fd, struct conf **conf, struct err *err)
 {
 	char path[32];
 
-	/* Opened anew so that every child has a read position of its own. */
+	/* Opened again so that every child has its own read position. */
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
 	return conf_load_file(path, conf, err);
 }
@@ -321,7 +321,7 @@ static bool same_value(const struct setting *s, const struct conf *a, const stru
 
 int conf_turns(const struct conf *conf)
 {
-	static long processors; /* finding out reads a file */
+	static long processors; /* kept, because sysconf(3) reads a file to find out */
 
 	if (conf->invoke_turns > 0)
 		return (int)conf->invoke_turns;

@@ -62,7 +62,7 @@ static int load_one(const char *path, struct language **language, struct err *er
 	return 0;
 }
 
-/* "python=image javascript=image": the images an operator set. */
+/* Parses "python=image javascript=image": the images that an operator has set. */
 static int apply_images(const char *setting, struct language *list, struct err *err)
 {
 	AUTO(mem_free) char *copy = mem_strdup(setting);

@@ -14,25 +14,27 @@
 
 struct language {
 	char *name;            /* "python" */
-	char *image;           /* from sandbox.images when set there, else from runtime.json */
-	bool image_is_set;     /* it is from sandbox.images */
-	json_t *command;       /* array of strings: what the launcher execs */
-	char *source_file;     /* what inline code is stored as: "main.py" */
+	char *image;           /* from sandbox.images if set there, otherwise from runtime.json */
+	bool image_is_set;     /* image comes from sandbox.images */
+	json_t *command;       /* array of strings: the command that the launcher executes */
+	char *source_file;     /* name of the file for inline code: "main.py" */
 	char *default_handler; /* "main.handler" */
 	int64_t min_memory_mb;
 	struct language *next; /* sorted by name */
 };
 
-/* The caller owns the list: language_free. Fails when a runtime.json is broken, or sandbox.images names no language there is.
+/*
+ * The caller owns the list: language_free. Fails when a runtime.json is invalid or sandbox.images names a language that does
+ * not exist.
  */
 int language_load_all(const struct conf *conf, struct language **list, struct err *err);
 void language_free(struct language **list); /* destructor for AUTO */
 
-/* That its image is missing, and what to do about it, in text, which is returned. */
+/* Writes to text that the language's image is missing, and what to do about it. Returns text. */
 enum { LANGUAGE_TEXT_SIZE = 320 };
 const char *language_missing_text(const struct language *language, char text[static LANGUAGE_TEXT_SIZE]);
 
-/* NULL when there is none of that name. */
+/* NULL when there is no language of that name. */
 const struct language *language_find(const struct language *list, const char *name);
 
 #endif

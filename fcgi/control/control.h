@@ -1,4 +1,4 @@
-/* The service of its name: everything but running functions, in all other workers. */
+/* The service of all workers except invoke workers: everything but running functions. */
 #ifndef CONTROL_CONTROL_H
 #define CONTROL_CONTROL_H
 

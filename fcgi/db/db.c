@@ -11,23 +11,25 @@
 #include "db/db_connect.h"
 
 #define PAUSE_MIN_MS 100
-#define PAUSE_MAX_MS 2000 /* who comes back after the API's Retry-After (ipc/problem.def) is not refused for it */
+#define PAUSE_MAX_MS                                                                                                           \
+	2000 /* short enough that a client which comes back after Retry-After (ipc/problem.def) is not refused because of the  \
+		pause */
 
 struct db {
 	const struct conf *conf;
 	char *application;
 	PGconn *conn;        /* NULL while not connected */
-	bool in_transaction; /* from db_begin to its end, even when the connection was lost under it */
+	bool in_transaction; /* from db_begin to the end of the transaction, even if the connection was lost */
 
-	int pause_ms;        /* after the latest failure to connect; 0 after a success */
-	int64_t retry_at_us; /* no attempt to connect before */
-	struct err why;      /* the latest attempt failed */
+	int pause_ms;        /* pause after the latest failure to connect; 0 after a success */
+	int64_t retry_at_us; /* no attempt to connect before this time */
+	struct err why;      /* the latest attempt to connect failed */
 
-	bool away;       /* the latest failure with ENOTCONN was not followed by an answer */
-	bool known_away; /* what db_news has told */
+	bool away;       /* there was no answer since the latest failure with ENOTCONN */
+	bool known_away; /* the state that db_news reported last */
 	struct err away_why;
 
-	const struct db_statement **prepared; /* known to conn */
+	const struct db_statement **prepared; /* the statements prepared on conn */
 	size_t prepared_count;
 };
 
@@ -74,13 +76,13 @@ void db_free(struct db **db)
 void db_set_conf(struct db *db, const struct conf *conf)
 {
 	assert(!db->in_transaction);
-	/* The server was told the old timeout when the session began. */
+	/* The server got the old timeout when the session began. */
 	if (conf->database_statement_timeout_ms != db->conf->database_statement_timeout_ms)
 		lose(db);
 	db->conf = conf;
 }
 
-/* The end of an exchange: judges what came, and drops a connection that is of no more use. */
+/* Ends an exchange: judges the result, and drops a connection that is no longer usable. */
 static enum db_outcome conclude(struct db *db, enum db_outcome outcome, const PGresult *result, struct err *err)
 {
 	struct err why = {0};
@@ -107,7 +109,7 @@ static int64_t statement_deadline(const struct db *db)
 	return clock_mono_us() + db_connect_answer_ms(db->conf) * 1000;
 }
 
-/* sent: what the PQsend… function returned. */
+/* sent: the result of the PQsend… function. */
 static enum db_outcome exchange(struct db *db, int sent, int64_t deadline_us, PGresult **result, struct err *err)
 {
 	AUTO(db_result_clear) PGresult *r = NULL;
@@ -160,7 +162,7 @@ static int connect_with_pause(struct db *db, struct err *err)
 	return db_fail(err, db->why.code, "%s", db->why.msg);
 }
 
-/* After this there is a connection that was alive a moment ago. Nothing of the caller's has been sent on it. */
+/* Makes sure that there is a connection which was alive a moment ago. Nothing of the caller's statement has been sent on it. */
 static int need_connection(struct db *db, struct err *err)
 {
 	if (db->in_transaction)
@@ -195,7 +197,7 @@ static enum db_outcome run_once(struct db *db, const struct db_statement *s, con
 	return exchange(db, db_statement_send(db->conn, s, params), deadline_us, result, err);
 }
 
-/* Forgets the statements, which the next use prepares anew, by way of a new connection. */
+/* Drops the connection and its prepared statements; the next use prepares them on a new connection. */
 static bool worth_repeating(struct db *db, const struct db_statement *s, enum db_outcome outcome)
 {
 	if (outcome == DB_STALE && !db->in_transaction)
@@ -226,7 +228,7 @@ int db_begin(struct db *db, struct err *err)
 	struct err why;
 
 	assert(!db->in_transaction);
-	/* Twice: a connection that broke under BEGIN had nothing to lose. */
+	/* Tried twice, because nothing is lost when a connection breaks during BEGIN. */
 	for (int attempt = 0; attempt < 2; attempt++) {
 		if (need_connection(db, err) < 0)
 			return -1;
@@ -256,7 +258,7 @@ int db_commit(struct db *db, struct err *err)
 		return db_fail(err, outcome == DB_LOST || outcome == DB_SILENT ? EINPROGRESS : why.code, "%s", why.msg);
 	}
 	db->in_transaction = false;
-	/* The server answers so when a statement before had failed. */
+	/* The server answers COMMIT with ROLLBACK when an earlier statement had failed. */
 	if (strcmp(PQcmdStatus(r), "ROLLBACK") == 0)
 		return db_fail(err, EIO, "PostgreSQL rolled the transaction back");
 	return 0;

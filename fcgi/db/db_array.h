@@ -1,4 +1,4 @@
-/* Arrays as parameters, for unnest(): as text, with one call per element. */
+/* Arrays as parameters of statements, for unnest(), in PostgreSQL's text form. */
 #ifndef DB_DB_ARRAY_H
 #define DB_DB_ARRAY_H
 
@@ -13,9 +13,9 @@ struct db_array {
 };
 
 void db_array_free(struct db_array *array);                                /* destructor for AUTO */
-void db_array_add(struct db_array *array, const struct db_param *element); /* no bytes in binary form */
+void db_array_add(struct db_array *array, const struct db_param *element); /* appends; the element is not in binary form */
 
-/* Borrows from array, which is complete. */
+/* Makes the parameter when all elements were added. It borrows from array. */
 struct db_param db_array_param(struct db_array *array);
 
 #endif

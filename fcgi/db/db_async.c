@@ -23,7 +23,7 @@ struct question {
 	struct question *prev, *next;
 };
 
-/* The steps of a session's beginning; behind them all statements are prepared. */
+/* The steps at the beginning of a session. From SETUP_PREPARE on, each step prepares one statement. */
 enum { SETUP_SESSION, SETUP_LISTEN, SETUP_PREPARE };
 
 enum state { CLOSED, CONNECTING, PREPARING, READY };
@@ -34,14 +34,14 @@ struct db_async {
 	PGconn *pg;
 	enum state state;
 	size_t setup_done;
-	bool busy;           /* something was sent whose result is not there */
-	short events;        /* to wait for */
-	int64_t due_us;      /* CLOSED: the next try; else the deadline of what is under way */
-	unsigned connection; /* counts sockets */
+	bool busy;           /* a statement was sent whose result has not arrived */
+	short events;        /* the events to wait for */
+	int64_t due_us;      /* CLOSED: when to try again; otherwise the deadline of the current step */
+	unsigned connection; /* increases with each new socket */
 	int64_t retry_ms;
-	struct question *queue;  /* when READY and busy, the first one is under way */
-	struct err problem;      /* while it is not READY */
-	struct db_param timeout; /* what the session is told */
+	struct question *queue;  /* when READY and busy, the first question is under way */
+	struct err problem;      /* why it is not READY */
+	struct db_param timeout; /* the parameter of db_connect_session, kept until it was sent */
 };
 
 static void set_due(struct db_async *db, int64_t after_ms)
@@ -82,7 +82,7 @@ static void answer_first(struct db_async *db, const struct err *err, const PGres
 	mem_free(&q);
 }
 
-/* What was under way when the connection was lost, if that may be repeated: out of the queue. */
+/* Removes the question under way from the queue if it may be repeated after the loss of the connection. NULL: it may not. */
 static struct question *take_repeatable(struct db_async *db, bool lost)
 {
 	struct question *q = db->queue;
@@ -95,8 +95,8 @@ static struct question *take_repeatable(struct db_async *db, bool lost)
 }
 
 /*
- * Gives the connection up, because of what problem says. Those who wait are told, save the ones that ask anew because of it.
- * lost: it was the connection's end, not the server's silence.
+ * Gives the connection up because of problem. All waiting questions fail, except those that are asked in reaction to this.
+ * lost: the connection ended; false: the server did not answer in time.
  */
 static void disconnect(struct db_async *db, bool lost)
 {
@@ -163,7 +163,7 @@ static void send_next(struct db_async *db)
 		db->setup_done++;
 	if (db->state == PREPARING && is_set_up(db))
 		become_ready(db);
-	if (db->busy) /* whoever heard of that has asked already */
+	if (db->busy) /* the hook has asked already */
 		return;
 	if (db->state == READY && db->queue == NULL) {
 		db->due_us = INT64_MAX;
@@ -172,7 +172,7 @@ static void send_next(struct db_async *db)
 	db->busy = true;
 	if ((db->state == PREPARING ? send_setup_step(db)
 				    : db_statement_send(db->pg, db->queue->statement, db->queue->params)) == 0) {
-		set_due(db, 0); /* disconnects; not from in here, where the caller may be the one to be told */
+		set_due(db, 0); /* the next step disconnects; not done here, because the caller may be the one to be told */
 		return;
 	}
 	set_due(db, db_connect_answer_ms(db->conf));
@@ -184,9 +184,9 @@ static void take_result(struct db_async *db, const PGresult *r)
 	struct err err = {0};
 	enum db_outcome outcome = db_error_judge(db->pg, r, &err);
 
-	if (outcome == DB_STALE) /* which a new connection is not */
+	if (outcome == DB_STALE) /* a new connection prepares its statements again, so this counts as lost */
 		err.code = ENOTCONN;
-	/* While it prepares, a refusal is the end: the schema is not there yet, for example. */
+	/* A refusal during set-up ends the connection; the schema may not exist yet, for example. */
 	if (outcome != DB_DONE && (outcome != DB_REFUSED || db->state == PREPARING)) {
 		db->problem = err;
 		disconnect(db, true);
@@ -236,7 +236,7 @@ static void on_connecting_socket(struct db_async *db)
 {
 	PostgresPollingStatusType want = PQconnectPoll(db->pg);
 
-	db->connection++; /* libpq may have moved to another socket */
+	db->connection++; /* libpq may use another socket now */
 	if (want == PGRES_POLLING_FAILED) {
 		db_error_unreachable(db->pg, db->conf->database_connect_timeout_ms, &db->problem);
 		disconnect(db, true);
@@ -315,7 +315,7 @@ void db_async_ask(struct db_async *db, const struct db_statement *statement, con
 	q->arg = arg;
 	DL_APPEND(db->queue, q);
 	if (db->state == CLOSED)
-		set_due(db, 0); /* somebody wants to know: try now, and tell him */
+		set_due(db, 0); /* a caller needs an answer: try now, and report the result */
 	send_next(db);
 }
 
@@ -329,7 +329,7 @@ void db_async_set_conf(struct db_async *db, const struct conf *conf)
 	bool changed = conf->database_statement_timeout_ms != db->conf->database_statement_timeout_ms;
 
 	db->conf = conf;
-	if (!changed || db->state < PREPARING) /* a session that is yet to begin will be told */
+	if (!changed || db->state < PREPARING) /* a session that has not begun will get the new timeout when it begins */
 		return;
 	db->timeout = db_connect_timeout(conf);
 	db_async_ask(db, &db_connect_session, &db->timeout, ignore, NULL);

@@ -3,9 +3,9 @@
 #include <stddef.h>
 
 /*
- * Set by a statement, not in the start packet, because connection poolers refuse what they do not know there. Statements here
- * do not run for long, while compiling one that goes over many partitions takes seconds. One process of the server's for each
- * is enough: so many connections, so much of its processors at most.
+ * Set by a statement and not in the startup packet, because connection poolers refuse unknown parameters there. JIT is off,
+ * because statements here are short, while compiling one over many partitions takes seconds. Parallel workers are off, so that
+ * the number of connections bounds the use of the server's processors.
  */
 const struct db_statement db_connect_session = {
 	.name = "session",
@@ -25,7 +25,7 @@ int64_t db_connect_answer_ms(const struct conf *conf)
 	return conf->database_statement_timeout_ms + DB_GRACE_MS;
 }
 
-/* Notices are for people at a terminal. */
+/* Ignores notices, which are meant for people at a terminal. */
 static void ignore_notice(void *user, const PGresult *notice)
 {
 	(void)user;

@@ -1,4 +1,4 @@
-/* How a connection to PostgreSQL begins, whoever waits for it: a blocking one (db/db.h), or poolmgr's on its loop. */
+/* How a connection to PostgreSQL begins, for blocking connections (db/db.h) and for poolmgr's on its loop. */
 #ifndef DB_DB_CONNECT_H
 #define DB_DB_CONNECT_H
 
@@ -11,21 +11,21 @@
 #define DB_GRACE_MS 500
 
 /*
- * Starts connecting, with PQconnectPoll to go on; application is shown in pg_stat_activity. The caller owns what is returned:
- * PQfinish. NULL: out of memory.
+ * Starts connecting; continue with PQconnectPoll. application is shown in pg_stat_activity. The caller owns the result
+ * (PQfinish). NULL: out of memory.
  */
 PGconn *db_connect_start(const struct conf *conf, const char *application);
 
 /*
- * The first statement of a session, which says how long its statements may take: db_connect_timeout. Once more when that has
- * changed.
+ * The first statement of a session, which sets the timeout of its statements: db_connect_timeout. To be sent again when that
+ * has changed.
  */
 extern const struct db_statement db_connect_session;
 struct db_param db_connect_timeout(const struct conf *conf);
 
 /*
- * How long to wait for an answer: database.statement_timeout_ms, which the server keeps, and DB_GRACE_MS for its words about it
- * to arrive. After that the connection is to be given up.
+ * How long to wait for an answer: database.statement_timeout_ms, which the server enforces, and DB_GRACE_MS for its error to
+ * arrive. After that the connection must be given up.
  */
 int64_t db_connect_answer_ms(const struct conf *conf);
 

@@ -44,7 +44,7 @@ static void one_line(const char *text, char out[TEXT_SIZE])
 	out[len] = '\0';
 }
 
-/* What the server's error codes (SQLSTATE) mean here; the first prefix that fits. */
+/* The meaning of the server's error codes (SQLSTATE); the first prefix that fits counts. */
 static const struct refusal {
 	const char *sqlstate;
 	enum db_outcome outcome;
@@ -66,7 +66,7 @@ static const struct refusal {
 };
 static const struct refusal goodbye = {"", DB_LOST, ENOTCONN}, unknown = {"", DB_REFUSED, EIO};
 
-/* The server's last words come before the end of the connection is seen. */
+/* The server's last error arrives before the connection is seen to end. */
 static bool is_last(const PGresult *result)
 {
 	const char *severity = PQresultErrorField(result, PG_DIAG_SEVERITY_NONLOCALIZED);
@@ -79,7 +79,7 @@ static const struct refusal *find_refusal(const PGconn *conn, const PGresult *re
 	const char *sqlstate = PQresultErrorField(result, PG_DIAG_SQLSTATE);
 	const struct refusal *r = refusals;
 
-	if (sqlstate == NULL) /* libpq's own words */
+	if (sqlstate == NULL) /* libpq's own message */
 		return PQstatus(conn) == CONNECTION_BAD ? &goodbye : &unknown;
 	if (is_last(result))
 		return &goodbye;

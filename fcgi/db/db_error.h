@@ -1,5 +1,5 @@
 /*
- * What PostgreSQL's errors and the states of a connection mean here, in one code and in words. Every function of db/ fails with
+ * Maps PostgreSQL's errors and the states of a connection to one set of codes, with a message. Every function of db/ fails with
  * an err->code from this table:
  *
  *   ENOTCONN   PostgreSQL cannot be reached (answered at once during the pause) or stopped answering. Try later.
@@ -20,24 +20,24 @@
 #include "base/defs.h"
 #include "base/err.h"
 
-/* How an exchange with the server ended, and so what may follow. */
+/* How an exchange with the server ended, which decides what may follow. */
 enum db_outcome {
 	DB_DONE,
-	DB_REFUSED, /* an error from the server; the connection is good */
+	DB_REFUSED, /* an error from the server; the connection is usable */
 	DB_STALE,   /* the prepared statement no longer fits the schema; nothing was executed */
-	DB_LOST,    /* the connection broke, or is about to */
+	DB_LOST,    /* the connection is broken, or about to break */
 	DB_SILENT,  /* no answer before the deadline */
 };
 
-/* What a result says. Fills *err unless it is DB_DONE; DB_SILENT it never is. */
+/* Judges a result. Fills *err unless it is DB_DONE; never returns DB_SILENT. */
 enum db_outcome db_error_judge(const PGconn *conn, const PGresult *result, struct err *err);
 
-/* Fail with ENOTCONN, in the words for: a connection that broke; one that was not answered on; one that did not come about. */
+/* Fail with ENOTCONN, with the message for a connection that broke, that got no answer, or that could not be established. */
 int db_error_lost(const PGconn *conn, struct err *err);
 int db_error_silent(struct err *err);
 int db_error_unreachable(const PGconn *conn, int64_t timeout_ms, struct err *err);
 
-/* Fails like err_set, with a code from the table above whose errno text would only confuse. */
+/* Fails like err_set, with a code from the table above, without its errno text, which would only confuse. */
 int db_fail(struct err *err, int code, const char *fmt, ...) PRINTF_LIKE(3, 4);
 
 #endif

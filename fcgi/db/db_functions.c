@@ -182,7 +182,7 @@ static int commit(struct db *db, enum deed deed, const char *id, const struct sp
 	return read_back(db, deed, id, spec, &lost, err);
 }
 
-/* Nothing was stored, and it was no error: says why. */
+/* Finds out why the statement stored nothing although it did not fail. */
 static int tell_why(struct db *db, const struct spec *spec, enum deed deed, struct err *err)
 {
 	AUTO(db_function_free) struct db_function *current = NULL;
@@ -195,7 +195,7 @@ static int tell_why(struct db *db, const struct spec *spec, enum deed deed, stru
 	return db_fail(err, ENOENT, "there is no package %.64s", spec->package_sha256);
 }
 
-/* Everything but begin and commit. *found: whether there was all that it takes. */
+/* Stores the version, between BEGIN and COMMIT. *found is false if the function or the package does not exist. */
 static int store(struct db *db, const struct spec *spec, enum deed deed, const void *archive, size_t archive_len, bool *found,
 		 struct db_function **out, struct err *err)
 {
@@ -245,7 +245,7 @@ int db_function_update(struct db *db, const struct spec *spec, const void *archi
 	return store_in_transaction(db, spec, UPDATE, archive, archive_len, out, err);
 }
 
-/* *row: one row, the caller's to clear. */
+/* *row is one row, which the caller clears. */
 static int get_version(struct db *db, const char *ref, int64_t version, PGresult **row, struct err *err)
 {
 	AUTO(db_result_clear) PGresult *r = NULL;

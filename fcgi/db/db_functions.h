@@ -51,17 +51,17 @@ int db_function_spec(struct db *db, const char *ref, int64_t version, struct spe
  */
 int db_function_list(struct db *db, int limit, const struct uuid *after, struct db_function **out, struct err *err);
 
-/* What is to be known before a function is stored, in one question. */
+/* Reads everything that must be known before a function is stored, in one query. */
 struct db_look_for {
-	const char *ref;  /* the function that is updated, or copied; NULL: neither */
-	const char *name; /* that the function is to have; NULL: nobody else has it */
-	bool but_for_it;  /* what ref itself keeps ready does not count */
-	bool warm;        /* what is kept ready matters in any case, else only when ref keeps any */
+	const char *ref;  /* the function to update or to copy; NULL: none */
+	const char *name; /* the wanted name, which another function may have; NULL: not asked */
+	bool but_for_it;  /* what ref itself keeps ready is not counted */
+	bool warm;        /* always count what is kept ready; false: only if ref has min_warm */
 };
 struct db_look {
-	struct db_function *function;           /* the caller's; NULL: there is none */
-	char namesake[UUID_TEXT_SIZE];          /* the id of the function that has that name; "": none */
-	int64_t warm_sandboxes, warm_memory_mb; /* what min_warm keeps ready of all functions together, where it matters */
+	struct db_function *function;           /* owned by the caller; NULL: there is none */
+	char namesake[UUID_TEXT_SIZE];          /* id of the function that has the wanted name; "": none */
+	int64_t warm_sandboxes, warm_memory_mb; /* what min_warm keeps ready for all functions together; 0 if not counted */
 };
 int db_function_look(struct db *db, const struct db_look_for *what, struct db_look *look, struct err *err);
 

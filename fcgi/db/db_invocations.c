@@ -7,7 +7,7 @@
 
 #define AROUND_US 86400000000ll
 
-/* Of the row m; by the key of the logs. */
+/* Joins the log of row m by its key. */
 #define OF_LOG(what)                                                                                                           \
 	"(select " what " from invocation_logs l where l.metric_id = m.metric_id and l.request_timestamp = "                   \
 	"m.request_timestamp)"
@@ -16,8 +16,8 @@
 #define INVOCATION_AT         "select (extract(epoch from m.request_timestamp) * 1000000)::bigint"
 
 /*
- * A log is any bytes, so it is read as Latin-1, which they all are; but for NUL, which no text may have. ASCII, of which the
- * text to look for is, stays what it is.
+ * A log may contain any bytes, so it is read as Latin-1, in which all bytes are valid; only NUL is replaced. The text to look
+ * for is ASCII, which is the same in Latin-1.
  */
 #define LOG_AS_TEXT                                                                                                            \
 	"convert_from(case when position('\\x00'::bytea in l.log) = 0 then l.log "                                             \
@@ -27,8 +27,8 @@
 
 /*
  * The order is that of the index of each day's partition, backwards, so that reading ends with the page. Logs are looked up one
- * by one for the rows that all else fits: a join might read those of other functions. A cursor's time stands there once more
- * for itself, since a comparison of rows rules out no partition.
+ * by one for the rows that meet all other conditions, because a join might read logs of other functions. The cursor's time is
+ * compared once more on its own, because a comparison of row values excludes no partition.
  */
 static const struct db_statement invocations_get = {
 	.name = "invocations_get",
@@ -50,7 +50,7 @@ static const struct db_statement invocations_get = {
 	.varies = true,
 };
 
-/* An id that has its time in it (version 7) is looked for around it, others everywhere. */
+/* An id that contains its time (version 7) is looked for around that time, other ids everywhere. */
 #define BY_ID                                                                                                                  \
 	"where m.metric_id = $1::uuid and ($2::timestamptz is null "                                                           \
 	"or m.request_timestamp between $2::timestamptz and $3::timestamptz)"
@@ -88,7 +88,7 @@ static const struct db_statement log_get = {
 	.varies = true,
 };
 
-/* Of somebody u: what was stored behind the place. No invocation takes longer than a day, waiting included. */
+/* The logs of request u that were stored behind its place. No invocation takes longer than a day, including waiting. */
 #define LOGS_BEHIND                                                                                                            \
 	"select " LOG_COLUMNS                                                                                                  \
 	" from invocation_logs l join metrics m on m.metric_id = l.metric_id and m.request_timestamp = l.request_timestamp "   \
@@ -99,7 +99,7 @@ static const struct db_statement log_get = {
 	"(u.stored_in, coalesce(u.at, '-infinity'), coalesce(u.id, '00000000-0000-0000-0000-000000000000')) "                  \
 	"order by l.stored_in, l.request_timestamp, l.metric_id limit u.most"
 
-/* Of somebody without a place: the newest, and of those the last that are so many bytes. */
+/* The newest logs, for a request u without a place; of these only the last ones, as many as have $6 bytes. */
 #define LOGS_NEWEST                                                                                                            \
 	"select " LOG_NAMES " from (select c.*, sum(c.size) over "                                                             \
 	"(order by c.at_us desc, c.metric_id desc rows unbounded preceding) - c.size as before from (select " LOG_COLUMNS      \
@@ -108,9 +108,15 @@ static const struct db_statement log_get = {
 	"order by m.request_timestamp desc limit u.most) c) b where b.before < $6::bigint"
 
 /*
- * One question for all who follow. When nothing was stored since the least place of any of them, no function's logs are looked
- * at. p are the logs of each; t the same with the bytes before each, which PostgreSQL knows without reading them: those of
- * others who stand before, and of one's own that are told before. Each has one row at least.
+ * One statement for all requests that follow logs. Its tables are:
+ *
+ *   h   the oldest transaction that has not ended
+ *   u   the requests
+ *   n   whether anything was stored since the earliest place of a request; if not, no function's logs are read
+ *   t   the logs of each request (p), with the number of bytes before each, which PostgreSQL knows without reading the logs:
+ *       those of earlier requests, and those of this request that precede it
+ *
+ * The result has at least one row for each request.
  */
 const struct db_statement db_logs_news = {
 	.name = "logs_news",
@@ -227,8 +233,8 @@ static int64_t number(const PGresult *r, int row, int column)
 }
 
 /*
- * Behind the last row told, when there may be more behind it; behind all there was to see, when there was no more. That holds
- * for the newest ones as well, though they are a full page as a rule: all that is stored later comes after the horizon.
+ * Moves the place behind the last row of the answer if there may be more logs, otherwise behind everything that was visible.
+ * The latter holds for the newest logs too, although they usually fill a page: everything stored later comes after the horizon.
  */
 static void move_place(const PGresult *r, const struct db_log_asker *asker, const struct db_log_reply *news, int64_t found,
 		       struct log_place *place)

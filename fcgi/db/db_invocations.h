@@ -1,4 +1,4 @@
-/* Single invocations and what they printed, as the collector stores them. Errors as in db/db.h. */
+/* Reads single invocations and their logs. Errors as in db/db.h. */
 #ifndef DB_DB_INVOCATIONS_H
 #define DB_DB_INVOCATIONS_H
 
@@ -9,20 +9,20 @@
 #include "db/db.h"
 #include "db/db_array.h"
 
-/* Which ones; SQL NULL (of zeros): any. */
+/* Conditions; a parameter that is SQL NULL (all zeros) matches any invocation. */
 struct invocation_filter {
 	struct db_param function_id;
-	struct db_param from, to;             /* times, to not included */
-	struct db_param before_at, before_id; /* the last one of the page before: its time and id */
+	struct db_param from, to;             /* times, excluding to */
+	struct db_param before_at, before_id; /* time and id of the last invocation of the previous page */
 	struct db_param status_least, status_most;
-	struct db_param failed; /* whether it is */
+	struct db_param failed; /* whether the invocation is an error */
 	struct db_param error_code, version, runtime, start_kind;
 	struct db_param slower_than_ms;
-	struct db_param text; /* in the log: ASCII, found in either case, without any pattern */
+	struct db_param text; /* substring of the log: ASCII, case-insensitive, not a pattern */
 	struct db_param limit;
 };
 
-/* The columns of the results. The first two are where the next page begins. */
+/* The columns of the results. The first two are the cursor of the next page. */
 enum {
 	INVOCATION_AT_US,
 #define INVOCATION(name, sql) INVOCATION_##name,
@@ -33,10 +33,10 @@ enum {
 /* Newest first. */
 int db_invocations(struct db *db, const struct invocation_filter *filter, PGresult **result, struct err *err);
 
-/* The one with that id, in the same columns. ENOENT. */
+/* Reads the invocation with that id, in the same columns. ENOENT: there is none. */
 int db_invocation(struct db *db, const struct uuid *id, PGresult **result, struct err *err);
 
-/* The columns of logs; binary. */
+/* The columns of logs, in binary form. */
 enum {
 	LOG_INVOCATION_ID,
 	LOG_FUNCTION_ID,
@@ -51,38 +51,40 @@ enum {
 	LOG_ERROR_MESSAGE,
 	LOG_REQUEST_ID,
 	LOG_STORED_IN,
-	LOG_SIZE, /* of the three columns that may be large */
+	LOG_SIZE, /* size of the three columns that may be large */
 
-	/* In rows of db_logs_news; the three before these are only PostgreSQL's. */
-	LOG_ASKER = LOG_SIZE + 4, /* whose row it is: 1, 2, … */
+	/* Further columns of db_logs_news; the three columns between are internal to the statement. */
+	LOG_ASKER = LOG_SIZE + 4, /* the request that the row belongs to: 1, 2, … */
 	LOG_ASKED,                /* the id of the function, or NULL */
-	LOG_FOUND,                /* how many rows there would be, did bytes not count */
-	LOG_HORIZON,              /* the oldest transaction that has not ended */
+	LOG_FOUND,                /* the number of rows there would be without the limit on bytes */
+	LOG_HORIZON,              /* the oldest transaction that had not ended */
 };
 
-/* Where somebody stands who follows the logs of a function: behind one of them, or behind all of some transactions. */
+/* The position of a request that follows the logs of a function: behind one log, or behind all logs of some transactions. */
 struct log_place {
 	int64_t stored_in;
-	bool in_midst; /* behind the one of these; else before the first that stored_in has stored */
+	bool in_midst; /* whether it is behind the log with these; otherwise it is before the first log that stored_in has
+			  stored */
 	int64_t at_us;
 	struct uuid id;
 };
 
-/* Behind a row of logs, for who tells no more than that. */
+/* Moves the place behind a row of logs, for callers that answer with no more than that row. */
 void db_log_place(const PGresult *logs, int row, struct log_place *place);
 
 /*
- * What those who follow ask together, in one statement: for each what the invocations of a function printed that were stored
- * behind its place, in the order they were stored, limit at most. place.stored_in < 0: the newest ones, however long ago. When
- * the logs are bytes bytes there are no more, and who stands behind may get none of his.
+ * The question of all requests that follow logs, in one statement. For each request the answer has the logs of its function
+ * that were stored behind its place, in the order in which they were stored, and at most limit of them. place.stored_in < 0
+ * asks for the newest logs, however old. The logs of all requests together are limited to bytes bytes, so later requests may
+ * get none.
  */
 struct db_log_asker {
-	const char *ref; /* the function: an id, also of one that was deleted, or a name */
+	const char *ref; /* the function: its id, which may be that of a deleted one, or its name */
 	struct log_place place;
 	int limit;
 };
 
-/* The parameters. Zero-initialise it. */
+/* The parameters of db_logs_news. Zero-initialise it. */
 struct db_log_question {
 	struct db_array arrays[5];
 	struct db_param params[6];
@@ -92,17 +94,17 @@ void db_log_question_make(struct db_log_question *question, const struct db_log_
 void db_log_question_free(struct db_log_question *question); /* destructor for AUTO */
 
 struct db_log_reply {
-	bool known; /* there is the function, or was */
+	bool known; /* whether the function exists or existed */
 	struct uuid function_id;
 	int first, count;       /* rows of the result, with the columns of logs */
-	bool again;             /* there are logs, but no room for them: ask again */
-	struct log_place place; /* behind them */
+	bool again;             /* there are logs, but they had no room in the result: ask again */
+	struct log_place place; /* behind these logs */
 };
 
-/* What the answer says to the one whose rows begin with row. Returns where those of the next one do. */
+/* Reads the answer to the request whose rows begin at row. Returns the row at which those of the next request begin. */
 int db_log_reply(const PGresult *result, int row, const struct db_log_asker *asker, struct db_log_reply *news);
 
-/* What the invocation with that id printed: one row, also when it printed nothing. ENOENT. */
+/* Reads the log of the invocation with that id: one row, even if it printed nothing. ENOENT: there is no such invocation. */
 int db_invocation_log(struct db *db, const struct uuid *id, PGresult **result, struct err *err);
 
 #endif

@@ -7,7 +7,7 @@
 #include "base/uuid.h"
 
 #define ALL_FUNCTIONS "00000000-0000-0000-0000-000000000000"
-#define ROWS_MAX      100000 /* some hundred megabytes */
+#define ROWS_MAX      100000 /* some hundred megabytes in memory */
 
 /* The columns before those of rollup.def. */
 enum { BUCKET, STATUS, RUNTIME, ERROR_CODE, NUMBERS };

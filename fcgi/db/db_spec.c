@@ -20,7 +20,7 @@
 	     "where functions.status <> 'deleted' and ($2::uuid is null or functions.function_id > $2::uuid) "                 \
 	     "order by functions.function_id limit $1::integer"
 
-/* "functions.name, ": each of the lists below goes on behind the last member. */
+/* For example "functions.name, ". Each list of columns below continues after the last member, hence the comma. */
 #define COLUMN(table, member) #table "." #member ", "
 
 const struct db_statement db_spec_get = {
@@ -34,7 +34,7 @@ const struct db_statement db_spec_get = {
 	.reads = true,
 };
 
-/* Objects may be large, and the environment is secret. */
+/* Lists contain empty objects instead of the stored ones, which may be large, and the environment is secret. */
 #define SHOWN_STR(table, member)  COLUMN(table, member)
 #define SHOWN_INT(table, member)  COLUMN(table, member)
 #define SHOWN_JSON(table, member) "'{}', "
@@ -50,14 +50,14 @@ const struct db_statement db_spec_list = {
 	.reads = true,
 };
 
-/* Which of them are stored with the version. */
+/* Only the columns of function_versions. */
 #define STORED_functions(column)
 #define STORED_function_versions(column) column ", "
 
-/* The version that $1 is, as JSON; its name is the function's. */
+/* The version as a row, from the JSON in $1. The name is not part of it, because it is a column of functions. */
 #define THE_SPEC "with spec as materialized (select * from json_populate_record(null::function_versions, $1::json)), "
 
-/* The function's row is made, or changed, and so locked. One that is changed has to be at the version before. */
+/* Makes or changes, and so locks, the function's row. A function to be changed must be at the previous version. */
 #define ROW_MADE                                                                                                               \
 	"lock as materialized (select pg_advisory_xact_lock(hashtextextended($1::json ->> 'function_id', 0))), "               \
 	"made as (insert into functions (function_id, name, version) "                                                         \
@@ -68,8 +68,9 @@ const struct db_statement db_spec_list = {
 	"and functions.status <> 'deleted' returning functions.*), "
 
 /*
- * Then the row of the package is locked until the transaction ends, whether it is new ($2 is the archive) or not (NULL): see
- * delete_function_versions() in migrations/. That is why a conflict updates the row instead of doing nothing.
+ * Then the package's row is locked until the end of the transaction, whether the package is new ($2 is the archive) or stored
+ * ($2 is NULL); delete_function_versions() in migrations/ has the reason. Therefore a conflict updates the row instead of doing
+ * nothing.
  */
 #define PACKAGE_LOCKED                                                                                                         \
 	"put as (insert into packages (sha256, archive, size) "                                                                \
@@ -78,7 +79,7 @@ const struct db_statement db_spec_list = {
 	"found as materialized (select sha256 from packages where $2::bytea is null "                                          \
 	"and sha256 = (select spec.package_sha256 from spec, made) for key share), "
 
-/* Then there is the version, and all of it is read as in the other statements. */
+/* Finally the version is stored and read back, as in the other statements. */
 #define VERSION_STORED "now() from spec where exists (select from put) or exists (select from found) returning *) select "
 #define FROM_STORED    " from made as functions cross join stored as function_versions"
 
@@ -119,8 +120,8 @@ const struct db_statement db_spec_update = {
 };
 
 /*
- * $1: the function; $2: a name, or NULL; $3: whether the function itself counts for nothing in what is kept warm; $4: whether
- * that is asked for in any case. One row.
+ * $1: the function; $2: the wanted name, or NULL; $3: whether the sums of min_warm leave out this function; $4: whether the
+ * sums are wanted even if this function has no min_warm. The result is one row.
  */
 const struct db_statement db_spec_look = {
 	.name = "spec_look",

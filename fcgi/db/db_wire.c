@@ -21,7 +21,7 @@ void db_result_clear(PGresult **result)
 	*result = NULL;
 }
 
-/* Waits for the socket; the events that came, or 0 at the deadline. */
+/* Waits for the socket; returns the events, or 0 at the deadline. */
 static short wait_socket(PGconn *conn, short events, int64_t deadline_us)
 {
 	struct pollfd p = {.fd = PQsocket(conn), .events = events};
@@ -48,7 +48,7 @@ int db_wire_connect(PGconn *conn, int64_t deadline_us)
 	return PQsetnonblocking(conn, 1);
 }
 
-/* Sends what libpq still holds. Reads meanwhile, lest both sides wait for the other to read. */
+/* Sends libpq's remaining output. Reads meanwhile, so that the two sides do not wait for each other to read. */
 static enum db_outcome flush(PGconn *conn, int64_t deadline_us)
 {
 	int rc;
@@ -98,7 +98,7 @@ enum db_outcome db_wire_collect(PGconn *conn, int64_t deadline_us, PGresult **re
 	return outcome;
 }
 
-/* In pieces, so that libpq never holds a second copy of it. */
+/* Sent in pieces, so that libpq never has a second copy of all data. */
 enum db_outcome db_wire_copy(PGconn *conn, const void *data, size_t len, int64_t deadline_us)
 {
 	enum db_outcome outcome = DB_DONE;
@@ -120,7 +120,7 @@ bool db_wire_was_closed(PGconn *conn)
 	while (wait_socket(conn, POLLIN, 0) != 0) {
 		if (!PQconsumeInput(conn))
 			return true;
-		PQisBusy(conn); /* lets libpq look at what came, which no statement has asked for */
+		PQisBusy(conn); /* lets libpq read what has arrived without a statement */
 	}
 	return PQstatus(conn) == CONNECTION_BAD;
 }

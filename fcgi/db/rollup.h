@@ -1,6 +1,6 @@
 /*
- * What a number of invocations add up to, as the tables metrics_minute, metrics_hour and metrics_day hold it (rollup.def). Any
- * two can be merged; the order does not matter.
+ * The aggregate of any number of invocations, as in the tables metrics_minute, metrics_hour and metrics_day (rollup.def). Any
+ * two can be merged, in any order.
  */
 #ifndef DB_ROLLUP_H
 #define DB_ROLLUP_H
@@ -30,13 +30,13 @@ void rollup_free(struct rollup *rollup); /* destructor for AUTO */
 void rollup_add(struct rollup *rollup, const struct record *record);
 void rollup_merge(struct rollup *to, const struct rollup *from);
 
-/* Their names, each after a comma; their number. */
+/* The names of the columns, each after a comma, and their number. */
 extern const char rollup_columns[];
 extern const int rollup_column_count;
 
 /*
- * Merges what a row of a binary result holds in the columns from first on, in the order of rollup_columns. -1: something else
- * than that is there; *to is then worth nothing.
+ * Merges a row of a binary result, whose columns from first on are in the order of rollup_columns. -1: the row has other
+ * content; *to is then invalid.
  */
 int rollup_merge_row(struct rollup *to, const PGresult *result, int row, int first, struct err *err);
 

@@ -15,9 +15,9 @@
 enum { USAGE = 2 };
 
 /*
- * The children of one role run as one user, who could otherwise attach to any of them with ptrace(2). Once more: it is so from
- * the beginning where the program cannot be read (Makefile.am installs it so). The leak checker of a sanitized build attaches
- * to its own process in just that way.
+ * All children of one role run as the same user, which could otherwise attach to any of them with ptrace(2). An installed
+ * program cannot be read (Makefile.am), which protects it from its first instruction on; this call protects other builds. A
+ * sanitized build is exempt, because its leak checker attaches to its own process.
  */
 static void shut_out_siblings(void)
 {
@@ -57,7 +57,7 @@ int entry_child(int argc, char **argv, const entry_main_fn mains[CHILD_ROLE_COUN
 		fprintf(stderr, "berthd: only the master starts children\n");
 		return USAGE;
 	}
-	prctl(PR_SET_NAME, "berthd"); /* execution through a descriptor has left its number there */
+	prctl(PR_SET_NAME, "berthd"); /* a program executed through a descriptor has the descriptor's number as its name */
 	snprintf(title, sizeof(title), "%s/%d", child_role_name(heritage.role), heritage.slot);
 	log_init(title, LOG_INFO);
 	if (conf_load_fd(HERITAGE_CONF_FD, &conf, &err) < 0) {

@@ -1,4 +1,4 @@
-/* How a child begins, whichever program it is: as the master left things for it (ipc/heritage.h). */
+/* The start of a child, in either program: takes what it inherits from the master (ipc/heritage.h). */
 #ifndef ENTRY_ENTRY_H
 #define ENTRY_ENTRY_H
 
@@ -8,11 +8,13 @@
 
 typedef int (*entry_main_fn)(const struct heritage *heritage);
 
-/* Is this how the master calls a child? */
+/* Whether the command line is that of a child. */
 bool entry_is_child(int argc, char **argv);
 
-/* Becomes the child. mains: by role, NULL where this program has none. Returns the exit status: 2 when nobody but the master
- * could have called it so. */
+/*
+ * Runs the child. mains: main functions by role, NULL for roles of another program. Returns the exit status; 2 when the command
+ * line or the inherited descriptors are not those of the master.
+ */
 int entry_child(int argc, char **argv, const entry_main_fn mains[CHILD_ROLE_COUNT]);
 
 #endif

@@ -13,14 +13,14 @@ struct asking {
 	asking_fn told;
 	void *arg;
 
-	/* The question under way. */
-	size_t count;                /* 0: there is none */
-	struct follower **asked;     /* NULL: it has left */
-	struct db_log_asker *askers; /* the same ones */
+	/* The statement under way. */
+	size_t count;                /* number of its requests; 0: no statement is under way */
+	struct follower **asked;     /* NULL: this request has ended */
+	struct db_log_asker *askers; /* the same requests */
 	struct db_log_question question;
 };
 
-static bool away; /* one line in the log when PostgreSQL goes, and one when it is back */
+static bool away; /* PostgreSQL; one log line when the connection is lost, and one when it is back */
 
 static void on_connected(void *arg)
 {

@@ -1,6 +1,6 @@
 /*
- * A connection to PostgreSQL, and what is asked on it for all requests of a list: one statement at a time, whatever their
- * number. A request may leave while its question is under way.
+ * A connection to PostgreSQL on which one statement at a time asks for the logs of all requests of a list, whatever their
+ * number. A request may end while the statement is under way.
  */
 #ifndef FOLLOW_ASKING_H
 #define FOLLOW_ASKING_H
@@ -15,7 +15,8 @@ struct asking;
 struct conf;
 
 /*
- * What is known of one of them; the caller of asking_step may end it then. err NULL: logs and news, as db_log_reply has them.
+ * Called for each request with the result, from within asking_step; it may end the request. err NULL: logs is the result and
+ * news the reply of db_log_reply.
  */
 typedef void (*asking_fn)(struct follower *follower, const struct err *err, const PGresult *logs,
 			  const struct db_log_reply *news, void *arg);
@@ -24,13 +25,13 @@ typedef void (*asking_fn)(struct follower *follower, const struct err *err, cons
 struct asking *asking_new(const struct conf *conf, asking_fn told, void *arg);
 void asking_free(struct asking **asking); /* destructor for AUTO; accepts NULL */
 
-/* Is there no question under way? */
+/* Whether no statement is under way. */
 bool asking_is_free(const struct asking *asking);
 
-/* Asks for all of the list, which has one at least. Asking is free. */
+/* Asks for all requests of the list, which is not empty. No statement may be under way. */
 void asking_begin(struct asking *asking, struct follower *list);
 
-/* It is not to be told any more. */
+/* The follower ends: told will not be called for it. */
 void asking_forget(struct asking *asking, const struct follower *follower);
 
 struct db_async_wait asking_wait(const struct asking *asking);

@@ -1,9 +1,9 @@
 /*
- * The process: GET /functions/{id}/logs?after=…, which waits until there is something new. One process holds all requests that
- * wait, where a control worker could hold but one, and never waits for PostgreSQL itself: it asks, in one statement for all of
- * them twice a second, and goes on. Who has just come is asked for by a connection of its own, so that neither of the two holds
- * up the other. An answer of PostgreSQL's is bounded, so nobody waits long for what another one is told. The master starts one.
- * When it is to stop it answers who waits with what there is: nothing, and the place to go on from.
+ * The process that answers GET /functions/{id}/logs?after=…, which waits until there are new logs. One process holds all
+ * waiting requests, whereas a control worker could hold only one. It never waits for PostgreSQL: twice a second it sends one
+ * statement for all waiting requests and continues its loop. New requests have a second connection, so that neither group
+ * delays the other. The size of a result is bounded, so no request waits long for another's answer. The master starts one such
+ * process. When it is told to stop, it answers all waiting requests with an empty list and the place to continue from.
  */
 #include <errno.h>
 #include <poll.h>
@@ -29,13 +29,13 @@
 #include "ipc/scoreboard.h"
 
 #define LOOK_US       500000
-#define NEWCOMERS_MAX 64 /* beyond that who comes waits in front of the socket */
+#define NEWCOMERS_MAX 64 /* further requests wait in the backlog of the socket */
 
-/* Requests for which PostgreSQL is asked together. */
+/* Requests for which one statement asks PostgreSQL. */
 struct group {
 	struct follower *list;
 	int count;
-	int64_t ask_us; /* when next */
+	int64_t ask_us; /* when to ask next */
 	struct asking *asking;
 };
 
@@ -60,14 +60,14 @@ static void leave(struct group *g, struct follower *f)
 	g->count--;
 }
 
-/* Of one that is in no group any more. */
+/* Ends a request that is in no group any more. */
 static void end(struct process *p, struct follower *f)
 {
 	atomic_fetch_add(&p->slot->requests, 1);
 	follower_end(&f);
 }
 
-/* There is nothing new for it. */
+/* There are no new logs for this request, so it waits, if there is room. */
 static void wait_on(struct process *p, struct group *g, struct follower *f)
 {
 	if (g == &p->waiting)
@@ -82,7 +82,7 @@ static void wait_on(struct process *p, struct group *g, struct follower *f)
 	end(p, f);
 }
 
-/* What PostgreSQL has said of one of the group. */
+/* Handles the result for one request of the group. */
 static void on_told(struct process *p, struct group *g, struct follower *f, const struct err *err, const PGresult *logs,
 		    const struct db_log_reply *news)
 {
@@ -140,7 +140,7 @@ static void drop_who_has_left(struct process *p, struct group *g)
 	}
 }
 
-/* Asks, when it is time. */
+/* Asks for the group if it is time. */
 static void ask(struct process *p, struct group *g, int64_t pause_us)
 {
 	int64_t now_us = clock_mono_us();
@@ -153,7 +153,7 @@ static void ask(struct process *p, struct group *g, int64_t pause_us)
 		asking_begin(g->asking, g->list);
 }
 
-/* Whoever has waited as long as it wanted is told so, whatever PostgreSQL does. */
+/* Answers the requests that have waited as long as they wanted, whatever PostgreSQL does. */
 static void tell_late(struct process *p, bool all)
 {
 	struct follower *f, *next;
@@ -211,7 +211,7 @@ static int64_t ask_due_us(const struct group *g)
 	return g->list != NULL && asking_is_free(g->asking) ? g->ask_us : INT64_MAX;
 }
 
-/* When somebody has waited long enough. */
+/* When the next request will have waited long enough. */
 static int64_t late_due_us(const struct process *p)
 {
 	const struct follower *f;
@@ -241,8 +241,8 @@ static void wait_for_events(const struct process *p, struct pollfd fds[FDS])
 }
 
 /*
- * Until it is to stop, and those who have just come were told what there is. Before the gate opens another berthd's follower is
- * served requests.
+ * Runs until the process is told to stop and all new requests are answered. Before the gate opens, the follower of the previous
+ * berthd accepts the requests.
  */
 static void serve(struct process *p)
 {

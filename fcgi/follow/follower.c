@@ -20,14 +20,14 @@
 
 static void no_handler(struct worker *w, const struct request *request, struct response *response)
 {
-	(void)w, (void)request, (void)response; /* what it would do is done in steps */
+	(void)w, (void)request, (void)response; /* follow.c answers the request in several steps instead */
 }
 
 static const struct route routes[] = {
 	{METHOD_GET, "/functions/{id}/logs", "after wait_s limit", ROUTE_NO_BODY, no_handler},
 };
 
-/* "<transaction>", or "<transaction>.<us since 1970>.<uuid>". */
+/* text: "<transaction>", or "<transaction>.<us since 1970>.<uuid>". */
 static int parse_place(const char *text, struct log_place *place, struct err *err)
 {
 	size_t digits = text != NULL ? strspn(text, "0123456789") : 0, more;
@@ -114,7 +114,7 @@ struct db_log_asker follower_asker(const struct follower *f)
 	};
 }
 
-/* Adds what is told of logs, and moves the place behind it. */
+/* Adds the logs that fit on a page, and moves the place behind them. */
 static void add_logs(struct follower *f, const PGresult *logs, const struct db_log_reply *news, struct buf *json)
 {
 	f->place = news->place;

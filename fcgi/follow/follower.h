@@ -1,6 +1,6 @@
 /*
- * One request that follows the logs of a function: from its connection to its answer. Nothing here asks PostgreSQL: the answer
- * is made of what it has said.
+ * One request that follows the logs of a function, from its connection to its answer. This file does not ask PostgreSQL; it
+ * makes the answer from the result.
  */
 #ifndef FOLLOW_FOLLOWER_H
 #define FOLLOW_FOLLOWER_H
@@ -15,7 +15,7 @@
 #include "http/request.h"
 #include "http/response.h"
 
-#define FOLLOWER_PAGE_BYTES LOG_PAGE_BYTES /* the first log is told as far as it fits, others only whole */
+#define FOLLOWER_PAGE_BYTES LOG_PAGE_BYTES /* the first log is cut to this size; others are included only if they fit whole */
 
 struct conf;
 
@@ -23,25 +23,27 @@ struct follower {
 	struct connection *connection;
 	struct request request;
 	struct response response;
-	char function_id[UUID_TEXT_SIZE]; /* "" until it is known */
+	char function_id[UUID_TEXT_SIZE]; /* "" until PostgreSQL was asked */
 	struct log_place place;
 	int64_t limit, deadline_us;
-	bool waits; /* when there is nothing to tell; else it is told so at once */
+	bool waits; /* whether it waits if there are no new logs; otherwise it is answered at once */
 	struct follower *prev, *next;
 };
 
-/* Reads the request from fd, which is stolen. Returns whether there is something to find out: else it is answered, if it can
- * be. */
+/*
+ * Reads the request from fd, which is stolen. Returns whether PostgreSQL has to be asked; otherwise the request is answered, if
+ * possible.
+ */
 bool follower_begin(struct follower *follower, const struct conf *conf, int fd);
 
-/* What is asked for it. */
+/* The question to ask PostgreSQL for this request. */
 struct db_log_asker follower_asker(const struct follower *follower);
 
-/* One of these answers. Nothing: the place to go on from. */
+/* Make the answer: with logs, or an empty list and the place to continue from. */
 void follower_tell(struct follower *follower, const PGresult *logs, const struct db_log_reply *news);
 void follower_tell_nothing(struct follower *follower);
 
-/* Sends the answer, if there is one, and frees it. */
+/* Sends the answer, if there is one, and frees the follower. */
 void follower_end(struct follower **follower);
 
 #endif

@@ -10,15 +10,14 @@
  *
  * Closing with unread bytes would make the web server see a reset, so what is left of the body is read before.
  *
- * What else it costs, and why that is fine:
+ * libfcgi has two further costs, which are acceptable:
  *
- * - Copies. It reads and writes by way of buffers of 8 KB: each byte of a body is copied from there to us, and each byte of an
- *   answer from where it is to there. These are the only copies we make of either. Most requests fit into one buffer; of a
- *   megabyte, the 128 system calls that these buffers lead to cost more than the copies, and both less than what nginx does to
- *   it.
- * - Blocking. Its reads and writes wait. nginx connects when it has the whole request, and reads an answer as fast as it comes,
- *   whatever its client does; what takes longer all the same ends at the timeout. A worker has nothing else to do meanwhile.
- * The follower has: it takes requests without a body, which are there at once, and sends answers of a few megabytes at most.
+ * - Copies. It reads and writes through buffers of 8 KB: each byte of a body is copied from there to us, and each byte of an
+ *   answer is copied there. Berth makes no other copies of either. Most requests fit into one buffer. For a megabyte, the 128
+ *   system calls that these buffers cause cost more than the copies, and both cost less than nginx's work for it.
+ * - Blocking. Its reads and writes wait. nginx connects when it has the whole request, and reads an answer as fast as it is
+ * sent, whatever its client does; anything slower ends at the timeout. A worker has no other work meanwhile. The follower has,
+ * but its requests have no body and so arrive at once, and its answers have at most a few megabytes.
  */
 #include "http/connection.h"
 

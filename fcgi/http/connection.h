@@ -37,7 +37,7 @@ bool connection_is_gone(const struct connection *connection);
 /* Ends the request without an answer, and closes the connection. */
 void connection_abandon(struct connection *connection);
 
-/* Sends the answer, CGI headers and body, in parts; ends the request and closes the connection; also on failure. */
+/* Sends the answer (CGI headers and body) in parts, ends the request and closes the connection, even on failure. */
 int connection_end(struct connection *connection, const struct str *parts, size_t count, struct err *err);
 
 #endif

@@ -1,4 +1,4 @@
-/* JSON from outside: bodies of requests. */
+/* JSON from outside: the bodies of requests. */
 #ifndef HTTP_JSON_BODY_H
 #define HTTP_JSON_BODY_H
 

@@ -1,4 +1,4 @@
-/* JSON of text that may or may not be UTF-8, and of times. */
+/* Makes JSON of text, which may not be UTF-8, and of times. */
 #ifndef HTTP_JSON_TEXT_H
 #define HTTP_JSON_TEXT_H
 
@@ -6,7 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* A JSON string of any bytes: what is not UTF-8 becomes '?'. Never NULL. */
+/* A JSON string of any bytes: invalid UTF-8 becomes '?'. Never NULL. */
 json_t *json_text(const char *text);
 json_t *json_textn(const char *text, size_t len);
 

@@ -11,7 +11,7 @@
 #include "base/buf.h"
 #include "base/fields.h"
 
-/* The parts of a body that stays where it is, and of a whole response. */
+/* The maximum number of parts of a borrowed body, and of a whole response. */
 #define RESPONSE_BORROWED_MAX 3
 #define RESPONSE_PARTS_MAX    (1 + RESPONSE_BORROWED_MAX)
 
@@ -22,7 +22,7 @@ struct response {
 	int status;                    /* 0 until answered */
 	size_t body_len;
 	struct buf headers; /* added by response_header */
-	struct buf out;     /* all of it, once answered, but for what is borrowed */
+	struct buf out;     /* the response once it is answered, without the borrowed parts */
 	struct str borrowed[RESPONSE_BORROWED_MAX];
 	size_t borrowed_count;
 };
@@ -37,7 +37,7 @@ void response_header(struct response *r, const char *name, const char *value, ..
 /* The body is the parts one behind the other; they are copied. */
 void response_body(struct response *r, int status, const char *content_type, const struct str *parts, size_t count);
 
-/* The same, but what the parts point to has to stay there until response_rest; RESPONSE_BORROWED_MAX of them at most. */
+/* The same without a copy: the parts, at most RESPONSE_BORROWED_MAX, must stay valid until response_rest. */
 void response_borrow(struct response *r, int status, const char *content_type, const struct str *parts, size_t count);
 
 /* json stays the caller's. */
@@ -46,7 +46,7 @@ void response_json(struct response *r, int status, const char *content_type, con
 /* 204. */
 void response_no_content(struct response *r);
 
-/* What is to be sent, one behind the other; returns how many parts that are. Valid until response_rest. */
+/* Gets the parts to send, in order, and returns their number. They are valid until response_rest. */
 size_t response_parts(const struct response *r, struct str parts[RESPONSE_PARTS_MAX]);
 
 #endif

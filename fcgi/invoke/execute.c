@@ -40,7 +40,7 @@ struct call {
 	bool known; /* which function it is: there will be a record */
 	struct uuid function_id;
 	uint32_t version;
-	enum ipc_start_kind start_kind; /* NONE: it got no sandbox */
+	enum ipc_start_kind start_kind; /* NONE: the request got no sandbox */
 	char runtime[32];
 	struct problem problem; /* when failed */
 	bool failed;

@@ -18,7 +18,7 @@ static int begin(struct worker *w, struct err *err)
 	return 0;
 }
 
-/* The output has been sent from where the invocation has read it to. */
+/* Called after the answer was sent: its output was in the invocation's buffer, which may be reused from now on. */
 static void rest(struct worker *w)
 {
 	invocation_rest(w->invocation);

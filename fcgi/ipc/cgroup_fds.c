@@ -5,7 +5,7 @@
 #include <unistd.h>
 
 #define LITTLE_US    20000
-#define LITTLE_SHARE 8 /* one part in so many of the time */
+#define LITTLE_SHARE 8 /* restless above 1/LITTLE_SHARE of a processor */
 
 void cgroup_read_text(int fd, char *text, size_t size)
 {

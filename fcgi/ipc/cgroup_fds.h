@@ -1,4 +1,7 @@
-/* The files of a sandbox's cgroup, in the order they travel: opened by the warden, used by poolmgr and workers. */
+/*
+ * The files of a sandbox's cgroup, in the order in which messages carry them. The warden opens them, poolmgr and workers use
+ * them.
+ */
 #ifndef IPC_CGROUP_FDS_H
 #define IPC_CGROUP_FDS_H
 
@@ -9,26 +12,29 @@
 enum cgroup_fd {
 	CGROUP_FREEZER, /* write: v1 "FROZEN", "THAWED"; v2 "1", "0" */
 	CGROUP_CPU,     /* read: processor time used; v1 nanoseconds, v2 "usage_usec N" and more lines */
-	CGROUP_MEMORY,  /* read: the most memory used, bytes; write "0": from now on. Some kernels only know less: run/meter.h
-			 */
+	CGROUP_MEMORY,  /* read: peak memory in bytes; writing "0" resets it. Some kernels cannot: run/meter.h */
 	CGROUP_OOM,     /* read: a line "oom_kill N" */
 	CGROUP_KILL,    /* v1: cgroup.procs, for the warden; v2: write "1" */
 	CGROUP_FD_COUNT
 };
 
-/* The start of such a file, as text; "" when there is none. */
+/* Reads the beginning of such a file as text; "" when that fails. */
 void cgroup_read_text(int fd, char *text, size_t size);
 
-/* A number at the start of text, and one behind a word at the start of a line; otherwise when there is none. */
+/*
+ * Parse the number at the start of text, or the number after a word at the start of a line. Without a number they return
+ * otherwise.
+ */
 int64_t cgroup_number(const char *text, int64_t otherwise);
 int64_t cgroup_number_after(const char *text, const char *word, int64_t otherwise);
 
-/* What CGROUP_CPU says, whatever the version; -1: nothing. */
+/* Reads CGROUP_CPU of either cgroup version, in microseconds; -1 when that fails. */
 int64_t cgroup_cpu_us(int fd);
 
 /*
- * Did a sandbox that waits for its next invocation use more than a little of the processor? The rest of what an invocation set
- * off, and gVisor's kernel, which takes a twentieth of a processor as long as it is not frozen, are a little.
+ * Whether a sandbox that waits for its next invocation used more than a little processor time. Work that an invocation leaves
+ * unfinished for a moment counts as little, and so does gVisor's kernel, which uses a twentieth of a processor while it is not
+ * frozen.
  */
 bool cgroup_is_restless(int64_t cpu_us, int64_t elapsed_us);
 

@@ -1,5 +1,7 @@
-/* The rows of counter.def: what poolmgr counts. One of the family "kills" is the reason why a sandbox ends, here and on the
- * wire. */
+/*
+ * The rows of counter.def, which poolmgr counts. A row of the family "kills" is also the reason why a sandbox ends, in memory
+ * and in messages.
+ */
 #ifndef IPC_COUNTER_H
 #define IPC_COUNTER_H
 
@@ -17,7 +19,7 @@ struct counter_row {
 
 extern const struct counter_row counter_rows[COUNTER_COUNT];
 
-/* Is that a reason why a sandbox ends, or 0, which stands for none? */
+/* Whether the number is a reason to end a sandbox, or 0 for no reason. */
 bool counter_is_reason(unsigned counter);
 
 #endif

@@ -8,7 +8,7 @@
 
 #include "base/fd.h"
 
-/* Room for more descriptors than any message has, so that a surplus is seen and closed, not cut off. */
+/* Room for more descriptors than any message carries, so that surplus ones are received and closed instead of being cut off. */
 #define ROOM 16
 
 union control {
@@ -39,7 +39,7 @@ int fdpass_send(int fd, const void *data, size_t len, const int *fds, int count,
 	while (n < 0 && errno == EINTR);
 	if (n < 0)
 		return err_set(err, errno, "send a message of %zu bytes", len);
-	return 0; /* a datagram goes whole or not at all */
+	return 0; /* a datagram is sent whole or not at all */
 }
 
 /* Takes the descriptors out of the control data; those above max_fds are closed. Returns how many there were. */
@@ -78,7 +78,8 @@ ssize_t fdpass_recv(int fd, void *data, size_t size, int *fds, int max_fds, int 
 		return err_set(err, errno, "receive a message");
 
 	int total = collect_fds(&msg, fds, max_fds);
-	bool empty_with_fds = n == 0 && total > 0; /* a caller that takes it for the end of file would leak them */
+	bool empty_with_fds =
+		n == 0 && total > 0; /* a caller would take length 0 for the end of file and leak the descriptors */
 	if (total > max_fds || empty_with_fds || (msg.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) != 0) {
 		for (int i = 0; i < MIN(total, max_fds); i++)
 			fd_close(&fds[i]);

@@ -1,7 +1,7 @@
 /*
- * Frames on a sandbox's control socket (runtimes/protocol.md): u32 big-endian payload length, u8 type, payload.
- * What comes in was written by a function: the length is checked against a bound before a byte of memory is reserved for it,
- * and a frame that breaks a rule condemns the sandbox.
+ * Frames on a sandbox's control socket (runtimes/protocol.md): u32 big-endian payload length, u8 type, payload. Received frames
+ * may have been written by a function: the length is checked against a bound before memory is reserved for it, and a frame that
+ * breaks a rule means the end of the sandbox.
  */
 #ifndef IPC_FRAME_H
 #define IPC_FRAME_H
@@ -30,18 +30,18 @@ struct frame {
 	size_t len;
 };
 
-/* "RESULT"; "?" for a number that is none. */
+/* The name of a type, such as "RESULT"; "?" for an unknown number. */
 const char *frame_name(enum frame_type type);
 
-/* What stands in front of a payload of that length. */
+/* Makes the header of a frame whose payload has that length. */
 void frame_header(char header[FRAME_HEADER_SIZE], enum frame_type type, size_t payload_len);
 
 /* Appends a whole frame, its payload given in up to two parts. */
 void frame_encode(struct buf *out, enum frame_type type, const void *head, size_t head_len, const void *body, size_t body_len);
 
 /*
- * Looks at the front of data. Returns the bytes the first frame takes and fills *frame, 0 when more bytes are needed, -1 when
- * it is no frame an agent may send or its payload is longer than max_payload.
+ * Decodes the frame at the front of data. Returns its length and fills *frame; returns 0 when more bytes are needed, and -1
+ * when an agent may not send such a frame or its payload is longer than max_payload.
  */
 ptrdiff_t frame_decode(const void *data, size_t len, size_t max_payload, struct frame *frame, struct err *err);
 

@@ -1,17 +1,18 @@
 /*
- * What the master hands to every child across fork and exec: fixed descriptor numbers and three command line options. Nothing
- * else is inherited: descriptors above HERITAGE_FD_LAST are closed.
+ * What every child inherits from the master across fork and exec: descriptors with fixed numbers and three command line
+ * options. Nothing else is inherited: descriptors above HERITAGE_FD_LAST are closed.
  *
  *   berthd --child=<role> --slot=<n> --clients=<uid>,<uid>, or berthd-invoke for invoke workers
  *
  * A child starts as the user of its role (invoke.user, control.user, …) without a way back to root, with no_new_privs and
  * without capabilities (the warden: with CAP_KILL and CAP_DAC_OVERRIDE alone), umask 077, in "/", stdin from /dev/null, every
- * signal at its default but SIGINT, which is ignored: ^C is for the master. SIGTERM and SIGHUP are blocked, so that one sent
- * before there is a handler waits for it; all others are not. Its title and log level are set. It is not dumpable, so that
- * others of its role, which are the same user, cannot look into it: from exec(2) on, since its program may be executed but not
- * read. Its slot says SLOT_STARTING; the child sets it to SLOT_IDLE when it is ready for work, whatever its role.
+ * signal at its default except SIGINT, which is ignored because ^C is meant for the master. SIGTERM and SIGHUP are blocked, so
+ * that a signal sent before the child has a handler stays pending; no other signal is blocked. The title and the log level are
+ * set. The child is not dumpable, so processes of the same role, which run as the same user, cannot attach to it; that holds
+ * from exec(2) on, because its program can be executed but not read. Its slot is SLOT_STARTING; a child of any role sets it to
+ * SLOT_IDLE when it is ready for work.
  *
- * The workers of a berthd that is to take over from another one find the gate closed: it opens once all are ready.
+ * During an upgrade the workers of the new berthd find the gate closed; it opens when all children are ready.
  */
 #ifndef IPC_HERITAGE_H
 #define IPC_HERITAGE_H
@@ -19,19 +20,21 @@
 #include <sys/types.h>
 
 #define HERITAGE_LISTENERS_MAX 64 /* the largest invoke.lanes */
-#define HERITAGE_CALLER_LANES  16 /* of a pool that keeps callers apart; scripts/render-nginx has the same number */
-#define HERITAGE_HEALTH_LANES  2  /* for what waits for nobody, and for /readyz */
+#define HERITAGE_CALLER_LANES  16 /* lanes of a pool that separates callers; scripts/render-nginx has the same number */
+#define HERITAGE_HEALTH_LANES  2  /* one for requests that wait for no other process, one for /readyz */
 
 enum heritage_fd {
-	HERITAGE_CONF_FD = 3,       /* memfd, read-only: the configuration as text, for conf_load_fd; invoke, warden: without
-				       database.conninfo */
+	HERITAGE_CONF_FD = 3, /* memfd, read-only: the configuration as text for conf_load_fd; for invoke and warden without
+				 database.conninfo */
 	HERITAGE_SCOREBOARD_FD = 4, /* memfd: shared scoreboard */
-	HERITAGE_LIFE_FD = 5,       /* pipe; end of file when the master is gone: finish and exit */
+	HERITAGE_LIFE_FD = 5,       /* pipe; end of file means that the master is gone: finish and exit */
 	HERITAGE_TURN_FD = 6,       /* invoke: eventfd, shared by the pool (worker/turn.h); others: none */
 	HERITAGE_WARDEN_FD = 7,     /* poolmgr, warden: their ends of a SOCK_SEQPACKET pair that outlives both; others: none */
-	HERITAGE_GATE_FD = 8,       /* workers and follow: eventfd, never read; readable: begin to accept; others: none */
-	/* FastCGI sockets: invoke.lanes of invoke, HERITAGE_CALLER_LANES of deploy and query, HERITAGE_HEALTH_LANES of health,
-	   one of control and follow; poolmgr: its IPC socket */
+	HERITAGE_GATE_FD = 8,       /* workers and follow: eventfd, never read; accept when it is readable; others: none */
+	/*
+	 * FastCGI sockets: invoke.lanes for invoke, HERITAGE_CALLER_LANES for deploy and query, HERITAGE_HEALTH_LANES for
+	 * health, one for control and follow; poolmgr: its IPC socket
+	 */
 	HERITAGE_LISTEN_FD = 9,
 	HERITAGE_FD_LAST = HERITAGE_LISTEN_FD + HERITAGE_LISTENERS_MAX - 1,
 };
@@ -46,7 +49,7 @@ enum heritage_fd {
  * has no settings
  */
 
-/* In the order in which a reload replaces them: once the control workers are new, all are. */
+/* In the order in which a reload replaces them: when the control workers are new, all workers are. */
 enum child_role {
 	CHILD_INVOKE,
 	CHILD_FOLLOW,
@@ -70,16 +73,16 @@ struct conf;
 
 #define HERITAGE_CLIENTS 2
 
-/* What a child's main gets. Each returns the process's exit status. */
+/* The argument of a child's main function, which returns the process's exit status. */
 struct heritage {
 	enum child_role role;
 	int slot;                        /* its scoreboard slot */
 	uid_t clients[HERITAGE_CLIENTS]; /* who may connect to poolmgr besides root: invoke workers, control workers */
-	const struct conf *conf;         /* outlives the process's main */
+	const struct conf *conf;         /* valid as long as the process's main runs */
 };
 
 int invoke_main(const struct heritage *heritage);
-int control_main(const struct heritage *heritage); /* of deploy, query and health, too */
+int control_main(const struct heritage *heritage); /* also for deploy, query and health */
 int follow_main(const struct heritage *heritage);
 int poolmgr_main(const struct heritage *heritage);
 int collector_main(const struct heritage *heritage);

@@ -30,7 +30,7 @@ static bool ipc_start_exists(unsigned kind)
 	return kind > IPC_START_NONE && kind < IPC_START_COUNT;
 }
 
-/* deny_enums_exist(): are all enumerations of the message in their range? And so on. */
+/* deny_enums_exist() and so on: whether all enumerations of the message are in their range. */
 #define IPC_MESSAGE(NAME, name, sender, fds)                                                                                   \
 	static bool name##_enums_exist(const struct ipc_msg *msg)                                                              \
 	{                                                                                                                      \
@@ -104,7 +104,7 @@ int ipc_decode(const void *data, size_t len, enum ipc_side sender, struct ipc_ms
 
 int ipc_send(int fd, const struct ipc_msg *msg, struct err *err)
 {
-	static struct buf datagram; /* kept: one allocation serves every send of this process */
+	static struct buf datagram; /* allocated once and used for every send of this process */
 
 	if (ipc_encode(msg, &datagram, err) < 0)
 		return -1;

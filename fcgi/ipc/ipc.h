@@ -1,6 +1,6 @@
 /*
- * Messages between workers and poolmgr, as listed in ipc_msg.def: encode, decode, send and receive with descriptors.
- * Both ends check everything: a datagram that does not decode exactly, or comes from the wrong side, fails with EPROTO and the
+ * Messages between workers and poolmgr, as listed in ipc_msg.def: encode, decode, send and receive with descriptors. Both ends
+ * check everything: a datagram that does not decode exactly, or that comes from the wrong side, fails with EPROTO, and the
  * receiver closes the connection.
  */
 #ifndef IPC_IPC_H
@@ -20,13 +20,13 @@
 		-1, -1, -1, -1, -1, -1                                                                                         \
 	}
 
-/* How many sandboxes a worker keeps for its next requests at most, beside the one it has in hand. */
+/* The maximum number of sandboxes that a worker keeps for its next requests, besides the one in use. */
 #define IPC_KEPT_MAX 8
 
 /* poolmgr's socket in the run directory. */
 #define IPC_SOCKET_NAME "poolmgr.sock"
 
-#define IPC_CPU_UNKNOWN UINT64_MAX /* of cpu_read_us */
+#define IPC_CPU_UNKNOWN UINT64_MAX /* the value of cpu_read_us when it is not known */
 
 enum ipc_side { IPC_WORKER, IPC_POOLMGR, IPC_WARDEN };
 
@@ -69,15 +69,15 @@ struct ipc_msg {
 #undef IPC_ENUM
 #undef IPC_END
 	};
-	int fds[IPC_MAX_FDS]; /* received: owned by the receiver, -1 when absent. Sent: borrowed */
+	int fds[IPC_MAX_FDS]; /* in a received message: owned by the receiver, -1 when absent; in a message to send: borrowed */
 };
 
 const char *ipc_name(enum ipc_type type);
 
-/* Replaces *out by the datagram of msg. -1 when it would be longer than IPC_MAX_SIZE. */
+/* Writes the datagram of msg to *out. -1 when it would be longer than IPC_MAX_SIZE. */
 int ipc_encode(const struct ipc_msg *msg, struct buf *out, struct err *err);
 
-/* Strings point into data. fds are set to -1. */
+/* Decodes a datagram. Strings point into data; fds are set to -1. */
 int ipc_decode(const void *data, size_t len, enum ipc_side sender, struct ipc_msg *msg, struct err *err);
 
 /* Sends one message without blocking; descriptors stay the caller's. err->code is EAGAIN when the socket is full. */
@@ -89,7 +89,7 @@ int ipc_send(int fd, const struct ipc_msg *msg, struct err *err);
  */
 int ipc_recv(int fd, enum ipc_side sender, int64_t deadline_us, struct buf *scratch, struct ipc_msg *msg, struct err *err);
 
-/* Closes the descriptors a received message still holds. */
+/* Closes the descriptors that a received message still owns. */
 void ipc_close_fds(struct ipc_msg *msg);
 
 #endif

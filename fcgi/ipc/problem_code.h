@@ -1,6 +1,6 @@
 /*
- * The codes of errors, and what problem.def says of each: for those who answer them (http/problem.h), and for poolmgr, which
- * says with one why there is no sandbox.
+ * The error codes and their rows in problem.def, for the code that answers with them (http/problem.h) and for poolmgr, which
+ * uses them to say why there is no sandbox.
  */
 #ifndef IPC_PROBLEM_CODE_H
 #define IPC_PROBLEM_CODE_H
@@ -24,7 +24,7 @@ const char *problem_help(enum problem_code code);
 /* PROBLEM_COUNT when there is no such code. */
 enum problem_code problem_find(const char *name, size_t len);
 
-/* Is there a code with that number? */
+/* Whether there is a code with that number. */
 bool problem_exists(unsigned code);
 
 #endif

@@ -1,7 +1,8 @@
 /*
- * The pulse of a process: the time of its latest beat, in its slot on the scoreboard. It beats wherever it gets round its loop,
- * and while it waits with a deadline; so one that is stopped, or hangs, is known by its silence (master/children/crew.h). Only
- * the processes that there is but one of have a pulse: in all others nothing here does anything.
+ * The heartbeat of a process: the time of its latest beat, in its slot on the scoreboard. A process beats in each round of its
+ * loop and while it waits with a deadline. The master recognises a process that is stopped or hangs because its beats cease
+ * (master/children/crew.h). Only roles with a single process have a heartbeat; in all other processes these functions do
+ * nothing.
  */
 #ifndef IPC_PULSE_H
 #define IPC_PULSE_H
@@ -10,13 +11,15 @@
 
 #include "ipc/scoreboard.h"
 
-#define PULSE_US 500000 /* the most between two beats of one that is well */
+#define PULSE_US 500000 /* the longest time between two beats of a healthy process */
 
-void pulse_begin(struct slot *slot); /* with a beat */
+void pulse_begin(struct slot *slot); /* begins with a beat */
 void pulse_beat(void);
 
-/* When to stop waiting for something that is due then, for the next beat; due_us itself when there is no pulse, or it is
- * sooner. */
+/*
+ * The time until which to wait for something that is due at due_us: the next beat, or due_us itself when that is sooner or the
+ * process has no heartbeat.
+ */
 int64_t pulse_due_us(int64_t due_us);
 
 #endif

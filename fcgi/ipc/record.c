@@ -5,7 +5,7 @@
 #include <sodium.h>
 #include <string.h>
 
-/* What is written. */
+/* The fields that are written. */
 static const struct field fields[] = {
 #define RECORD_FIELD(field, type, since) {FIELD_##type, offsetof(struct record, field)},
 #define RECORD_FORMER(field, type, since, last)
@@ -14,7 +14,7 @@ static const struct field fields[] = {
 #undef RECORD_FORMER
 };
 
-/* What is read, and the versions that have it. */
+/* The fields that are read, and the versions that have them. */
 static const struct {
 	struct field field;
 	uint32_t since, last;
@@ -37,7 +37,7 @@ static int decode_fields(uint32_t version, const void *payload, size_t len, stru
 	return fields_decode(of_version, count, payload, len, record);
 }
 
-/* What an older version has said in another way. */
+/* Makes today's fields of those that only older versions have. */
 static void translate(uint32_t version, struct record *record)
 {
 	if (version < 7)
@@ -93,7 +93,7 @@ void record_encode(const struct record *record, const struct uuid *key, struct b
 	size_t start = out->len;
 
 	buf_add_u32(out, RECORD_MAGIC(RECORD_VERSION));
-	buf_add_u32(out, 0); /* length and checksum are known once the payload is there */
+	buf_add_u32(out, 0); /* length and checksum are filled in when the payload is complete */
 	buf_add_u64(out, 0);
 	fields_encode(fields, ARRAY_SIZE(fields), record, out);
 

@@ -12,7 +12,7 @@
 #include "base/fd.h"
 #include "base/mem.h"
 
-/* What is shared. Nothing in it is trusted to find one's way in it: any child can write there. */
+/* The shared memory. Any child can write to it, so nothing in it is used as an index or an address. */
 struct shared {
 	_Atomic uint64_t spool_bytes;
 	_Atomic int64_t started_us;
@@ -24,13 +24,16 @@ struct shared {
 	_Atomic int32_t used;
 	struct {
 		_Atomic uint64_t requests, dropped_records, failures;
-	} past[CHILD_ROLE_COUNT]; /* of those that are gone */
-	_Atomic uint32_t changes; /* odd while a number moves from a slot to past */
+	} past[CHILD_ROLE_COUNT]; /* failures and counts of processes that have ended */
+	_Atomic uint32_t changes; /* odd while a count is moved from a slot to past */
 	/* Slots of different children do not share a cache line. */
 	_Alignas(64) struct {
 		_Alignas(64) struct slot slot;
 	} entries[];
-	/* As many tallies follow, apart from what the master and the workers look through all the time. */
+	/*
+	 * The same number of tallies follow. They are apart, because the master and the workers read through the slots all the
+	 * time.
+	 */
 };
 
 static const char *const state_names[SLOT_STATE_COUNT] = {
@@ -57,7 +60,7 @@ struct scoreboard {
 	uint32_t count;
 };
 
-/* A master that is killed while it retires a slot leaves changes odd. */
+/* The wait is bounded, because a master that is killed while it retires a slot leaves changes odd. */
 #define SUM_PATIENCE_US 100000
 
 #define SLOT_BYTES (sizeof(((struct shared *)0)->entries[0]) + sizeof(struct tally))
@@ -88,7 +91,7 @@ int scoreboard_create(int count, struct scoreboard **board, int *fd, struct err 
 	assert(count > 0);
 	if (memfd < 0 || ftruncate(memfd, (off_t)size_for((uint32_t)count)) < 0)
 		return err_set(err, errno, "create the scoreboard");
-	/* Who could cut the file off would kill everybody who looks at it. */
+	/* Sealed: a process that shortened the file would kill all processes that read it. */
 	if (fcntl(memfd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) < 0)
 		return err_set(err, errno, "seal the scoreboard");
 	if (map(memfd, size_for((uint32_t)count), board, err) < 0)
@@ -202,7 +205,7 @@ struct scoreboard_sum scoreboard_sum(struct scoreboard *board, enum child_role r
 {
 	int64_t deadline_us = clock_mono_us() + SUM_PATIENCE_US;
 
-	/* Read while a slot is retired, a count would be missing, or be there twice: as if it went back a moment later. */
+	/* A count read while a slot is being retired would be missing or counted twice, and the sum would seem to decrease. */
 	for (;;) {
 		uint32_t changes = board->shared->changes;
 		struct scoreboard_sum sum = sum_once(board, role);

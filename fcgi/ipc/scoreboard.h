@@ -1,7 +1,7 @@
 /*
- * The scoreboard: one slot per child in memory shared by the master and its children. A child writes only its own slot, the
- * master reads all and clears a slot before it gives it to a new child. No locks: every field is one atomic word, and a stale
- * value only delays a decision of the master by one tick.
+ * The scoreboard: one slot per child in memory shared by the master and its children. A child writes only to its own slot. The
+ * master reads all slots, and clears a slot before it gives it to a new child. There are no locks: every field is one atomic
+ * word, and a stale value only delays a decision of the master by one tick.
  */
 #ifndef IPC_SCOREBOARD_H
 #define IPC_SCOREBOARD_H
@@ -19,7 +19,7 @@ enum slot_state {
 	SLOT_STARTING, /* forked, not yet ready for work */
 	SLOT_IDLE,
 	SLOT_BUSY,
-	SLOT_STOPPING, /* finishes what it holds and exits */
+	SLOT_STOPPING, /* finishes its current work and exits */
 	SLOT_STATE_COUNT
 };
 
@@ -30,71 +30,72 @@ struct slot {
 	_Atomic uint32_t state;  /* enum slot_state */
 	_Atomic uint32_t role;   /* enum child_role; written by the master, before pid */
 	_Atomic int32_t pid;     /* 0 when free */
-	_Atomic int64_t beat_us; /* CLOCK_MONOTONIC: when it last showed that it is alive; 0: it does not (pulse.h) */
+	_Atomic int64_t beat_us; /* CLOCK_MONOTONIC time of the latest heartbeat; 0: it has none (pulse.h) */
 	_Atomic uint64_t requests;
 	_Atomic uint64_t dropped_records; /* spool records that could not be written */
 	_Atomic uint32_t has_turn;        /* invoke: accepts requests (worker/turn.h) */
-	_Atomic uint32_t waits_in; /* 1 + the lane whose request waits for a sandbox (invoke), or is in hand (deploy and query;
-				      worker/lanes.h); 0: none */
+	_Atomic uint32_t waits_in; /* 1 + the lane whose request waits for a sandbox (invoke) or is being served (deploy and
+				      query; worker/lanes.h); 0: none */
 };
 
-/* How long it has shown no sign of life, when that is too long for one that is well; else 0. */
+/* The time since its latest heartbeat when that is too long for a healthy process; otherwise 0. */
 #define SLOT_SILENT_US 2000000
 int64_t slot_silent_us(const struct slot *slot);
 
 struct scoreboard;
 
-/* Master: makes a scoreboard of count slots, all free, on a new memfd, returned in *fd (owned by the caller). */
+/* Master: creates a scoreboard of count free slots on a new memfd, which is returned in *fd and owned by the caller. */
 int scoreboard_create(int count, struct scoreboard **board, int *fd, struct err *err);
 
-/* Child: maps the one inherited. */
+/* Child: maps the inherited scoreboard. */
 int scoreboard_attach(int fd, struct scoreboard **board, struct err *err);
 
-/* Destructor for AUTO: unmaps it; accepts NULL. The memory itself lives as long as somebody has it. */
+/* Destructor for AUTO: unmaps it; accepts NULL. The memory exists as long as any process has it. */
 void scoreboard_close(struct scoreboard **board);
 
-/* When it was made: the master's start. CLOCK_MONOTONIC. */
+/* CLOCK_MONOTONIC time of its creation, which is the master's start. */
 int64_t scoreboard_started_us(const struct scoreboard *board);
 
 int scoreboard_count(const struct scoreboard *board);
 struct slot *scoreboard_slot(struct scoreboard *board, int index); /* asserts that index is in range */
 
-/* Every slot from here on is free. Written by the master. */
+/* All slots from this index on are free. Written by the master. */
 int scoreboard_used(const struct scoreboard *board);
 void scoreboard_set_used(struct scoreboard *board, int used);
 
-/* Master: the child is gone. The slot is free, and what it counted stays counted. */
+/* Master: the child has ended. Frees the slot; the child's counts stay in the sums. */
 void scoreboard_retire(struct scoreboard *board, int index);
 
-/* Master: a process of that role ended that should not have. */
+/* Master: counts a process of that role that ended unexpectedly. */
 void scoreboard_count_failure(struct scoreboard *board, enum child_role role);
 
-/* All processes of one role: how many there are in each state, and what they and those before them have counted. */
+/* All processes of one role: their number in each state, and the counts of these and of earlier processes. */
 struct scoreboard_sum {
-	int states[SLOT_STATE_COUNT]; /* those that are silent, too */
+	int states[SLOT_STATE_COUNT]; /* including those without a recent heartbeat */
 	int silent;
-	int64_t silent_us; /* for how long, the one that is so the longest */
+	int64_t silent_us; /* the longest time without a heartbeat */
 	uint64_t requests, dropped_records;
 	uint64_t failures; /* of those that are gone */
 };
 struct scoreboard_sum scoreboard_sum(struct scoreboard *board, enum child_role role);
 
 /*
- * What the children of a slot count, one after the other: retiring leaves it as it is, so the sum of all never goes back.
+ * The counts of all children that have had this slot. Retiring a slot does not change them, so the sum over all slots never
+ * decreases.
  */
 struct tally *scoreboard_tally(struct scoreboard *board, int index);
 void scoreboard_tally_sum(struct scoreboard *board, struct tally *sum);
 
-/* What poolmgr has counted since it started (counter.def): written by it alone. */
+/* The counters of poolmgr since it started (counter.def). Written only by poolmgr. */
 _Atomic uint64_t *scoreboard_counter(struct scoreboard *board, enum counter counter);
 
-/* Whether the collector's latest attempt to store records succeeded: written by it alone. */
+/* Whether the collector's latest attempt to store records succeeded. Written only by the collector. */
 _Atomic uint32_t *scoreboard_stores(struct scoreboard *board);
 
-/* Until when nginx's certificate is valid, in seconds since 1970; 0: not known. Written by the collector alone. */
+/* The time at which nginx's certificate expires, in seconds since 1970; 0: not known. Written only by the collector. */
 _Atomic int64_t *scoreboard_certificate_ends_s(struct scoreboard *board);
 
-/* What poolmgr says of the pool (gauge.def): written by it alone. */
+/* The numbers of the pool (gauge.def). Written only by poolmgr. */
 enum gauge {
 #define GAUGE(name, value) GAUGE_##name,
 #define RUNTIME_GAUGE(name, value)
@@ -113,10 +114,10 @@ enum runtime_gauge {
 #undef RUNTIME_GAUGE
 	RUNTIME_GAUGE_COUNT
 };
-/* runtime: its place in tally_runtimes. */
+/* runtime: its index in tally_runtimes. */
 _Atomic uint64_t *scoreboard_runtime_gauge(struct scoreboard *board, int runtime, enum runtime_gauge gauge);
 
-/* What the spool files hold together: written by the collector, read by workers, which drop records beyond the quota. */
+/* The total size of the spool files. Written by the collector; workers read it and drop records beyond the quota. */
 _Atomic uint64_t *scoreboard_spool_bytes(struct scoreboard *board);
 
 #endif

@@ -31,7 +31,7 @@ struct spec *spec_new(void)
 	return s;
 }
 
-/* Into a member that has nothing yet. */
+/* Sets a member that has no value yet. */
 static int take(const struct spec_member *m, json_t *value, void *to, struct err *err)
 {
 	switch (m->kind) {

@@ -23,7 +23,7 @@ struct spec {
 #undef SPEC_TYPE_JSON
 };
 
-/* What there is of it, for whoever goes through all members. */
+/* The members of struct spec as a table, for code that goes through all of them. */
 enum spec_kind {
 	SPEC_STR,  /* char *, never NULL */
 	SPEC_INT,  /* int64_t */
@@ -42,10 +42,10 @@ enum {
 };
 extern const struct spec_member spec_members[SPEC_MEMBERS];
 
-/* Texts and objects that are empty, numbers that are 0. The caller owns it: spec_free. */
+/* A spec whose texts and objects are empty and whose numbers are 0. The caller owns it: spec_free. */
 struct spec *spec_new(void);
 
-/* All members must be there with the right type; others are ignored. The caller owns *spec: spec_free. */
+/* All members must be present with the right type; other members are ignored. The caller owns *spec: spec_free. */
 int spec_from_json(const json_t *json, struct spec **spec, struct err *err);
 int spec_from_text(const char *text, size_t len, struct spec **spec, struct err *err);
 

@@ -19,8 +19,8 @@ void spool_file_close(struct spool_file_writer *w)
 }
 
 /*
- * Who reads the spool is in the group that the directory has, as is whoever writes there. Where all are one user that may fail,
- * and is not needed.
+ * Gives the file the group of the directory, which its readers and writers are in. When all processes run as one user this may
+ * fail and is not needed.
  */
 static void give_to_readers(int fd, const char *dir)
 {
@@ -31,8 +31,8 @@ static void give_to_readers(int fd, const char *dir)
 }
 
 /*
- * The collector takes a file that nobody has locked for finished. So it gets its name only once it is locked; without the
- * suffix nobody looks at it.
+ * The collector considers a file without a lock finished. So a new file gets its final suffix only after it is locked; until
+ * then no process reads it.
  */
 static int open_file(struct spool_file_writer *w, const char *state_dir, struct err *err)
 {
@@ -79,7 +79,10 @@ int spool_file_append(struct spool_file_writer *w, const char *state_dir, int64_
 		return 0;
 	}
 	int why = n < 0 ? errno : ENOSPC;
-	/* Half a record must not be followed by a whole one. When it cannot be removed, it stays the end of this file. */
+	/*
+	 * No record may follow an incomplete one. If the incomplete record cannot be removed, this file ends with it and the
+	 * next record begins a new file.
+	 */
 	if (n > 0 && ftruncate(w->fd, w->size) < 0)
 		fd_close(&w->fd);
 	return err_set(err, why, "append %zu bytes to the spool", w->record.len);

@@ -6,7 +6,7 @@
 
 const char *const tally_runtimes[] = TALLY_RUNTIME_NAMES;
 
-/* No other process writes, so this need not be one step. */
+/* Not an atomic addition, because no other process writes here. */
 static void add(_Atomic uint64_t *to, uint64_t n)
 {
 	atomic_store_explicit(to, atomic_load_explicit(to, memory_order_relaxed) + n, memory_order_relaxed);
@@ -59,7 +59,7 @@ void tally_count_background(struct tally *t, const char *runtime, uint64_t us)
 	add(&t->background_us[find_runtime(runtime)], us);
 }
 
-/* A tally is nothing but words. */
+/* A tally consists of words only. */
 #define WORDS (sizeof(struct tally) / sizeof(_Atomic uint64_t))
 static_assert(sizeof(struct tally) % sizeof(_Atomic uint64_t) == 0, "no padding");
 

@@ -1,6 +1,6 @@
 /*
- * What invoke workers count, each in its slot's memory on the scoreboard: all since berthd started, for GET /metrics. One
- * process writes, others read; every number is one word, and counting is two instructions.
+ * The counts of invoke workers for GET /metrics, each in the memory of its slot on the scoreboard, since berthd started. One
+ * process writes and others read; every number is one word, so counting needs no lock.
  */
 #ifndef IPC_TALLY_H
 #define IPC_TALLY_H
@@ -10,7 +10,7 @@
 
 #include "ipc/start_kind.h"
 
-/* Those of runtimes/driver.c, in the same order; the last one stands for none, and for any other. */
+/* The runtimes of runtimes/driver.c in the same order, then one entry for no runtime or an unknown one. */
 #define TALLY_RUNTIME_NAMES                                                                                                    \
 	{                                                                                                                      \
 		"docker", "gvisor", "none"                                                                                     \
@@ -21,7 +21,10 @@ extern const char *const tally_runtimes[TALLY_RUNTIMES];
 /* Errors by their number in ipc/problem.def. */
 enum { TALLY_ERRORS = 48 };
 
-/* Times by bucket: up to TALLY_FIRST_US, and then twice as much each; the last one, too, holds what is longer. */
+/*
+ * Times by bucket: the first ends at TALLY_FIRST_US, each following one at twice its predecessor; the last also holds longer
+ * times.
+ */
 #define TALLY_FIRST_US 500
 enum { TALLY_BUCKETS = 23 };
 
@@ -45,21 +48,21 @@ struct tally_invocation {
 	enum ipc_start_kind start;
 	int error; /* -1: success */
 	uint64_t request_bytes, response_bytes;
-	uint64_t cpu_us, background_us; /* the latter: between the one before in that sandbox and this one */
+	uint64_t cpu_us, background_us; /* background_us: used between the previous invocation in that sandbox and this one */
 	int64_t us[TALLY_TIMES];
 };
 
-/* By the process that the tally is of. Loading and running count only where there was any. */
+/* Called by the process that owns the tally. Loading and running are counted only for invocations that had them. */
 void tally_count(struct tally *tally, const struct tally_invocation *invocation);
 
-/* What a sandbox used that has no more invocations. */
+/* What a sandbox used after its last invocation. */
 void tally_count_background(struct tally *tally, const char *runtime, uint64_t us);
 
-/* Adds what from holds. */
+/* Adds the counts of from. */
 void tally_add(struct tally *to, const struct tally *from);
 void tally_clear(struct tally *tally);
 
-/* The bound of a bucket that is not the last. */
+/* The upper bound of a bucket other than the last. */
 uint64_t tally_bound_us(int bucket);
 
 #endif

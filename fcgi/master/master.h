@@ -1,5 +1,6 @@
-/* What the master's files share: the state of the one there is. Who changes what of it stands in the headers that are named
- * here. */
+/*
+ * The state of the master, which all of its files share. The headers that are named here say which file changes which part.
+ */
 #ifndef MASTER_MASTER_H
 #define MASTER_MASTER_H
 
@@ -17,25 +18,25 @@
 #include "master/resources/settings.h"
 
 struct master_start {
-	const char *program;   /* as it was called: what an upgrade executes */
-	const char *inherited; /* what the berthd before hands over (bequest.h); NULL: there is none */
+	const char *program;   /* the path it was called with, which an upgrade executes */
+	const char *inherited; /* what the previous berthd hands over (bequest.h); NULL: there is none */
 };
 
 /*
- * Whose is what is in the run directory: while an upgrade is under way there are two who work there (heir.h), and one who is in
- * charge. Steps lead from HEIR to IN_CHARGE and from there to RETIRED (standing.h).
+ * Which berthd owns the run directory: during an upgrade two of them work there (heir.h), and one is in charge. A berthd goes
+ * from HEIR to IN_CHARGE and from there to RETIRED (standing.h).
  */
 enum standing {
-	HEIR,      /* the berthd's before, until this one takes over */
-	IN_CHARGE, /* ours */
-	RETIRED,   /* the heir's that has taken over */
+	HEIR,      /* the previous berthd, until this one takes over */
+	IN_CHARGE, /* this one */
+	RETIRED,   /* the heir, which has taken over */
 };
 
 /* The children of one role (team.h). */
 enum replacement {
 	REPLACE_NO,
-	REPLACE_WANTED, /* waits for its turn: one pool after the other */
-	REPLACE_RUNS,   /* the generation before still works, until this one is up */
+	REPLACE_WANTED, /* waits for its turn, because pools are replaced one after the other */
+	REPLACE_RUNS,   /* the previous generation still works, until the new one is up */
 };
 
 struct team {
@@ -52,16 +53,16 @@ struct master {
 	struct scoreboard *board;
 	struct crew *crew;
 	struct team teams[CHILD_ROLE_COUNT];
-	int program_fds[CHILD_ROLE_COUNT]; /* what each role executes */
+	int program_fds[CHILD_ROLE_COUNT]; /* the program that each role executes */
 	int fds[DESCRIPTOR_COUNT];
 	struct listeners listeners[LISTEN_KINDS];
-	struct bequest inherited; /* what is left of it */
+	struct bequest inherited; /* the descriptors that have not been taken from it yet */
 	struct heir heir;
 	enum standing standing;
-	bool patient;                    /* stopping: requests in flight have all their time */
-	bool ready;                      /* said so to the service manager */
-	int stage;                       /* of the stop; -1 while running, ROLE_STAGE_COUNT when done */
-	const struct role_stage *stages; /* in which order */
+	bool patient;                    /* stopping: requests in flight get all the time they need */
+	bool ready;                      /* whether the service manager has been told so */
+	int stage;                       /* stage of the stop; -1 while running, ROLE_STAGE_COUNT when done */
+	const struct role_stage *stages; /* the order of the stop */
 	int64_t next_tick_us;
 };
 

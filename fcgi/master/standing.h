@@ -1,4 +1,4 @@
-/* The steps from one enum standing (master.h) to the next: who steps back stays an heir, and ends. */
+/* The steps from one enum standing (master.h) to the next. A berthd that steps back remains an heir, and ends. */
 #ifndef MASTER_STANDING_H
 #define MASTER_STANDING_H
 

@@ -15,7 +15,7 @@
 
 /* ---- Sandboxes of an earlier poolmgr ---- */
 
-/* One that a worker has said it has; each worker has one at most. */
+/* A sandbox that a worker has named in HELLO; each worker has at most one. */
 struct held {
 	const struct client *client;
 	char id[SANDBOX_ID_SIZE];
@@ -24,7 +24,7 @@ struct held {
 
 static struct held *held;
 
-/* What an earlier poolmgr leased cannot be used again: its sockets are not known here. */
+/* A sandbox leased by an earlier poolmgr cannot be used again, because this process does not have its sockets. */
 static void let_go_of_held(const struct client *c)
 {
 	struct held *h;

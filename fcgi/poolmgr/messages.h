@@ -1,7 +1,7 @@
 /*
- * What workers say, and what is done about it: one handler per message (ipc/ipc_msg.def), most of which call the pool
- * (poolmgr/pool/pool.h). Who may send what, and when, node/client.h has checked by then. Also which sandboxes of an earlier
- * poolmgr workers still have.
+ * Handles the messages of workers: one handler per message (ipc/ipc_msg.def), most of which call the pool
+ * (poolmgr/pool/pool.h). node/client.h has checked that the worker may send the message. Also keeps track of sandboxes of an
+ * earlier poolmgr that workers still use.
  */
 #ifndef POOLMGR_MESSAGES_H
 #define POOLMGR_MESSAGES_H
@@ -14,7 +14,7 @@
 const char *messages_take(struct client *client, struct ipc_msg *msg);
 void messages_client_gone(struct client *client);
 
-/* A container an earlier poolmgr leased, named by the worker that still uses it. */
+/* Whether the container was leased by an earlier poolmgr and a worker still uses it. */
 bool messages_anyone_holds(const char *sandbox_id);
 
 #endif

@@ -1,13 +1,13 @@
 /*
  * poolmgr: the only process with the Docker socket, and the single owner of all pool state.
  *
- * The master starts one. It takes what an earlier poolmgr left (reconcile.c), keeps sandboxes ready and leases them to workers
- * until the master sends SIGTERM or is gone; then it removes every sandbox and exits. Invocations that run then have
- * master.stop_timeout_ms to end: a master that stops waits for the workers first, but one that was killed does not. When
- * poolmgr crashes, the workers' invocations go on; they name what they hold to the next poolmgr, and everything else is
+ * The master starts one. It cleans up after an earlier poolmgr (reconcile.c), keeps sandboxes ready and leases them to workers
+ * until the master sends SIGTERM or is gone; then it removes every sandbox and exits. Invocations that are still running then
+ * have master.stop_timeout_ms to end: a master that stops waits for the workers first, but one that was killed does not. When
+ * poolmgr crashes, the workers' invocations continue; the workers name their sandboxes to the next poolmgr, and all others are
  * removed.
  *
- * It is one event loop. No callback waits for another process; work on files goes to threads (poolmgr/node/work.h), but for
+ * It is one event loop. No callback waits for another process. Work on files is done in threads (poolmgr/node/work.h), except
  * single calls on directories, which may have to wait for the file system's journal (README.md).
  */
 #include <errno.h>
@@ -44,11 +44,11 @@
 #include "poolmgr/sandbox/stray.h"
 #include "poolmgr/stats.h"
 
-/* How long removing all sandboxes at the end may take; the next poolmgr finds what is left. */
+/* How long removing all sandboxes at the end may take; the next poolmgr removes the rest. */
 #define STOP_US           15000000
 #define IMAGE_PERIOD_US   10000000
 #define PUBLISH_PERIOD_US 1000000
-#define READY_AFTER_US    5000000 /* at the latest: it is of use without spares, too */
+#define READY_AFTER_US    5000000 /* poolmgr is ready at the latest after this time, even without spares */
 
 static uv_loop_t *loop;
 static struct conf *reloaded; /* the latest configuration read at SIGHUP; owned */
@@ -58,7 +58,7 @@ static uv_timer_t tick_timer;
 static uv_signal_t signals[3];
 static struct slot *slot;
 static const struct conf *conf;  /* in force */
-static int64_t revoke_us;        /* stopping: when leases end, whatever their functions do */
+static int64_t revoke_us;        /* stopping: when leased sandboxes are killed */
 static int64_t stop_deadline_us; /* 0: not stopping */
 static int64_t images_us;
 static int64_t publish_us;
@@ -134,7 +134,7 @@ static void on_signal(uv_signal_t *handle, int number)
 		stop("SIGTERM");
 }
 
-/* The life pipe is never written to: readable means that the master is gone. */
+/* The life pipe is never written to, so it is readable only when the master is gone. */
 static void on_master_gone(int events, void *arg)
 {
 	struct watch **watch = arg;
@@ -144,7 +144,9 @@ static void on_master_gone(int events, void *arg)
 	stop("the master is gone");
 }
 
-/* Once there are sandboxes to lease: who takes over from an earlier poolmgr costs nobody a cold start. */
+/*
+ * poolmgr reports ready when there are sandboxes to lease, so that taking over from an earlier poolmgr causes no cold starts.
+ */
 static void say_ready(int64_t now_us)
 {
 	bool waits = docker_is_unknown(docker) || !pool_is_settled() || (docker_is_up(docker) && !image_all_known());
@@ -256,7 +258,7 @@ static void watch_signals(void)
 		uv_signal_start(&signals[i], on_signal, numbers[i]);
 	}
 	sigemptyset(&none);
-	sigprocmask(SIG_SETMASK, &none, NULL); /* those that came before there was a handler come now */
+	sigprocmask(SIG_SETMASK, &none, NULL); /* signals that arrived before there was a handler are delivered now */
 	life = watch_new(loop, HERITAGE_LIFE_FD, UV_READABLE | UV_DISCONNECT, on_master_gone, &life);
 }
 

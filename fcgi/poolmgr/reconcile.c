@@ -19,19 +19,19 @@
 
 static const struct conf *conf;
 static struct docker *docker;
-static uint64_t reported[COUNTER_COUNT]; /* what the log has said of the counters of drift */
+static uint64_t reported[COUNTER_COUNT]; /* values of the drift counters that were logged */
 static int64_t started_us;
-static int64_t latest_us; /* when the latest listing was asked for */
-static int64_t hurry_us;  /* when another listing is worth it; 0: not before its time */
-static int64_t listed_us; /* when the listing under way was asked for; 0: none is */
-static enum { RUNNING, STOP_ASKED, STOP_LISTING, STOP_DONE } stop; /* at the end, one more listing is made */
+static int64_t latest_us; /* when the latest listing was requested */
+static int64_t hurry_us;  /* when to request an extra listing; 0: none */
+static int64_t listed_us; /* when the current listing was requested; 0: there is none */
+static enum { RUNNING, STOP_ASKED, STOP_LISTING, STOP_DONE } stop; /* at the end of the current listing, request another one */
 
 static bool adopting(void)
 {
 	return stop == RUNNING && clock_mono_us() - started_us < ADOPTION_US;
 }
 
-/* What one invocation runs in is left to its worker, which finds out by itself. */
+/* A leased sandbox is left to its worker, which notices by itself. */
 static void lose(struct sandbox *s, enum counter what)
 {
 	if (s->state == SANDBOX_DYING || s->dead)
@@ -52,13 +52,15 @@ static void on_container(const char *id, const char *container_id, bool running,
 		return;
 	}
 	s->listed_us = listed_us;
-	/* What was not up yet when the listing was asked for may be up by now. Docker may know later than we do. */
+	/*
+	 * A sandbox that was not up when the listing was requested may be up now, and Docker may learn that later than we do.
+	 */
 	if (!running && s->state > SANDBOX_BOOTING && s->booted_us < listed_us && s->started_us != 0 &&
 	    s->started_us < listed_us)
 		lose(s, COUNT_DRIFT_STOPPED);
 }
 
-/* A sandbox that was up when the listing was asked for and is not in it has lost its container. */
+/* A sandbox that was up when the listing was requested, but is not in it, has lost its container. */
 static void find_lost(void)
 {
 	struct sandbox *s, *next;
@@ -79,13 +81,13 @@ static void on_pruned(const struct err *err, void *arg)
 		log_warn("unused volumes could not be removed: %s", err->msg);
 }
 
-/* Whatever is not in the list that was asked for at listed_us. */
+/* Handles the sandboxes that are not in the list requested at listed_us. */
 static void find_all_lost(void)
 {
 	find_lost();
 	if (shim_judge(listed_us))
 		hurry_us = listed_us + SHIM_SUSPICION_US;
-	shim_search(); /* for the next list */
+	shim_search(); /* prepares for the next list */
 	docker_prune(docker, on_pruned, NULL);
 }
 
@@ -118,7 +120,7 @@ void reconcile_stop(void)
 {
 	stop = STOP_ASKED;
 	if (listed_us != 0)
-		return; /* comes back when that listing is there */
+		return; /* called again with the result of that listing */
 	stop = docker_is_up(docker) ? STOP_LISTING : STOP_DONE;
 	reconcile_now();
 }
@@ -128,7 +130,7 @@ bool reconcile_is_over(void)
 	return stop == STOP_DONE && stray_count() == 0;
 }
 
-/* As soon as nobody is waited for any more, and then every so often. */
+/* When the next listing is due: first when workers have had time to name their sandboxes, then at intervals. */
 static int64_t due_us(void)
 {
 	int64_t adopted_us = started_us + ADOPTION_US;
@@ -138,7 +140,7 @@ static int64_t due_us(void)
 	return hurry_us != 0 ? MIN(hurry_us, next_us) : next_us;
 }
 
-/* One line for all that was found, once it is repaired. */
+/* Logs one line about all differences, after they were repaired. */
 static void report(void)
 {
 	AUTO(buf_free) struct buf text = {0};

@@ -1,10 +1,10 @@
 /*
- * What there is against what poolmgr knows: a container or a directory nobody knows is removed, a sandbox whose container is
- * gone or does not run, or whose directory is gone, is dead. Runs whenever Docker Engine comes up and every
- * pool.reconcile_interval_ms. What it finds is counted (drift in counter.def) and put into one line of the log.
+ * Compares containers and directories with poolmgr's sandboxes: unknown containers and directories are removed, and a sandbox
+ * whose container is gone or does not run, or whose directory is gone, is killed. Runs whenever Docker Engine comes up and
+ * every pool.reconcile_interval_ms. Differences are counted (drift in counter.def) and logged in one line.
  *
- * After a start of poolmgr, containers of its predecessor may still run invocations: workers get a moment to name theirs
- * (HELLO), and those stay until they are released.
+ * After a start of poolmgr, containers of its predecessor may still run invocations. Workers get a moment to name them (HELLO),
+ * and these stay until they are released.
  */
 #ifndef POOLMGR_RECONCILE_H
 #define POOLMGR_RECONCILE_H
@@ -20,7 +20,9 @@ void reconcile_set_conf(const struct conf *conf);
 void reconcile_now(void);
 void reconcile_tick(int64_t now_us);
 
-/* The end: looks once more, and removes what an earlier poolmgr left even if it was not time for that yet. */
+/*
+ * To be called at the end: looks once more, and removes what an earlier poolmgr left, even if it was too early for that before.
+ */
 void reconcile_stop(void);
 bool reconcile_is_over(void);
 

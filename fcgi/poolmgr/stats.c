@@ -25,7 +25,7 @@ static struct docker *docker;
 static struct scoreboard *board;
 static int64_t started_us;
 
-/* Text from outside, which may have been cut within a character. */
+/* Makes a JSON string of text from outside, which may have been cut off within a character. */
 static json_t *text_json(const char *text)
 {
 	json_t *json = json_string(text);
@@ -39,7 +39,7 @@ static json_t *text_json(const char *text)
 	return json_string(ascii);
 }
 
-/* How many sandboxes there are in each state from first up to, without, end; of one shape or version, NULL: of any. */
+/* The number of sandboxes in the states from first to end (exclusive); of one shape or version, or of any if NULL. */
 static json_t *states_json(enum sandbox_state first, enum sandbox_state end, const struct shape *shape,
 			   const struct version *version)
 {
@@ -55,7 +55,7 @@ static json_t *states_json(enum sandbox_state first, enum sandbox_state end, con
 	return json;
 }
 
-/* What Docker was told that all sandboxes together may use. */
+/* The sum of the memory limits of all sandboxes. */
 static json_int_t committed_mb(void)
 {
 	const struct sandbox *s;
@@ -77,7 +77,7 @@ static int count_of(const struct driver *driver, enum sandbox_state state)
 	return count;
 }
 
-/* Of one runtime; NULL: of all. */
+/* The number for one runtime; NULL: for all. */
 static int spares_wanted(const struct driver *driver)
 {
 	int64_t now_us = clock_mono_us();
@@ -90,7 +90,7 @@ static int spares_wanted(const struct driver *driver)
 	return wanted;
 }
 
-/* All zero when the kernel does not say. */
+/* All zero when the kernel gives no answer. */
 static int read_lanes(struct backlog *lanes)
 {
 	struct err err;
@@ -145,7 +145,7 @@ static json_t *runtimes_json(void)
 	return json;
 }
 
-/* With the first obstacle there is, to any of the runtimes that are there. */
+/* Reports the first obstacle to any of the available runtimes. */
 static json_t *egress_json(void)
 {
 	const char *obstacle = NULL;
@@ -157,8 +157,8 @@ static json_t *egress_json(void)
 }
 
 /*
- * There are as many shapes and versions as users want, each shape with a problem of up to half a kilobyte, but a message has
- * its bound: each of the two lists gets so much of it, and the rest a quarter. What is busiest comes first.
+ * Users can create any number of shapes and versions, and each shape may have a problem text of half a kilobyte, but a message
+ * is bounded: each of the two lists gets a fixed share of it, and everything else a quarter. The busiest rows come first.
  */
 #define LIST_BYTES (IPC_MAX_SIZE / 8 * 3)
 
@@ -168,7 +168,7 @@ struct list {
 	int left_out;
 };
 
-/* Steals row. Once one did not fit, none that is less busy is taken. */
+/* Steals row. After a row that did not fit, no further row is added. */
 static void list_add(struct list *l, json_t *row)
 {
 	size_t bytes = json_dumpb(row, NULL, 0, JSON_COMPACT) + strlen(",");
@@ -245,7 +245,7 @@ static int compare_versions(const void *a, const void *b)
 	return ((*y)->live + (*y)->waiting) - ((*x)->live + (*x)->waiting);
 }
 
-/* Versions that have a sandbox or wait for one. */
+/* Lists versions that have a sandbox or wait for one. */
 static void add_functions(json_t *json)
 {
 	struct list list = {.rows = json_array()};
@@ -284,7 +284,7 @@ static json_t *processes_json(void)
 	return json;
 }
 
-/* null when the kernel does not say. */
+/* Writes null when the kernel gives no answer. */
 static json_t *lanes_json(void)
 {
 	struct backlog b;
@@ -299,7 +299,7 @@ static json_int_t since_ms(int64_t then_us)
 	return (clock_mono_us() - then_us) / 1000;
 }
 
-/* What is for people who look after the platform, and too much for who only asks whether it is ready. */
+/* Details for operators, which a question about readiness does not need. */
 static void add_details(json_t *json)
 {
 	json_t *details = json_pack(

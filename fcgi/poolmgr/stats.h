@@ -1,4 +1,4 @@
-/* What poolmgr can say about itself, the engine and the pool, as JSON. */
+/* poolmgr's numbers about itself, the engine and the pool, as JSON. */
 #ifndef POOLMGR_STATS_H
 #define POOLMGR_STATS_H
 
@@ -11,10 +11,10 @@
 /* All are borrowed for the life of the process. */
 void stats_init(const struct conf *conf, struct docker *docker, struct scoreboard *board);
 
-/* Puts the numbers of gauge.def and counter.def on the scoreboard. */
+/* Writes the numbers of gauge.def and counter.def to the scoreboard. */
 void stats_publish(void);
 
-/* JSON text for the caller to free, which fits into a message; whole: with processes, functions and counters. */
+/* Returns JSON text that fits into a message and that the caller frees; whole: with processes, functions and counters. */
 char *stats_text_new(bool whole);
 
 #endif

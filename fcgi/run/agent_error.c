@@ -11,9 +11,13 @@
 #define STACK_LINES_MAX 64
 #define STACK_LINE_MAX  512
 
-#define CHARACTER_MAX 4 /* bytes: a text that was cut between two may be so much shorter */
+#define CHARACTER_MAX                                                                                                          \
+	4 /* length of a UTF-8 character: a text that was cut between characters may be shorter by less than this */
 
-/* Masked before it is cut: half a secret would not be recognised. The agent may have cut it already, to the same length. */
+/*
+ * Masked before it is cut, because an incomplete secret would not be recognised. The agent may already have cut the text to the
+ * same length.
+ */
 static json_t *text_of(const json_t *text, size_t max, struct mask *mask)
 {
 	AUTO(buf_free) struct buf masked = {0};

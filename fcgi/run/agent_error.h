@@ -1,7 +1,7 @@
 /*
- * What an agent says when a function fails: the payload of ERROR and INIT_ERROR. Written by whoever controls the sandbox, so
- * every member is checked for its type and cut to a sane length. It goes to whoever called the function and into the record, so
- * the function's secrets are masked.
+ * What an agent reports when a function fails: the payload of ERROR and INIT_ERROR. The function may have written it, so the
+ * type of every member is checked and texts are cut to a sane length. It goes to the caller of the function and into the
+ * record, so the function's secrets are masked.
  */
 #ifndef RUN_AGENT_ERROR_H
 #define RUN_AGENT_ERROR_H
@@ -18,11 +18,11 @@
 #define AGENT_ERROR_MAX 131072 /* a longer payload breaks the protocol */
 
 struct agent_error {
-	char kind[32];                          /* "function", "invalid_output", "syntax", …; of no fixed set */
-	char invocation_id[UUID_TEXT_SIZE + 1]; /* "" when it has none; a longer one is cut, and nobody's */
-	json_t *error;                          /* owned: {"type", "message", "stack": […]}, for the client */
-	int64_t line;                           /* of a syntax error; 0 when not said */
-	int64_t size_bytes;                     /* of an output that was too large; 0 when not said */
+	char kind[32];                          /* "function", "invalid_output", "syntax", …; the set is not fixed */
+	char invocation_id[UUID_TEXT_SIZE + 1]; /* "" when there is none; a longer one is cut and matches no invocation */
+	json_t *error;                          /* owned; for the client: {"type", "message", "stack": […]} */
+	int64_t line;                           /* line of a syntax error; 0 when not given */
+	int64_t size_bytes;                     /* size of an output that was too large; 0 when not given */
 	bool exiting;                           /* the agent ends after this */
 };
 

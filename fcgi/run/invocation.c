@@ -23,18 +23,18 @@
 #include "runtimes/driver.h"
 
 #define READ_SIZE       65536
-#define META_MAX        128   /* the line of a RESULT */
-#define INVOKE_META_MAX 320   /* the one of an INVOKE */
+#define META_MAX        128   /* maximum length of the first line of a RESULT */
+#define INVOKE_META_MAX 320   /* maximum length of the first line of an INVOKE */
 #define FRAME_EXTRA     65536 /* a frame may be this much longer than response_bytes */
 #define LOG_DRAIN_READS 16    /* a log without end must not hold up an answer */
 
-/* INIT and INVOKE go out from where they are: the lease, and the request's body. */
+/* INIT and INVOKE, which are sent without a copy from the lease and from the request's body. */
 struct outgoing {
 	char init_header[FRAME_HEADER_SIZE];
 	char invoke_head[FRAME_HEADER_SIZE + INVOKE_META_MAX];
 	struct iovec parts[4];
 	struct iovec *unsent;
-	size_t unsent_count; /* of them; the first may be sent in part */
+	size_t unsent_count; /* number of unsent parts; the first may be partly sent */
 };
 
 struct invocation {

@@ -1,7 +1,7 @@
 /*
- * The conversation with one sandbox: INIT, INVOKE, and what comes back (runtimes/protocol.md), with a deadline, while the log
- * is read at its side. Whatever a function does in there costs it its sandbox at worst: it can neither block the worker nor
- * make it use more memory than the limits allow.
+ * The conversation with one sandbox: INIT, INVOKE and the answers (runtimes/protocol.md), with a deadline, while the log is
+ * read at the same time. A misbehaving function at worst loses its sandbox: it can neither block the worker nor make it use
+ * more memory than the limits allow.
  */
 #ifndef RUN_INVOCATION_H
 #define RUN_INVOCATION_H
@@ -14,58 +14,58 @@
 #include "ipc/counter.h"
 #include "run/lease.h"
 
-/* Holds the buffers, which serve one invocation after the other. */
+/* Holds the buffers, which are reused for one invocation after the other. */
 struct invocation;
 
-/* All are borrowed. client may be NULL: then nobody watches over poolmgr; so may patience. */
+/* All are borrowed. client may be NULL, then poolmgr is not watched meanwhile; patience may be NULL. */
 struct invocation *invocation_new(const struct conf *conf, struct lease_client *client, struct patience *patience);
 void invocation_free(struct invocation **invocation); /* destructor for AUTO; accepts NULL */
 
 enum outcome_kind {
 	OUTCOME_SUCCESS,
-	OUTCOME_FAILURE,   /* problem says what */
-	OUTCOME_UNTOUCHED, /* the sandbox was bad, or asked back, before anything ran in it: another one may be tried */
+	OUTCOME_FAILURE,   /* problem has the details */
+	OUTCOME_UNTOUCHED, /* the sandbox was bad, or recalled, before anything ran in it: the caller may try another one */
 };
 
-/* How loading the code went wrong. */
+/* Why loading the code failed. */
 enum init_failure { INIT_FINE, INIT_SYNTAX, INIT_HANDLER, INIT_EXCEPTION, INIT_EXITED, INIT_TIMEOUT };
 
-/* What points somewhere points into the invocation, until invocation_rest or its next use. */
+/* Pointers point into the invocation and are valid until invocation_rest or its next use. */
 struct outcome {
 	enum outcome_kind kind;
 	struct problem problem;
 	enum init_failure init_failure;
-	int64_t init_line;           /* of INIT_SYNTAX; 0: not known */
-	enum counter destroy_reason; /* 0: the sandbox may serve again */
+	int64_t init_line;           /* line of INIT_SYNTAX; 0: not known */
+	enum counter destroy_reason; /* why the sandbox must be destroyed; 0: it may be used again */
 	struct str output;           /* JSON, checked */
 	int64_t init_us, exec_us;
-	int64_t cpu_us;                    /* processor time, init included; -1: not known */
-	int64_t background_us;             /* used since the invocation before in that sandbox */
-	int64_t memory_bytes;              /* the most at one time; 0: not known */
-	struct str log;                    /* what was printed, up to the function's log_bytes */
-	struct str log_times, log_streams; /* and when, and where to: as in ipc/record.def */
-	uint64_t log_bytes;                /* printed in all */
-	uint64_t orphan_bytes;             /* printed before this invocation and thrown away */
+	int64_t cpu_us;                    /* processor time including loading; -1: not known */
+	int64_t background_us;             /* processor time used since the previous invocation in that sandbox */
+	int64_t memory_bytes;              /* peak; 0: not known */
+	struct str log;                    /* the printed output, up to the function's log_bytes */
+	struct str log_times, log_streams; /* its times and streams, as in ipc/record.def */
+	uint64_t log_bytes;                /* bytes printed in all */
+	uint64_t orphan_bytes;             /* bytes printed before this invocation and dropped */
 };
 #define OUTCOME_NONE ((struct outcome){.cpu_us = -1})
 void outcome_clear(struct outcome *outcome); /* destructor for AUTO */
 
 struct invocation_input {
-	const char *id;          /* of the invocation, not known before: by it alone the answer is recognised */
-	const char *request_id;  /* the client's; a label, safe inside JSON, as http/request.h has it */
-	const char *traceparent; /* the same; "" for none */
-	int64_t begun_us;        /* when the request came; monotonic */
-	const char *body;        /* the request's JSON object; sent from where it is */
+	const char *id;          /* the invocation's id, which is unknown before and by which alone the answer is recognised */
+	const char *request_id;  /* the client's request id; a label that is safe inside JSON (http/request.h) */
+	const char *traceparent; /* the client's traceparent, equally safe; "" for none */
+	int64_t begun_us;        /* when the request arrived; monotonic */
+	const char *body;        /* the request's JSON object; sent from where it is, without a copy */
 	size_t body_len;
 };
 
-/* Initialises the function if it is not yet, and runs it. Always fills *outcome, which the caller clears. */
+/* Initialises the function if necessary, and runs it. Always fills *outcome, which the caller clears. */
 void invocation_run(struct invocation *v, struct lease *lease, const struct invocation_input *input, struct outcome *outcome);
 
-/* Only initialises it: OUTCOME_SUCCESS when the agent said READY. */
+/* Only initialises the function: OUTCOME_SUCCESS when the agent answered READY. */
 void invocation_init(struct invocation *v, struct lease *lease, struct outcome *outcome);
 
-/* Between two requests: gives memory back that a large one took. */
+/* To be called between requests: frees the memory that a large one needed. */
 void invocation_rest(struct invocation *v);
 
 #endif

@@ -16,17 +16,17 @@
 #include "http/json_text.h"
 #include "run/link.h"
 
-/* poolmgr answers sooner (poolmgr/sandbox/autopsy.c). */
+/* poolmgr answers before this time (poolmgr/sandbox/autopsy.c). */
 #define AUTOPSY_US 5500000
 
 struct lease_client {
 	struct link *link;
 	bool keeps;
-	bool in_hand; /* there is one */
+	bool in_hand; /* this entry is in use */
 	uint64_t hand_id;
 	bool hand_recalled;
 	int kept_count;
-	struct lease kept[LEASE_KEPT_MAX]; /* the one used longest ago first */
+	struct lease kept[LEASE_KEPT_MAX]; /* least recently used first */
 };
 
 static void close_lease(struct lease *lease)
@@ -52,7 +52,7 @@ static struct lease take_kept(struct lease_client *c, int index)
 	return lease;
 }
 
-/* The lease ends, and poolmgr is told. */
+/* Ends the lease and tells poolmgr. */
 static void give_back(struct lease_client *c, struct lease *lease, enum counter destroy_reason)
 {
 	struct ipc_msg msg = {.type = IPC_RELEASE,
@@ -110,7 +110,7 @@ static void on_recall(uint64_t lease_id, void *arg)
 	}
 }
 
-/* The sandboxes kept are destroyed by the poolmgr that granted them, if it lives, or by the next one. */
+/* The poolmgr that granted the kept sandboxes destroys them, or the next one does. */
 static void on_lost(void *arg)
 {
 	struct lease_client *c = arg;
@@ -126,7 +126,7 @@ static bool is_for(const struct lease *kept, const char *function, uint32_t vers
 	return kept->asked_version == version && strcmp(kept->function, function) == 0;
 }
 
-/* The one used last is the likeliest to be in the processor's caches. */
+/* The most recently used one is the likeliest to be in the processor's caches. */
 static bool find_kept(struct lease_client *c, const char *function, uint32_t version, struct lease *lease)
 {
 	for (int i = c->kept_count - 1; i >= 0; i--) {
@@ -143,7 +143,7 @@ static void keep(struct lease_client *c, struct lease *lease)
 {
 	if (c->kept_count == LEASE_KEPT_MAX)
 		give_back_kept(c, 0);
-	if (link_fd(c->link) < 0) { /* it broke just now, and this one went with it */
+	if (link_fd(c->link) < 0) { /* the connection broke just now, and this sandbox is lost with it */
 		close_lease(lease);
 		return;
 	}
@@ -182,7 +182,7 @@ static void deny(struct denial *denial, const struct ipc_deny *d)
 		json_object_set_new(members, "phase", json_string("queue"));
 	if (discreet_text(d->detail.data, d->detail.len, detail, sizeof(detail)))
 		log_info("no sandbox: %.*s", (int)d->detail.len, d->detail.data);
-	/* What PostgreSQL's library says of the connection names host and user; poolmgr has logged it. */
+	/* libpq's messages about the connection contain host and user, so they are not passed on; poolmgr has logged them. */
 	problem_set(&denial->problem, code, members, "%s", code == PROBLEM_STORE_UNAVAILABLE ? "" : detail);
 	denial->problem.retry_after_ms = d->retry_after_ms;
 	denial->known = memcmp(&d->function_id, &none, sizeof(none)) != 0;
@@ -267,7 +267,7 @@ int lease_acquire(struct lease_client *c, const char *function, uint32_t version
 	return 0;
 }
 
-/* A memory file that nobody can change any more, read from its start. */
+/* A memory file that can no longer be changed, to be read from its start. */
 static int sealed_memfd(const void *data, size_t len, struct err *err)
 {
 	AUTO(fd_close) int fd = memfd_create("berth-package", MFD_CLOEXEC | MFD_ALLOW_SEALING);
@@ -275,7 +275,7 @@ static int sealed_memfd(const void *data, size_t len, struct err *err)
 
 	if (fd < 0)
 		return err_set(err, errno, "memfd_create");
-	/* pwrite: the file position travels with the descriptor. */
+	/* pwrite leaves the file position at the start; the receiver shares it. */
 	for (size_t done = 0; done < len;) {
 		ssize_t n = pwrite(fd, p + done, len - done, (off_t)done);
 		if (n < 0)
@@ -343,7 +343,7 @@ void lease_release(struct lease_client *c, struct lease *lease, enum counter des
 	c->in_hand = false;
 	link_set_held(c->link, "");
 	if (!same_poolmgr) {
-		/* Another poolmgr than the one that granted the lease knows the sandbox by this connection only. */
+		/* A poolmgr that did not grant the lease knows the sandbox only through this connection. */
 		close_lease(lease);
 		link_close(c->link);
 	} else if (destroy_reason == 0 && lease->function[0] != '\0' && !lease->single_use && !lease->meter.restless &&
@@ -392,7 +392,7 @@ struct finding lease_autopsy(struct lease_client *c, const struct lease *lease)
 	struct ipc_msg answer;
 	struct err err = {0};
 
-	/* A poolmgr that did not grant the lease knows nothing of it, so no other one is waited for. */
+	/* Does not wait for another poolmgr, because one that did not grant the lease knows nothing about it. */
 	if (lease->generation != link_generation(c->link) || link_fd(c->link) < 0 ||
 	    link_ask_once(c->link, &msg, &msg.autopsy.seq, clock_mono_us() + AUTOPSY_US, &answer, &err) < 0)
 		return (struct finding){0};
@@ -438,7 +438,7 @@ void lease_client_free(struct lease_client **client)
 	if (*client == NULL)
 		return;
 	lease_give_back(*client);
-	link_hear((*client)->link); /* what is unread when a socket is closed makes the other end see an error */
+	link_hear((*client)->link); /* unread messages would cause an error at the other end when the socket is closed */
 	link_free(&(*client)->link);
 	mem_free(client);
 }

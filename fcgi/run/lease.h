@@ -1,9 +1,9 @@
 /*
- * Leases: the sandboxes poolmgr has granted to this worker. It has one in hand at most, in which an invocation runs, and keeps
- * others for a moment in case the next request wants the same function, which then costs no conversation with poolmgr. What is
- * kept goes back when poolmgr asks for it, when the moment is over, and when a request takes long.
+ * Leases are the sandboxes that poolmgr has granted to this worker. At most one is in use, by the current invocation. The
+ * worker keeps others for a moment in case the next request is for the same function, which then needs no conversation with
+ * poolmgr. Kept sandboxes are given back when poolmgr recalls them, when the moment is over, and when a request takes long.
  *
- * Until a sandbox was granted nothing has run, so the question may be asked again while poolmgr restarts (run/link.h).
+ * Nothing runs before a sandbox was granted, so the question may be repeated while poolmgr restarts (run/link.h).
  */
 #ifndef RUN_LEASE_H
 #define RUN_LEASE_H
@@ -23,17 +23,17 @@
 
 #define LEASE_KEEP_US      100000
 #define LEASE_KEPT_MAX     IPC_KEPT_MAX
-#define LEASE_FUNCTION_MAX 64 /* a longer name is not kept for */
+#define LEASE_FUNCTION_MAX 64 /* sandboxes of functions with longer names are not kept */
 
 struct lease_client;
 
-/* Does not connect yet. patience is borrowed and may be NULL; keeps: may it keep sandboxes? */
+/* Does not connect yet. patience is borrowed and may be NULL. keeps: whether it may keep sandboxes. */
 struct lease_client *lease_client_new(const char *run_dir, struct patience *patience, bool keeps);
 
-/* Destructor for AUTO; accepts NULL. What is kept goes back. */
+/* Destructor for AUTO; accepts NULL. Gives kept sandboxes back. */
 void lease_client_free(struct lease_client **client);
 
-/* A sandbox that is ours until lease_release; a worker has one at most. Initialise with LEASE_NONE. */
+/* A sandbox that belongs to the worker until lease_release; a worker uses at most one at a time. Initialise with LEASE_NONE. */
 struct lease {
 	uint64_t id;
 	char sandbox_id[64];
@@ -45,21 +45,21 @@ struct lease {
 	uint32_t memory_limit_mb;
 	uint32_t response_bytes;
 	uint32_t log_bytes;
-	bool single_use;   /* it goes back after one invocation */
-	uint32_t usual_us; /* how long an invocation takes; 0: not known */
+	bool single_use;   /* it must be given back after one invocation */
+	uint32_t usual_us; /* how long an invocation usually takes; 0: not known */
 	char runtime[32];
-	struct mask *mask;        /* owned: for the secrets in what it prints; NULL: it has none */
-	struct buf init;          /* payload of the INIT that is still to be sent; empty: the agent is initialised */
+	struct mask *mask;        /* owned; finds the function's secrets in its output; NULL: it has none */
+	struct buf init;          /* payload of the INIT that is still to be sent; empty: the agent has loaded the function */
 	int control_fd;           /* -1: no lease */
-	int log_fd, error_log_fd; /* of stdout, of stderr */
+	int log_fd, error_log_fd; /* for stdout and stderr */
 	struct meter meter;       /* owns its descriptors */
 
-	/* For keeping it. */
-	char function[LEASE_FUNCTION_MAX + 1]; /* as it was asked for; "" not to be kept */
+	/* Needed to keep it. */
+	char function[LEASE_FUNCTION_MAX + 1]; /* the function as the request named it; "": do not keep the sandbox */
 	uint32_t asked_version;
-	uint64_t generation; /* the connection it came over; another one leads to another poolmgr */
-	int64_t since_us;    /* in hand, or kept */
-	bool is_trial;       /* of lease_check: says nothing about how long invocations take */
+	uint64_t generation; /* the connection over which it was granted; another one may lead to another poolmgr */
+	int64_t since_us;    /* since when it is in use, or kept */
+	bool is_trial;       /* from lease_check: its duration says nothing about invocations */
 	uint32_t runs;
 	int64_t busy_us;
 };
@@ -68,69 +68,74 @@ struct lease {
 /* Why there is no sandbox. */
 struct denial {
 	struct problem problem;
-	bool known; /* which function it is about is known: the two below are set */
+	bool known; /* the function is known: the next two members are set */
 	struct uuid function_id;
 	uint32_t version;
 };
 
 /*
- * Gets a sandbox of a function, by id or name; version 0 is the current one. -1: none, and *denial, which the caller
- * clears, says why. Takes no longer than a second more than deadline_us.
+ * Gets a sandbox of a function, by id or name; version 0 is the current one. Returns -1 when there is none; *denial, which the
+ * caller clears, says why. Returns at most a second after deadline_us.
  */
 int lease_acquire(struct lease_client *client, const char *function, uint32_t version, const char *request_id,
 		  int64_t deadline_us, struct lease *lease, struct denial *denial);
 
 /*
- * Asks for a sandbox to try a version in that is not stored yet: spec is its JSON, archive its package. archive NULL: the
- * package is stored, as that of another version.
+ * Gets a sandbox to try a version that is not stored yet: spec is its JSON, archive its package. archive NULL: the package is
+ * stored, because another version has the same one.
  */
 int lease_check(struct lease_client *client, const char *spec, const void *archive, size_t archive_len, const char *request_id,
 		int64_t deadline_us, struct lease *lease, struct denial *denial);
 
 /*
- * Keeps the sandbox or gives it back; in any case it is not the caller's any more. destroy_reason 0: it may serve again.
- * When poolmgr cannot be told, the connection is dropped, which destroys the sandbox.
+ * Keeps the sandbox or gives it back; in either case it no longer belongs to the caller. destroy_reason 0: it may be used
+ * again. If poolmgr cannot be told, the connection is dropped, which destroys the sandbox.
  */
 void lease_release(struct lease_client *client, struct lease *lease, enum counter destroy_reason);
 
-/* How the sandbox in hand ended, whose agent is gone. */
+/* How the sandbox in use ended. */
 struct finding {
 	bool known;
 	bool out_of_memory;
 	uint32_t exit_code; /* 128 + the number of the signal that ended it */
 };
 
-/* Asks poolmgr: takes a millisecond as a rule; as long as Docker does, some seconds at most, when all in the sandbox was
- * killed. */
+/*
+ * Asks poolmgr how the sandbox in use ended. Usually takes a millisecond; if everything in the sandbox was killed, it takes as
+ * long as Docker does, at most some seconds.
+ */
 struct finding lease_autopsy(struct lease_client *client, const struct lease *lease);
 
 bool lease_keeps_any(const struct lease_client *client);
 
-/* Gives back all that is kept: something else takes long. */
+/* Gives back all kept sandboxes, because something else takes long. */
 void lease_give_back(struct lease_client *client);
 
-/* Between requests: gives back what was kept long enough. Returns when to call again, INT64_MAX when nothing is kept. */
+/*
+ * To be called between requests: gives back sandboxes that were kept long enough. Returns when to call again, INT64_MAX when
+ * nothing is kept.
+ */
 int64_t lease_rest(struct lease_client *client, int64_t now_us);
 
 /*
- * While a sandbox is in hand or kept, poolmgr may ask for it, or be gone: a readable lease_watch_fd says so. During an
- * invocation call lease_watch then, and at lease_watch_due_us: it names the sandbox to the next poolmgr, so that the invocation
- * can finish. Between requests call lease_hear.
+ * While a sandbox is in use or kept, poolmgr may recall it or end; lease_watch_fd is then readable. During an invocation call
+ * lease_watch then and at lease_watch_due_us: it names the sandbox to the next poolmgr, so that the invocation can finish.
+ * Between requests call lease_hear.
  */
 int lease_watch_fd(const struct lease_client *client);              /* -1 while there is no connection */
-uint64_t lease_watch_generation(const struct lease_client *client); /* another number: lease_watch_fd is another one */
+uint64_t lease_watch_generation(const struct lease_client *client); /* changes with the descriptor */
 int64_t lease_watch_due_us(const struct lease_client *client);      /* INT64_MAX: never */
 void lease_watch(struct lease_client *client);                      /* never blocks */
 void lease_hear(struct lease_client *client);                       /* never blocks */
 
-/* Whether the sandbox in hand was not asked for since it was granted. One that was kept must not be used again when it was. */
+/* Whether the sandbox in use was not recalled since it was granted. A kept sandbox that was recalled must not be used again. */
 bool lease_is_ours(const struct lease_client *client);
 
-/* Tells poolmgr that older versions may not run any more (version 0: none at all), and waits until it knows. */
+/* Tells poolmgr that older versions may not run any more (version 0: no version at all), and waits for its confirmation. */
 int lease_invalidate(struct lease_client *client, const struct uuid *function_id, uint32_t version, int64_t deadline_us,
 		     struct err *err);
 
-/* poolmgr's numbers, JSON. */
+/* Gets poolmgr's numbers as JSON. */
 int lease_stats(struct lease_client *client, bool whole, int64_t deadline_us, struct buf *json, struct err *err);
 
 #endif

@@ -12,9 +12,9 @@
 #include "base/log.h"
 #include "base/mem.h"
 
-#define PAUSE_MIN_US    5000 /* between attempts to connect: a restart of poolmgr takes a second at most */
+#define PAUSE_MIN_US    5000 /* pause between attempts to connect; a restart of poolmgr takes at most a second */
 #define PAUSE_MAX_US    100000
-#define GRACE_US        1000000 /* poolmgr denies at the deadline itself; this much later it is taken for stuck */
+#define GRACE_US        1000000 /* poolmgr itself answers at the deadline; this much later it is considered stuck */
 #define SEND_TIMEOUT_US 1000000
 
 struct link {
@@ -22,11 +22,11 @@ struct link {
 	struct link_hooks hooks;
 	struct patience *patience;
 	int fd;       /* -1: not connected */
-	uint64_t seq; /* of the last question */
+	uint64_t seq; /* sequence number of the latest question */
 	uint64_t generation;
 	char held[64];
 	int64_t retry_at_us; /* link_keep: when to try to connect again; 0: not waiting */
-	struct buf scratch;  /* what the last message points into */
+	struct buf scratch;  /* the buffer that the latest message points into */
 };
 
 struct link *link_new(const char *run_dir, const struct link_hooks *hooks, struct patience *patience)
@@ -72,7 +72,7 @@ void link_close(struct link *l)
 		return;
 	fd_close(&l->fd);
 	if (l->held[0] != '\0')
-		l->retry_at_us = clock_mono_us(); /* no descriptor says any more that there is something to do */
+		l->retry_at_us = clock_mono_us(); /* no descriptor announces what is still to be done */
 	l->hooks.lost(l->hooks.arg);
 }
 
@@ -81,7 +81,7 @@ static void sleep_us(int64_t us)
 	nanosleep(&(struct timespec){.tv_sec = us / 1000000, .tv_nsec = us % 1000000 * 1000}, NULL);
 }
 
-/* One attempt. */
+/* Tries to connect once. */
 static int connect_once(struct link *l, struct err *err)
 {
 	AUTO(fd_close) int fd = fd_connect_unix(l->path, SOCK_SEQPACKET | SOCK_NONBLOCK, err);
@@ -94,7 +94,7 @@ static int connect_once(struct link *l, struct err *err)
 	return 0;
 }
 
-/* Waits a moment while the socket is full. */
+/* Sends one message; waits a moment while the socket is full. */
 int link_tell(struct link *l, const struct ipc_msg *msg, struct err *err)
 {
 	int64_t deadline_us = clock_mono_us() + SEND_TIMEOUT_US;
@@ -152,7 +152,10 @@ static bool is_answer(const struct ipc_msg *question, const struct ipc_msg *m)
 
 enum heard { HEARD_NOTHING, HEARD_ANSWER, HEARD_UNASKED, HEARD_BROKEN };
 
-/* Takes one message that is there. RECALL is dealt with; anything else is an answer, which the caller has to want. */
+/*
+ * Receives one message, if there is one. RECALL is handled here; any other message is an answer, which the caller must have
+ * asked for.
+ */
 static enum heard hear_one(struct link *l, struct ipc_msg *msg, struct err *err)
 {
 	int rc = ipc_recv(l->fd, IPC_POOLMGR, 0, &l->scratch, msg, err);
@@ -169,7 +172,7 @@ static enum heard hear_one(struct link *l, struct ipc_msg *msg, struct err *err)
 	return HEARD_UNASKED;
 }
 
-/* Until there is something to read. */
+/* Waits until there is something to read. */
 static int await(struct link *l, int64_t deadline_us, struct err *err)
 {
 	struct pollfd p = {.fd = l->fd, .events = POLLIN};
@@ -181,8 +184,8 @@ static int await(struct link *l, int64_t deadline_us, struct err *err)
 }
 
 /*
- * One try: the question goes out and its answer comes back. On failure the connection is closed, so that a late answer can
- * never be taken for the next one's, and err->code is ETIMEDOUT when poolmgr had all the time it was due.
+ * Asks once: sends the question and receives its answer. On failure the connection is closed, so that a late answer can never
+ * be taken for that of the next question; err->code is ETIMEDOUT when poolmgr had its full time.
  */
 static int ask_once(struct link *l, const struct ipc_msg *question, int64_t deadline_us, struct ipc_msg *answer,
 		    struct err *err)
@@ -193,7 +196,7 @@ static int ask_once(struct link *l, const struct ipc_msg *question, int64_t dead
 	if (link_tell(l, question, err) < 0)
 		return -1;
 	while (heard == HEARD_NOTHING || heard == HEARD_UNASKED) {
-		if (l->fd < 0) /* lost while it was told something else */
+		if (l->fd < 0) /* the connection was lost while another message was sent */
 			return err_set(err, EPROTO, "%s: the connection broke", ipc_name(question->type));
 		if (await(l, deadline_us + GRACE_US, &e) < 0)
 			break;
@@ -209,7 +212,7 @@ static int ask_once(struct link *l, const struct ipc_msg *question, int64_t dead
 	return err_set(err, e.code, "%s: %s", ipc_name(question->type), e.msg);
 }
 
-/* Hands the last failure on; its code only says whether poolmgr was there. */
+/* Returns the last failure; its code only says whether poolmgr was there. */
 static int give_up(const struct err *last, struct err *err)
 {
 	*err = *last;
@@ -225,8 +228,10 @@ int link_ask(struct link *l, struct ipc_msg *question, uint64_t *seq, int64_t de
 
 	for (;;) {
 		*seq = ++l->seq;
-		/* A connection that sat idle may be of a poolmgr that is no more: the first failure of an old one costs no
-		 * pause. */
+		/*
+		 * A connection that was idle may lead to a poolmgr that has ended: the first failure of an old connection
+		 * causes no pause.
+		 */
 		bool old = l->fd >= 0;
 		if ((old || connect_once(l, &e) == 0) && ask_once(l, question, deadline_us, answer, &e) == 0)
 			return 0;
@@ -255,7 +260,7 @@ void link_hear(struct link *l)
 
 	while (l->fd >= 0 && heard == HEARD_UNASKED)
 		heard = hear_one(l, &msg, &err);
-	if (heard == HEARD_ANSWER) { /* to what nobody asked */
+	if (heard == HEARD_ANSWER) { /* an answer without a question */
 		ipc_close_fds(&msg);
 		link_close(l);
 	} else if (heard == HEARD_BROKEN) {

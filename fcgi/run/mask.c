@@ -1,10 +1,9 @@
 /*
- * All secrets are looked for at once, with the automaton of Aho and Corasick ("Efficient string matching", 1975). Its states
- * are the beginnings of the secrets, as a tree; the state behind some text is the longest beginning of a secret that the text
- * ends with. When no secret goes on with the next byte, the state's fallback is tried: the next shorter such beginning. Each
- * fallback makes the state shorter and each byte makes it longer by one, so there are not more of them than bytes. There are
- * not more states than bytes in the secrets, which are bounded when a function is deployed
- * (ipc/function.def).
+ * All secrets are searched for at once, with the automaton of Aho and Corasick ("Efficient string matching", 1975). Its states
+ * are the prefixes of the secrets, as a tree; the state after some text is the longest prefix of a secret with which the text
+ * ends. If no secret continues with the next byte, the state's fallback is tried, which is the next shorter such prefix. Each
+ * fallback shortens the prefix and each byte lengthens it by one, so there are no more fallbacks than bytes. There are no more
+ * states than bytes in the secrets, which are bounded when a function is deployed (ipc/function.def).
  */
 #include "run/mask.h"
 
@@ -15,22 +14,21 @@
 
 #define ROOT 0
 
-/* The states are in the order of their depth, and those that follow upon one state are together, in the order of their bytes.
- */
+/* States are sorted by depth; the successors of a state are adjacent and sorted by their bytes. */
 struct state {
-	uint32_t next; /* the first state that follows upon this one */
+	uint32_t next; /* index of the first successor */
 	uint32_t fallback;
-	uint32_t depth;     /* how long the beginning is */
-	uint32_t ends;      /* length of the longest secret that ends here; 0: none does */
-	uint16_t nexts;     /* how many follow */
-	unsigned char byte; /* which leads here */
+	uint32_t depth;     /* length of the prefix */
+	uint32_t ends;      /* length of the longest secret that ends in this state; 0: none does */
+	uint16_t nexts;     /* number of successors */
+	unsigned char byte; /* the byte that leads to this state */
 };
 
 struct mask {
 	struct buf secrets;
-	struct state *states; /* NULL until there is a text to go through */
+	struct state *states; /* NULL until the first text is scanned */
 	uint32_t count;
-	uint32_t from_root[256]; /* by the byte: here most of a text passes */
+	uint32_t from_root[256]; /* successors of the root by byte, because most bytes of a text are looked up there */
 };
 
 struct mask *mask_new(const char *secrets, size_t len)
@@ -51,7 +49,7 @@ void mask_free(struct mask **mask)
 	mem_free(mask);
 }
 
-/* ROOT: none follows with that byte. */
+/* Returns ROOT when there is no successor for that byte. */
 static uint32_t find_next(const struct state *s, const struct state *states, unsigned char byte)
 {
 	uint32_t from = s->next, to = s->next + s->nexts;
@@ -80,7 +78,7 @@ static uint32_t step(const struct mask *m, uint32_t state, unsigned char byte)
 
 /* ---- Building ---- */
 
-/* The secrets, in order, that begin as a state does. */
+/* The range of sorted secrets that begin with a state's prefix. */
 struct range {
 	uint32_t from, to;
 };
@@ -101,7 +99,7 @@ static const char **sort(const struct buf *secrets, uint32_t *count)
 	return sorted;
 }
 
-/* Adds the states that follow upon one; all that are less deep have theirs. */
+/* Adds the successors of one state; all states of lower depth already have theirs. */
 static void expand(struct mask *m, uint32_t at, const char **secrets, struct range *ranges)
 {
 	struct state *s = &m->states[at];
@@ -154,7 +152,7 @@ const struct mask_span *mask_span_at(const struct mask_scan *scan, size_t i)
 	return (const struct mask_span *)(const void *)scan->spans.data + i;
 }
 
-/* Becomes one with those it overlaps; none of them ends behind it. */
+/* Adds a span, merging it with spans that it overlaps; none of these ends after it. */
 static void add_span(struct mask_scan *scan, struct mask_span span)
 {
 	size_t count;

@@ -14,8 +14,8 @@ static int64_t read_oom_kills(int fd)
 }
 
 /*
- * Whether what was read last is still true. A process may have been killed for a lack of memory in an invocation that went well
- * all the same; but then that one has come close to the limit.
+ * Whether the latest reading is still valid. A process may have been OOM-killed in an invocation that nevertheless succeeded,
+ * but then its memory came close to the limit.
  */
 static bool is_fresh(const struct meter *m, int64_t now_us)
 {
@@ -38,7 +38,7 @@ void meter_begin(struct meter *m, int64_t now_us)
 	}
 	m->cpu_us = m->memory_bytes = 0;
 	if (m->memory_fd >= 0 && pwrite(m->memory_fd, "0", 1, 0) < 0)
-		return; /* it counts from the sandbox's start then */
+		return; /* the peak then counts from the sandbox's start */
 }
 
 void meter_read(struct meter *m, int64_t now_us)

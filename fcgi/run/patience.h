@@ -1,6 +1,7 @@
 /*
- * How long a request may keep a worker waiting before others should know: most answers come within a fraction of a millisecond,
- * and what is worth doing for the others (worker/turn.h, run/lease.h) is not worth doing for those.
+ * Calls a function when a request has kept its worker waiting for some time, so that the worker gives up its turn and its kept
+ * sandboxes (worker/turn.h, run/lease.h). Most answers come within a fraction of a millisecond, and that would not be
+ * worthwhile for them.
  */
 #ifndef RUN_PATIENCE_H
 #define RUN_PATIENCE_H
@@ -9,19 +10,19 @@
 #include <stdint.h>
 
 struct patience {
-	int64_t due_us;             /* monotonic; INT64_MAX: nobody wants to know, or they know already */
-	int64_t until_us;           /* what is waited for will come at that time at the earliest; 0: not known */
-	int64_t (*over)(void *arg); /* returns when to be called again, INT64_MAX: not any more */
+	int64_t due_us;             /* when to call over; monotonic; INT64_MAX: never, or it was called already */
+	int64_t until_us;           /* the earliest time at which the answer is expected; 0: not known */
+	int64_t (*over)(void *arg); /* returns when to call it again; INT64_MAX: not any more */
 	void *arg;
 };
 
-/* It is due now, unless it was over already. patience may be NULL. */
+/* Calls over now, unless that was done already. patience may be NULL. */
 void patience_end(struct patience *patience);
 
-/* The same when it will be due before until_us, which is known to be waited for. */
+/* The same if over would be due before until_us, until which the caller will certainly wait. */
 void patience_expect(struct patience *patience, int64_t until_us);
 
-/* poll() until deadline_us, with patience, which may be NULL, ending on the way when it is due. */
+/* poll() until deadline_us that calls over when it is due. patience may be NULL. */
 int patience_poll(struct patience *patience, struct pollfd *fds, nfds_t count, int64_t deadline_us);
 
 #endif

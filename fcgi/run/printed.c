@@ -6,8 +6,8 @@
 #include "base/leb128.h"
 #include "base/trim.h"
 
-#define NOTES_MAX 65536 /* of a stream; what comes later shares the time and the order of the last one */
-#define TIMES_MAX 8192  /* bytes, of a log */
+#define NOTES_MAX 65536 /* maximum per stream; later output shares the time and the order of the last note */
+#define TIMES_MAX 8192  /* in bytes of a log */
 
 void printed_free(struct printed *p)
 {
@@ -73,7 +73,7 @@ static void note(struct printed_text *t, uint32_t ms)
 		buf_add(&t->notes, &now, sizeof(now));
 }
 
-/* Keeps what there is room for; what was kept before is in front of it. */
+/* Keeps as much as there is room for, after what was kept before. */
 static void keep(struct printed *p, struct printed_text *t, const char *from, size_t n, uint32_t ms)
 {
 	size_t kept = MIN(n, p->room);
@@ -106,7 +106,7 @@ void printed_take(struct printed *p, enum printed_stream stream, size_t n, int64
 			break;
 		size_t there = MIN((size_t)(end - mark), PRINTED_MARK_SIZE);
 		bool is_one = memcmp(mark, PRINTED_MARK, there) == 0;
-		if (is_one && there < PRINTED_MARK_SIZE) { /* the rest of it is still to come */
+		if (is_one && there < PRINTED_MARK_SIZE) { /* the rest of the mark is still to come */
 			memmove(t->data.data + t->kept, mark, there);
 			t->pending = there;
 			break;
@@ -131,7 +131,7 @@ uint64_t printed_bytes(const struct printed *p)
 
 /* ---- One log of two ---- */
 
-/* A text only gets shorter: MASK is no longer than what it stands for. */
+/* Masking only shortens a text, because MASK is no longer than any secret. */
 static void mask_text(struct printed_text *t)
 {
 	size_t at = 0, to = 0, i = 0;
@@ -154,15 +154,15 @@ static void mask_text(struct printed_text *t)
 	t->kept -= at - to;
 }
 
-/* Goes through the parts of both texts. */
+/* Walks through the parts of both texts. */
 struct merge {
 	const struct printed *printed;
-	size_t next[PRINTED_STREAMS]; /* notes */
+	size_t next[PRINTED_STREAMS]; /* index of the current note */
 	struct printed_log *log;
-	enum printed_stream stream; /* of the run at hand */
+	enum printed_stream stream; /* stream of the current run */
 	size_t run;                 /* its bytes so far */
-	size_t timed;               /* bytes of the log that its times cover */
-	uint32_t ms;                /* until when */
+	size_t timed;               /* number of bytes of the log whose times are written */
+	uint32_t ms;                /* the time of the last of them */
 };
 
 static bool comes_first(const struct printed_note *a, const struct printed_note *b)
@@ -170,7 +170,7 @@ static bool comes_first(const struct printed_note *a, const struct printed_note 
 	return a->marks != b->marks ? a->marks < b->marks : a->ms <= b->ms;
 }
 
-/* The stream whose part is next; PRINTED_STREAMS: there is none. */
+/* The stream whose part is next; PRINTED_STREAMS when there is none. */
 static enum printed_stream choose(const struct merge *m)
 {
 	const struct printed_note *next = NULL;
@@ -226,7 +226,7 @@ void printed_finish(struct printed *p, struct printed_log *log)
 	buf_reset(&log->streams);
 	for (int i = 0; i < PRINTED_STREAMS; i++) {
 		struct printed_text *t = &p->texts[i];
-		if (t->pending > 0) /* it was none */
+		if (t->pending > 0) /* it was not a mark */
 			keep(p, t, t->data.data + t->kept, t->pending,
 			     note_count(t) > 0 ? note_at(t, note_count(t) - 1)->ms : 0);
 		t->pending = 0;

@@ -175,7 +175,7 @@ static void print_functions(const json_t *stats, FILE *out)
 	print_left_out(stats, "functions_left_out", out);
 }
 
-/* Of a family only what has happened. */
+/* Only the counters of a family that are not 0. */
 static void print_family(const char *name, json_t *family, size_t width, FILE *out)
 {
 	const char *separator = "", *label;

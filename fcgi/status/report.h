@@ -1,4 +1,7 @@
-/* The numbers of poolmgr/stats.h as tables for people. What is missing in them is left out or 0: never a failure. */
+/*
+ * Prints the numbers of poolmgr/stats.h as tables for people. Missing numbers are left out or shown as 0; they are never an
+ * error.
+ */
 #ifndef STATUS_REPORT_H
 #define STATUS_REPORT_H
 
@@ -6,7 +9,7 @@
 #include <stdio.h>
 #include <sys/types.h>
 
-/* master: its process id. */
+/* master: the master's process id. */
 void report_print(const json_t *stats, pid_t master, FILE *out);
 
 #endif

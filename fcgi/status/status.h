@@ -1,4 +1,4 @@
-/* `berthd --status`: asks the instance that runs, as its workers do, and prints what it says for people. */
+/* `berthd --status`: asks the running instance in the same way as its workers do, and prints the answer for people. */
 #ifndef STATUS_STATUS_H
 #define STATUS_STATUS_H
 
@@ -8,7 +8,7 @@
 #include "conf/conf.h"
 
 /*
- * What poolmgr says about itself, the pool and all processes (poolmgr/stats.h): a new reference. On failure err->code is EACCES
+ * The numbers of poolmgr about itself, the pool and all processes (poolmgr/stats.h), as a new reference. err->code is EACCES
  * when this user may not ask.
  */
 int status_ask(const struct conf *conf, json_t **stats, struct err *err);

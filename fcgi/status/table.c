@@ -24,7 +24,7 @@ void table_add(struct table *t, const char *fmt, ...)
 	t->cells[t->count++] = mem_strdup(text);
 }
 
-/* Characters, not bytes: what continues one is not counted. */
+/* Counts characters instead of bytes: continuation bytes are skipped. */
 static int width(const char *text)
 {
 	int n = 0;

@@ -1,4 +1,4 @@
-/* Text in columns as wide as what is in them: the first one to the left, the others to the right. */
+/* Text in columns as wide as their content: the first is aligned to the left, the others to the right. */
 #ifndef STATUS_TABLE_H
 #define STATUS_TABLE_H
 
@@ -7,12 +7,12 @@
 #include "base/defs.h"
 
 struct table {
-	size_t columns; /* set by whoever makes it */
+	size_t columns; /* set by the caller */
 	char **cells;   /* owned, row after row */
 	size_t count;
 };
 
-/* Adds the next cell. What is no printable character becomes '?': some of it comes from outside. */
+/* Adds the next cell. Characters that are not printable are replaced by '?', because some text comes from outside. */
 void table_add(struct table *t, const char *fmt, ...) PRINTF_LIKE(2, 3);
 
 /* The last row must be complete. */

@@ -15,7 +15,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 
-/* All that the first version knows: what is not granted is denied. */
+/* All rights that the first version of Landlock knows: rights that are not granted are denied. */
 #define ANY_ACCESS                                                                                                             \
 	(LANDLOCK_ACCESS_FS_EXECUTE | LANDLOCK_ACCESS_FS_WRITE_FILE | LANDLOCK_ACCESS_FS_READ_FILE |                           \
 	 LANDLOCK_ACCESS_FS_READ_DIR | LANDLOCK_ACCESS_FS_REMOVE_DIR | LANDLOCK_ACCESS_FS_REMOVE_FILE |                        \
@@ -25,7 +25,7 @@
 #define READ       LANDLOCK_ACCESS_FS_READ_FILE
 #define READ_WRITE (READ | LANDLOCK_ACCESS_FS_WRITE_FILE)
 
-/* path NULL, or not there: nothing is granted. */
+/* Nothing is granted when path is NULL or does not exist. */
 static int grant(int ruleset_fd, const char *path, uint64_t access, struct err *err)
 {
 	AUTO(fd_close) int fd = path == NULL ? -1 : open(path, O_PATH | O_CLOEXEC);
@@ -70,7 +70,7 @@ static int confine_files(const struct warden_mounts *m, const char *containerd_d
 	return 0;
 }
 
-/* What its work takes, and what the C library does on the way. */
+/* The system calls that the warden's work needs, including those that the C library makes for it. */
 static const int calls[] = {
 	SCMP_SYS(read),
 	SCMP_SYS(pread64),
@@ -117,7 +117,10 @@ static const int calls[] = {
 	SCMP_SYS(exit_group),
 };
 
-/* What no file is opened with here. Landlock's first version takes O_TRUNC for reading. */
+/*
+ * Flags with which the warden opens no file. The first version of Landlock treats O_TRUNC as reading, so seccomp has to refuse
+ * it.
+ */
 #define NEVER (O_TRUNC | O_CREAT)
 
 static void release(scmp_filter_ctx *filter)
@@ -146,7 +149,7 @@ int confine(const struct warden_mounts *mounts, const char *containerd_dirs, str
 	if (confine_files(mounts, containerd_dirs, err) < 0)
 		return -1;
 #ifdef __SANITIZE_ADDRESS__
-	(void)confine_calls; /* sanitizers call what they need */
+	(void)confine_calls; /* sanitizers need other calls */
 	return 0;
 #else
 	return confine_calls(err);

@@ -23,7 +23,9 @@
 #define MAX_CONFIGURATION (1 << 20)
 #define MOUNTED_AT        "/berth"
 
-/* Where bundles are below containerd's directory of state: that of its socket, or below it when Docker Engine runs containerd.
+/*
+ * Where bundles are below containerd's state directory, which is the directory of its socket, or is below it when Docker Engine
+ * runs containerd.
  */
 static const char *const bundles[] = {"io.containerd.runtime.v2.task", "daemon/io.containerd.runtime.v2.task"};
 
@@ -33,7 +35,7 @@ static bool is_name(const char *text)
 	       text[strspn(text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_")] == '\0';
 }
 
-/* Is a bundle's configuration that of one of our sandboxes? */
+/* Whether a bundle's configuration is that of one of our sandboxes. */
 static bool mounts_one_of(const char *configuration, size_t len, const char *directory)
 {
 	json_t *json = json_loadb(configuration, len, 0, NULL), *mount;
@@ -50,7 +52,9 @@ static bool mounts_one_of(const char *configuration, size_t len, const char *dir
 	return found;
 }
 
-/* The bundle of the container whose shim has that command line, malloc'ed; NULL with err: it is no such shim. */
+/*
+ * The path of the bundle of the container whose shim has that command line, malloc'ed; NULL with err when it is no such shim.
+ */
 static char *bundle_new(const char *line, size_t len, const char *container, const char *directory, struct err *err)
 {
 	const char *id = cmdline_option(line, len, "-id"), *namespace = cmdline_option(line, len, "-namespace");
@@ -77,7 +81,7 @@ static char *bundle_new(const char *line, size_t len, const char *container, con
 	return NULL;
 }
 
-/* What runs in the container, frozen as it may be: its first process says where. */
+/* Kills the processes of the container, which may be frozen. Its first process leads to its cgroup. */
 static void kill_contents(const struct warden_mounts *mounts, const char *container, const char *bundle)
 {
 	AUTO(mem_free) char *path = mem_printf("%s/init.pid", bundle);
@@ -101,7 +105,7 @@ static void kill_contents(const struct warden_mounts *mounts, const char *contai
 int containerd_end_shim(const struct warden_mounts *mounts, const char *container, pid_t pid, const char *directory,
 			struct err *err)
 {
-	/* What is looked at from here on is the process that is killed. */
+	/* From here on the pidfd guarantees that the process being checked is the one that is killed. */
 	AUTO(fd_close) int process = (int)syscall(SYS_pidfd_open, pid, 0);
 	AUTO(mem_free) char *proc = mem_printf("/proc/%d", (int)pid);
 	AUTO(mem_free) char *path = mem_printf("%s/cmdline", proc);

@@ -1,7 +1,7 @@
 /*
- * Ending the shim (containerd-shim-runc-v2) of a sandbox's container, and what runs in the container. That it is one is taken
- * from the process itself and from containerd's own files (the container's bundle with its OCI configuration), not from who
- * asks: https://github.com/containerd/containerd/blob/main/core/runtime/v2/README.md,
+ * Ends the shim (containerd-shim-runc-v2) of a sandbox's container and the processes of the container. The warden verifies from
+ * the process itself and from containerd's own files (the container's bundle with its OCI configuration) that it is such a
+ * shim, and does not believe the caller: https://github.com/containerd/containerd/blob/main/core/runtime/v2/README.md,
  * https://github.com/opencontainers/runtime-spec/blob/main/config.md.
  */
 #ifndef WARDEN_CONTAINERD_H
@@ -13,8 +13,8 @@
 #include "warden/warden.h"
 
 /*
- * 0: process pid, root's or of the user of this one, was the shim of the container, which has something below directory mounted
- * at /berth, and is killed. -1 with err: it was not, and nothing is killed.
+ * Kills process pid if it is the shim of the container, runs as root or as the user of this process, and the container has
+ * something below directory mounted at /berth; returns 0. Otherwise -1 with err, and nothing is killed.
  */
 int containerd_end_shim(const struct warden_mounts *mounts, const char *container, pid_t pid, const char *directory,
 			struct err *err);

@@ -18,26 +18,26 @@
 
 #define ID_LENGTH      64
 #define MAX_MEMBERSHIP 65536
-#define MAX_MOUNTS     (64 << 20) /* each container of the host adds most of a kilobyte */
+#define MAX_MOUNTS     (64 << 20) /* each container on the host adds up to a kilobyte */
 #define MAX_PROCS      262144
 
-/* A file, and what it is opened for. */
+/* A file and the flags with which it is opened. */
 struct choice {
 	const char *name;
 	int flags;
 };
 
-/* Which files in which hierarchy are what, the best one first; by enum cgroup_fd. */
+/* By enum cgroup_fd: the files that can serve as it, by hierarchy, the best one first. */
 struct file {
 	const char *controller; /* v1 */
 	struct choice v1[3], v2[3];
-	bool needed; /* else /dev/null will do */
+	bool needed; /* otherwise /dev/null is used */
 };
 
 static const struct file files[CGROUP_FD_COUNT] = {
 	[CGROUP_FREEZER] = {"freezer", {{"freezer.state", O_WRONLY}}, {{"cgroup.freeze", O_WRONLY}}, true},
 	[CGROUP_CPU] = {"cpuacct", {{"cpuacct.usage", O_RDONLY}}, {{"cpu.stat", O_RDONLY}}, false},
-	/* v2's peak cannot be set back before Linux 6.12, and is not there before 5.19. */
+	/* v2's memory.peak cannot be reset before Linux 6.12, and does not exist before 5.19. */
 	[CGROUP_MEMORY] = {"memory",
 			   {{"memory.max_usage_in_bytes", O_RDWR}},
 			   {{"memory.peak", O_RDWR}, {"memory.peak", O_RDONLY}, {"memory.current", O_RDONLY}},
@@ -46,7 +46,7 @@ static const struct file files[CGROUP_FD_COUNT] = {
 	[CGROUP_KILL] = {"freezer", {{"cgroup.procs", O_RDONLY}}, {{"cgroup.kill", O_WRONLY}}, true},
 };
 
-/* The whole of a file that is made as it is read. */
+/* Reads a whole file that the kernel generates on reading. */
 static int read_all(int fd, size_t most, struct buf *out, struct err *err)
 {
 	ssize_t n;
@@ -69,7 +69,7 @@ static int read_file(const char *path, size_t most, struct buf *out, struct err 
 	return read_all(fd, most, out, err) < 0 ? err_prefix(err, "'%s'", path) : 0;
 }
 
-/* Is word one of the words between commas? */
+/* Whether word is one of the words separated by commas. */
 static bool lists(const char *list, const char *word)
 {
 	size_t len = strlen(word);
@@ -145,8 +145,8 @@ static bool is_id(const char *text)
 }
 
 /*
- * The path of the process's cgroup in one hierarchy, from lines "4:memory:/docker/ID"; controller "" for v2's "0::/…".
- * Malloc'ed, NULL when there is none.
+ * The path of the process's cgroup in one hierarchy, from lines such as "4:memory:/docker/ID"; controller is "" for v2's
+ * "0::/…". Malloc'ed; NULL when there is none.
  */
 static char *membership_new(const char *text, const char *controller)
 {
@@ -177,7 +177,7 @@ static int open_null(void)
 	return open("/dev/null", O_RDWR | O_CLOEXEC);
 }
 
-/* The first of the choices that is there; -1: not even the last one. */
+/* Opens the first of the choices that exists; -1 when none does. */
 static int open_first(const char *mount, const char *cgroup, const struct choice choices[3], struct err *err)
 {
 	int fd = -1, i = 0;
@@ -238,7 +238,10 @@ int warden_open(const struct warden_mounts *m, const char *container, pid_t pid,
 	return warden_open_as(m, container, text.data, fds, version, err);
 }
 
-/* Is it the file of that name in a container's cgroup? The kernel says so: its file system, and its path there. */
+/*
+ * Whether fd is the file of that name in a container's cgroup, judging by its file system and its path as the kernel reports
+ * them.
+ */
 static bool is_file_of_container(int fd, const char *name)
 {
 	char link[64], path[1024], id[ID_LENGTH + 1];
@@ -261,14 +264,14 @@ static bool is_file_of_container(int fd, const char *name)
 	return is_id(id) && is_of(path, id);
 }
 
-/* Returns how many. */
+/* Returns the number of processes killed. */
 static int kill_listed(int procs_fd, struct err *err)
 {
 	AUTO(buf_free) struct buf text = {0};
 	int killed = 0;
 
 	if (read_all(procs_fd, MAX_PROCS, &text, err) < 0)
-		return err->code == ENODEV ? 0 : -1; /* the cgroup is gone, and with it everybody */
+		return err->code == ENODEV ? 0 : -1; /* the cgroup is gone, and with it all its processes */
 	for (char *at = text.data, *end; *at != '\0'; at = end + strspn(end, "\n")) {
 		long pid = strtol(at, &end, 10);
 		if (end == at || pid <= 1)
@@ -284,7 +287,7 @@ int warden_kill(int procs_fd, int freezer_fd, struct err *err)
 	if (!is_file_of_container(procs_fd, "cgroup.procs") || !is_file_of_container(freezer_fd, "freezer.state"))
 		return err_set(err, EINVAL, "not the files of a container's cgroup");
 	int killed = kill_listed(procs_fd, err);
-	/* Also when that failed: what stays frozen, Docker cannot kill either. ENODEV: the cgroup is gone. */
+	/* Thawed even when killing failed, because Docker cannot kill frozen processes either. ENODEV: the cgroup is gone. */
 	if (pwrite(freezer_fd, "THAWED", 6, 0) < 0 && errno != ENODEV && killed >= 0)
 		return err_set(err, errno, "thaw");
 	return killed;

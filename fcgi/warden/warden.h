@@ -1,7 +1,7 @@
 /*
  * The warden's work, apart from its messages: finding a container's cgroup and opening its files, on cgroup v1 and v2
- * (https://docs.kernel.org/admin-guide/cgroup-v1/, https://docs.kernel.org/admin-guide/cgroup-v2.html). What it is asked comes
- * from a process without privileges, so everything is checked: only cgroups that carry a container's id are ever touched.
+ * (https://docs.kernel.org/admin-guide/cgroup-v1/, https://docs.kernel.org/admin-guide/cgroup-v2.html). Its requests come from
+ * a process without privileges, so everything is checked, and only cgroups that carry a container's id are ever touched.
  */
 #ifndef WARDEN_WARDEN_H
 #define WARDEN_WARDEN_H
@@ -22,20 +22,20 @@ int warden_mounts_read(const char *mountinfo_path, struct warden_mounts *mounts,
 void warden_mounts_clear(struct warden_mounts *mounts); /* destructor for AUTO */
 
 /*
- * Opens the files of the cgroup that process pid is in, which must be that of the container: 64 hexadecimal digits. The caller
- * owns fds; instead of a file this kernel does not have there is the next best one, or /dev/null. *version is 1 or 2.
+ * Opens the files of the cgroup of process pid, which must be that of the container (64 hexadecimal digits). The caller owns
+ * fds. A file that this kernel does not have is replaced by the next best one or by /dev/null. *version is 1 or 2.
  */
 int warden_open(const struct warden_mounts *mounts, const char *container, pid_t pid, int fds[CGROUP_FD_COUNT],
 		uint8_t *version, struct err *err);
 
-/* The same from text: /proc/PID/cgroup as it reads. For tests. */
+/* The same with the content of /proc/PID/cgroup as text, for tests. */
 int warden_open_as(const struct warden_mounts *mounts, const char *container, const char *membership, int fds[CGROUP_FD_COUNT],
 		   uint8_t *version, struct err *err);
 
 /*
- * Kills every process in the cgroup (v1) whose cgroup.procs and freezer.state these are, and thaws it, so that they die. They
- * must be frozen before, or a process that has just ended may be mistaken for a new one. Returns how many, -1 when they are no
- * such files.
+ * Kills every process in the cgroup (v1) with these cgroup.procs and freezer.state files, and thaws it, so that they die. The
+ * cgroup must be frozen; otherwise the pid of a process that ended could already belong to a new one. Returns the number of
+ * processes, or -1 when these are not such files.
  */
 int warden_kill(int procs_fd, int freezer_fd, struct err *err);
 

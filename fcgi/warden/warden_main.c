@@ -2,12 +2,14 @@
  * The warden: opens the cgroups of sandboxes for poolmgr, so that it can measure, freeze and end them without being root
  * itself.
  *
- * Started by  the master, as a user with two capabilities: to open the files of cgroups, which are root's, and to kill
- * processes of other users. What else those would allow it gives up itself (confine.h). Does        answers CGROUP_OPEN with
- * the files of one cgroup, ends what is in one at CGROUP_KILL, and the process that containerd keeps for a sandbox's container
- * at SHIM_END. It decides nothing, reads no network, and touches nothing but cgroups that carry a container's id, and such
- * processes. Ended by    SIGTERM after poolmgr, or the master's end. Its crash   costs nothing: what was asked waits in the
- * socket for the next one.
+ * The master starts it as a user with two capabilities: to open the files of cgroups, which belong to root, and to kill
+ * processes of other users. It gives up everything else that these would allow (confine.h). It answers CGROUP_OPEN with the
+ * files of one cgroup, kills the processes of a cgroup on CGROUP_KILL, and ends the process that containerd keeps for a
+ * sandbox's container on SHIM_END. It makes no decisions, uses no network, and touches nothing but such processes and cgroups
+ * that carry a container's id.
+ *
+ * It ends on SIGTERM, after poolmgr, or when the master is gone. Its crash costs nothing: requests wait in the socket for the
+ * next warden.
  */
 #include <errno.h>
 #include <poll.h>
@@ -36,7 +38,7 @@ struct warden {
 	struct warden_mounts mounts;
 	struct scoreboard *board;
 	struct slot *slot;
-	struct buf scratch; /* what strings of the message in hand point into */
+	struct buf scratch; /* the buffer that strings of the current message point into */
 	int signal_fd;
 };
 
@@ -89,7 +91,7 @@ static void on_shim_end(struct warden *w, const struct ipc_msg *m)
 	struct err err = {0};
 
 	if (containerd_end_shim(&w->mounts, container, (pid_t)m->shim_end.pid, directory, &err) < 0)
-		log_debug("no shim ended: %s", err.msg); /* that of somebody else's container, as a rule */
+		log_debug("no shim ended: %s", err.msg); /* usually the shim of a container that is not ours */
 	else
 		send_answer(
 			&(struct ipc_msg){.type = IPC_SHIM_ENDED, .fds = IPC_NO_FDS, .shim_ended.container = STR(container)});

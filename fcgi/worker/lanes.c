@@ -10,10 +10,13 @@
 #include "base/mem.h"
 #include "ipc/heritage.h"
 
-/* Requests of one lane that may wait for a sandbox at a time: enough for poolmgr to see that more sandboxes are worth it. */
+/*
+ * The maximum number of requests of one lane that wait for a sandbox at a time: enough for poolmgr to see that more sandboxes
+ * are needed.
+ */
 #define WAITING_MAX 16
 
-/* Each lane may have a request wait, however few workers are free, and at most one in so many of the free ones. */
+/* One request of each lane may wait however few workers are free; more may wait only up to 1/FREE_SHARE of the free workers. */
 #define FREE_SHARE 4
 
 struct lanes {
@@ -25,7 +28,9 @@ struct lanes {
 int lanes_new(const struct lanes_plan *plan, struct lanes **lanes, struct err *err)
 {
 	assert(plan->count >= 1 && plan->count <= HERITAGE_LISTENERS_MAX);
-	/* All workers of a pool wait on the same sockets: whoever finds nothing left must not block. */
+	/*
+	 * Non-blocking, because all workers of a pool wait on the same sockets and another one may have taken the connection.
+	 */
 	for (int i = 0; i < plan->count; i++)
 		if (fd_set_nonblock(plan->first_fd + i, true, err) < 0)
 			return -1;
@@ -40,7 +45,10 @@ void lanes_free(struct lanes **lanes)
 	mem_free(lanes);
 }
 
-/* How many requests wait in each lane; returns how many workers could still take one, those not started yet included. */
+/*
+ * Counts the requests that wait in each lane. Returns the number of workers that could still take one, including those not
+ * started yet.
+ */
 static int look(const struct lanes *l, int waiting[HERITAGE_LISTENERS_MAX])
 {
 	int used = scoreboard_used(l->plan.board), busy = 0;
@@ -59,7 +67,7 @@ static int look(const struct lanes *l, int waiting[HERITAGE_LISTENERS_MAX])
 	return MAX(0, l->plan.max_workers - busy);
 }
 
-/* How many requests may wait in one lane. */
+/* The number of requests that may wait in one lane. */
 static int allowed(const struct lanes *l, int free)
 {
 	return l->plan.in_halves ? MAX(l->plan.max_workers / 2, 1) : MIN(MAX(free / FREE_SHARE, 1), WAITING_MAX);
@@ -109,7 +117,7 @@ bool lanes_enter(const struct lanes *l, struct slot *slot, int lane)
 
 	if (!l->plan.in_halves)
 		return true;
-	/* First said, then counted: of those who enter at the same time each sees the others. */
+	/* Announced before counting, so that of several workers that enter at the same time each sees the others. */
 	atomic_store(&slot->waits_in, (uint32_t)lane + 1);
 	atomic_store(&slot->state, SLOT_BUSY);
 	atomic_thread_fence(memory_order_seq_cst);

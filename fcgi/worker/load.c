@@ -29,7 +29,10 @@ void load_free(struct load **load)
 	mem_free(load);
 }
 
-/* "0.50 0.40 0.30 3/210 4711": three averages, then how many can run now, of how many. This process is one of them. */
+/*
+ * Format: "0.50 0.40 0.30 3/210 4711": three averages, the number of runnable processes, and the number of all. This process is
+ * one of the runnable ones.
+ */
 bool load_has_idle(const struct load *l)
 {
 	char text[128];

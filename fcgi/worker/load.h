@@ -1,4 +1,4 @@
-/* Are there processors without work? */
+/* Says whether there are processors without work. */
 #ifndef WORKER_LOAD_H
 #define WORKER_LOAD_H
 
@@ -10,7 +10,9 @@ struct load;
 struct load *load_new(void);
 void load_free(struct load **load); /* destructor for AUTO; accepts NULL */
 
-/* Whether another process that can run would get a processor at once, as far as one look can say. Takes a few microseconds. */
+/*
+ * Whether another runnable process would get a processor at once, as far as a single look can tell. Takes a few microseconds.
+ */
 bool load_has_idle(const struct load *load);
 
 #endif

@@ -2,7 +2,7 @@
 
 #include <sys/eventfd.h>
 
-/* How many have one; before: only those in front of this process on the scoreboard. */
+/* The number of workers with a turn; before: only of those with a lower slot than this process. */
 static int count(const struct turn *t, bool before)
 {
 	int used = scoreboard_used(t->board), n = 0;
@@ -33,7 +33,7 @@ bool turn_take(struct turn *t)
 		return true;
 	if (!turn_has(t) && count(t, false) == t->limit)
 		return false;
-	/* Others may do the same now. Their place on the scoreboard says who has to step back. */
+	/* Other workers may take a turn at the same moment. The order of the slots decides which of them give it up again. */
 	atomic_store(&t->slot->has_turn, 1);
 	if (count(t, true) < t->limit)
 		return true;

@@ -1,4 +1,4 @@
-/* What a handler may use: one object per worker process, made by worker_main.c. */
+/* The objects that a handler may use: one struct per worker process, made by worker_main.c. */
 #ifndef WORKER_WORKER_H
 #define WORKER_WORKER_H
 
@@ -22,8 +22,8 @@ struct worker {
 	struct scoreboard *board;  /* shared with the master */
 	struct slot *slot;         /* this process's own */
 	struct tally *tally;       /* the same */
-	struct patience *patience; /* of the request in hand */
-	int lane;                  /* that the request in hand came through */
+	struct patience *patience; /* of the current request */
+	int lane;                  /* the lane of the current request */
 	struct lease_client *poolmgr;
 	struct invocation *invocation;
 	struct spool *spool;        /* invoke only */

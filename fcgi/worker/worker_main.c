@@ -1,10 +1,10 @@
 /*
- * A worker: answers FastCGI requests, one at a time. The master starts it, as many as each pool needs; it ends when the master
- * says so (SIGTERM: after the request in hand; SIGQUIT: at once) or is gone. When it crashes, the request it held gets nginx's
- * 502, and the sandboxes it has are destroyed, because its connection to poolmgr closes.
+ * A worker answers FastCGI requests, one at a time. The master starts as many as each pool needs. A worker ends when the master
+ * tells it to (SIGTERM: after the current request; SIGQUIT: at once) or is gone. When it crashes, nginx answers its request
+ * with 502, and its sandboxes are destroyed, because its connection to poolmgr closes.
  *
- * An invoke worker accepts requests while it has a turn (worker/turn.h), else it stands by. The others accept whenever they are
- * idle; those of deploy, query and health as long as their lane has not half of the pool (worker/lanes.h).
+ * An invoke worker accepts requests while it has a turn (worker/turn.h); otherwise it stands by. The others accept whenever
+ * they are idle; those of deploy, query and health only while the lane occupies less than half of the pool (worker/lanes.h).
  *
  * SIGTERM is blocked and read from a descriptor between requests, so no system call of a request is ever interrupted by it.
  */
@@ -39,21 +39,21 @@
 #include "worker/turn.h"
 #include "worker/worker.h"
 
-/* After accept() failed for a lack of something. */
+/* Pause after accept() failed because a resource was short. */
 #define ACCEPT_PAUSE_US 50000
 
-/* A body that nginx may not send or take at once. */
+/* Above this size nginx may not send or take a body at once. */
 #define LARGE_BYTES 65536
 
-/* Between looks for a request, or a turn, that nobody was woken for. */
+/* Interval of looking for a request or a turn for which no worker was woken. */
 #define LOOK_US 1000000
 
-/* Between looks whether a lane that is shut may be opened. */
+/* Interval of checking whether a closed lane may be opened. */
 #define LOOK_SHUT_US 5000
 
 /*
- * A request that takes longer, or usually does, is worth another worker that accepts, if there is a processor for it; one that
- * takes much longer, or waits for its sandbox that long, is in any case.
+ * A worker whose request takes, or usually takes, longer than PATIENCE_US passes its turn on if a processor is free. If it
+ * takes longer than PATIENCE_MAX_US, or waits that long for its sandbox, the worker passes the turn on in any case.
  */
 #define PATIENCE_US     1000
 #define PATIENCE_MAX_US 10000
@@ -69,10 +69,11 @@ struct process {
 	struct patience patience;
 	struct load *load;
 	int64_t accepted_us;
-	int64_t look_us; /* when to look for what nobody was woken for */
+	int64_t look_us; /* when to look for requests and turns for which no worker was woken */
 	int signal_fd;
-	int accept_fd, stand_by_fd; /* epoll: what is waited for with a turn, the lanes too, and without one */
-	uint64_t watched_poolmgr;   /* the lease_watch_generation whose connection is watched */
+	int accept_fd, stand_by_fd; /* epoll descriptors: of the events while it has a turn, which include the lanes, and while
+				       it has none */
+	uint64_t watched_poolmgr;   /* the lease_watch_generation of the connection that is watched */
 };
 
 static void process_free(struct process *p)
@@ -184,14 +185,14 @@ static int events_init(struct process *p, struct err *err)
 	return lanes_init(p, err);
 }
 
-/* What is watched follows what was done since the last look. */
+/* Updates the watched descriptors to what has changed since the last call. */
 static int adjust_watches(struct process *p, struct err *err)
 {
 	struct lease_client *poolmgr = p->worker.poolmgr;
 
 	if (turn_has(&p->turn) && lanes_watch(p->lanes, true, err) < 0)
 		return -1;
-	/* A connection that was closed has left the sets by itself. */
+	/* The kernel has removed a closed connection from the epoll sets. */
 	if (lease_watch_fd(poolmgr) >= 0 && lease_watch_generation(poolmgr) != p->watched_poolmgr) {
 		if (watch_always(p, lease_watch_fd(poolmgr), err) < 0)
 			return -1;
@@ -242,7 +243,7 @@ static int read_body(struct process *p, const struct route *route, struct err *e
 	return 0;
 }
 
-/* An invocation has a time of its own, pool.queue_timeout_ms. */
+/* Invocations have their own limit, pool.queue_timeout_ms. */
 static bool waited_too_long(const struct process *p)
 {
 	return p->worker.role != CHILD_INVOKE && p->request.waited_us >= p->worker.conf->control_queue_timeout_ms * 1000;
@@ -267,7 +268,7 @@ static void answer(struct process *p)
 		problem_respond(&p->response, PROBLEM_INVALID_REQUEST, NULL, "The request is invalid: %s", err.msg);
 		return;
 	}
-	/* What nobody waits for any more is not worth doing. */
+	/* Nobody waits for the answer any more. */
 	if (p->request.waited_us > 0 && connection_is_gone(p->connection))
 		return;
 	if (waited_too_long(p)) {
@@ -287,7 +288,7 @@ static void answer(struct process *p)
 		route->handler(&p->worker, &p->request, &p->response);
 }
 
-/* One request, from a connection that becomes ours. Without an answer when its client has left. */
+/* Serves one request, from a connection that it takes over. There is no answer when the client has left. */
 static void serve(struct process *p, int fd)
 {
 	struct str parts[RESPONSE_PARTS_MAX];
@@ -311,7 +312,7 @@ static void serve(struct process *p, int fd)
 	log_set_request(NULL);
 }
 
-/* Returns whether there was one. */
+/* Returns whether there was a request. */
 static bool accept_one(struct process *p, int lane)
 {
 	struct slot *slot = p->worker.slot;
@@ -322,9 +323,9 @@ static bool accept_one(struct process *p, int lane)
 	if (fd < 0) {
 		lanes_leave(p->lanes, slot);
 		if (errno == EAGAIN || errno == ECONNABORTED || errno == EINTR)
-			return false; /* another worker has it, or nobody wants it any more */
+			return false; /* another worker has taken it, or the client has left */
 		if (errno == EINVAL)
-			return false; /* the master has shut the socket: the signal to stop is there or about to be */
+			return false; /* the master has shut the socket down: the signal to stop has arrived or is about to */
 		log_error("accept: %s", strerror(errno));
 		usleep(ACCEPT_PAUSE_US);
 		return false;
@@ -354,9 +355,9 @@ static bool has_to_stop(const struct process *p)
 }
 
 /*
- * One request of a lane, while there is a turn for it. Who has lost the turn, because the request took long, but still keeps
- * the sandbox goes on in this lane as long as requests wait there that take long, and other workers are free: that spares both
- * a way to poolmgr. Quick ones are left to those who have a turn.
+ * Serves requests of a lane. A worker that has lost its turn, because the request took long, but still keeps the sandbox
+ * continues in this lane as long as slow requests wait there and other workers are free; that saves a conversation with
+ * poolmgr. Fast requests are left to the workers with a turn.
  */
 static void accept_from(struct process *p, int lane)
 {
@@ -372,7 +373,7 @@ static void accept_from(struct process *p, int lane)
 	}
 }
 
-/* What an event was about: a reason to stop, or NULL. */
+/* Handles one event. Returns a reason to stop, or NULL. */
 static const char *on_event(struct process *p, int fd)
 {
 	int lane = lanes_find(p->lanes, fd);
@@ -390,15 +391,15 @@ static const char *on_event(struct process *p, int fd)
 	return NULL;
 }
 
-/* Nobody was woken for a while. */
+/* Called when no event has come for a while. */
 static void look_around(struct process *p)
 {
 	struct err err = {0};
 
 	p->look_us = clock_mono_us() + LOOK_US;
 	/*
-	 * A slow request costs its worker the turn for a moment. Who stands by for so long leaves the lanes, where the kernel
-	 * passes by all who are there to find one that waits.
+	 * A slow request costs its worker the turn only for a moment. A worker that stands by for longer leaves the lanes,
+	 * because the kernel walks past all watchers of a socket to find one that waits.
 	 */
 	if (!turn_take(&p->turn) && lanes_watch(p->lanes, false, &err) < 0)
 		log_error("%s", err.msg);
@@ -407,9 +408,10 @@ static void look_around(struct process *p)
 }
 
 /*
- * Until there is a reason to stop, which it returns. The kernel wakes one worker for a request. If that one leaves without it,
- * the request waits until the next one wakes somebody. So what was come for is served before stopping; and since a worker can
- * be killed at that moment, the others look by themselves now and then. Lanes that are ready are reported in turn (epoll(7)).
+ * Serves requests until there is a reason to stop, which it returns. The kernel wakes one worker for a request. If that worker
+ * stops without serving it, the request waits until the next one wakes a worker. So the worker serves the lanes it was woken
+ * for before it stops; and because a worker can be killed at that moment, the others also look at times without being woken.
+ * epoll(7) reports ready lanes in turn.
  */
 static const char *serve_requests(struct process *p)
 {
@@ -439,7 +441,7 @@ static const char *serve_requests(struct process *p)
 	return reason;
 }
 
-/* A berthd that is to take over from another one opens the gate when it has. Returns a reason to stop instead, or NULL. */
+/* Waits for the gate, which a new berthd opens when it has taken over from the old one. Returns NULL, or a reason to stop. */
 static const char *wait_for_gate(const struct process *p)
 {
 	struct pollfd fds[] = {{.fd = HERITAGE_GATE_FD, .events = POLLIN},
@@ -458,7 +460,7 @@ int worker_run(const struct heritage *heritage, const struct service *service)
 	p.patience = (struct patience){.due_us = INT64_MAX, .over = on_patience_over, .arg = &p};
 	struct err err = {0};
 
-	/* A threshold of our own switches glibc's moving one off: large buffers are always given back to the system. */
+	/* A fixed threshold disables glibc's dynamic one, so that large buffers are always returned to the system. */
 	mallopt(M_MMAP_THRESHOLD, TRIM_ABOVE);
 	if (worker_init(&p, heritage, &err) < 0 || connection_new(&p.connection, &err) < 0 || signals_init(&p, &err) < 0 ||
 	    events_init(&p, &err) < 0) {

@@ -10,20 +10,22 @@
 #include "base/mem.h"
 #include "engine/docker_http.h"
 
-/* The API this was written against (1.x). An engine may be older, or refuse one that old: it is brought within what it offers.
+/*
+ * The API version this was written for (1.x). An engine may be older, or no longer support it; then the nearest supported
+ * version is used.
  */
 #define API_MINOR 41
 
 #define PROBE_TIMEOUT_MS 3000
-#define PROBE_PERIOD_MS  5000 /* while it is up */
-#define RETRY_FIRST_MS   200  /* while it is not; doubles */
+#define PROBE_PERIOD_MS  5000 /* interval of probes while it is up */
+#define RETRY_FIRST_MS   200  /* first interval while it is not; doubles */
 #define RETRY_MOST_MS    4000
-#define STREAM_RETRY_MS  1000 /* after an event stream that did not last that long */
-#define DOUBT_MS         500  /* from a probe to one that was not due */
+#define STREAM_RETRY_MS  1000 /* pause after an event stream that ended sooner */
+#define DOUBT_MS         500  /* shortest time from a probe to an extra one */
 #define FAILURES_TO_DOWN 2
 #define MAX_EVENT_BYTES  65536
 #define PRUNE_AT_ONCE    64
-#define PROBES_PER_INFO  6 /* what the engine offers changes rarely, and costs it some milliseconds to say */
+#define PROBES_PER_INFO  6 /* the list of runtimes changes rarely, and costs the engine some milliseconds */
 
 enum health { UNKNOWN, UP, DOWN };
 
@@ -31,30 +33,30 @@ struct docker {
 	const struct conf *conf;
 	struct docker_events events;
 	struct docker_http *http;
-	uv_timer_t *timer; /* the next probe; freed when libuv has closed it */
+	uv_timer_t *timer; /* for the next probe; freed when libuv has closed it */
 	enum health health;
-	int failures; /* probes in a row */
+	int failures; /* failed probes in a row */
 	int64_t retry_ms;
 	char problem[400];
 	char version[64];
 	char prefix[16];  /* "/v1.41" */
-	json_t *runtimes; /* by name, as the engine has them; NULL: not known yet */
-	bool containerd;  /* it was there once: an engine that says nothing of it may have none */
+	json_t *runtimes; /* the engine's runtimes by name; NULL: not known yet */
+	bool containerd;  /* the engine reported it once; one that never does may have none */
 	int probes_to_info;
 	bool probing;
 	bool streaming;            /* the event stream is open */
-	int64_t stream_started_us; /* the latest one */
+	int64_t stream_started_us; /* its latest start */
 	int64_t probed_us;         /* the latest probe */
-	struct buf line;           /* of the event stream, up to the next newline */
+	struct buf line;           /* bytes of the event stream up to the next newline */
 };
 
 /* ---- Requests ---- */
 
-/* What a request's answer is measured by and whom to tell. */
+/* How to judge a request's answer, and the callback. */
 struct request {
 	struct docker *docker;
 	const char *what; /* "create the container": for the error */
-	int also_good;    /* a status that counts as success beside 2xx; 0: none */
+	int also_good;    /* a status that counts as success besides 2xx; 0: none */
 	docker_done_fn done;
 	void *arg;
 };
@@ -66,7 +68,7 @@ static void probe_after(struct docker *d, int64_t delay_ms)
 	uv_timer_start(d->timer, on_timer, (uint64_t)delay_ms, 0);
 }
 
-/* While it is up: otherwise the next probe comes soon anyway. */
+/* Only while it is up; otherwise the next probe comes soon anyway. */
 static void probe_within(struct docker *d, int64_t delay_ms)
 {
 	if (!d->probing && d->health == UP && uv_timer_get_due_in(d->timer) > (uint64_t)delay_ms)
@@ -173,7 +175,7 @@ static void on_started(const struct err *err, void *arg)
 	s.started(err, s.arg);
 }
 
-/* Nothing more is done to the container, which may be there: the caller removes it. */
+/* Ends the start. The container may exist; the caller removes it. */
 static void start_failed(struct start *s, const struct err *err)
 {
 	struct start ended = *s;
@@ -182,7 +184,7 @@ static void start_failed(struct start *s, const struct err *err)
 	ended.created(err, NULL, ended.arg);
 }
 
-/* What is missing or of another type is as if it said no. */
+/* A member that is missing or of another type counts as false. */
 static void read_state(const json_t *json, struct docker_state *state)
 {
 	const json_t *s = json_object_get(json, "State");
@@ -200,9 +202,9 @@ static void read_state(const json_t *json, struct docker_state *state)
 }
 
 /*
- * An image that declares a VOLUME gets a directory of the host's disk there, writable and of no bounded size. Nothing in the
- * request prevents that, so what was made is looked at before it runs; removing the container removes the volume. The one that
- * was asked for, a tmpfs, takes the place of any the image has there.
+ * If an image declares a VOLUME, Docker mounts a directory of the host's disk there, writable and of unbounded size. Nothing in
+ * the request prevents that, so the created container is inspected before the container runs; removing the container removes
+ * the volume. The volume that was requested, a tmpfs, replaces one that the image declares there.
  */
 static int check_mounts(const struct start *s, const json_t *json, struct err *err)
 {
@@ -315,7 +317,7 @@ void docker_inspect(struct docker *d, const char *sandbox_id, docker_state_fn do
 	docker_http_send(d->http, "GET", path, NULL, d->conf->docker_timeout_ms, on_inspected, i);
 }
 
-/* Not there (404) is as good as removed; so is a removal under way (409). */
+/* A missing container (404) counts as removed, and so does one whose removal is under way (409). */
 static void on_removed(const struct err *err, void *arg)
 {
 	struct request r = *(struct request *)arg;
@@ -334,12 +336,12 @@ void docker_remove(struct docker *d, const char *sandbox_id, docker_done_fn done
 	send_request(&(struct request){d, "remove the container", 409, on_removed, r}, "DELETE", NULL, path);
 }
 
-/* Docker's own prune leaves alone what has options. */
+/* Docker's own prune leaves volumes with options alone. */
 static void remove_volume(struct docker *d, const char *name, docker_done_fn done, void *arg)
 {
 	AUTO(mem_free) char *path = mem_printf("/volumes/%s", name);
 
-	send_request(&(struct request){d, "remove a volume", 404 /* it is gone */, done, arg}, "DELETE", NULL, path);
+	send_request(&(struct request){d, "remove a volume", 404 /* the container is gone */, done, arg}, "DELETE", NULL, path);
 }
 
 static bool is_volume_name(const char *name)
@@ -459,7 +461,7 @@ void docker_check_image(struct docker *d, const char *image, docker_image_fn don
 
 /* ---- Events ---- */
 
-/* -1 when it is none. */
+/* Returns -1 when it is not a number. */
 static int read_exit_code(const char *text)
 {
 	char *end;
@@ -497,7 +499,7 @@ static void on_event_piece(const char *data, size_t len, void *arg)
 		buf_consume(&d->line, line_len + 1);
 	}
 	if (d->line.len > MAX_EVENT_BYTES)
-		buf_reset(&d->line); /* no event is that long; what was missed, the next listing finds */
+		buf_reset(&d->line); /* no event is that long; the next listing finds what was missed */
 }
 
 static void on_events_end(const struct docker_answer *a, void *arg)
@@ -526,7 +528,7 @@ static void stream_events(struct docker *d)
 
 /* ---- Is it there? ---- */
 
-/* One slow answer of a busy engine that still sends events is no outage. */
+/* A single slow answer of a busy engine that still sends events is not an outage. */
 static bool may_be_busy(const struct docker *d, bool refused)
 {
 	return docker_is_heard(d) && !refused && d->failures < FAILURES_TO_DOWN;
@@ -545,7 +547,7 @@ static void probe_failed(struct docker *d, const char *why, bool refused)
 	d->events.down(d->events.arg);
 }
 
-/* Picks the API version: ours if the engine has it, else the nearest it has. */
+/* Picks the API version: ours if the engine supports it, otherwise the nearest one. */
 static int negotiate(struct docker *d, const json_t *answer)
 {
 	const char *highest = json_string_value(json_object_get(answer, "ApiVersion"));
@@ -614,11 +616,14 @@ static void on_probe(const struct docker_answer *a, void *arg)
 	AUTO(json_decrefp) json_t *json = a->status == 200 ? json_loadb(a->body, a->len, 0, NULL) : NULL;
 
 	if (json == NULL || negotiate(d, json) < 0) {
-		d->containerd &= !a->refused; /* what comes next may be another engine */
+		d->containerd &= !a->refused; /* the next engine may be a different one */
 		probe_failed(d, a->status == 0 ? a->error : "it does not answer /version as Docker Engine does", a->refused);
 		return;
 	}
-	/* It can neither start nor end a container then; those it removes leave something behind for ever. */
+	/*
+	 * Without containerd the engine can neither start nor end a container, and containers that it removes leave something
+	 * behind forever.
+	 */
 	bool lost_containerd = d->containerd && !has_containerd(json);
 	d->containerd = d->containerd || has_containerd(json);
 	if (lost_containerd) {

@@ -1,4 +1,4 @@
-/* What a sandbox's container is made of: the hardening list, in the terms of POST /containers/create. */
+/* The configuration of a sandbox's container, with the hardening list, as the body of POST /containers/create. */
 #include <stdio.h>
 
 #include "base/mem.h"
@@ -6,13 +6,12 @@
 
 #define MB        (INT64_C(1) << 20)
 #define SHM_BYTES (8 * MB)                             /* /dev/shm: enough for semaphores */
-#define CA_FILE   "/etc/ssl/certs/ca-certificates.crt" /* Debian's place for all certificates */
+#define CA_FILE   "/etc/ssl/certs/ca-certificates.crt" /* Debian's file of all certificates */
 
 /*
- * What would tell of the host and of other sandboxes, beyond what the engine masks by itself, which is here as well: a list
- * takes the place of the engine's. Left is what languages look at: cpuinfo, meminfo, stat, uptime and version,
- * /sys/devices/system and the sandbox's own cgroup. What a host does not have is passed over; gVisor's kernel has files of its
- * own.
+ * Paths that reveal information about the host and other sandboxes. The list replaces the engine's own list, so it includes
+ * that one. Not masked are files that languages read: cpuinfo, meminfo, stat, uptime and version, /sys/devices/system, and the
+ * sandbox's own cgroup. Paths that a host does not have are ignored; gVisor's kernel has its own files.
  */
 static const char *const masked[] = {
 	"/proc/acpi",
@@ -108,7 +107,9 @@ static json_t *read_only_mount(const char *source, const char *target)
 			 "BindOptions", "Propagation", "rprivate");
 }
 
-/* Of the host's kernel, which keeps every limit; it goes with the container. The label is for when it does not. */
+/*
+ * A tmpfs of the host's kernel, which enforces every limit. It is removed with the container; the label finds it if it is not.
+ */
 static json_t *tmpfs_volume(const struct conf *conf, const char *target, json_t *options)
 {
 	return json_pack("{s:s, s:s, s:{s:b, s:{s:s}, s:{s:s, s:{s:s, s:s, s:o}}}}", "Type", "volume", "Target", target,
@@ -121,7 +122,7 @@ static bool has_ca_file(const struct conf *conf, const struct docker_launch *l)
 	return l->egress && conf->sandbox_ca_file[0] != '\0';
 }
 
-/* What it sees: the root and two directories to read, and /tmp, which is memory. */
+/* The mounts: the root and two directories, all read-only, and /tmp in memory. */
 static void set_mounts(json_t *h, const struct conf *conf, const struct docker_launch *l)
 {
 	json_t *mounts = json_pack("[o, o]", read_only_mount(l->host_dir, "/berth"),
@@ -150,8 +151,8 @@ static json_t *masked_paths(void)
 }
 
 /*
- * None of Docker's own networks: their resolver, which nothing in a sandbox can be kept from, knows the other sandboxes. The
- * runtime joins the sandbox to the network of its instance (scripts/egress), where these addresses resolve names.
+ * None of Docker's networks is used, because their resolver knows the other sandboxes and cannot be blocked. The runtime
+ * connects the sandbox to the network of its instance (scripts/egress), where these addresses resolve names.
  */
 static void set_network(json_t *h, const struct docker_launch *l)
 {
@@ -160,7 +161,7 @@ static void set_network(json_t *h, const struct docker_launch *l)
 	if (!l->egress)
 		return;
 	json_object_set_new(h, "Dns", json_pack("[s, s, s]", "198.18.0.1", "198.18.0.2", "198.18.0.3"));
-	json_object_set_new(h, "DnsSearch", json_pack("[s]", ".")); /* not the host's domains */
+	json_object_set_new(h, "DnsSearch", json_pack("[s]", ".")); /* instead of the host's search domains */
 	json_object_set_new(h, "DnsOptions", json_pack("[s, s]", "timeout:2", "attempts:2"));
 }
 
@@ -173,19 +174,19 @@ static json_t *host_config(const struct conf *conf, const struct docker_launch *
 {
 	json_t *h = json_object();
 
-	/* Who it is and what it may do. */
+	/* Users and rights. */
 	json_object_set_new(h, "CapDrop", json_pack("[s]", "ALL"));
 	json_object_set_new(h, "SecurityOpt", json_pack("[s]", "no-new-privileges"));
 	json_object_set_new(h, "Privileged", json_false());
 	json_object_set_new(h, "IpcMode", json_string("private"));
 	json_object_set_new(h, "CgroupnsMode", json_string("private"));
-	json_object_set_new(h, "Init", json_false()); /* the launcher is it */
+	json_object_set_new(h, "Init", json_false()); /* the launcher is the init */
 	set_network(h, l);
 
 	set_mounts(h, conf, l);
 	json_object_set_new(h, "MaskedPaths", masked_paths());
 
-	/* How much it may use. Memory and swap together are as much as memory alone: there is no swap. */
+	/* Limits on resources. The limit on memory and swap together equals that on memory, so there is no swap. */
 	json_object_set_new(h, "Memory", json_integer(l->memory_mb * MB));
 	json_object_set_new(h, "MemorySwap", json_integer(l->memory_mb * MB));
 	json_object_set_new(h, "NanoCpus", json_integer(l->cpu_millis * 1000000));
@@ -195,13 +196,13 @@ static json_t *host_config(const struct conf *conf, const struct docker_launch *
 				      ulimit("fsize", l->tmp_mb * MB)));
 	json_object_set_new(h, "OomScoreAdj", json_integer(500));
 
-	/* Its output comes through the log socket; Docker keeps none, and never starts it again. */
+	/* Docker keeps no output, which goes through the log sockets, and never restarts the container. */
 	json_object_set_new(h, "LogConfig", json_pack("{s:s}", "Type", "none"));
 	json_object_set_new(h, "RestartPolicy", json_pack("{s:s}", "Name", "no"));
 	return h;
 }
 
-/* The variables that Python, Node.js, and what is written in them, look at for the certificates to trust. */
+/* The variables in which Python, Node.js and programs written in them look for the certificates to trust. */
 static const char *const ca_variables[] = {
 	"SSL_CERT_FILE", "REQUESTS_CA_BUNDLE",  "CURL_CA_BUNDLE",    "AWS_CA_BUNDLE",
 	"PIP_CERT",      "NODE_EXTRA_CA_CERTS", "NPM_CONFIG_CAFILE",
@@ -213,7 +214,7 @@ static json_t *environment(const struct conf *conf, const struct docker_launch *
 
 	for (size_t i = 0; has_ca_file(conf, l) && i < ARRAY_SIZE(ca_variables); i++)
 		json_array_append_new(env, json_printf("%s=%s", ca_variables[i], CA_FILE));
-	if (l->egress) /* for scripts/egress-runtime, which takes it out */
+	if (l->egress) /* for scripts/egress-runtime, which removes it */
 		json_array_append_new(env, json_printf("BERTH_EGRESS=%s", conf->master_instance));
 	return env;
 }
@@ -227,7 +228,8 @@ json_t *docker_container_json(const struct conf *conf, const struct docker_launc
 	json_object_set_new(c, "Image", json_string(l->image));
 	json_object_set_new(c, "Entrypoint", json_array());
 	json_object_set_new(c, "Cmd", cmd);
-	json_object_set_new(c, "Healthcheck", json_pack("{s:[s]}", "Test", "NONE")); /* the image's would run in the sandbox */
+	json_object_set_new(c, "Healthcheck",
+			    json_pack("{s:[s]}", "Test", "NONE")); /* the image's health check would run in the sandbox */
 	json_object_set_new(c, "User", json_printf("%u:%u", l->uid, l->uid));
 	json_object_set_new(c, "WorkingDir", json_string("/tmp"));
 	json_object_set_new(c, "Hostname", json_string("sandbox"));

@@ -11,7 +11,7 @@
 
 /* Longer answers are an error: a list of ten thousand containers takes about 10 MB. */
 #define MAX_ANSWER_BYTES (32u << 20)
-/* dockerd works on that many requests of ours at once; the others wait in libcurl. */
+/* dockerd works on at most this many of our requests at once; the others wait in libcurl. */
 #define MAX_CONNECTIONS    16L
 #define CONNECT_TIMEOUT_MS 2000L
 
@@ -69,7 +69,9 @@ static void finish(struct docker_call *call, CURLcode result)
 	call_free(call);
 }
 
-/* Runs after libcurl, not from its callbacks: it refuses to be called from there, and whoever gets a piece may send a request.
+/*
+ * Runs after libcurl and not from its callbacks, because libcurl must not be called from there, and the receiver of a piece may
+ * send a request.
  */
 static void hand_on(struct docker_http *http)
 {
@@ -108,7 +110,7 @@ static void on_socket_ready(uv_poll_t *poll, int status, int events)
 	hand_on(http);
 }
 
-/* libcurl tells which sockets it wants to be woken for; socket_data is ours: the uv_poll_t of that socket. */
+/* Called by libcurl with the sockets and events it waits for; socket_data is our uv_poll_t of that socket. */
 static int on_socket_wanted(CURL *easy, curl_socket_t fd, int what, void *user, void *socket_data)
 {
 	struct docker_http *http = user;
@@ -163,7 +165,7 @@ static size_t on_body(char *data, size_t size, size_t count, void *user)
 	size_t len = size * count;
 
 	if (call->body.len + len > MAX_ANSWER_BYTES)
-		return 0; /* makes libcurl end the transfer with an error */
+		return 0; /* a short count makes libcurl end the transfer with an error */
 	buf_add(&call->body, data, len);
 	return len;
 }
@@ -187,7 +189,7 @@ int docker_http_new(uv_loop_t *loop, const char *socket_path, struct docker_http
 	curl_multi_setopt(h->multi, CURLMOPT_SOCKETDATA, h);
 	curl_multi_setopt(h->multi, CURLMOPT_TIMERFUNCTION, on_timer_wanted);
 	curl_multi_setopt(h->multi, CURLMOPT_TIMERDATA, h);
-	/* One more for the event stream, which holds its connection for ever. */
+	/* One more connection for the event stream, which occupies its own forever. */
 	curl_multi_setopt(h->multi, CURLMOPT_MAX_HOST_CONNECTIONS, MAX_CONNECTIONS + 1);
 	*http = h;
 	return 0;
@@ -208,7 +210,7 @@ void docker_http_free(struct docker_http **http)
 	mem_free(http);
 }
 
-/* libcurl's own would be inherited by what this process executes. */
+/* libcurl's own sockets would be inherited by programs that this process executes. */
 static curl_socket_t open_socket(void *arg, curlsocktype purpose, struct curl_sockaddr *address)
 {
 	(void)arg;

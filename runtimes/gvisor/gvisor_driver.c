@@ -1,4 +1,4 @@
-/* gVisor: a sandbox has a kernel of its own, in user space, and reaches the host's by few system calls only. */
+/* gVisor: a sandbox has its own kernel in user space, which uses only a few system calls of the host's kernel. */
 #include "runtimes/driver.h"
 
 extern const struct driver gvisor_driver;
@@ -10,7 +10,7 @@ const struct driver gvisor_driver = {
 	.hangs_without_memory = true,
 	.ignores_nr_inodes = true,
 	.least_memory_mb = 64,
-	/* An idle one has some forty. The function's own limit is kept by gVisor's kernel (RLIMIT_NPROC). */
+	/* An idle sandbox has some forty threads. gVisor's kernel enforces the function's own limit (RLIMIT_NPROC). */
 	.own_pids = 64,
 	.pids_each = 4,
 };

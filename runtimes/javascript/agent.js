@@ -14,7 +14,7 @@ const HELLO = 1, INIT = 2, READY = 3, INIT_ERROR = 4, INVOKE = 5, RESULT = 6, ER
 
 const CONTROL_FD = 3;
 const HEADER_BYTES = 5;
-const FRAME_BYTES_MAX = 64 << 20; // what the host sends; far above any limit it is configured with
+const FRAME_BYTES_MAX = 64 << 20; // maximum frame from the host, far above any configurable limit
 const READ_BYTES = 64 << 10;
 
 const TYPE_BYTES_MAX = 256;
@@ -23,7 +23,8 @@ const STACK_LINES_MAX = 64;
 const STACK_LINE_BYTES_MAX = 512;
 const ERROR_BYTES_MAX = 64 << 10;
 
-const SWITCH = Buffer.from('\xff\0berth:switch\0\xff', 'latin1'); // what stands between what was printed to two streams
+// The mark that is written to both streams when the function switches from one to the other.
+const SWITCH = Buffer.from('\xff\0berth:switch\0\xff', 'latin1');
 
 const { parse, stringify } = JSON;
 const { fstatSync, writeSync } = fs;
@@ -36,7 +37,7 @@ const { stdout, stderr } = process;
 const print = stderr.write.bind(stderr);
 
 const directory = process.env.BERTH_FUNCTION_DIR || '/berth/function';
-// One buffer for all reads: without it Node.js makes a new one of that size for each.
+// One buffer for all reads, because Node.js would otherwise allocate a new one for each.
 const onread = {
     buffer: Buffer.alloc(READ_BYTES),
     callback(length, buffer) {
@@ -46,17 +47,17 @@ const onread = {
 };
 const control = new net.Socket({ fd: CONTROL_FD, readable: true, writable: true, onread });
 
-let settings; // what INIT said
-let source; // the file the handler is in
-let handler; // undefined until it is loaded
-let fail; // ends what is under way with an error; undefined when nothing is
+let settings; // the payload of INIT
+let source; // the file with the handler
+let handler; // undefined until the code is loaded
+let fail; // ends the current load or invocation with an error; undefined when there is none
 
 // Frames
 
-let chunks = []; // what was received and is not yet a whole frame
+let chunks = []; // received bytes that are not a whole frame yet
 let received = 0;
 let wanted = HEADER_BYTES;
-const frames = []; // whole frames that wait for what is under way
+const frames = []; // whole frames that wait for the current one to be handled
 
 function receive(chunk) {
     chunks.push(chunk);
@@ -90,7 +91,7 @@ function next() {
     }
 }
 
-// The host broke the protocol; there is nobody left to tell but the log.
+// The host broke the protocol, which can only be reported in the log.
 function refuse(reason) {
     print(`agent: ${reason}\n`);
     exit(1);
@@ -102,7 +103,7 @@ function send(type, text) {
     frame.writeUInt32BE(length, 0);
     frame[4] = type;
     frame.write(text, HEADER_BYTES);
-    // A direct write is quicker than the stream's, and done before an exit(). The stream takes what does not fit.
+    // A direct write is faster than the stream's, and completes before an exit(). The stream sends the rest.
     let sent = 0;
     try {
         sent = writeSync(CONTROL_FD, frame);
@@ -114,7 +115,7 @@ function send(type, text) {
 
 // Errors
 
-// At most limit bytes of UTF-8, without what C's JSON parsers refuse: lone surrogates and NUL.
+// Returns at most limit bytes of UTF-8, without lone surrogates and NUL, which C's JSON parsers refuse.
 function clean(text, limit) {
     const bytes = bufferFrom(text.replaceAll('\0', '\ufffd'));
     let end = Math.min(limit, bytes.length);
@@ -122,7 +123,7 @@ function clean(text, limit) {
     return bytes.toString('utf8', 0, end);
 }
 
-// The lines of a stack that are the function's, innermost first, then those of the error's cause.
+// Returns the function's own lines of a stack, innermost first, then those of the error's cause.
 function stackOf(error) {
     const lines = [];
     const seen = new Set();
@@ -149,7 +150,7 @@ function messageOf(error) {
     return typeof error === 'string' ? error : inspect(error);
 }
 
-// What can be thrown can also throw when it is looked at.
+// A thrown value may itself throw when it is inspected.
 function describe(error) {
     try {
         return { type: typeOf(error), message: messageOf(error), stack: stackOf(error) };
@@ -171,7 +172,7 @@ function sendError(frame, fields, { type, message, stack }) {
 
 class HandlerError extends Error {}
 
-// The function that a handler like "main.handler" or "pkg/mod.handler" names.
+// Returns the function that a handler such as "main.handler" or "pkg/mod.handler" names.
 async function load(name) {
     const match = /^((?:.*\/)?[^./]+)\.([^/]+)$/.exec(name);
     if (!match) throw new HandlerError(`handler '${name}' is not of the form 'module.function'`);
@@ -192,7 +193,7 @@ async function loadModule(file) {
     const url = pathToFileURL(file).href;
     if (file.endsWith('.mjs')) return import(url);
 
-    // Before Node.js 20.19 an ES module in a .js file that no package.json declares is a syntax error and a warning.
+    // Before Node.js 20.19, an ES module in a .js file without a package.json causes a syntax error and a warning.
     const listeners = process.listeners('warning');
     process.removeAllListeners('warning');
     try {
@@ -207,20 +208,20 @@ async function loadModule(file) {
     return import(url);
 }
 
-// Says that the file is an ES module. Hooks run in a thread that takes 50 ms to start: only where nothing else helps.
+// Declares the file to be an ES module. Hooks run in a thread that takes 50 ms to start, so this is the last resort.
 function treatAsModule(url) {
     const hook = `export const load = (url, context, next) =>
         next(url, url === ${stringify(url)} ? { ...context, format: 'module' } : context);`;
     require('node:module').register(`data:text/javascript,${encodeURIComponent(hook)}`);
 }
 
-// Where the function's own code does not compile: { file, line }, line 0 if unknown; undefined for any other error.
+// For code of the function that does not compile: { file, line }, line 0 if unknown; undefined for any other error.
 function syntaxErrorAt(error) {
     if (!(error instanceof SyntaxError)) return undefined;
     const [, file, line] = /^(?:file:\/\/)?(\/.*):(\d+)\n/.exec(error.stack) || [];
     if (file) return { file, line: Number(line) };
-    if (stackOf(error).some((frame) => frame.includes(directory))) return undefined; // thrown by code that does compile
-    // Of an ES module that does not compile, Node.js keeps the line to itself; its checker prints it.
+    if (stackOf(error).some((frame) => frame.includes(directory))) return undefined; // thrown by code that compiles
+    // Node.js does not report the line of an ES module that does not compile; its syntax checker prints it.
     const check = ['--input-type=module', '--check', '-'];
     const { stderr } = require('node:child_process').spawnSync(process.execPath, check, { input: fs.readFileSync(source) });
     return { file: source, line: Number(/^\[stdin\]:(\d+)/m.exec(stderr)?.[1] || 0) };
@@ -253,10 +254,10 @@ function init(payload) {
 function invoke(payload) {
     const split = payload.indexOf('\n');
     const { invocation_id, request_id, remaining_ms, traceparent = null } = parse(payload.toString('utf8', 0, split));
-    // A host of before names no invocation, and knows its answer by the request.
+    // An older host names no invocation, and recognises the answer by the request.
     const [name, id] = invocation_id ? ['invocation_id', invocation_id] : ['request_id', request_id];
     const deadline = now() + remaining_ms;
-    let answered = false; // a callback may come twice, or after an error
+    let answered = false; // a callback may be called twice, or after an error
 
     const answer = (type, ...content) => {
         if (answered) return;
@@ -309,26 +310,26 @@ function invoke(payload) {
     }
 }
 
-// Also where a rejection nobody handles ends. The function's state is anybody's guess now, so the process ends too.
+// Unhandled rejections end here as well. The function's state is unknown now, so the process ends too.
 process.on('uncaughtException', (error) => {
     if (fail) fail(error, true);
     else print(`${inspect(error)}\n`);
     exit(1);
 });
 
-// The host reads each stream for itself; a mark in both, when the function turns from one to the other, tells what came first.
+// The host reads each stream separately; marks in both, written when the function switches streams, tell it the order.
 let latest;
 
 function mark() {
     for (const fd of [1, 2]) {
         try {
-            if (isSocket(fd)) writeSync(fd, SWITCH); // else the function has made a file of it
-        } catch {} // the function has closed it, or the host
+            if (isSocket(fd)) writeSync(fd, SWITCH); // otherwise the function has replaced it by a file
+        } catch {} // the function or the host has closed it
     }
 }
 
 for (const stream of [stdout, stderr]) {
-    // A write is done when it returns: no output is lost to an exit, a timeout or an out-of-memory kill.
+    // Writes are synchronous, so that no output is lost on an exit, a timeout or an out-of-memory kill.
     stream._handle?.setBlocking?.(true);
     const write = stream.write;
     stream.write = function (...args) {

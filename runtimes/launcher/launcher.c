@@ -1,23 +1,20 @@
 /*
  * The first program of every sandbox: launcher <agent> [argument...]
  *
- * Connects to the two sockets the host left in /berth, hands them over as the
- * descriptors every agent expects, refuses some system calls that the engine's
- * own filter lets through, leaves the processor to who is at work when it wakes
- * up (SCHED_BATCH), and starts the agent:
+ * Connects to the two sockets the host left in /berth, hands them over as the descriptors every agent expects, refuses some
+ * system calls that the engine's own filter allows, and starts the agent, which never preempts other processes when it wakes up
+ * (SCHED_BATCH):
  *
  *   0     /dev/null
  *   1     log.sock      what is printed here is the function's log
  *   2     log.sock      a connection of its own, the second one
  *   3     control.sock  the agent protocol, see ../protocol.md
  *
- * Once descriptor 2 is the log socket, errors go there too. The exit code tells
- * the host which step failed.
+ * Once descriptor 2 is the log socket, errors go there too. The exit code tells the host which step failed.
  *
- * It stays as the init of the sandbox: passes signals on to the agent, collects
- * what has ended, and when the agent has, says so to the host: its exit code, or
- * 128 and the signal's number, is one byte on a second connection to
- * control.sock. Then it ends with that code, and with it all that is left.
+ * It stays as the init of the sandbox: it passes signals on to the agent and reaps processes. When the agent has ended, it
+ * reports that to the host: the exit code, or 128 plus the signal's number, is one byte on a second connection to control.sock.
+ * Then it exits with that code, which ends all remaining processes of the sandbox.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -43,7 +40,7 @@
 
 enum {
 	CONTROL_FD = 3,
-	END_FD = 3, /* of the launcher itself, once the agent is started */
+	END_FD = 3, /* exit code of the launcher itself after the agent was started */
 	CONNECT_TRIES = 50,
 	CONNECT_PAUSE_MS = 10,
 };
@@ -55,7 +52,7 @@ enum exit_code {
 	EXIT_DESCRIPTORS = 123,
 	EXIT_FILTER = 124,
 	EXIT_FORK = 125,
-	EXIT_NOT_EXECUTABLE = 126, /* these two as in a shell */
+	EXIT_NOT_EXECUTABLE = 126, /* these two are as in a shell */
 	EXIT_NOT_FOUND = 127,
 };
 
@@ -65,7 +62,7 @@ static int complain(const char *what)
 	return -1;
 }
 
-/* Moves fd out of the range 0-3, which is about to be filled. */
+/* Moves fd out of the range 0-3, which is needed for the agent's descriptors. */
 static int move_up(int fd)
 {
 	int moved = fcntl(fd, F_DUPFD_CLOEXEC, CONTROL_FD + 1);
@@ -74,7 +71,7 @@ static int move_up(int fd)
 	return moved;
 }
 
-/* The host may still be about to listen; a path that stays away is an error. */
+/* The host may not listen yet, so this waits; a path that does not appear is an error. */
 static int connect_to(const char *path)
 {
 	const struct timespec pause = {.tv_nsec = CONNECT_PAUSE_MS * 1000000L};
@@ -104,12 +101,13 @@ static int connect_to(const char *path)
 #define FIELD(name)  BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, name))
 #define REFUSE(err)  BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | (err))
 #define ALLOW        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW)
-#define IF(test, k)  BPF_JUMP(BPF_JMP | (test) | BPF_K, (k), 0, 1) /* else the next instruction is left out */
+#define IF(test, k)  BPF_JUMP(BPF_JMP | (test) | BPF_K, (k), 0, 1) /* otherwise the next instruction is skipped */
 #define FIRST_OF_X32 0x40000000u
 
 /*
- * On top of what the container has: io_uring makes requests that no filter sees, vsock reaches the host of a virtual machine
- * whatever the network namespace says, and foreign system call tables would be a way around both: seccomp(2).
+ * Filters system calls in addition to the container's filter (seccomp(2)): io_uring makes requests that no filter sees, vsock
+ * reaches the host of a virtual machine regardless of the network namespace, and foreign system call tables would circumvent
+ * both.
  */
 static int refuse_system_calls(void)
 {
@@ -140,7 +138,7 @@ static int refuse_system_calls(void)
 	return 0;
 }
 
-/* In the child: becomes the agent. Returns an exit code when that fails. */
+/* Runs in the child and executes the agent. Returns an exit code when that fails. */
 static int become_agent(char **command, int null, int log, int error_log, int control)
 {
 	if (dup2(null, STDIN_FILENO) == -1 || dup2(log, STDOUT_FILENO) == -1 || dup2(control, CONTROL_FD) == -1 ||
@@ -151,7 +149,7 @@ static int become_agent(char **command, int null, int log, int error_log, int co
 	closefrom(CONTROL_FD + 1);
 	if (refuse_system_calls() == -1)
 		return EXIT_FILTER;
-	/* They get their share all the same; only a preference. */
+	/* Functions still get their share of the processor; an error is ignored. */
 	sched_setscheduler(0, SCHED_BATCH, &(struct sched_param){0});
 
 	execvp(command[0], command);
@@ -160,7 +158,10 @@ static int become_agent(char **command, int null, int log, int error_log, int co
 	return code;
 }
 
-/* Holds nothing of the agent's, whose end is seen by its connections, and is none of the function's to look into. */
+/*
+ * Closes the agent's descriptors, because the host sees the agent's end by its connections, and makes the launcher not
+ * dumpable, so that the function cannot inspect it.
+ */
 static int keep_only(int end, int null)
 {
 	if (dup2(null, STDIN_FILENO) == -1 || dup2(null, STDOUT_FILENO) == -1 || dup2(null, STDERR_FILENO) == -1 ||
@@ -170,7 +171,7 @@ static int keep_only(int end, int null)
 	return prctl(PR_SET_DUMPABLE, 0);
 }
 
-/* Until the agent has ended; its exit code, as a shell has it. All signals are blocked. */
+/* Waits until the agent has ended; returns its exit code as in a shell. All signals are blocked. */
 static int attend(pid_t agent, const sigset_t *signals)
 {
 	siginfo_t info;
@@ -191,7 +192,8 @@ static void tell_end(int code)
 {
 	const unsigned char byte = (unsigned char)code;
 
-	send(END_FD, &byte, sizeof(byte), MSG_DONTWAIT | MSG_NOSIGNAL); /* who does not listen will hear of it otherwise */
+	send(END_FD, &byte, sizeof(byte),
+	     MSG_DONTWAIT | MSG_NOSIGNAL); /* a host that does not listen learns it in another way */
 }
 
 int main(int argc, char **argv)

@@ -32,8 +32,8 @@ monotonic = time.monotonic
 decode = json.JSONDecoder().decode
 encode = json.JSONEncoder(allow_nan=False, separators=(",", ":")).encode
 
-# readv, not read: in gVisor's kernel a system call whose number is loaded with a plain mov costs half as much as one of number 0,
-# which compilers load with xor.
+# readv instead of read: in gVisor a system call whose number is loaded with mov costs half as much as number 0 (read), which compilers
+# load with xor.
 incoming = bytearray(READ_BYTES)
 incoming_parts = [incoming]
 
@@ -43,7 +43,7 @@ loop = None  # the asyncio loop of an async handler
 
 
 class ProtocolError(Exception):
-    """The host broke the protocol; there is nobody left to tell but the log."""
+    """The host broke the protocol, which can only be reported in the log."""
 
 
 class HandlerError(Exception):
@@ -51,7 +51,7 @@ class HandlerError(Exception):
 
 
 class Context:
-    """What a handler gets as its second argument; one per invocation, what stays the same is in the class."""
+    """A handler's second argument: one object per invocation; values that are the same for all invocations are in the class."""
 
     function_name = None
     function_version = None
@@ -72,7 +72,7 @@ class Context:
 
 
 class Stream(io.FileIO):
-    """What is printed to stdout or stderr. The host reads each for itself; the mark tells it what came first."""
+    """stdout or stderr. The host reads each separately; marks tell it the order between them."""
 
     latest = None  # the one printed to last
     sockets = []  # of both, whatever becomes of descriptors 1 and 2
@@ -97,7 +97,7 @@ def switch():
 
 
 def open_stream(old):
-    """Line by line, so that what was printed before a timeout or an out-of-memory kill is in the log."""
+    """Flushes each line, so that output before a timeout or an out-of-memory kill is in the log."""
     raw = Stream(old.fileno(), "w", closefd=False)
     raw.name = old.name
     Stream.sockets.append(os.dup(old.fileno()))
@@ -112,7 +112,7 @@ STDERR = sys.stderr = sys.__stderr__ = open_stream(sys.stderr)
 
 
 def receive():
-    """The next frame as (type, payload); (None, b"") once the host has closed."""
+    """Returns the next frame as (type, payload); (None, b"") when the host has closed."""
     global unread
     data, unread = unread, b""
     while len(data) < HEADER_BYTES:
@@ -155,7 +155,7 @@ def send(kind, payload):
 
 
 def flush():
-    """What was printed must be in the log socket before the frame that ends the invocation is in the other one."""
+    """Flushes the output, which must be in the log sockets before the frame that ends the invocation is sent."""
     for stream in (getattr(sys, "stdout", None), getattr(sys, "stderr", None), STDOUT, STDERR):
         try:
             stream.flush()
@@ -167,12 +167,12 @@ def flush():
 
 
 def clean(text, limit):
-    """At most limit bytes of UTF-8, without what C's JSON parsers refuse: lone surrogates and NUL."""
+    """Returns at most limit bytes of UTF-8, without lone surrogates and NUL, which C's JSON parsers refuse."""
     return text.replace("\0", "\ufffd").encode("utf-8", "backslashreplace")[:limit].decode("utf-8", "ignore")
 
 
 def stack_of(error, directory):
-    """One line for each of the function's frames, innermost first, then those of the error's cause."""
+    """Returns a line for each of the function's frames, innermost first, then those of the error's cause."""
     lines, seen = [], set()
     while True:
         seen.add(id(error))
@@ -180,7 +180,7 @@ def stack_of(error, directory):
         traceback = error.__traceback__
         while traceback:
             code = traceback.tb_frame.f_code
-            # Before the function's first frame there is only what called it: the agent, importlib, asyncio.
+            # The frames before the function's first one are those of its callers: the agent, importlib, asyncio.
             if frames or code.co_filename.startswith(directory):
                 if not code.co_filename.startswith("<frozen importlib"):
                     frames.append(f'File "{code.co_filename}", line {traceback.tb_lineno}, in {code.co_name}')
@@ -283,7 +283,7 @@ def init(settings, directory):
 def invoke(handler, payload, output_bytes_max, directory):
     meta, _, body = payload.decode().partition("\n")
     meta = decode(meta)
-    # A host of before names no invocation, and knows its answer by the request.
+    # An older host names no invocation, and recognises the answer by the request.
     name = "invocation_id" if "invocation_id" in meta else "request_id"
     id_ = meta[name]
     deadline = monotonic() + meta["remaining_ms"] / 1000
@@ -316,7 +316,7 @@ def invoke(handler, payload, output_bytes_max, directory):
 
 
 def disown():
-    """In a child the function forked: only the agent may answer the host, and only its end closes the socket."""
+    """Closes the control socket in a child that the function forked: only the agent may use it, and only its end may close it."""
     global control
     if control != -1:
         os.close(control)

@@ -28,8 +28,8 @@ CONF
     done
 }
 
-# new_berth_conf makes berth.conf.new, which berthd accepts, and scripts/egress what it says of the network; take_berth_conf puts it
-# in place. Only then are the options worth remembering, too.
+# new_berth_conf makes berth.conf.new and has berthd check it, and scripts/egress its network settings. take_berth_conf puts it in
+# place; only then are the options stored, too.
 new_berth_conf() {
     local answer
     (umask 077 && rm -f "$dir/berth.conf.new" && render_berth_conf >"$dir/berth.conf.new")
@@ -37,7 +37,7 @@ new_berth_conf() {
     answer=$("$here/egress" check --config "$dir/berth.conf.new" --berthd "$berthd" 2>&1) || refuse "these settings are refused: $answer"
 }
 
-# refuse MESSAGE: berth.conf and options stay as they are.
+# refuse MESSAGE: ends with an error; berth.conf and options stay as they are.
 refuse() {
     rm -f "$dir/berth.conf.new"
     die "$@"
@@ -48,14 +48,14 @@ take_berth_conf() {
     save_options
 }
 
-# setting SECTION.KEY: its effective value
+# setting SECTION.KEY: prints its effective value
 setting() {
     "$berthd" --config "$dir/berth.conf" --dump-config |
         awk -v wanted="$1" '/^\[/ { section = substr($0, 2, length($0) - 2) }
             section "." $1 == wanted && $2 == "=" { sub(/^[^=]*= /, ""); print }'
 }
 
-# What only a restart can change: the program, the runtimes, and the settings that --dump-config marks so.
+# Hash of everything that only a restart can change: the program, the runtimes, and the settings that --dump-config marks so.
 # berthd_fingerprint CONFIG
 berthd_fingerprint() {
     {
@@ -86,21 +86,21 @@ up_berthd() {
     ok "started"
 }
 
-# It has written its pid file: it has its sockets, and starts the others.
+# berthd writes its pid file when it has its sockets and starts its children.
 berthd_is_master_or_gone() {
     local pid
     pid=$(pid_of "$pids/berthd") || return 0
     unchanged "$dir/run/berthd.pid" "$pid"
 }
 
-# After an upgrade, whoever asked for it, another process is berthd: its pid file names it.
+# After an upgrade, even one that was not started here, berthd is another process, which is named in its pid file.
 follow_berthd() {
     local pid
     pid=$(upgraded_pid) && pid_save "$pids/berthd" "$pid"
     return 0
 }
 
-# upgraded_pid: prints the pid of a berthd of this stack that is another one than pids/berthd says
+# upgraded_pid: prints the pid of a berthd of this stack that differs from the one in pids/berthd
 upgraded_pid() {
     local pid
     read -r pid 2>/dev/null <"$dir/run/berthd.pid" || return 1
@@ -109,7 +109,7 @@ upgraded_pid() {
     printf '%s' "$pid"
 }
 
-# Another one has taken over from it, and was killed since: it only finishes what it has.
+# A newer berthd had taken over from this one and was killed since: this one only finishes its requests.
 retired_berthd() { [[ -r $dir/run/berthd.pid && $(<"$dir/run/berthd.pid") != "$(pid_of "$pids/berthd")" ]]; }
 
 upgrade_berthd() {
@@ -124,7 +124,7 @@ upgrade_berthd() {
     ok "pid $(pid_of "$pids/berthd") has taken over"
 }
 
-# For wait_until: sets outcome. seen bytes of the log are from before.
+# For wait_until: sets outcome. The first seen bytes of the log are older.
 upgrade_is_over() {
     if upgraded_pid >/dev/null; then
         follow_berthd
@@ -135,7 +135,7 @@ upgrade_is_over() {
     [[ $outcome ]]
 }
 
-# berthd.conf among the pids is what berthd has read.
+# pids/berthd.conf is a copy of the configuration that berthd has read.
 reload_berthd() {
     if cmp -s "$dir/berth.conf" "$pids/berthd.conf"; then
         ok "runs"
@@ -151,7 +151,7 @@ reload_berthd() {
     ok "reloaded"
 }
 
-# For wait_until: with new settings there are new children.
+# For wait_until: whether the children were replaced, as after new settings.
 reload_is_over() {
     if new_lines berthd | grep -q 'proc=master .*reload refused'; then
         refused=yes
@@ -169,6 +169,6 @@ stop_berthd() {
 
 down_berthd() {
     stop_berthd
-    # Its children end by themselves when it was killed; the one that has Docker ends the sandboxes first.
+    # The children of a killed berthd end by themselves; poolmgr ends the sandboxes first.
     wait_until 30 _nobody_writes "$dir/log/berthd.log" || daemon_clear "$dir/log/berthd.log" TERM 30
 }

@@ -1,11 +1,11 @@
 # shellcheck shell=bash
-# The certificate of nginx. Of one that we have made, tls/made-here has the fingerprint, and of its key. What is not in there is the
-# operator's, and is never touched.
+# The certificate of nginx. tls/made-here has the fingerprints of certificates and keys that we have made. Others belong to the operator
+# and are never touched.
 
 certificate_left_s=$((14 * 86400)) # from when on a certificate is renewed, or warned of
 made_here() { is_noted "$1" "$dir/tls/made-here"; }
 
-# Do they belong together, and last for a while? Warnings are the operator's; ours is made anew.
+# Checks that certificate and key belong together and do not expire soon. For the operator's there are warnings; ours is renewed.
 certificate_lasts() { openssl x509 -in "$dir/tls/cert.pem" -noout -checkend "$certificate_left_s" >/dev/null 2>&1; }
 
 key_fits() {
@@ -58,7 +58,7 @@ make_certificate() {
     ) || fail_with_log "openssl failed" openssl
     rm "$dir/log/openssl.log"
     chmod 644 "$cert.new"
-    # Both pairs are known as ours until the new one is in place, so that nothing that ends this leaves one nobody renews.
+    # Both pairs are listed as ours until the new one is in place, so that an interruption leaves no certificate that nobody renews.
     sha256sum "$key.new" "$cert.new" | cut -d ' ' -f 1 >>"$dir/tls/made-here"
     mv "$key.new" "$key"
     mv "$cert.new" "$cert"

@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# The directory of the stack, and what `make install` puts into it.
+# The directory of the stack, and the installation in it.
 
 prepare_dir() {
     step "Directory $dir"

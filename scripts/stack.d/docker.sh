@@ -1,6 +1,6 @@
 # shellcheck shell=bash
-# Docker Engine: one for the machine, which belongs to no stack. engine_dir says who uses it (stacks/) and whether it was started here:
-# through systemd (systemd) or by hand (dockerd, a pid file). Or one of the stack's own, below $dir/docker.
+# Docker Engine: the machine's, which belongs to no stack, or one of the stack's own, below $dir/docker. engine_dir records which stacks
+# use the machine's (stacks/), and whether it was started here: through systemd (systemd) or directly (dockerd, a pid file).
 
 docker_socket=/var/run/docker.sock
 docker_() { docker --host "unix://$docker_socket" "$@"; }
@@ -48,9 +48,9 @@ start_docker() {
 
 own_docker_answers_or_is_gone() { ! running "$pids/dockerd" || docker_answers; }
 
-# It keeps away from what two engines would quarrel about: the firewall and the default bridge.
+# It does not use what two engines would compete for: the firewall and the default bridge.
 start_own_docker() {
-    # One that is stopping takes a while to end what it runs.
+    # An engine that is stopping takes a while to end its containers.
     wait_until 60 own_docker_answers_or_is_gone || fail_with_log "Docker Engine does not answer" dockerd
     if running "$pids/dockerd"; then
         ok "runs"
@@ -59,7 +59,7 @@ start_own_docker() {
     mkdir -p "$dir/docker"
     "$here/gvisor" --no-install --config "$dir/docker/daemon.json" --socket "$docker_socket"
     [[ -f $dir/docker/daemon.json ]] || printf '{}\n' >"$dir/docker/daemon.json"
-    # Left by one that was killed: dockerd would take later processes with these pids for itself and its containerd, which dies with it.
+    # Pid files left by a killed engine: dockerd would take later processes with these pids for itself and its containerd.
     rm -f "$dir/docker/pid" "$dir/docker/exec/containerd/containerd.pid"
     daemon_start "$pids/dockerd" "$dir/log/dockerd.log" dockerd --host "unix://$docker_socket" --log-level warn \
         --config-file "$dir/docker/daemon.json" --data-root "$dir/docker/data" --exec-root "$dir/docker/exec" \
@@ -69,7 +69,7 @@ start_own_docker() {
     ok "started"
 }
 
-# thaw CONTAINER…: Docker cannot end what is frozen, as what rests is when poolmgr was killed.
+# thaw CONTAINER…: thaws containers, because Docker cannot end frozen ones, and a killed poolmgr leaves idle sandboxes frozen.
 thaw() {
     local id file
     for id in "$@"; do
@@ -85,7 +85,7 @@ thaw() {
 containers() { docker_ ps -aq --no-trunc --filter "label=berth.instance=${option[instance]}"; }
 has_no_containers() { [[ -z $(containers) ]]; }
 
-# Docker Engine may be at it already, since somebody else asked; then it does not wait.
+# Docker Engine may be removing the container already on another request; then its answer does not wait for the end.
 remove_containers() {
     local left=() said
     if ! docker_answers; then
@@ -101,7 +101,7 @@ remove_containers() {
     info "removed ${#left[@]} containers that were left"
 }
 
-# What an engine that was killed has left mounted.
+# Unmounts what a killed engine has left mounted.
 unmount_below() {
     local _ path
     while read -r _ path _; do
@@ -109,7 +109,7 @@ unmount_below() {
     done < <(tac /proc/self/mounts)
 }
 
-# Stops Docker Engine when it was started here and nobody else needs it.
+# Stops Docker Engine if it was started here and no other stack needs it.
 down_docker() {
     if own_docker; then
         daemon_stop "$pids/dockerd" TERM 30
@@ -139,7 +139,7 @@ down_docker() {
 docker_in_use() {
     local file
     for file in "$engine_dir"/stacks/*; do
-        # A directory that was removed is no stack any more.
+        # A stack whose directory was removed does not count.
         [[ -f $file && -f $(<"$file")/options ]] && return
     done
     docker_answers && [[ $(docker_ ps -q) ]]

@@ -3,8 +3,8 @@
 
 docker_config() { if own_docker; then printf '%s' "$dir/docker/daemon.json"; else printf /etc/docker/daemon.json; fi; }
 
-# The network of functions that may reach the internet, and who looks after its rules: root, without most of what root may do. Where
-# it does not work, poolmgr refuses these functions with the reason; who looks after it puts it right once that is possible.
+# Starts the network of functions that may reach the internet, and `egress watch`, which runs as root with few capabilities. If the
+# network does not work, poolmgr refuses these functions with the reason, and `egress watch` repairs it when that is possible.
 up_egress() {
     "$here/egress" up --config "$dir/berth.conf" --berthd "$berthd" --socket "$docker_socket" --docker-config "$(docker_config)" ||
         warn "the network for egress does not work: functions that ask for it are refused, and all others go on"

@@ -5,7 +5,7 @@ up_images() {
     DOCKER_HOST=unix://$(setting docker.socket) "$here/images" --recipes "$dir/recipes" --tag "${option[instance]}"
 }
 
-# The images of the operator's own recipes, as berthd's setting: "python=berth-python:INSTANCE"
+# Prints the images of the operator's own recipes in the form of berthd's setting: "python=berth-python:INSTANCE"
 own_images() {
     local file language
     for file in "$dir"/recipes/*; do
@@ -16,7 +16,7 @@ own_images() {
     done
 }
 
-# What the machine's Docker Engine has need not be built again.
+# Images of the machine's Docker Engine are copied instead of built again.
 copy_images() {
     local image
     while IFS= read -r image; do

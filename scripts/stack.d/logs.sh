@@ -3,7 +3,7 @@
 
 declare -A log_size=()
 
-# What is in there was readable for all once.
+# Logs of earlier versions were readable for everyone.
 close_logs() {
     local file
     install -d -g "$log_group" -m 2750 "$dir/log"
@@ -12,7 +12,7 @@ close_logs() {
     done
 }
 
-# What is in the logs already when this command begins, is not about it.
+# Notes the length of the logs when this command begins; earlier lines are not about it.
 note_log_sizes() {
     local file
     for file in "$dir"/log/*.log; do
@@ -20,7 +20,7 @@ note_log_sizes() {
     done
 }
 
-# new_lines NAME: what that log says since this command began
+# new_lines NAME: prints the lines of that log since this command began
 new_lines() { tail -c "+$((${log_size[$dir/log/$1.log]:-0} + 1))" "$dir/log/$1.log" 2>/dev/null; }
 
 # fail_with_log MESSAGE NAME

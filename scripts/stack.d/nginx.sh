@@ -3,7 +3,7 @@
 
 nginx_() { nginx -e stderr -p "$dir/nginx" -c "$dir/nginx/berth.conf" "$@"; }
 
-# Our nginx runs, and it is the one that holds the ports.
+# Whether our nginx runs and listens on the ports.
 nginx_serves() {
     local pid key
     pid=$(pid_of "$pids/nginx") || return 1
@@ -12,7 +12,7 @@ nginx_serves() {
     done
 }
 
-# For wait_until: old_workers are those from before; a configuration that nginx has taken has others.
+# For wait_until: whether none of old_workers is left, because nginx starts new workers when it has taken a configuration.
 nginx_has_settled() {
     local pid
     pid=$(pid_of "$pids/nginx") || return 0
@@ -49,7 +49,7 @@ up_nginx() {
         kill -HUP "$(pid_of "$pids/nginx")"
     else
         done=started
-        # Workers outlive a master that was killed, and keep the ports.
+        # The workers of a killed master still run and hold the ports.
         daemon_clear "$dir/log/nginx.log" QUIT 40
         daemon_start "$pids/nginx" "$dir/log/nginx.log" \
             nginx -e stderr -p "$dir/nginx" -c "$dir/nginx/berth.conf" -g 'daemon off;' || fail_with_nginx "nginx did not start"
@@ -60,7 +60,7 @@ up_nginx() {
     printf '%s\n' "$fingerprint" >"$pids/nginx.fingerprint"
 }
 
-# Requests in flight have the time that berthd gives them when it stops; by itself nginx would let them have all of theirs.
+# Requests in flight get the same time as when berthd stops; nginx itself would wait for them without a limit.
 down_nginx() {
     local pid stop_ms
     stop_ms=$(setting master.stop_timeout_ms 2>/dev/null || true)

@@ -1,11 +1,11 @@
 # shellcheck shell=bash
-# The options of `stack`: the command line, and those of earlier runs, which it changes.
+# The options of `stack`: those of earlier runs, changed by the command line.
 
 dir='' name='' follow=no
 declare -A option=() new_option=()
 settings=() new_settings=()
 
-# What each command takes, besides --dir.
+# The options of each command, besides --dir.
 declare -A takes=(
     [up]='--https-port --http-port --instance --prefix --build --docker --set'
     [down]='' [status]=''
@@ -14,7 +14,7 @@ declare -A takes=(
     [logs]='--follow NAME'
 )
 
-# need_taken COMMAND WHAT ARGUMENT: only what this command takes.
+# need_taken COMMAND WHAT ARGUMENT: refuses an option that this command does not have.
 need_taken() { [[ " ${takes[$1]} " == *" $2 "* ]] || misuse "'$1' does not take '$3'"; }
 
 parse() {
@@ -88,7 +88,7 @@ load_options() {
     pids=$dir/pids
 }
 
-# set_setting S.K=V: replaces an earlier value.
+# set_setting S.K=V: sets a value, replacing an earlier one.
 set_setting() {
     local kept=() old
     for old in "${settings[@]}"; do
@@ -98,7 +98,7 @@ set_setting() {
     settings=("${kept[@]}")
 }
 
-# Ports that nginx cannot have are refused before anything is done, and before they are remembered.
+# Ports that are not available are refused before anything is done or stored.
 check_ports() {
     local key port holder
     for key in https-port http-port; do
@@ -112,10 +112,10 @@ check_ports() {
     done
 }
 
-# strangers_at PORT: those who hold it and are not our nginx
+# strangers_at PORT: prints the processes that listen on it and are not our nginx
 strangers_at() { port_holders "$1" | grep -vxF -f <(writers "$dir/log/nginx.log") || true; }
 
-# In one step: whoever reads them may do so without the lock.
+# Written in one step, because readers do not take the lock.
 save_options() {
     local key
     (umask 077 && : >>"$dir/options.new")

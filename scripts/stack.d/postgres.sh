@@ -1,12 +1,12 @@
 # shellcheck shell=bash
-# PostgreSQL: the cluster, who may connect to it, the database.
+# PostgreSQL: the cluster, its roles and access rules, the database.
 
-# Without user=: each process connects as the role that is called like its user. Root connects as the owner.
+# Without user=, each process connects as the role with the name of its user. Root connects as the owner.
 database_conninfo() { printf 'host=%s/postgres/run dbname=berth' "$dir"; }
 
 postgres_bin() {
     local found=(/usr/lib/postgresql/*/bin/postgres) version
-    # A cluster stays with the version that made it.
+    # A cluster is used with the PostgreSQL version that created it.
     if [[ -f $dir/postgres/data/PG_VERSION ]]; then
         version=$(<"$dir/postgres/data/PG_VERSION")
         found=("/usr/lib/postgresql/$version/bin/postgres")
@@ -18,11 +18,11 @@ postgres_bin() {
 as_postgres() { setpriv --reuid postgres --regid postgres --init-groups "$@"; }
 postgres_answers() { as_postgres psql -qXw -h "$dir/postgres/run" -d postgres -c 'select' >/dev/null 2>&1; }
 
-# One that has just begun will answer, one that is stopping will be gone.
+# Waits for a server that is starting to answer, or for one that is stopping to be gone.
 postgres_is_settled() { ! running "$pids/postgres" || postgres_answers; }
 
-# PostgreSQL takes any process that has the pid of an earlier one, and is of the same user, for that one: after a crash it would not
-# start. Its processes work in their data directory.
+# After a crash PostgreSQL does not start if its old pid now belongs to another process of the same user. Its own processes are
+# recognised by their working directory, which is the data directory.
 drop_stale_postgres_pids() {
     local data=$dir/postgres/data file pid
     for file in "$data/postmaster.pid" "$dir/postgres/run/.s.PGSQL.5432.lock"; do
@@ -60,7 +60,7 @@ up_postgres() {
     make_database
 }
 
-# Who has a role: those who connect to PostgreSQL.
+# The processes that connect to PostgreSQL and so have a role.
 storing=(control follow poolmgr collector)
 
 make_database() {
@@ -79,8 +79,8 @@ SQL
     "$here/migrate" --database "$(database_conninfo) user=berth" --migrations "$share/migrations" "${grants[@]}"
 }
 
-# Only over the unix socket, only these system users. The role berth owns everything, and only root is that: a berthd of an earlier
-# version, whose processes all are, goes on being so until another one has taken its place.
+# Access is only over the unix socket and only for these system users. The role berth owns everything and is used by root only. A berthd
+# of an earlier version, whose processes all use that role, may do so until it is replaced.
 write_database_access() {
     local process
     printf '%s\n' 'local all postgres peer map=berth' 'local berth all peer map=berth' >"$dir/postgres/hba.conf"

@@ -1,9 +1,9 @@
 # shellcheck shell=bash
-# Whether the platform is ready, which nginx is asked.
+# Asks through nginx whether the platform is ready.
 
 ready_timeout_s=60
 
-# That it is our nginx is told by its key, so that an operator's certificate may be for any name.
+# Our nginx is recognised by its key, so that an operator's certificate may be for any name.
 ask_ready() {
     curl -sS --noproxy '*' --max-time 5 --insecure --pinnedpubkey "${pin:-$(key_pin "$dir/tls/cert.pem")}" "$@" "$url/readyz"
 }
@@ -11,7 +11,7 @@ ask_ready() {
 is_ready() { ask_ready -f >/dev/null 2>&1; }
 
 ready_or_dead() {
-    # Asked once: one worker may know of PostgreSQL's return before another.
+    # Asked only once, because one worker may notice PostgreSQL's return before another.
     if is_ready; then
         ready=yes
         return
@@ -34,7 +34,7 @@ wait_ready() {
     ok "ready"
 }
 
-# tell_not_ready ANSWER: what /readyz says of what is not well
+# tell_not_ready ANSWER: prints the failed checks in an answer of /readyz
 tell_not_ready() {
     local line told=no
     while IFS= read -r line; do

@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # The system users of Berth's processes.
 
-# Each kind of process has a user of its own, and each user a role in PostgreSQL that is called the same.
+# Each kind of process has its own user, and each of these users a role in PostgreSQL with the same name.
 processes=(invoke control follow poolmgr collector warden)
 
 # user_of PROCESS

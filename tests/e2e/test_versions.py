@@ -142,7 +142,7 @@ def test_an_older_version_runs_when_it_is_asked_for(api, deploy):
     second = api.post(f"{path}?version=2", json={}).json()["output"][1]
     assert first != second
     problem = check_problem(api.post(f"{path}?version=3", json={}), 404, "not_found")
-    assert "has no version 3" in problem["detail"]
+    assert problem["detail"] == f"'{function['name']}' has no version 3; the current one is 2"
     check_problem(api.post(f"{path}?version=2147483647", json={}), 404, "not_found")
 
 

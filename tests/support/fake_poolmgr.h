@@ -50,7 +50,7 @@ extern int fake_poolmgr_meter_fds[3];   /* for CGROUP_CPU, CGROUP_MEMORY, CGROUP
 
 /* What every grant says. */
 #define FAKE_LEASE_ID   77
-#define FAKE_TIMEOUT_MS 20000 /* more than any test takes, however busy the machine is */
+#define FAKE_TIMEOUT_MS 20000 /* never reached, however busy the machine is */
 #define FAKE_SANDBOX    "0198c0de-0000-7000-8000-00000000beef"
 #define FAKE_FUNCTION   "0198c0de-0000-7000-8000-000000000001"
 

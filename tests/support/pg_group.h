@@ -1,4 +1,4 @@
-/* The scratch PostgreSQL of a test program whose tests share one. */
+/* The scratch PostgreSQL of a test program, which all its tests share. */
 #ifndef SUPPORT_PG_GROUP_H
 #define SUPPORT_PG_GROUP_H
 
@@ -6,7 +6,7 @@
 
 extern struct pg_scratch *pg; /* between the start and the stop */
 
-/* For cmocka_run_group_tests. The database is empty. */
+/* For cmocka_run_group_tests. The database is empty at first. */
 int pg_group_start(void **state);
 int pg_group_stop(void **state);
 

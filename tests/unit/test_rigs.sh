@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
-# All rigs and fakes of the tests are one library in front of Berth's own, of which a linker takes the first file that has a name. So a
-# name that two of them have, or that Berth has, would not be the one that a test means.
+# All rigs and fakes of the tests are one library, which is linked before Berth's own, and the linker takes the first file that defines a
+# name. If two rigs, or a rig and Berth, defined the same name, a test would not get the one it means.
 set -euo pipefail
 
-# names FILE…: what other files see of them, without what a compiler adds
+# names FILE…: prints the external names that the files define, without those that the compiler adds
 names() {
     nm -g --defined-only "$@" | awk 'NF == 3 && $3 !~ /^__[^w]/ {print $3}' | sort
 }

@@ -6,7 +6,7 @@
 #include "base/defs.h"
 #include "runtimes/driver.h"
 
-/* How the words in ipc/function.def read here. */
+/* What the words in the rows of ipc/function.def mean in struct function_field. */
 #define TEXT        .type = FUNCTION_TEXT
 #define ID          .type = FUNCTION_ID
 #define HASH        .type = FUNCTION_HASH

@@ -49,7 +49,7 @@ static void store_default(const struct conf *conf, const struct function_field *
 		*(int64_t *)member = function_value_number(&f->by_default, conf);
 }
 
-/* Where a body is silent: the current values, or the defaults. */
+/* The values of fields that the body does not contain: the current ones, or the defaults. */
 static struct spec *start_values(const struct conf *conf, const struct spec *current)
 {
 	struct spec *spec = NULL;
@@ -75,7 +75,7 @@ static void check_unknown(const json_t *body, json_t *errors)
 			function_input_error(errors, name, "unknown_field", "Unknown field '%.64s'", name);
 }
 
-/* The default is the language's. */
+/* The default handler depends on the language. */
 static void set_handler(const struct function_rules *rules, struct spec *spec)
 {
 	const struct language *l = language_find(rules->languages, spec->language);
@@ -84,7 +84,7 @@ static void set_handler(const struct function_rules *rules, struct spec *spec)
 		set_text(&spec->handler, l->default_handler);
 }
 
-/* Whether fields whose values are good go together. */
+/* Checks that the fields, each of which is valid, fit together. */
 static void check_together(const struct function_rules *rules, const struct spec *current, const struct function_input *input,
 			   json_t *errors)
 {
@@ -96,7 +96,7 @@ static void check_together(const struct function_rules *rules, const struct spec
 int function_input_parse(const struct function_rules *rules, const json_t *body, const struct spec *current,
 			 struct function_input *input, json_t *errors)
 {
-	size_t start = json_array_size(errors); /* what was found before */
+	size_t start = json_array_size(errors); /* mistakes found before */
 	AUTO(function_input_clear) struct function_input parsed = {.spec = start_values(rules->conf, current)};
 
 	for (const struct function_field *f = function_fields; f->name != NULL; f++) {

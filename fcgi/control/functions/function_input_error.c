@@ -5,7 +5,7 @@
 
 #include "http/json_text.h"
 
-/* Of a name that a client has invented, as it is told. */
+/* The maximum length of a client's field name in an error. */
 #define FIELD_NAME_MAX 160
 
 void function_input_error(json_t *errors, const char *field, const char *code, const char *message, ...)

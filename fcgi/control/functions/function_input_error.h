@@ -1,4 +1,5 @@
-/* What is wrong with what a client says of a function: an array of {"field", "code", "message"}, in the answer's `errors`. */
+/* The mistakes in a client's description of a function: an array of {"field", "code", "message"}, the `errors` of the answer.
+ */
 #ifndef CONTROL_FUNCTIONS_FUNCTION_INPUT_ERROR_H
 #define CONTROL_FUNCTIONS_FUNCTION_INPUT_ERROR_H
 
@@ -7,10 +8,10 @@
 
 #include "base/defs.h"
 
-/* What is beyond is as wrong without being said: an answer must not become larger than what it answers. */
+/* Further mistakes are not reported, so that an answer does not become larger than its request. */
 #define FUNCTION_INPUT_ERRORS_MAX 20
 
-/* Appends one, unless there are so many already. field may be any bytes, and any number of them. */
+/* Appends a mistake, unless there are FUNCTION_INPUT_ERRORS_MAX already. field may have any bytes and any length. */
 void function_input_error(json_t *errors, const char *field, const char *code, const char *message, ...) PRINTF_LIKE(4, 5);
 
 #endif

@@ -1,4 +1,4 @@
-/* What an installation allows a function to say: its part of GET /limits. */
+/* The fields of a function with the limits of this installation, which are a part of GET /limits. */
 #ifndef CONTROL_FUNCTIONS_FUNCTION_LIMITS_H
 #define CONTROL_FUNCTIONS_FUNCTION_LIMITS_H
 
@@ -7,7 +7,7 @@
 #include "conf/conf.h"
 #include "conf/language.h"
 
-/* Each field that a body may say, with its type, bounds, default and values. A new reference. */
+/* Each field that a request may contain, with its type, bounds, default and values. A new reference. */
 json_t *function_limits(const struct conf *conf, const struct language *languages);
 
 #endif

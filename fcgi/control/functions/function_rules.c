@@ -15,7 +15,7 @@
 #define UPPER "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 #define DIGIT "0123456789"
 
-/* One value that is looked at. */
+/* The check of one value. */
 struct check {
 	const struct function_rules *rules;
 	const struct function_field *field;
@@ -23,7 +23,7 @@ struct check {
 	json_t *errors;
 };
 
-/* false, so that a check can end with it. */
+/* Appends a mistake. Its value is false, so that a check can return it. */
 #define WRONG(check, code, ...) (function_input_error((check)->errors, (check)->field->name, code, __VA_ARGS__), false)
 
 static bool valid_name(const struct check *check)
@@ -51,7 +51,7 @@ static bool valid_language(const struct check *check)
 	return WRONG(check, "invalid_value", "Unknown language '%s'; available: %s", name, buf_str(&known));
 }
 
-/* What an agent makes of it is the language's business: "main.handler", "pkg/mod.handler". */
+/* For example "main.handler" or "pkg/mod.handler". What the parts mean depends on the language. */
 static bool valid_handler(const struct check *check)
 {
 	const char *handler = json_string_value(check->value);
@@ -136,7 +136,7 @@ static bool valid_number(const struct check *check)
 	int64_t min = function_value_number(&f->min, check->rules->conf);
 	int64_t max = function_value_number(&f->max, check->rules->conf);
 
-	/* Rounded first: 0.1 as a binary fraction must not miss a bound of 0.1. */
+	/* The number is rounded before it is compared, so that 0.1 as a binary fraction does not miss a bound of 0.1. */
 	if (!(round(number) >= (double)min && round(number) <= (double)max))
 		return WRONG(check, "out_of_range", "%s must be from %g to %g", f->name, (double)min / scale,
 			     (double)max / scale);
@@ -157,7 +157,7 @@ static bool has_type(const struct function_field *f, const json_t *value)
 	}
 }
 
-/* What a type has to be, beyond its length or range. */
+/* The check of each type, in addition to that of a text's length. */
 static bool (*const valid[])(const struct check *check) = {
 	[FUNCTION_NAME] = valid_name,          [FUNCTION_LANGUAGE] = valid_language,   [FUNCTION_HANDLER] = valid_handler,
 	[FUNCTION_RUNTIME] = valid_word,       [FUNCTION_ONE_OF] = valid_word,         [FUNCTION_WHOLE] = valid_number,
@@ -185,18 +185,18 @@ static void check_memory(const struct spec *spec, const char *who, int64_t least
 				     who, (long long)least_mb);
 }
 
-/* What a runtime cannot do. */
+/* Checks the requirements of the runtime. */
 static void check_runtime(const struct spec *spec, json_t *errors)
 {
 	const struct driver *d = driver_find(spec->runtime);
 
-	if (d == NULL) /* an update of a function whose runtime was taken away, or a setting that names none */
+	if (d == NULL) /* an update of a function whose runtime no longer exists, or a wrong setting of the default runtime */
 		function_input_error(errors, "runtime", "invalid_value", "Unknown runtime '%s'", spec->runtime);
 	else
 		check_memory(spec, d->name, d->least_memory_mb, errors);
 }
 
-/* Together with what others keep ready, and less than before is always allowed. */
+/* Checks the sum of this function and all others. A function may always keep as much as before. */
 static void check_sum(json_t *errors, const char *what, int64_t own, int64_t others, int64_t before, int64_t most)
 {
 	if (own <= before || own + others <= most)
@@ -223,7 +223,7 @@ void function_rules_check(const struct function_rules *rules, const struct spec 
 {
 	const struct language *l = language_find(rules->languages, spec->language);
 
-	if (l == NULL) { /* an update of a function whose language was taken away */
+	if (l == NULL) { /* an update of a function whose language is no longer available */
 		function_input_error(errors, "language", "invalid_value", "The language '%s' is no longer available",
 				     spec->language);
 		return;

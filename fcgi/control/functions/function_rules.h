@@ -1,6 +1,6 @@
 /*
- * What a function may say: of each field by itself, and of those that depend on each other. What is wrong is appended to errors
- * (control/functions/function_input_error.h).
+ * The rules for the fields of a function: for each field by itself, and for fields that depend on each other. Mistakes are
+ * appended to errors (control/functions/function_input_error.h).
  */
 #ifndef CONTROL_FUNCTIONS_FUNCTION_RULES_H
 #define CONTROL_FUNCTIONS_FUNCTION_RULES_H
@@ -14,24 +14,24 @@
 #include "control/functions/function_fields.h"
 #include "ipc/spec.h"
 
-/* What min_warm keeps ready. */
+/* The sandboxes that min_warm keeps ready. */
 struct function_warm {
 	int64_t sandboxes, memory_mb;
 };
 
-/* What they depend on. */
+/* What the rules depend on. */
 struct function_rules {
 	const struct conf *conf;
 	const struct language *languages;
 	struct function_warm others; /* all other functions together */
-	struct function_warm before; /* this one until now: so much it may go on having */
+	struct function_warm before; /* the stored version of this function, which may always keep as much */
 };
 
-/* Whether value will do for this field. */
+/* Whether value is valid for this field. */
 bool function_rules_allow(const struct function_rules *rules, const struct function_field *field, const json_t *value,
 			  json_t *errors);
 
-/* Checks what concerns more than one field, of a spec whose fields are good by themselves, or were when they were stored. */
+/* Checks the rules for several fields of a spec. Each field is valid by itself, or was when it was stored. */
 void function_rules_check(const struct function_rules *rules, const struct spec *spec, json_t *errors);
 
 #endif

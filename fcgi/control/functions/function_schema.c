@@ -4,7 +4,7 @@
 
 #include "base/buf.h"
 
-/* What a text may be, where that can be said in a pattern; a variable's name. */
+/* Patterns of the texts that a pattern can describe, and of the name of an environment variable. */
 #define NAME_PATTERN     "^[a-z0-9][a-z0-9_-]*$"
 #define HANDLER_PATTERN  "^[A-Za-z0-9_$.-][A-Za-z0-9_$./-]*\\.[A-Za-z0-9_$/-]+$"
 #define HASH_PATTERN     "^[0-9a-f]{64}$"
@@ -35,7 +35,7 @@ static void add_type(json_t *schema, const struct function_field *f)
 	}
 }
 
-/* The bytes of a text are at least its characters, which is what a schema counts. */
+/* A schema counts characters, of which a text has no more than bytes. */
 static void add_bound(json_t *schema, const struct function_field *f, const struct function_value *v, const char *of_number,
 		      const char *of_text)
 {
@@ -66,7 +66,7 @@ static void add_words(json_t *schema, const struct function_field *f)
 	json_decref(words);
 }
 
-/* "limits_pids_max" is written `limits.pids_max`. */
+/* Writes the setting "limits_pids_max" as `limits.pids_max`. */
 static void tell_setting(struct buf *text, const char *what, const char *name)
 {
 	const char *key = strchr(name, '_') + 1;
@@ -74,7 +74,7 @@ static void tell_setting(struct buf *text, const char *what, const char *name)
 	buf_printf(text, ". %s: `%.*s.%s`, a setting", what, (int)(key - 1 - name), name, key);
 }
 
-/* A bound or default that is not the same everywhere. */
+/* Describes a bound or default that differs between installations. */
 static void tell_value(struct buf *text, const char *what, const struct function_value *v)
 {
 	if (v->from == FUNCTION_VALUE_CONF || v->from == FUNCTION_VALUE_CONF_WORD)

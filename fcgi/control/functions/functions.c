@@ -44,8 +44,8 @@ struct deployment {
 	const struct request *request;
 	json_t *body, *warnings;
 	struct function_input input;
-	struct db_look look; /* what is stored */
-	bool copies;         /* look.function, else that is updated */
+	struct db_look look; /* what PostgreSQL has */
+	bool copies;         /* whether look.function is copied; otherwise it is updated */
 	struct pack package;
 	struct trial trial;
 	struct db_function *stored;
@@ -72,7 +72,7 @@ static int refuse_input(json_t *errors, struct problem *problem)
 	return -1;
 }
 
-/* All that PostgreSQL knows of it, before any of it is looked at. ref: the function that is updated, or copied; or NULL. */
+/* Asks PostgreSQL once for everything that the deployment needs. ref: the function to update or to copy, or NULL. */
 static int look(struct deployment *d, const char *ref, struct problem *problem)
 {
 	const struct db_look_for what = {
@@ -89,13 +89,14 @@ static int look(struct deployment *d, const char *ref, struct problem *problem)
 	return -1;
 }
 
-/* current: what holds where the body is silent, or NULL. */
+/* current: the version whose values apply to fields that the body does not contain, or NULL. */
 static int check_input(struct deployment *d, const struct spec *current, struct problem *problem)
 {
 	struct function_rules rules = {.conf = d->worker->conf, .languages = d->worker->languages};
 	AUTO(json_decrefp) json_t *errors = json_array();
 
-	/* Two deployments at a time may not see each other; poolmgr keeps no more than may be (poolmgr/pool/keep.h). */
+	/* Two simultaneous deployments may not see each other's min_warm; poolmgr still enforces the limit
+	 * (poolmgr/pool/keep.h). */
 	rules.others = (struct function_warm){d->look.warm_sandboxes, d->look.warm_memory_mb};
 	if (current != NULL && !d->copies)
 		rules.before = (struct function_warm){current->min_warm, current->min_warm * current->memory_limit_mb};
@@ -115,14 +116,16 @@ static int refuse_source(const char *code, const char *message, struct problem *
 	return refuse_input(errors, problem);
 }
 
-/* What is stored, and the function a new one is a copy of, where "from" names one: what it has holds where the body is silent.
+/*
+ * Asks PostgreSQL for a new function. If "from" names a function, that is the source of a copy, whose values apply to fields
+ * that the body does not contain.
  */
 static int look_for_source(struct deployment *d, struct problem *problem)
 {
 	AUTO(json_decrefp) json_t *from = json_incref(json_object_get(d->body, "from"));
 
 	d->copies = from != NULL;
-	json_object_del(d->body, "from"); /* no field of a function */
+	json_object_del(d->body, "from"); /* it is not a field of a function */
 	if (from != NULL && !json_is_string(from))
 		return refuse_source("wrong_type", "from must be the name or id of a function", problem);
 	if (look(d, json_string_value(from), problem) < 0)
@@ -132,7 +135,7 @@ static int look_for_source(struct deployment *d, struct problem *problem)
 	return 0;
 }
 
-/* The package from the code given. An update or a copy without code has the one that is stored. */
+/* Makes the package from the code. An update or a copy without code uses the stored package. */
 static int get_package(struct deployment *d, struct problem *problem)
 {
 	struct spec *spec = d->input.spec;
@@ -152,7 +155,7 @@ static int get_package(struct deployment *d, struct problem *problem)
 	return 0;
 }
 
-/* Before a sandbox is spent on it. The database checks once more when it stores. */
+/* Checks the name before a sandbox is used for the trial. The database checks it again when it stores the version. */
 static int check_name(const struct deployment *d, struct problem *problem)
 {
 	const struct spec *spec = d->input.spec;
@@ -256,8 +259,7 @@ static int update(struct deployment *d, const char *ref, struct problem *problem
 
 	if (wanted_version(d->request, &wanted, problem) < 0)
 		return -1;
-	/* The name in the body is part of the question; what is wrong with the body is said after what is wrong with the rest.
-	 */
+	/* The body is parsed first because PostgreSQL is asked for its name too; a mistake in it is reported last. */
 	int rc = json_body_parse(d->request, &d->body, &body_problem);
 	if (look(d, ref, problem) < 0)
 		return -1;

@@ -9,7 +9,7 @@
 #include "run/lease.h"
 #include "worker/worker.h"
 
-/* Who asks whether we are ready does not want to wait long for a no. */
+/* A question about readiness should not have to wait long for a negative answer. */
 #define STATS_TIMEOUT_US 500000
 
 void dependency_add(json_t *checks, const char *name, bool ok, const char *detail)
@@ -17,7 +17,7 @@ void dependency_add(json_t *checks, const char *name, bool ok, const char *detai
 	json_object_set_new(checks, name, json_pack("{s:s, s:o}", "status", ok ? "ok" : "failed", "detail", json_text(detail)));
 }
 
-/* What PostgreSQL's library says names host and user: that is for the log (api/db_log.h). */
+/* libpq's messages contain host and user, so they go to the log only (api/db_log.h). */
 #define DATABASE_AWAY "PostgreSQL cannot be reached, or does not answer; berthd's log says why"
 
 bool dependency_check_database(struct worker *w, json_t *checks)
@@ -28,7 +28,7 @@ bool dependency_check_database(struct worker *w, json_t *checks)
 	return ok;
 }
 
-/* poolmgr says what it knows to whoever asks, berthd --status for one; a client is not told all of it. */
+/* poolmgr's answer is complete, for berthd --status for instance; clients get only a part of it. */
 static void make_discreet(json_t *stats)
 {
 	json_t *database = json_object_get(stats, "database");

@@ -20,7 +20,7 @@ void health_alive(struct worker *w, const struct request *request, struct respon
 	response_json(response, 200, "application/json", json);
 }
 
-/* poolmgr's numbers, NULL when it does not answer. */
+/* poolmgr's numbers; NULL when it does not answer. */
 static json_t *check_poolmgr(struct worker *w, json_t *checks)
 {
 	int64_t silent_us = scoreboard_sum(w->board, CHILD_POOLMGR).silent_us;
@@ -39,7 +39,7 @@ static json_t *check_poolmgr(struct worker *w, json_t *checks)
 	return stats;
 }
 
-/* Those that there is but one of, and that a request does not wait for. */
+/* Roles with a single process, on which no request waits. */
 static void check_processes(struct worker *w, json_t *checks)
 {
 	static const enum child_role watched[] = {CHILD_FOLLOW, CHILD_COLLECTOR, CHILD_WARDEN};
@@ -67,7 +67,7 @@ static bool check_docker(const json_t *stats, json_t *checks)
 	return ok;
 }
 
-/* Functions that name no runtime get this one; without it they are all refused. Others may be missing. */
+/* Functions that name no runtime get this one, so it must be available; others may be missing. */
 static bool check_runtime(struct worker *w, const json_t *stats, json_t *checks)
 {
 	const char *name = w->conf->sandbox_default_runtime;
@@ -85,7 +85,7 @@ static bool check_runtime(struct worker *w, const json_t *stats, json_t *checks)
 	return ok;
 }
 
-/* While one is missing nothing runs in its language, though all else is well. */
+/* While an image is missing no function of its language runs. */
 static bool check_images(struct worker *w, const json_t *stats, json_t *checks)
 {
 	const json_t *images = json_object_get(stats, "images");

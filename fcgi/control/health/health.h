@@ -1,4 +1,4 @@
-/* What operators and load balancers ask: alive; ready, with the state of each dependency. */
+/* Health checks for operators and load balancers: alive; ready, with the state of each dependency. */
 #ifndef CONTROL_HEALTH_HEALTH_H
 #define CONTROL_HEALTH_HEALTH_H
 

@@ -12,7 +12,7 @@ void limits_get(struct worker *w, const struct request *request, struct response
 {
 	json_t *invocation = json_pack("{s:I, s:I}", "request_bytes", (json_int_t)w->conf->limits_request_bytes,
 				       "queue_timeout_ms", (json_int_t)w->conf->pool_queue_timeout_ms);
-	/* Of what is sent to be parsed; and of answers that have the lines of a log. */
+	/* Adds the bounds of bodies that are parsed, and of answers with log lines. */
 	json_t *body = json_pack("{s:i, s:i}", "values", JSON_SCAN_SMALL_VALUES, "depth", JSON_SCAN_SMALL_DEPTH);
 	json_t *logs = json_pack("{s:i, s:i, s:i}", "page_lines", LOG_PAGE_LINES, "page_bytes", (int)LOG_PAGE_BYTES,
 				 "line_bytes", (int)LOG_LINE_BYTES);

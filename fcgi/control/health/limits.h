@@ -1,4 +1,4 @@
-/* GET /limits: the defaults and bounds of a function's settings, and what else is bounded. */
+/* GET /limits: the defaults and bounds of a function's settings, and other limits. */
 #ifndef CONTROL_HEALTH_LIMITS_H
 #define CONTROL_HEALTH_LIMITS_H
 

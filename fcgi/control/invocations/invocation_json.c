@@ -12,7 +12,7 @@ static json_t *text(const PGresult *r, int row, int column)
 	return json_text(PQgetvalue(r, row, column));
 }
 
-/* A whole number is an integer, whatever the type of its column. */
+/* Writes a whole number as an integer, whatever the type of its column. */
 static json_t *number(const PGresult *r, int row, int column)
 {
 	const char *digits = PQgetvalue(r, row, column);
@@ -28,7 +28,7 @@ static json_t *microseconds(const PGresult *r, int row, int column)
 	return json_string(at);
 }
 
-/* A UUID without dashes, as W3C's traceparent has it. */
+/* A UUID without dashes, as in W3C's traceparent. */
 static json_t *trace_id(const PGresult *r, int row, int column)
 {
 	char digits[UUID_TEXT_SIZE];
@@ -50,7 +50,7 @@ static json_t *error(const PGresult *r, int row, int column)
 	return json_pack("{s:o, s:o}", "code", text(r, row, column), "message", known(r, row, INVOCATION_ERROR_MESSAGE, text));
 }
 
-/* One row per member. What is NULL in the column is null here: an error without a code is none. */
+/* One row per member. NULL in the column becomes null; a row without an error code has no error. */
 static const struct member {
 	const char *name;
 	int column;

@@ -5,7 +5,7 @@
 #include <jansson.h>
 #include <libpq-fe.h>
 
-/* From a row of db_invocations or db_invocation: a new reference. */
+/* Makes a new reference from a row of db_invocations or db_invocation. */
 json_t *invocation_json(const PGresult *invocations, int row);
 
 #endif

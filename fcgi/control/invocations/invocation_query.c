@@ -37,7 +37,7 @@ static int parse_period(const struct request *request, struct invocation_query *
 	return 0;
 }
 
-/* "404" or "5xx": the first and the last status of it. */
+/* Parses "404" or "5xx" as the first and the last status of a range. */
 static bool parse_class(const char *text, int *least, int *most)
 {
 	if (strlen(text) != 3 || text[0] < '1' || text[0] > '5')
@@ -95,7 +95,7 @@ static int parse_words(const struct request *request, struct invocation_query *q
 	return 0;
 }
 
-/* "<us since 1970>.<uuid>": the last one of the page before. */
+/* A cursor is "<us since 1970>.<uuid>" of the last invocation of the previous page. */
 static int parse_cursor(const struct request *request, struct invocation_query *q, struct err *err)
 {
 	const char *cursor = request_param(request, "cursor");

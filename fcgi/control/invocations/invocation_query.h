@@ -1,4 +1,4 @@
-/* Which invocations a request asks for: the parameters of GET /functions/{id}/invocations. Pure. */
+/* The query parameters of GET /functions/{id}/invocations. Pure. */
 #ifndef CONTROL_INVOCATIONS_INVOCATION_QUERY_H
 #define CONTROL_INVOCATIONS_INVOCATION_QUERY_H
 
@@ -19,14 +19,15 @@ struct request;
 
 /* Holds pointers into the request. */
 struct invocation_query {
-	struct invocation_filter filter; /* all but function_id; its limit is one more: is there a next page? */
+	struct invocation_filter
+		filter; /* everything except function_id; its limit is one more, to see whether there is a next page */
 	int64_t limit;
 };
 
-/* -1: err->msg says which parameter is wrong, and what it may be. */
+/* -1: err->msg says which parameter is wrong and which values it may have. */
 int invocation_query_parse(const struct request *request, struct invocation_query *query, struct err *err);
 
-/* The cursor of the page after the one that ends with this invocation. at_us and id are text. */
+/* Makes the cursor of the page after this invocation. at_us and id are text. */
 void invocation_query_next(const char *at_us, const char *id, char cursor[INVOCATION_CURSOR_SIZE]);
 
 #endif

@@ -78,7 +78,7 @@ void invocations_list(struct worker *w, const struct request *request, struct re
 	respond_page(r, query.limit, response);
 }
 
-/* The id in the path: answers when it is none, and then returns -1. */
+/* Parses the id in the path; if it is not valid, answers the request and returns -1. */
 static int parse_id(const struct request *request, struct uuid *id, struct response *response)
 {
 	struct err err = {.code = ENOENT};
@@ -113,7 +113,7 @@ static void respond_log_json(const PGresult *r, uint64_t from, struct response *
 	response_body(response, 200, "application/json", &(struct str){json.data, (uint32_t)json.len}, 1);
 }
 
-/* Where it goes on is said in a header (RFC 8288), and in a last line for who reads it. */
+/* The next page is in a header (RFC 8288) for programs, and in a last line for people. */
 static void respond_log_text(const PGresult *r, uint64_t from, struct response *response)
 {
 	struct log_source source = log_row_source(r, 0);

@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-/* special: what gets a backslash, besides line ends, which become \n. */
+/* special: characters that get a backslash; newlines become \n. */
 static void add_escaped(struct buf *text, const char *value, const char *special)
 {
 	for (const char *p = value; *p != '\0'; p++) {

@@ -56,7 +56,7 @@ static json_int_t error_count(const struct figures *figures)
 	return errors;
 }
 
-/* Numbers are rounded to what was measured, so that nobody reads more into them. */
+/* Rounds numbers to the precision that was measured. */
 static json_t *rounded(double value, double unit)
 {
 	return json_real(round(value / unit) * unit);
@@ -72,7 +72,7 @@ static double share(double part, uint64_t of)
 	return of == 0 ? 0 : part / (double)of;
 }
 
-/* A quantile is within 2 %: it may come out above the largest value, which is known exactly. */
+/* A quantile is accurate to 2 %, so it is limited to the maximum, which is known exactly. */
 static json_t *times_json(const struct histogram *h, uint64_t sum_us, uint64_t max_us)
 {
 	json_t *json = json_object();
@@ -113,6 +113,6 @@ void figures_tell(const struct figures *figures, int64_t length_us, json_t *json
 				      "max", (json_int_t)r->memory_bytes_max));
 	json_object_set_new(json, "request_bytes", json_integer((json_int_t)r->request_bytes));
 	json_object_set_new(json, "response_bytes", json_integer((json_int_t)r->response_bytes));
-	/* Little's law: how many were under way at a time, waiting included. */
+	/* Little's law: the average number of invocations under way, including waiting ones. */
 	json_object_set_new(json, "concurrency", rounded((double)r->response_us / (double)length_us, 0.001));
 }

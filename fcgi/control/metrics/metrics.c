@@ -19,7 +19,7 @@
 #include "runtimes/driver.h"
 #include "worker/worker.h"
 
-/* What poolmgr says of more than the pool. */
+/* Members of poolmgr's numbers that are not about the pool. */
 static const char *const besides[] = {"berthd", "processes", "lanes", "spool_bytes"};
 
 static void tell_now(struct worker *w, struct response *response)
@@ -104,7 +104,7 @@ static void tell_series(const struct series *series, json_t *json)
 	json_object_set_new(json, "points", points_json(series));
 }
 
-/* Which invocations are asked for: answers when the request says it wrongly, and then returns -1. */
+/* Parses which invocations are requested; on an error answers the request and returns -1. */
 static int parse_query(struct worker *w, const struct request *request, struct period *period, struct rollup_query *query,
 		       struct response *response)
 {
@@ -153,7 +153,7 @@ void metrics_function(struct worker *w, const struct request *request, struct re
 	response_json(response, 200, "application/json", json);
 }
 
-/* Sets what is known of the machines; a step without a sample has zeros, as one without invocations has. */
+/* Adds the samples of the machines; a step without a sample gets zeros, like one without invocations. */
 static void tell_machines(const PGresult *samples, const struct series *series, json_t *json)
 {
 	json_t *points = json_object_get(json, "points"), *point;
@@ -204,7 +204,7 @@ void metrics_system(struct worker *w, const struct request *request, struct resp
 		tell_now(w, response);
 }
 
-/* One for each of drivers. */
+/* One for each runtime in drivers. */
 struct comparison {
 	struct figures *figures;
 };
@@ -223,7 +223,7 @@ static int take_runtime(const struct rollup_row *row, void *arg, struct err *err
 	for (size_t i = 0; i < driver_count; i++)
 		if (strcmp(drivers[i]->name, row->runtime) == 0)
 			return figures_add(&c->figures[i], row, err);
-	return 0; /* it never got to a runtime */
+	return 0; /* it was refused before it got to a runtime */
 }
 
 void metrics_runtimes(struct worker *w, const struct request *request, struct response *response)

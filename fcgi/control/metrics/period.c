@@ -12,7 +12,7 @@
 #define LATEST_US      4102444800000000ll /* 2100 */
 #define LONGEST_STEP_S (366 * DAY_S)
 
-/* What a person would choose. */
+/* Round lengths of a step, in seconds. */
 static const int64_t steps_s[] = {
 	MINUTE_S,  2 * MINUTE_S, 5 * MINUTE_S, 10 * MINUTE_S, 15 * MINUTE_S, 30 * MINUTE_S,
 	HOUR_S,    2 * HOUR_S,   3 * HOUR_S,   6 * HOUR_S,    12 * HOUR_S,   DAY_S,
@@ -30,7 +30,7 @@ static int parse_time(const struct request *request, const char *name, int64_t *
 	return 0;
 }
 
-/* The shortest step that the rows kept can tell at that time; 0: all. */
+/* The shortest step for which rows of that time are still kept. */
 static int64_t least_step_s(const struct conf *conf, int64_t from_us, int64_t now_us)
 {
 	int64_t age_us = now_us - from_us;

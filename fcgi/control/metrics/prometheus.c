@@ -10,7 +10,7 @@
 #include "http/response.h"
 #include "worker/worker.h"
 
-/* What all families are written from, and to. */
+/* The sources of all families, and the output. */
 struct page {
 	struct scoreboard *board;
 	const struct conf *conf;
@@ -201,7 +201,7 @@ static void write_certificate_ends(struct page *p)
 	sample(p, (double)*scoreboard_certificate_ends_s(p->board));
 }
 
-/* During an upgrade there may be another berthd's as well; on this scoreboard there is one at most. */
+/* During an upgrade the other berthd has a poolmgr too, but on this scoreboard there is at most one. */
 static bool poolmgr_is_up(const struct page *p)
 {
 	struct scoreboard_sum sum = scoreboard_sum(p->board, CHILD_POOLMGR);
@@ -224,7 +224,7 @@ static void write_database_up(struct page *p)
 	sample(p, gauge(p, GAUGE_database_up));
 }
 
-/* Of each runtime there is; the last place is for none. */
+/* One value for each runtime; the last one is for no runtime. */
 static void write_sandboxes(struct page *p)
 {
 	static const struct {

@@ -1,6 +1,6 @@
 /*
- * GET /metrics: what berthd counts, for Prometheus (text format 0.0.4). All of it is on the scoreboard: no other process and no
- * database is asked, so it is told however bad things are.
+ * GET /metrics: berthd's counters for Prometheus (text format 0.0.4). All of them are on the scoreboard, so the answer needs no
+ * other process and no database, and works while these are down.
  */
 #ifndef CONTROL_METRICS_PROMETHEUS_H
 #define CONTROL_METRICS_PROMETHEUS_H
@@ -15,7 +15,7 @@ struct response;
 
 void prometheus_tell(struct worker *worker, const struct request *request, struct response *response);
 
-/* The text alone. */
+/* Writes the text. */
 void prometheus_write(struct scoreboard *board, const struct conf *conf, struct buf *text);
 
 #endif

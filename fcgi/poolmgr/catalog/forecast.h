@@ -1,6 +1,6 @@
 /*
- * How many of something will be needed at a time, learnt from when it was needed: the most within one or two windows, which
- * fades. What came once is met the next time, and forgotten when it does not come again.
+ * Predicts how many of something will be needed at a time, from past demand: the maximum within one or two windows, which
+ * decays. A single peak is remembered for its next occurrence, and forgotten if it does not recur.
  */
 #ifndef POOLMGR_CATALOG_FORECAST_H
 #define POOLMGR_CATALOG_FORECAST_H
@@ -9,16 +9,16 @@
 
 /* All zero at first. */
 struct forecast {
-	int64_t window_end_us; /* of the window that counts now */
-	int now, before;       /* needed in it, and in the one before */
-	double most;           /* of both together, at most_us */
+	int64_t window_end_us; /* end of the current window */
+	int now, before;       /* demand in the current and in the previous window */
+	double most;           /* the maximum over both, at most_us */
 	int64_t most_us;
 };
 
-/* One was needed. window_us: how long it takes to get another one. */
+/* Notes that one was needed. window_us: how long it takes to get another one. */
 void forecast_needed(struct forecast *forecast, int64_t now_us, int64_t window_us, int64_t half_life_us);
 
-/* How many may be needed at once. */
+/* The number that may be needed at once. */
 int forecast_most(const struct forecast *forecast, int64_t now_us, int64_t half_life_us);
 
 #endif

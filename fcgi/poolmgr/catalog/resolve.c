@@ -8,11 +8,11 @@
 #include "base/mem.h"
 #include "poolmgr/catalog/store.h"
 
-/* What is remembered. Beyond that, what was asked for longest ago is asked of PostgreSQL again. */
+/* Bounds of the cache. Beyond them the least recently used names are forgotten and looked up in PostgreSQL again. */
 #define REFS_MAX       4096
 #define REFS_BYTES_MAX (UINT64_C(64) << 20)
 
-/* "<name or id>@<number>" → version. Only what exists is remembered. */
+/* An entry of the cache: "<name or id>@<number>" → version. Only existing versions are remembered. */
 struct ref {
 	char *text;
 	struct version *version;
@@ -31,13 +31,13 @@ struct lookup {
 	char *text; /* as in struct ref */
 	char *ref;
 	uint32_t number;
-	uint64_t epoch; /* when it was asked: an older answer is not believed */
+	uint64_t epoch; /* epoch when it was asked: the answer counts only if there was no invalidation since */
 	struct asker *askers;
 	UT_hash_handle hh;
 };
 
 static struct ref *refs;
-static struct ref *by_use; /* the same: longest unused first */
+static struct ref *by_use; /* the same entries, least recently used first */
 static size_t refs_bytes;
 static struct lookup *lookups;
 static uint64_t epoch; /* counts invalidations */
@@ -108,7 +108,7 @@ void resolve(const char *name, uint32_t number, resolve_fn done, void *arg)
 	struct lookup *l;
 	struct ref *r;
 
-	if (uuid_parse(name, &id)) { /* which has many spellings, each good for an entry in the cache */
+	if (uuid_parse(name, &id)) { /* an id has many spellings, each of which would get its own entry */
 		uuid_format(&id, canonical);
 		name = canonical;
 	}

@@ -9,9 +9,9 @@
 #include "base/mem.h"
 
 #define RETRY_FIRST_US 200000
-#define RETRY_MOST_US  5000000 /* whatever the reason was, its end is noticed within seconds */
+#define RETRY_MOST_US  5000000 /* so that the end of the cause is noticed within seconds */
 
-#define START_US 300000 /* until it is known */
+#define START_US 300000 /* assumed until it is known */
 
 struct shape *shapes;
 
@@ -35,7 +35,7 @@ static struct shape *find_or_make(const struct shape_key *key)
 	if (s != NULL)
 		return s;
 	s = mem_alloc(sizeof(*s));
-	memcpy(&s->key, key, sizeof(*key)); /* with its padding: see find() */
+	memcpy(&s->key, key, sizeof(*key)); /* zeroed with its padding, which find() compares */
 	s->start_us = START_US;
 	s->name = mem_printf("%s/%s/%lldMB/%lldm/%lldMB/%lldi/%lldp/%lldf%s", key->driver->name, key->language->name,
 			     (long long)key->memory_mb, (long long)key->cpu_millis, (long long)key->tmp_mb,
@@ -70,7 +70,7 @@ void shape_set_conf(const struct conf *c)
 	conf = c;
 	DL_FOREACH (shapes, s)
 		s->always = false;
-	if (driver == NULL) /* the master would have refused it */
+	if (driver == NULL) /* cannot fail, because the master has checked the setting */
 		return;
 	LL_FOREACH (languages, l)
 		default_shape(driver, l)->always = true;
@@ -110,7 +110,7 @@ static int64_t half_life_us(void)
 	return conf->pool_demand_half_life_ms * 1000;
 }
 
-/* Twice the time of a start: with all starts of a burst under way at once, each takes longer. */
+/* Twice the duration of a start, because concurrent starts in a burst take longer. */
 void shape_needed(struct shape *s, int64_t now_us)
 {
 	forecast_needed(&s->forecast, now_us, 2 * s->start_us, half_life_us());

@@ -27,7 +27,7 @@ struct shape_key {
 struct shape {
 	char *name; /* "gvisor/python/128MB/1000m/64MB/…": for the log and the statistics */
 	struct shape_key key;
-	bool always; /* keeps its spares even when no function uses it */
+	bool always; /* it has spares even when no function uses it */
 
 	struct sandbox *spares; /* state SPARE, linked by peer_prev, peer_next */
 	int spare_count;
@@ -35,52 +35,54 @@ struct shape {
 	int users;    /* sandboxes and versions that refer to it */
 
 	struct version *hungry;   /* versions with requests waiting, served in turn */
-	struct version *kept;     /* versions that have sandboxes without requests, too: version->keep > 0 */
+	struct version *kept;     /* versions with version->keep > 0, which have sandboxes even without requests */
 	int64_t used_us;          /* when a function last asked for it */
 	int64_t start_us;         /* how long a start takes, moving average */
-	struct forecast forecast; /* of sandboxes that requests need, beyond those that run their version already */
+	struct forecast forecast; /* predicts how many spares requests will need */
 
-	/* After a sandbox failed to start: when to try again, and why it failed. */
-	int failures;      /* in a row; those that were under way together fail together, and count as one */
-	int64_t failed_us; /* the latest one that counted */
+	/* After a sandbox failed to start: when to try again, and the reason. */
+	int failures;      /* failures in a row; starts that were under way together count as one */
+	int64_t failed_us; /* time of the latest failure that counted */
 	int64_t retry_us;
 	char problem[512];
 
-	int64_t replaced_us; /* when one of an older image was last made to go (poolmgr/sandbox/image.h) */
+	int64_t replaced_us; /* when a sandbox of an older image was last replaced (poolmgr/sandbox/renewal.h) */
 
 	struct shape *prev, *next;
 };
 
-/* All shapes there are. */
+/* All shapes. */
 extern struct shape *shapes;
 
 /*
- * Makes the shapes that are always ready: the default runtime and limits, once per language; with another configuration others
- * are. Borrows both for the life of the process.
+ * Creates the shapes that always have spares: the default runtime and limits for each language. With a new configuration these
+ * may be other shapes. Both are borrowed for the life of the process.
  */
 void shape_init(const struct conf *conf, const struct language *languages);
 void shape_set_conf(const struct conf *conf);
 
-/* The shape a version needs, made when there is none yet. -1 when its language is not there. */
+/* Finds or creates the shape that a version needs. -1 when its language does not exist. */
 int shape_for(const struct spec *spec, struct shape **shape, struct err *err);
 
-/* A request needed a sandbox of this shape that was its version's own. */
+/* Notes that a request needed a new sandbox of this shape, because none of its version's own sandboxes was free. */
 void shape_needed(struct shape *shape, int64_t now_us);
 
-/* How many spares it should have now: between pool.min_spares and pool.max_spares, or none when no function uses it. */
+/*
+ * The number of spares that it should have now: between pool.min_spares and pool.max_spares, or none when no function uses it.
+ */
 int shape_spares_wanted(const struct shape *shape, int64_t now_us);
 
-/* One was ready took_us after its start began. */
+/* A sandbox was ready took_us after its start began. */
 void shape_learn_start_time(struct shape *shape, int64_t took_us);
 
-/* A sandbox could not be started: doubles the pause before the next try. */
+/* A sandbox could not be started: doubles the pause before the next attempt. */
 void shape_start_failed(struct shape *shape, const char *why, int64_t now_us);
 void shape_start_succeeded(struct shape *shape);
 
-/* Docker Engine is back: what failed before may have been its end. */
+/* Docker Engine is back: ends the pauses, because the failures may have been caused by its stop. */
 void shape_retry_all(void);
 
-/* Frees it when nothing refers to it any more. */
+/* Frees the shape when nothing refers to it any more. */
 void shape_forget_if_unused(struct shape *shape, int64_t now_us);
 
 #endif

@@ -11,10 +11,10 @@
 #include "db/db_spec.h"
 #include "poolmgr/node/watch.h"
 
-/* Each lookup is a worker that waits for it, which bounds how many there are. */
+/* A query that waits or is under way. A worker waits for each lookup, which bounds their number. */
 struct query {
 	struct db_param params[2];
-	char *text; /* the first of them */
+	char *text; /* the first parameter */
 	union {
 		store_fn data;
 		store_spec_fn spec;
@@ -43,7 +43,7 @@ static uv_loop_t *loop;
 static struct store_hooks hooks;
 static struct db_async *db;
 static struct watch *watch;
-static unsigned watched; /* the connection whose socket that is */
+static unsigned watched; /* the connection whose socket is watched */
 static short watched_events;
 static uv_timer_t timer;
 static bool told_down; /* one log line per outage */
@@ -66,7 +66,7 @@ static void on_timer(uv_timer_t *t)
 	adjust();
 }
 
-/* Waits for what the connection waits for now. */
+/* Makes the loop wait for what the connection now waits for. */
 static void adjust(void)
 {
 	const struct db_async_wait w = db_async_wait(db);
@@ -143,7 +143,7 @@ void store_set_conf(const struct conf *conf)
 
 /* ---- Asking ---- */
 
-/* What can go wrong has one code. */
+/* All errors have the same code for callers. */
 static const struct err *away(const struct err *err, struct err *why)
 {
 	*why = *err;
@@ -157,7 +157,7 @@ static void query_free(struct query *q)
 	mem_free(&q);
 }
 
-/* The only column of the only row. */
+/* Hands on the only column of the only row. */
 static void on_data(const struct err *err, const PGresult *r, void *arg)
 {
 	struct query *q = arg;

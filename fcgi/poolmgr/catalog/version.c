@@ -13,7 +13,7 @@
 struct version *versions;
 struct version *candidates;
 
-/* The versions that have a package, so that what becomes of it costs no walk over all. */
+/* The versions of one package, so that a change of its state needs no walk over all versions. */
 struct users {
 	char *sha256;
 	struct version *versions; /* by package_next */
@@ -77,7 +77,7 @@ static int version_new(struct spec *stolen, struct version **version, struct err
 	if (!uuid_parse(spec->function_id, &id) || spec->version < 1 || spec->version > INT32_MAX)
 		return err_set(err, EINVAL, "function version with a bad id");
 	if (MIN(MIN(spec->memory_limit_mb, spec->cpu_millis), MIN(spec->tmp_mb, spec->tmp_inodes)) < 1 ||
-	    MIN(MIN(spec->pids, spec->nofile), spec->max_concurrency) < 1) /* which Docker takes for no limit at all */
+	    MIN(MIN(spec->pids, spec->nofile), spec->max_concurrency) < 1) /* Docker takes 0 for no limit */
 		return err_set(err, EINVAL, "function version without limits");
 	AUTO(mem_free) char *init = init_payload_new(spec);
 	AUTO(buf_free) struct buf secrets = {0};
@@ -91,7 +91,8 @@ static int version_new(struct spec *stolen, struct version **version, struct err
 	snprintf(v->key, sizeof(v->key), "%s/%d", spec->function_id, (int)spec->version);
 	v->function_id = id;
 	v->shape = shape;
-	v->bytes = sizeof(*v) + 2 * strlen(init) + secrets.len; /* init once more for spec, of which it is most */
+	v->bytes = sizeof(*v) + 2 * strlen(init) +
+		   secrets.len; /* init counts twice, because it is also the largest part of spec */
 	v->init = TAKE_PTR(init);
 	v->secrets = secrets;
 	secrets = (struct buf){0};

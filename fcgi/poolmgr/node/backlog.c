@@ -21,7 +21,7 @@
 
 #define ANSWER_MS 200
 
-/* A socket's file; the device as the kernel has it, with 20 bits for the minor number. */
+/* Identifies a socket's file; the device number is the kernel's, with 20 bits for the minor number. */
 struct file {
 	uint32_t device, inode;
 };
@@ -89,7 +89,7 @@ static void take_socket(struct search *s, const struct nlmsghdr *header)
 	s->backlog->longest = MAX(s->backlog->longest, (int)queue->udiag_rqueue);
 }
 
-/* Returns whether there is more to come, -1: there is something wrong. */
+/* Returns whether more answers follow; -1 on an error. */
 static int take_piece(struct search *s, const char *data, size_t len, struct err *err)
 {
 	for (const struct nlmsghdr *h = (const void *)data; NLMSG_OK(h, len); h = NLMSG_NEXT(h, len)) {

@@ -12,21 +12,22 @@
 #include "base/mem.h"
 #include "poolmgr/node/watch.h"
 
-/* For want of descriptors: the connection waits meanwhile, instead of waking the loop again at once. */
+/* Pause when descriptors are short, so that the waiting connection does not wake the loop again at once. */
 #define ACCEPT_PAUSE_MS 100
 
-/* Beside the workers, old and new ones during a reload: who asks for numbers. */
+/* Connections beyond those of the workers, old and new ones during a reload: clients that ask for numbers. */
 #define OTHER_CLIENTS 64
 
 struct client {
 	int fd;
 	struct watch *watch;
 	uint32_t pid;
-	bool invokes, controls; /* what it is, going by its user: root is both, and so is everybody without root */
+	bool invokes,
+		controls; /* the kinds of worker its user may be: root may be both, and so may every client without root */
 	bool greeted;
-	bool wants_sandbox; /* it has asked for one, and has no answer yet */
-	bool wants_finding; /* likewise, how one ended */
-	bool broken;        /* a send failed: to be closed */
+	bool wants_sandbox; /* it waits for a sandbox */
+	bool wants_finding; /* it waits for the answer how a sandbox ended */
+	bool broken;        /* a send failed: it is to be closed */
 	struct client *prev, *next;
 };
 
@@ -34,19 +35,19 @@ static uv_loop_t *loop;
 static int listen_fd;
 static const uid_t *welcome;       /* HERITAGE_CLIENTS of them */
 static struct watch *listen_watch; /* NULL: accepting pauses */
-static uv_timer_t accept_timer;    /* the end of the pause */
-static bool out_of_fds;            /* since the last accept that succeeded, and it was said */
+static uv_timer_t accept_timer;    /* ends the pause */
+static bool out_of_fds;            /* accepting has failed since the last success, and that was logged */
 static const struct conf *conf;
 static struct client_hooks hooks;
 static int count;
 static struct client *clients;
-static struct buf scratch; /* what strings of the message in hand point into */
+static struct buf scratch; /* the buffer that strings of the current message point into */
 
-/* Each kind has a share of the connections, which no other one can take up. */
+/* Each kind has its own share of the connections. */
 static struct {
 	const char *workers;
 	int count;
-	bool too_many; /* since the last one that was not refused, and it was said */
+	bool too_many; /* connections were refused since the last success, and that was logged */
 } kinds[] = {
 	[1] = {.workers = "invoke workers"},
 	[2] = {.workers = "control, deploy, query and health workers"},
@@ -74,14 +75,17 @@ static void client_close(struct client *c)
 	free(c);
 }
 
-/* What only one kind of worker has to say. */
+/* Messages that only one kind of worker may send. */
 static const bool of_invoke[IPC_TYPE_COUNT] = {[IPC_LEASE] = true};
 static const bool of_control[IPC_TYPE_COUNT] = {
 	[IPC_CHECK] = true, [IPC_CHECK_STORED] = true, [IPC_INVALIDATE] = true, [IPC_STATS] = true};
 
 static const bool for_a_sandbox[IPC_TYPE_COUNT] = {[IPC_LEASE] = true, [IPC_CHECK] = true, [IPC_CHECK_STORED] = true};
 
-/* What a worker has no reason to do, in words; NULL: it is all right. So what one may cost us is bounded. */
+/*
+ * Says in words what a worker does that it has no reason to do; NULL when the message is all right. This bounds what a worker
+ * may cost.
+ */
 static const char *excess(const struct client *c, enum ipc_type type)
 {
 	if ((of_invoke[type] && !c->invokes) || (of_control[type] && !c->controls))
@@ -113,7 +117,7 @@ static void note_answer(struct client *c, enum ipc_type type)
 	c->wants_finding = c->wants_finding && type != IPC_FINDING;
 }
 
-/* False when the client is to be closed. */
+/* Handles one message. False when the client is to be closed. */
 static bool handle(struct client *c, struct ipc_msg *m)
 {
 	const char *problem = excess(c, m->type);
@@ -127,14 +131,17 @@ static bool handle(struct client *c, struct ipc_msg *m)
 	return problem == NULL;
 }
 
-/* Takes one message; false when the client is to be closed. */
+/* Receives one message. False when the client is to be closed. */
 static bool serve_one(struct client *c)
 {
 	struct ipc_msg m;
 	struct err err;
 
 	int rc = ipc_recv(c->fd, IPC_WORKER, 0, &scratch, &m, &err);
-	/* Reset: it ended without reading all that was sent to it. What it sent before that is still to be read. */
+	/*
+	 * ECONNRESET: the worker ended without reading everything sent to it. Messages that it sent before are still to be
+	 * read.
+	 */
 	if (rc < 0 && (err.code == EAGAIN || err.code == EINTR || err.code == ECONNRESET))
 		return true;
 	if (rc == 0)
@@ -166,7 +173,10 @@ void client_send(struct client *c, const struct ipc_msg *msg)
 		return;
 	if (err.code != EPIPE && err.code != ECONNRESET)
 		log_error("worker %u: %s", c->pid, err.msg);
-	/* Not closed here: callers still use it. The shutdown makes its descriptor readable, and the loop comes by. */
+	/*
+	 * Not closed here, because callers still use the client. The shutdown makes its descriptor readable, so the loop closes
+	 * it.
+	 */
 	c->broken = true;
 	shutdown(c->fd, SHUT_RDWR);
 }
@@ -188,7 +198,7 @@ static void pause_accepting(int why)
 	uv_timer_start(&accept_timer, on_pause_over, ACCEPT_PAUSE_MS, 0);
 }
 
-/* Who connected: the kernel says so, whatever may have happened to the socket's name. */
+/* Identifies the peer by the kernel's word, whoever can reach the socket's name. */
 static bool is_welcome(struct client *c)
 {
 	struct ucred peer;

@@ -1,4 +1,4 @@
-/* What poolmgr has counted since it started: the table in counter.def. Counting is an increment: counters[COUNT_START]++. */
+/* The counters of poolmgr since it started (counter.def). To count: counters[COUNT_START]++. */
 #ifndef POOLMGR_NODE_COUNTERS_H
 #define POOLMGR_NODE_COUNTERS_H
 

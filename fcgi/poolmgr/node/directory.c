@@ -13,9 +13,9 @@
 #include "poolmgr/node/work.h"
 
 /*
- * A version of Berth mounted the whole of it, so that its functions could lock it. After an upgrade from that one, a lock on
- * such a directory counts for as long as that poolmgr may still be there: until its last invocations have waited, loaded and
- * run, for each of which no setting allows more than a quarter of an hour.
+ * An earlier version of Berth mounted the whole directory into the sandbox, so its functions could lock it. After an upgrade
+ * from that version, a lock on such a directory counts only as long as the old poolmgr may still run: until its last
+ * invocations have waited, loaded and run, each of which the settings limit to a quarter of an hour.
  */
 #define OLD_POOLMGR_US INT64_C(3600000000)
 
@@ -30,7 +30,7 @@ char *directory_mounted_path(const char *id)
 
 static int make_readable(int dir_fd, const char *name, struct err *err)
 {
-	if (mkdirat(dir_fd, name, 0755) < 0 || fchmodat(dir_fd, name, 0755, 0) < 0) /* whatever the umask says */
+	if (mkdirat(dir_fd, name, 0755) < 0 || fchmodat(dir_fd, name, 0755, 0) < 0) /* independent of the umask */
 		return err_set(err, errno, "make directory '%s'", name);
 	return 0;
 }
@@ -65,7 +65,7 @@ bool directory_is_owned(const char *id)
 	return tree_is_owned(all_fd, id);
 }
 
-/* What is removed is of no file system any more, whoever has it open. */
+/* A removed directory has no links, even if a process still has it open. */
 bool directory_is_gone(int fd)
 {
 	struct stat st;

@@ -17,10 +17,11 @@ const char *egress_directory = "/run/berth-egress";
 static char *path;
 static void (*on_change)(bool is_there);
 static struct err problem; /* msg "": none */
-static struct stat seen;   /* the file when it was last another one: its times may be any, our clock is steady */
-static int64_t changed_us; /* when that was */
+static struct stat
+	seen; /* the file's times when it last changed; they are only compared with each other, because its clock may jump */
+static int64_t changed_us; /* when the change was noticed; monotonic */
 
-/* Notes down whether somebody has written it since. */
+/* Notices whether the file was written since the last look. */
 static bool is_stale(const struct stat *now, int64_t now_us)
 {
 	if (now->st_ino != seen.st_ino || now->st_mtim.tv_sec != seen.st_mtim.tv_sec ||

@@ -7,11 +7,11 @@
 #include "base/mem.h"
 
 #define PERIOD_US   500000
-#define LEAST_SHARE 10 /* one in so many ticks of all processors is idle */
+#define LEAST_SHARE 10 /* there is headroom when at least 1/LEAST_SHARE of the ticks of all processors are idle */
 
 static char *path;
 static int64_t next_us;
-static uint64_t busy, idle; /* at the last look, in the kernel's ticks */
+static uint64_t busy, idle; /* at the previous look, in the kernel's ticks */
 static bool is_there = true;
 
 /* "cpu  user nice system idle iowait irq softirq steal …" of all processors. */

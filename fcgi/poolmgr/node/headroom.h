@@ -1,6 +1,6 @@
 /*
- * Whether the node has processor time to spare: of all its processors together, over the last half second. What is started only
- * so that it is ready later should not slow down what is wanted now.
+ * Says whether the node has processor time to spare, over all its processors and the last half second. Sandboxes that are only
+ * started in advance should not slow down current requests.
  */
 #ifndef POOLMGR_NODE_HEADROOM_H
 #define POOLMGR_NODE_HEADROOM_H
@@ -8,11 +8,11 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* path: of /proc/stat (proc_stat(5)), or of a file that reads like it, for tests. */
+/* path: that of /proc/stat (proc_stat(5)), or of a similar file for tests. */
 void headroom_init(const char *path);
 void headroom_tick(int64_t now_us);
 
-/* True as well before the first half second, and where nothing can be read. */
+/* Also true in the first half second, and if the file cannot be read. */
 bool headroom_is_there(void);
 
 #endif

@@ -10,7 +10,7 @@
 
 #include "base/fd.h"
 
-/* Deeper trees are refused: recursion has a bound. */
+/* Deeper trees are refused, so that recursion is bounded. */
 #define MAX_DEPTH 64
 
 static void close_dir(DIR **dir)
@@ -32,7 +32,7 @@ static DIR *open_dir(int dir_fd, const char *name, struct err *err)
 	return dir;
 }
 
-/* The next entry besides "." and "..", NULL at the end. */
+/* The next entry except "." and "..", NULL at the end. */
 static const struct dirent *next_entry(DIR *dir)
 {
 	const struct dirent *e;
@@ -150,7 +150,7 @@ int tree_link(int from_fd, int to_fd, struct err *err)
 	return from == NULL ? -1 : link_below(from, to_fd, 0, err);
 }
 
-/* Of an open directory anew: flock(2) belongs to the opening, and other threads have theirs. */
+/* Opens an open directory again, because flock(2) belongs to the open file description and other threads need their own. */
 static int lock_directory(int dir_fd, int how, struct err *err)
 {
 	AUTO(fd_close) int fd = openat(dir_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -161,8 +161,8 @@ static int lock_directory(int dir_fd, int how, struct err *err)
 }
 
 /*
- * Where a poolmgr that ran as another user still has its place (fcgi/master/resources/estate.c), it has to be able to look at
- * what is ours, to see that it is locked.
+ * If an old poolmgr that runs as another user still works below the same directory (fcgi/master/resources/estate.c), it must be
+ * able to open our directories to see that they are locked.
  */
 static int show_to_group(int dir_fd, int fd, struct err *err)
 {
@@ -179,7 +179,10 @@ static int show_to_group(int dir_fd, int fd, struct err *err)
 
 int tree_make_owned(int dir_fd, const char *name, struct err *err)
 {
-	/* Between its birth and its lock nobody else looks at it. Who does, has this lock for some microseconds. */
+	/*
+	 * This lock keeps other poolmgrs from looking at a directory between its creation and its lock; it is held for some
+	 * microseconds.
+	 */
 	AUTO(fd_close) int birth_fd = lock_directory(dir_fd, LOCK_SH, err);
 
 	if (birth_fd < 0)
@@ -197,7 +200,7 @@ bool tree_is_owned(int dir_fd, const char *name)
 	AUTO(fd_close) int birth_fd = lock_directory(dir_fd, LOCK_EX | LOCK_NB, NULL);
 	AUTO(fd_close) int fd = birth_fd < 0 ? -1 : openat(dir_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 
-	if (birth_fd < 0) /* perhaps it is being made */
+	if (birth_fd < 0) /* it may be in creation */
 		return true;
 	return fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) < 0 && errno == EWOULDBLOCK;
 }

@@ -10,8 +10,8 @@
 #include "base/mem.h"
 
 static int64_t base, count;
-static int64_t next; /* the first to look at, from base on */
-static bool *taken;  /* by us: one's own locks are not in one's way */
+static int64_t next; /* where to look next, relative to base */
+static bool *taken;  /* ids taken by this process, whose own locks would not stop it */
 static int locks_fd = -1;
 
 static bool set_lock(int64_t n, short type)
@@ -21,7 +21,7 @@ static bool set_lock(int64_t n, short type)
 	return fcntl(locks_fd, F_OFD_SETLK, &lock) == 0;
 }
 
-/* -1: there is none. */
+/* Returns -1 when there is none. */
 static int64_t find(bool may_be_others)
 {
 	for (int64_t i = 0; i < count; i++) {
@@ -36,10 +36,10 @@ uint32_t uid_take(void)
 {
 	int64_t n = find(false);
 
-	if (n < 0) /* two sandboxes with one user only share the limit on its processes */
+	if (n < 0) /* sharing a user id is tolerable: the two sandboxes only share the limit on processes */
 		n = find(true);
 	if (n < 0)
-		abort(); /* the configuration has more uids than sandboxes */
+		abort(); /* cannot happen, because the configuration has more uids than sandboxes */
 	taken[n] = true;
 	next = n + 1;
 	return (uint32_t)(base + n);

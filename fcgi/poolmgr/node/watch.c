@@ -17,8 +17,8 @@ static void on_event(uv_poll_t *poll, int status, int events)
 	struct watch *w = poll->data;
 
 	/*
-	 * An error condition of the descriptor, on which libuv stops: let the owner read and find out. There may be more to
-	 * read behind it, so it is watched until the owner says otherwise.
+	 * libuv stops watching when the descriptor has an error condition. The owner finds the error by reading. There may be
+	 * more to read before it, so watching continues until the owner stops it.
 	 */
 	if (status < 0)
 		uv_poll_start(poll, w->events, on_event);
@@ -38,7 +38,7 @@ struct watch *watch_new(uv_loop_t *loop, int fd, int events, watch_fn fn, void *
 	w->arg = arg;
 	int rc = uv_poll_init(loop, &w->poll, fd);
 	if (rc != 0) {
-		/* Only a descriptor that cannot be polled gets here: a bug, not a condition to handle. */
+		/* Fails only for a descriptor that cannot be polled, which would be a bug. */
 		log_error("cannot watch descriptor %d: %s", fd, uv_strerror(rc));
 		abort();
 	}

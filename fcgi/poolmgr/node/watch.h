@@ -1,4 +1,7 @@
-/* Waiting for a descriptor on the libuv loop. The watch lives apart from its owner, because libuv closes handles later. */
+/*
+ * Waits for a descriptor on the libuv loop. The watch is allocated separately from its owner, because libuv closes handles
+ * asynchronously.
+ */
 #ifndef POOLMGR_NODE_WATCH_H
 #define POOLMGR_NODE_WATCH_H
 
@@ -8,7 +11,9 @@ struct watch;
 
 typedef void (*watch_fn)(int events, void *arg);
 
-/* events: UV_READABLE, UV_WRITABLE, UV_DISCONNECT. The descriptor stays the caller's, becomes non-blocking, outlives the watch.
+/*
+ * events: UV_READABLE, UV_WRITABLE, UV_DISCONNECT. The descriptor stays the caller's, becomes non-blocking, and must outlive
+ * the watch.
  */
 struct watch *watch_new(uv_loop_t *loop, int fd, int events, watch_fn fn, void *arg);
 void watch_set_events(struct watch *watch, int events);

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <utlist.h>
 
-/* What waits for one kind of thread. */
+/* The queue of one kind of work. */
 struct queue {
 	uv_mutex_t mutex; /* guards todo */
 	uv_cond_t more;
@@ -18,7 +18,7 @@ static const int threads[WORK_KINDS] = {
 static struct queue queues[WORK_KINDS];
 static uv_mutex_t done_mutex; /* guards done */
 static struct work *done;
-static uv_async_t wake_up; /* there is something in done */
+static uv_async_t wake_up; /* wakes the loop when done is not empty */
 static bool started;
 
 static struct work *take(struct queue *q)

@@ -13,8 +13,8 @@
 
 static const struct conf *conf;
 static struct package *packages;
-static struct package *by_use; /* the same: longest unused first */
-static int64_t cached_bytes;   /* of all packages */
+static struct package *by_use; /* the same packages, least recently used first */
+static int64_t cached_bytes;   /* total size of all packages */
 
 struct package *cache_find(const char *sha256)
 {
@@ -72,7 +72,7 @@ void cache_begin_link(struct package *p)
 
 void cache_end_link(struct package *p)
 {
-	if (--p->links == 0 && p->bytes == 0) /* it is not there, or the survey is still to find it */
+	if (--p->links == 0 && p->bytes == 0) /* it does not exist, or the survey has not found it yet */
 		forget(p);
 }
 

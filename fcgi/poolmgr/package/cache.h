@@ -1,6 +1,6 @@
 /*
- * What is in the package cache, as far as this process knows, and what has to go: beyond pool.package_cache_mb the packages
- * unused longest, but none that is being linked or that somebody waits for (version.h). On the loop only.
+ * The packages in the cache, as far as this process knows, and their eviction: beyond pool.package_cache_mb the least recently
+ * used packages are removed, except those that are being linked or waited for (version.h). To be used on the loop only.
  */
 #ifndef POOLMGR_PACKAGE_CACHE_H
 #define POOLMGR_PACKAGE_CACHE_H
@@ -12,40 +12,40 @@
 #include "conf/conf.h"
 #include "poolmgr/package/cache_files.h"
 
-/* One that is unpacked on this node. Whoever uses one that is not listed yet lists it. */
+/* A package that is unpacked on this node. A caller that uses a package which is not listed yet lists it. */
 struct package {
 	char sha256[SHA256_TEXT_LEN + 1];
 	int64_t bytes;
-	int64_t used_us;             /* wall clock: the latest unpacking or linking */
-	int links;                   /* under way */
-	uint64_t unsafe;             /* not 0: the disk may not have it yet (sync.h); no other one has this number */
-	struct package *prev, *next; /* by use: longest unused first */
+	int64_t used_us;             /* wall-clock time of its latest unpacking or linking */
+	int links;                   /* links under way */
+	uint64_t unsafe;             /* not 0: it may not be on the disk yet (sync.h); the number is unique */
+	struct package *prev, *next; /* by use, least recently used first */
 	UT_hash_handle hh;
 };
 
 void cache_set_conf(const struct conf *conf);
 
-/* Is it unpacked, and to be trusted by this process? Looks at the directory. */
+/* Whether it is unpacked and can be trusted by this process. Looks at the directory. */
 bool cache_has(const char *sha256);
-int64_t cache_bytes(void); /* what all take on the disk */
+int64_t cache_bytes(void); /* disk space of all packages */
 
 struct package *cache_find(const char *sha256); /* NULL: it is not listed */
 struct package *cache_find_or_add(const char *sha256);
 void cache_set_bytes(struct package *package, int64_t bytes);
 
-/* It is used now: it goes last. */
+/* Marks it as used now, so that it is evicted last. */
 void cache_use(struct package *package);
 
 void cache_begin_link(struct package *package);
-void cache_end_link(struct package *package); /* which may free it, when it is not there */
+void cache_end_link(struct package *package); /* may free the package if its directory is gone */
 
-/* Its files go, and who had a version of it is told (version.h). Frees it. */
+/* Removes its files, marks its versions (version.h), and frees it. */
 void cache_evict(struct package *package);
 
-/* Evicts what has to go. */
+/* Evicts packages beyond pool.package_cache_mb. */
 void cache_make_room(void);
 
-/* For who finds out what there is: lists nothing any more; puts what is listed into the order of its use. */
+/* For survey.h: cache_forget_all empties the list, cache_sort sorts it by use. */
 void cache_forget_all(void);
 void cache_sort(void);
 

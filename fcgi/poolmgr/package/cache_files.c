@@ -31,7 +31,7 @@ bool cache_files_is_sha256(const char *text)
 	return strlen(text) == SHA256_TEXT_LEN && strspn(text, "0123456789abcdef") == SHA256_TEXT_LEN;
 }
 
-/* Another poolmgr makes names here, too. */
+/* Another poolmgr may create names in this directory, too. */
 char *cache_files_name_new(const char *prefix)
 {
 	return mem_printf("%s%08x%08x", prefix, randombytes_random(), randombytes_random());
@@ -80,14 +80,15 @@ void cache_files_put_away(const char *sha256)
 
 	if (renameat(packages_fd, sha256, packages_fd, name) == 0)
 		cache_files_remove_later(TAKE_PTR(name));
-	else if (errno != ENOENT) /* else somebody cleared the cache */
+	else if (errno != ENOENT) /* otherwise the cache was cleared from outside */
 		log_error("package cache: rename %.16s…: %s", sha256, strerror(errno));
 }
 
 int cache_files_open(const struct conf *conf, struct err *err)
 {
 	AUTO(mem_free) char *path = mem_printf("%s/cache", conf->master_state_dir);
-	AUTO(mem_free) char *real = realpath(path, NULL); /* libarchive's symbolic link check looks at every part */
+	AUTO(mem_free)
+	char *real = realpath(path, NULL); /* because libarchive's check for symbolic links looks at every component */
 	AUTO(fd_close) int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
 	if (real == NULL || fd < 0)

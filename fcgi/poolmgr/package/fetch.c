@@ -15,21 +15,21 @@
 #include "poolmgr/package/unpacking.h"
 
 /*
- * Archives that were fetched wait in memory to be unpacked, and while one is being fetched lookups wait behind it. So this much
- * of either at a time; who wants another one waits here.
+ * Fetched archives wait in memory until they are unpacked, and lookups wait while one is being fetched. So both are limited;
+ * further versions wait here.
  */
 #define FETCHING_MAX      2
 #define FETCHED_BYTES_MAX ((size_t)64 << 20)
 
-/* A version whose package is to be fetched, or is. */
+/* A version whose package waits to be fetched or is being fetched. */
 struct wanted {
-	struct version *version; /* a reference */
-	size_t bytes;            /* of the archive, once it is here */
+	struct version *version; /* holds a reference */
+	size_t bytes;            /* size of the archive, when it has arrived */
 	struct wanted *prev, *next;
 };
 
 static struct fetch_hooks hooks;
-static struct wanted *queue; /* of those that wait */
+static struct wanted *queue; /* links of the waiting ones */
 static int fetching;
 static size_t fetched_bytes;
 
@@ -47,7 +47,7 @@ static void end(struct version *v, const struct err *err)
 	}
 }
 
-/* arg is a reference to the version. */
+/* arg holds a reference to the version. */
 static void on_file_unpacked(const struct err *err, void *arg)
 {
 	AUTO(version_unref) struct version *v = arg;
@@ -113,7 +113,7 @@ void fetch_package(struct version *v)
 	fetch_more();
 }
 
-/* Only a memory file has seals, so nothing that is done with it can take long; and nobody can change it any more. */
+/* Only memory files can be sealed, so reading it cannot block, and it cannot be changed any more. */
 static int check_file(int fd, off_t max_bytes, off_t *len, struct err *err)
 {
 	const int needed = F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE;

@@ -34,7 +34,7 @@ static int link_files(const char *sha256, int dir_fd, struct err *err)
 
 	if (from < 0 || to < 0)
 		return err_set(err, errno, "open package %.16s… or the sandbox's directory", sha256);
-	futimens(from, NULL); /* its last use, for after a restart; without it, it goes a little sooner */
+	futimens(from, NULL); /* notes its latest use, for after a restart; if this fails, it is evicted a little sooner */
 	return tree_link(from, to, err);
 }
 
@@ -76,7 +76,7 @@ int package_init(uv_loop_t *loop, const struct conf *conf, struct err *err)
 	work_init(loop);
 	cache_set_conf(conf);
 	unpacking_set_conf(conf);
-	setlocale(LC_CTYPE, "C.UTF-8"); /* or libarchive refuses names that are not ASCII */
+	setlocale(LC_CTYPE, "C.UTF-8"); /* without this libarchive refuses names that are not ASCII */
 	survey_begin();
 	return 0;
 }

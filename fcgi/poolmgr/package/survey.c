@@ -13,12 +13,12 @@
 #include "poolmgr/node/work.h"
 #include "poolmgr/package/cache.h"
 
-/* A package that is there. */
+/* A package found in the directory. */
 struct found {
 	char sha256[SHA256_TEXT_LEN + 1];
 	int64_t bytes;
 	int64_t used_us;
-	bool unsafe; /* by its mode */
+	bool unsafe; /* according to its mode */
 	struct found *next;
 };
 
@@ -29,7 +29,7 @@ struct survey {
 
 /* ---- In a thread ---- */
 
-/* What another poolmgr unpacks just now is none. */
+/* A package that another poolmgr is unpacking is not a leftover. */
 static bool is_leftover(int dir_fd, const char *name)
 {
 	return (strncmp(name, CACHE_TEMP_PREFIX, strlen(CACHE_TEMP_PREFIX)) == 0 && !tree_is_owned(dir_fd, name)) ||
@@ -63,7 +63,7 @@ static void survey_run(struct work *work)
 
 /* ---- On the loop ---- */
 
-/* Of an earlier process, or one that was unpacked meanwhile: that one has its bytes already, and may have become safe since. */
+/* A package of an earlier process, or one that was unpacked meanwhile, which has its size already and may be safe by now. */
 static void take_found(const struct found *f)
 {
 	struct package *p = cache_find(f->sha256);

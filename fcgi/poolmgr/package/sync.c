@@ -20,12 +20,12 @@ struct fresh {
 
 struct sync {
 	struct work work;
-	struct fresh *fresh; /* what is on the disk once it is over; owned */
+	struct fresh *fresh; /* packages that will be on the disk when the current sync ends; owned */
 	int rc;
 	struct err err;
 };
 
-static struct fresh *fresh; /* what was unpacked since the sync under way began */
+static struct fresh *fresh; /* packages unpacked since the current sync began */
 static bool syncing;
 static uint64_t last_unsafe;
 
@@ -40,7 +40,7 @@ static void sync_run(struct work *work)
 		err_set(&s->err, errno, "write packages to the disk");
 }
 
-/* Unless it is another one of that name by now. */
+/* Skips a package that was replaced by another of that name meanwhile. */
 static void end_unsafe(const struct fresh *f, bool on_disk)
 {
 	struct package *p = cache_find(f->sha256);

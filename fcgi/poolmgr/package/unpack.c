@@ -9,7 +9,7 @@
 
 #include "base/mem.h"
 
-#define MAX_DEPTH 48 /* well below what node/tree.c links and removes */
+#define MAX_DEPTH 48 /* well below the depth that node/tree.c can link and remove */
 
 static void reader_free(struct archive **a)
 {
@@ -27,7 +27,7 @@ static int archive_err(struct err *err, struct archive *a, const char *what)
 {
 	const char *why = archive_error_string(a) ? archive_error_string(a) : "unknown error";
 
-	/* libarchive says that writing failed, and not why, when the disk is full. */
+	/* When the disk is full, libarchive reports that writing failed, but not why. */
 	if (archive_errno(a) == ENOSPC && strstr(why, strerror(ENOSPC)) == NULL)
 		return err_set(err, ENOSPC, "package: %s: %s", what, why);
 	return err_set(err, 0, "package: %s: %s", what, why);
@@ -42,7 +42,10 @@ static int depth_of(const char *path)
 	return depth;
 }
 
-/* Files, directories and symbolic links, by relative paths; no device, no hard link out of the package. */
+/*
+ * Allowed are files, directories and symbolic links with relative paths, but no devices and no hard links that leave the
+ * package.
+ */
 static int check_entry(struct archive_entry *e, struct err *err)
 {
 	const char *path = archive_entry_pathname(e);
@@ -87,7 +90,7 @@ static int unpack_entry(struct archive *in, struct archive *out, struct archive_
 		return -1;
 	if (--left->files < 0)
 		return err_set(err, EFBIG, "package: more than %lld files", (long long)max->files);
-	if (archive_entry_size(e) > left->bytes) /* the size of a sparse file, too, which need not have as many bytes */
+	if (archive_entry_size(e) > left->bytes) /* counts the full size of a sparse file, even if it has fewer bytes */
 		return too_large(max, err);
 
 	AUTO(mem_free) char *path = mem_printf("%s/%s", below, archive_entry_pathname(e));

@@ -16,7 +16,7 @@
 #include "poolmgr/package/sync.h"
 #include "poolmgr/package/unpack.h"
 
-/* A package that is no larger is unpacked beside those that are, not behind them. */
+/* Packages up to this size are unpacked in other threads than larger ones and do not wait for these. */
 #define SMALL_ARCHIVE_BYTES  (INT64_C(1) << 20)
 #define SMALL_UNPACKED_BYTES (INT64_C(16) << 20)
 #define SMALL_FILES          2000
@@ -37,7 +37,7 @@ static int check_hash(const char *sha256, const void *data, size_t len, struct e
 	return 0;
 }
 
-/* Into temp, which is ours as long as *owned_fd is open. */
+/* Unpacks into temp, which is ours as long as *owned_fd is open. */
 static int unpack(const char *sha256, const char *temp, const void *data, size_t len, const struct unpack_limits *max,
 		  int *owned_fd, struct err *err)
 {
@@ -66,15 +66,15 @@ static int unpack(const char *sha256, const char *temp, const void *data, size_t
 struct job {
 	struct work work;
 	char sha256[SHA256_TEXT_LEN + 1];
-	void *archive;  /* owned; NULL: it is in archive_fd */
+	void *archive;  /* owned; NULL: the archive is in archive_fd */
 	int archive_fd; /* owned; -1: none */
 	size_t archive_len;
 	enum work_kind kind;
-	struct unpack_limits max; /* the job's own: the configuration may be replaced meanwhile */
-	struct unpack_limits all; /* of any package */
-	char *temp;               /* owned: where it is unpacked */
-	int owned_fd;             /* -1: it is not */
-	int64_t bytes;            /* what it takes on the disk */
+	struct unpack_limits max; /* a copy, because the configuration may be replaced meanwhile */
+	struct unpack_limits all; /* limits of a package */
+	char *temp;               /* owned; the name under which it is unpacked */
+	int owned_fd;             /* -1: it is not unpacked */
+	int64_t bytes;            /* its disk space */
 	int rc;
 	struct err err;
 	unpacking_fn done;
@@ -101,7 +101,7 @@ static struct job *job_new(const char *sha256, unpacking_fn done, void *arg)
 	return j;
 }
 
-/* Not mapped: who has sent it may have it shortened. */
+/* Read instead of mapped, because the sender may shorten the file. */
 static int read_archive(struct job *j)
 {
 	AUTO(mem_free) char *bytes = mem_alloc(j->archive_len);
@@ -129,11 +129,11 @@ static void unpack_run(struct work *work)
 		mem_free(&j->archive);
 }
 
-/* Gives it its name. One that is there already is as good, unless only another process could say so. */
+/* Gives the package its name. If it exists already, that one is used, unless only another process could vouch for it. */
 static int publish(struct job *j)
 {
 	if (!cache_has(j->sha256)) {
-		cache_files_put_away(j->sha256); /* what an earlier process left */
+		cache_files_put_away(j->sha256); /* left by an earlier process */
 		if (renameat(cache_files_fd(), j->temp, cache_files_fd(), j->sha256) < 0) {
 			err_set(&j->err, errno, "package: rename '%s'", j->temp);
 			cache_files_remove_later(TAKE_PTR(j->temp));
@@ -149,7 +149,7 @@ static int publish(struct job *j)
 	return 0;
 }
 
-/* It took itself for small. */
+/* It was expected to be small. */
 static bool goes_on_as_large(struct job *j)
 {
 	if (j->rc == 0 || j->err.code != EFBIG || j->kind == WORK_UNPACK_LARGE)

@@ -1,6 +1,6 @@
 /*
- * An archive becomes a package of this node: in a thread it is checked and unpacked beside what is there, on the loop it gets
- * its name and is listed (cache.h). Large ones do not hold up small ones.
+ * Turns an archive into a package of this node: a thread checks and unpacks it under a temporary name, then the loop gives it
+ * its name and lists it (cache.h). Large packages do not delay small ones.
  */
 #ifndef POOLMGR_PACKAGE_UNPACKING_H
 #define POOLMGR_PACKAGE_UNPACKING_H
@@ -16,12 +16,12 @@ typedef void (*unpacking_fn)(const struct err *err, void *arg);
 void unpacking_set_conf(const struct conf *conf);
 
 /*
- * Checks that the archive has that hash and unpacks it within the configured limits. Steals the archive, which was malloc'ed.
- * Unpacking one that is there already is no error.
+ * Checks that the archive has the given hash and unpacks it within the configured limits. Steals the malloc'ed archive. It is
+ * no error if the package exists already.
  */
 void unpacking_begin(const char *sha256, void *archive, size_t archive_len, unpacking_fn done, void *arg);
 
-/* The same of an archive in a file, which is stolen; reading it must not block. */
+/* The same for an archive in a file, whose descriptor is stolen; reading it must not block. */
 void unpacking_begin_file(const char *sha256, int fd, size_t archive_len, unpacking_fn done, void *arg);
 
 #endif

@@ -8,28 +8,29 @@
 #include "poolmgr/pool/waiter.h"
 
 /*
- * When the sandboxes a version has will come free soon enough, waiting for one is better than taking another: starting a
- * container costs some hundred milliseconds and most of a core, assigning a spare some milliseconds, and then the spare is
+ * If the sandboxes of a version become free soon enough, waiting for one is better than getting another: starting a container
+ * takes some hundred milliseconds and most of a core, and assigning a spare some milliseconds, after which the spare must be
  * replaced.
  */
 #define SPARE_WORTH_US 20000
 #define START_WORTH_US 100000
 
 /*
- * Who has waited that long in spite of the forecast gets another sandbox: perhaps all there are busy with something slow. A
- * start is begun for who has waited for as long as one takes. On a busy machine they take longer, and others pay for them.
+ * A request that has waited this long in spite of the forecast gets another sandbox, because all existing ones may be busy with
+ * slow invocations. A container is started for a request that has waited for the duration of a start; on a busy machine starts
+ * take longer, and slow down others.
  */
 #define LATE_US 100000
 
 /*
- * Workers keep the sandbox of a function that is called again and again. When several have to share one, it wanders between
- * them, which costs more than the invocation. So many collisions in a tick or two are worth one sandbox more, until each worker
- * that may accept requests at a time (invoke.turns) has one.
+ * Workers keep the sandbox of a function that is called again and again. If several workers have to share one, it moves between
+ * them, which costs more than the invocation. This number of collisions within a tick or two justifies one more sandbox, until
+ * there is one for each worker that may accept requests at a time (invoke.turns).
  */
 #define COLLISIONS_WORTH 8
 
 static const struct conf *conf;
-static struct version *collided; /* those that have collisions; references, by collided_next */
+static struct version *collided; /* versions with collisions; holds references, linked by collided_next */
 
 void demand_note_collision(struct version *v)
 {
@@ -67,9 +68,9 @@ static int late(const struct version *v, int64_t late_us)
 }
 
 /*
- * How many of the waiting the version's sandboxes serve within that time. A function not known yet is taken for a fast one
- * where a spare would be taken, and for a very fast one where a container would be started: it is found out soon enough, and
- * starting too many at once slows down everybody.
+ * The number of waiting requests that the version's sandboxes can serve within that time. A function whose duration is not
+ * known yet is assumed to be fast when a spare would be taken, and very fast when a container would be started: its duration is
+ * soon known, and starting too many containers at once slows down everything.
  */
 static int64_t served_within(const struct version *v, int64_t time_us)
 {
@@ -83,8 +84,8 @@ static int64_t served_within(const struct version *v, int64_t time_us)
 }
 
 /*
- * How many more sandboxes the version's queue is worth, when getting one costs as much as waiting for cost_us, or who waits has
- * waited for late_us.
+ * The number of additional sandboxes that the version's queue justifies, if getting one costs as much as waiting for cost_us,
+ * or if requests have waited for late_us.
  */
 static int shortage(const struct version *v, int64_t cost_us, int64_t late_us)
 {

@@ -14,35 +14,35 @@
 #include "poolmgr/pool/serve.h"
 #include "poolmgr/sandbox/sandbox.h"
 
-#define ASK_AGAIN_US   5000000 /* after an error */
+#define ASK_AGAIN_US   5000000 /* pause after an error */
 #define RETRY_FIRST_US 1000000
 #define RETRY_MOST_US  300000000
-#define SETTLED_US     1000000 /* one that ends sooner has not really loaded its code */
-#define PROBLEMS_MAX   20      /* that are told */
+#define SETTLED_US     1000000 /* a sandbox that ends sooner counts as a failure to load the code */
+#define PROBLEMS_MAX   20      /* the maximum number of problems reported */
 
 /* A function with min_warm > 0. */
 struct kept {
 	char id[UUID_TEXT_SIZE];
-	struct version *version; /* a reference; NULL: not known yet */
-	bool listed;             /* in the latest list */
-	int lookups;             /* that refer to it */
+	struct version *version; /* holds a reference; NULL: not known yet */
+	bool listed;             /* it is in the latest list */
+	int lookups;             /* number of lookups that refer to it */
 	UT_hash_handle hh;       /* by id */
 };
 
 static struct kept *all;
-static enum { KNOWN, ASKED, OUTDATED } list = KNOWN; /* OUTDATED: asked for, and to be asked for again */
-static int64_t ask_again_us;                         /* 0: need not */
+static enum { KNOWN, ASKED, OUTDATED } list = KNOWN; /* OUTDATED: the list is being asked for and must be asked for again */
+static int64_t ask_again_us;                         /* when to ask again; 0: not needed */
 
 static const struct conf *conf;
-static struct version *held; /* of those, the versions with keep > 0: as many as there are sandboxes at most */
-static bool unallotted;      /* what each may have is to be found out anew */
-static int64_t short_by;     /* sandboxes that are to be kept and may not be */
+static struct version *held; /* of those, the versions with keep > 0; at most as many as there may be sandboxes */
+static bool unallotted;      /* the shares must be computed again */
+static int64_t short_by;     /* number of sandboxes that min_warm asks for and that exceed the limit */
 
 static void ask(void);
 
 /* ---- Which versions are kept ---- */
 
-/* Is on the lists of those that are, or not. */
+/* Puts the version on the lists of kept versions, or removes it. */
 static void set_keep(struct version *v, int count)
 {
 	if (v->keep > 0 && count == 0) {
@@ -56,7 +56,7 @@ static void set_keep(struct version *v, int count)
 	v->keep = count;
 }
 
-/* Shares out what may be kept. */
+/* Computes how many sandboxes each version may keep. */
 static void allot(void)
 {
 	int64_t sandboxes = conf_warm_sandboxes(conf), memory_mb = conf_warm_memory_mb(conf), missing = 0;
@@ -165,7 +165,7 @@ static void on_list(const struct err *err, const char *data, size_t len, void *a
 	(void)arg;
 	list = KNOWN;
 	if (err != NULL) {
-		ask_again_us = clock_mono_us() + ASK_AGAIN_US; /* and at once when PostgreSQL is back */
+		ask_again_us = clock_mono_us() + ASK_AGAIN_US; /* or at once when PostgreSQL is back */
 		return;
 	}
 	if (again) {
@@ -249,7 +249,7 @@ void keep_tick(int64_t now_us)
 		supply(v, now_us);
 }
 
-/* NULL: there is none. */
+/* Returns NULL when there is none. */
 static json_t *problem_json(const struct version *v)
 {
 	char few[160];
@@ -269,7 +269,7 @@ json_t *keep_json(void)
 	int functions = 0, wanted = 0, live = 0;
 	const struct kept *k, *next;
 
-	if (unallotted) /* nothing lacks just because it was not shared out yet */
+	if (unallotted) /* so that shares that are not computed yet do not count as missing */
 		allot();
 	HASH_ITER (hh, all, k, next) {
 		const struct version *v = k->version;

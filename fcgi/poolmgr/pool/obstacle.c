@@ -11,7 +11,7 @@
 #include "poolmgr/pool/room.h"
 #include "poolmgr/sandbox/image.h"
 
-#define LASTING_US     30000000 /* a person is a matter of minutes, not of seconds */
+#define LASTING_US     30000000 /* an obstacle that a person must remove lasts minutes, not seconds */
 #define RETRY_LEAST_MS 1000
 #define RETRY_MOST_MS  300000
 
@@ -37,7 +37,7 @@ const char *obstacle_lasting(const struct shape *s)
 			 (long long)s->key.memory_mb, (long long)room_budget_mb());
 		return text;
 	}
-	if (!docker_is_up(docker)) /* what it has is not known */
+	if (!docker_is_up(docker)) /* it is not known what the engine has */
 		return NULL;
 	if (!docker_offers(docker, s->key.driver->engine_runtime))
 		return s->key.driver->missing;
@@ -53,7 +53,7 @@ static bool engine_is_down(void)
 
 static bool starts_fail(const struct shape *s)
 {
-	return s->failures > 1 && s->starting == 0; /* one may be bad luck */
+	return s->failures > 1 && s->starting == 0; /* a single failure may be bad luck */
 }
 
 const char *obstacle_any(const struct shape *s)
@@ -63,7 +63,7 @@ const char *obstacle_any(const struct shape *s)
 	return lasting != NULL ? lasting : engine_is_down() ? docker_problem(docker) : starts_fail(s) ? s->problem : NULL;
 }
 
-/* Until a sandbox of this shape that is started now could be ready. */
+/* The time until a sandbox of this shape that is started now could be ready. */
 static int64_t until_started_us(const struct shape *s)
 {
 	int64_t pause_us = MAX(0, s->retry_us - clock_mono_us());
@@ -84,7 +84,7 @@ int64_t obstacle_retry_after_ms(const struct version *v)
 			wait_us = 0;
 		if (v->live == 0)
 			wait_us = MAX(wait_us, until_started_us(v->shape));
-		wait_us += MAX(v->waiting, 1) * v->usual_us / MAX(v->live, 1); /* the one that is denied is in the queue */
+		wait_us += MAX(v->waiting, 1) * v->usual_us / MAX(v->live, 1); /* the denied request is in the queue itself */
 	}
 	return MAX(RETRY_LEAST_MS, MIN(RETRY_MOST_MS, wait_us / 1000));
 }

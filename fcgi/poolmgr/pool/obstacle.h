@@ -1,4 +1,4 @@
-/* What stands in the way of starting a sandbox, and when a request that was denied may come again. */
+/* Says what prevents the start of a sandbox, and when a denied request should be repeated. */
 #ifndef POOLMGR_POOL_OBSTACLE_H
 #define POOLMGR_POOL_OBSTACLE_H
 
@@ -11,19 +11,18 @@ struct version;
 
 void obstacle_init(struct docker *docker);
 
-/* What keeps a runtime's sandboxes from having network "egress"; NULL: nothing. Valid as below. */
+/* Why a runtime's sandboxes cannot have network "egress"; NULL: they can. Valid until the next call. */
 const char *obstacle_to_egress(const struct driver *driver);
 
-/* What keeps all sandboxes of the shape from being started until somebody does something about it; NULL: nothing. Valid until
- * the next call. */
+/* Why no sandbox of the shape can be started until someone intervenes; NULL: nothing prevents it. Valid until the next call. */
 const char *obstacle_lasting(const struct shape *shape);
 
-/* The same, or what may pass by itself: the engine is away, starts fail. */
+/* The same, including reasons that may pass by themselves: the engine is unavailable, starts fail. */
 const char *obstacle_any(const struct shape *shape);
 
 /*
- * When a request for this version is likely to be served, going by what is known: what stands in the way, how long a start
- * takes, how many wait for how many sandboxes, how long an invocation takes. NULL: which version it is is not known.
+ * Estimates when a request for this version would be served, from the obstacles, the duration of a start, the number of waiting
+ * requests and of sandboxes, and the duration of an invocation. NULL: the version is not known.
  */
 int64_t obstacle_retry_after_ms(const struct version *version);
 

@@ -30,7 +30,9 @@
 #define DRAINING_RETRY_MS 1000
 #define REF_MAX           64 /* longer than any name or id */
 
-/* A client has one; more are there for a moment only, of those that were denied while PostgreSQL was asked for their function.
+/*
+ * A client has one waiter. There are more only for a moment: those of requests that were denied while their function was being
+ * looked up.
  */
 #define WAITERS_MAX 10000
 
@@ -62,37 +64,58 @@ static void enqueue(struct waiter *w, struct version *v)
 	supply_deny_if_hopeless(held);
 }
 
-static void deny_unknown(struct waiter *w)
+/* current: the function's current version; NULL: there is no such function. */
+static void deny_unknown(struct waiter *w, const struct version *current)
 {
-	char detail[160];
+	char detail[200];
 
-	if (w->number != 0)
-		snprintf(detail, sizeof(detail), "There is no function '%s', or it has no version %u", w->ref, w->number);
+	if (current != NULL)
+		snprintf(detail, sizeof(detail), "'%s' has no version %u; the current one is %lld", w->ref, w->number,
+			 (long long)current->spec->version);
 	else
 		snprintf(detail, sizeof(detail), "There is no function '%s'", w->ref);
 	waiter_deny(w, PROBLEM_NOT_FOUND, "", detail, 0);
+}
+
+/* After a lookup for w, which found v or nothing. False: w is answered, or needs no answer any more. */
+static bool is_looked_up(struct waiter *w, const struct err *err, const struct version *v)
+{
+	w->resolving = false;
+	if (w->client == NULL)
+		waiter_free(w);
+	else if (clock_mono_us() > w->deadline_us)
+		waiter_deny(w, PROBLEM_OVERLOADED, "", "The time for waiting was over before the function was found",
+			    obstacle_retry_after_ms(v));
+	else if (err != NULL)
+		waiter_deny(w, err->code == ENOTCONN ? PROBLEM_STORE_UNAVAILABLE : PROBLEM_RUNTIME_UNAVAILABLE, "", err->msg,
+			    obstacle_retry_after_ms(NULL));
+	else
+		return true;
+	return false;
+}
+
+static void on_current_resolved(const struct err *err, struct version *v, void *arg)
+{
+	if (is_looked_up(arg, err, v))
+		deny_unknown(arg, v);
 }
 
 static void on_resolved(const struct err *err, struct version *v, void *arg)
 {
 	struct waiter *w = arg;
 
-	w->resolving = false;
-	if (w->client == NULL) {
-		waiter_free(w); /* answered meanwhile, or nobody is there to be */
-	} else if (clock_mono_us() > w->deadline_us) {
-		waiter_deny(w, PROBLEM_OVERLOADED, "", "The time for waiting was over before the function was found",
-			    obstacle_retry_after_ms(v));
-	} else if (err != NULL) {
-		waiter_deny(w, err->code == ENOTCONN ? PROBLEM_STORE_UNAVAILABLE : PROBLEM_RUNTIME_UNAVAILABLE, "", err->msg,
-			    obstacle_retry_after_ms(NULL));
-	} else if (v == NULL) {
-		deny_unknown(w);
-	} else {
+	if (!is_looked_up(w, err, v))
+		return;
+	if (v != NULL) {
 		if (w->number != 0)
-			v->stale = false; /* asked for by its number, it is worth keeping */
+			v->stale = false; /* requested by its number, so its sandboxes are kept */
 		fetch_package(v);
 		enqueue(w, v);
+	} else if (w->number != 0) { /* is it the version or the function that does not exist? */
+		w->resolving = true;
+		resolve(w->ref, 0, on_current_resolved, w);
+	} else {
+		deny_unknown(w, NULL);
 	}
 }
 
@@ -102,7 +125,7 @@ static void start_resolving(struct waiter *w)
 	resolve(w->ref, w->number, on_resolved, w);
 }
 
-/* No matter what is asked for. False: it was denied. */
+/* Checks that hold for any request. False: it was denied. */
 static bool is_taken(struct waiter *w)
 {
 	if (stopping)
@@ -179,7 +202,7 @@ struct sandbox *pool_find_lease(const struct client *client, uint64_t lease_id)
 	return NULL;
 }
 
-/* Follows faster downwards: a function's first calls take longer than the rest. */
+/* A moving average that falls faster than it rises, because a function's first calls take longer than later ones. */
 static void learn_usual_time(struct version *v, const struct ipc_release *r)
 {
 	if (r->runs == 0)
@@ -198,7 +221,7 @@ bool pool_release(struct client *client, const struct ipc_release *r)
 	AUTO(version_unref) struct version *v = version_ref(s->version);
 	if (!v->candidate)
 		learn_usual_time(v, r);
-	if (r->runs > 1) /* the first was granted */
+	if (r->runs > 1) /* the first worker was granted it */
 		counters[COUNT_GRANT_KEPT] += r->runs - 1;
 	s->holder = NULL;
 	s->cpu_read_us = s->cpu_seen_us = (int64_t)r->cpu_read_us;
@@ -222,7 +245,10 @@ bool pool_release(struct client *client, const struct ipc_release *r)
 	return true;
 }
 
-/* A newer version is current, or none: what is idle or kept goes, who waits looks again. */
+/*
+ * A newer version is current, or the function was deleted: idle and kept sandboxes are removed, waiting requests look the
+ * function up again.
+ */
 static void on_stale(struct version *v)
 {
 	struct sandbox *s, *next_sandbox;
@@ -257,7 +283,7 @@ void pool_invalidate(const char *function_id, int64_t version)
 	supply_now();
 }
 
-/* While PostgreSQL was away, what it would have told us is lost. */
+/* Notifications are lost while PostgreSQL is unavailable. */
 void pool_on_store_connected(void)
 {
 	resolve_forget_all();
@@ -290,7 +316,7 @@ void pool_on_spare(struct sandbox *s)
 	struct shape *shape = s->shape;
 
 	shape_learn_start_time(shape, s->booted_us - s->created_us);
-	room_enforce(); /* there may be less of it than when it was started; s may be dying now */
+	room_enforce(); /* there may be less room than when it was started; s may be DYING now */
 	serve_hungry(shape);
 	supply_now();
 }
@@ -332,7 +358,7 @@ void pool_on_engine_down(void)
 	supply_deny_hopeless();
 }
 
-/* What has the network goes, when no invocation runs in it. */
+/* Ends sandboxes with egress, leased ones after their invocation. */
 static void end_egress(enum counter why)
 {
 	struct sandbox *s, *next;
@@ -354,10 +380,10 @@ static void end_egress(enum counter why)
 static void on_egress_change(bool is_there)
 {
 	if (is_there) {
-		shape_retry_all(); /* some may have been started before it was known that they could not be */
+		shape_retry_all(); /* some may have been started before the loss was noticed */
 	} else {
 		end_egress(COUNT_KILL_NO_NETWORK);
-		supply_deny_hopeless(); /* who waits is told why there is none */
+		supply_deny_hopeless(); /* waiting requests are answered with the reason */
 	}
 }
 
@@ -387,7 +413,7 @@ static void deny_late(struct waiter *w)
 		waiter_deny(w, PROBLEM_OVERLOADED, "", "No sandbox was free in time", retry_after_ms);
 }
 
-/* What has waited too long for a busy sandbox gets a spare after all. */
+/* Requests that have waited too long for a busy sandbox get a spare after all. */
 static void serve_late(void)
 {
 	struct shape *shape;
@@ -444,7 +470,7 @@ void pool_stop(void)
 		waiter_deny(w, PROBLEM_DRAINING, "", "This node is stopping", DRAINING_RETRY_MS);
 	for (int state = 0; state < SANDBOX_DYING; state++)
 		DL_FOREACH_SAFE (sandbox_lists[state], s, next)
-			if (state != SANDBOX_LEASED) /* pool_release does it */
+			if (state != SANDBOX_LEASED) /* pool_release kills it */
 				sandbox_kill(s, COUNT_KILL_STOPPING);
 	pool_recall_all();
 }
@@ -482,7 +508,7 @@ void pool_set_conf(const struct conf *c)
 	conf = c;
 	if (other_ca_file) {
 		end_egress(COUNT_KILL_CA_FILE);
-		shape_retry_all(); /* the file may be why some could not be started */
+		shape_retry_all(); /* the file may be the reason why some could not be started */
 	}
 	demand_set_conf(c);
 	keep_set_conf(c);

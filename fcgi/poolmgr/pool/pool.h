@@ -1,7 +1,7 @@
 /*
- * The pool's doors: what workers ask for, what PostgreSQL, Docker and the clock have to say. Behind them: who gets which
- * sandbox (serve.h), how many are needed (demand.h), are kept without requests (keep.h), are started (supply.h) and fit
- * (room.h).
+ * The interface of the pool: requests of workers, and events of PostgreSQL, Docker and the clock. Behind it are the decisions
+ * which request gets which sandbox (serve.h), and how many sandboxes are needed (demand.h), kept without requests (keep.h),
+ * started (supply.h) and possible (room.h).
  */
 #ifndef POOLMGR_POOL_POOL_H
 #define POOLMGR_POOL_POOL_H
@@ -21,26 +21,27 @@ struct shape;
 void pool_init(uv_loop_t *loop, const struct conf *conf, struct docker *docker);
 void pool_set_conf(const struct conf *conf);
 
-/* Answered with GRANT or DENY through client_send, now or later, at the latest at the request's deadline. */
+/* Both are answered with GRANT or DENY through client_send, now or later, at the latest at the request's deadline. */
 void pool_lease(struct client *client, const struct ipc_lease *request);
-void pool_check(struct client *client, const struct ipc_check *request, int archive_fd); /* borrowed; -1: it is stored */
+void pool_check(struct client *client, const struct ipc_check *request,
+		int archive_fd); /* borrowed; -1: the package is stored */
 
-/* How many sandboxes it has. */
+/* The number of sandboxes that the client has. */
 int pool_count_leases(const struct client *client);
 
-/* NULL when this client has no such lease. */
+/* Returns NULL when this client has no such lease. */
 struct sandbox *pool_find_lease(const struct client *client, uint64_t lease_id);
 
-/* False when this client has no such lease. */
+/* Returns false when this client has no such lease. */
 bool pool_release(struct client *client, const struct ipc_release *release);
 
 /* Forgets versions of the function that are older than version; 0: all. */
 void pool_invalidate(const char *function_id, int64_t version);
 
-/* Which version a name stands for is not known any more: what workers keep for their next request comes back. */
+/* To be called when cached names may be outdated: recalls the sandboxes that workers keep for their next request. */
 void pool_recall_all(void);
 
-/* The worker is gone: what it leased is destroyed, what it waits for is forgotten. */
+/* To be called when the worker is gone: destroys its sandboxes and forgets its requests. */
 void pool_client_gone(struct client *client);
 
 /* Sandbox hooks (poolmgr/sandbox/sandbox.h). */
@@ -49,26 +50,29 @@ void pool_on_start_failed(struct shape *shape, const char *why);
 void pool_on_gone(void);
 void pool_on_dead(struct sandbox *sandbox);
 
-/* Connected to PostgreSQL, for the first time or again. */
+/* To be called after connecting to PostgreSQL, for the first time or again. */
 void pool_on_store_connected(void);
 
-/* Docker Engine does not answer: who cannot be served is told. */
+/* To be called when Docker Engine does not answer: denies requests that cannot be served. */
 void pool_on_engine_down(void);
 
 /* Deadlines, eviction, spares; called every POOL_TICK_MS. */
 #define POOL_TICK_MS 50
 void pool_tick(int64_t now_us);
 
-/* Nothing that should be ready without requests is on its way: a first one would gain nothing by waiting. */
+/*
+ * Whether all spares and all sandboxes of min_warm are ready or cannot be started, so that delaying the first requests would
+ * gain nothing.
+ */
 bool pool_is_settled(void);
 
-/* No sandbox is started or granted any more; all are killed, those that are leased once they are given back. */
+/* Stops the pool: no sandbox is started or granted any more, and all are killed, leased ones when they are given back. */
 void pool_stop(void);
 
-/* Kills those that are leased. */
+/* Kills leased sandboxes. */
 void pool_revoke(void);
 
-/* How many requests wait, in all queues and for lookups. */
+/* The number of requests that wait, in all queues and for lookups. */
 int pool_waiting(void);
 
 #endif

@@ -17,7 +17,7 @@ bool room_for(const struct shape *shape)
 	return sandbox_total() < conf->pool_max_sandboxes && sandbox_total_memory_mb() + shape->key.memory_mb <= budget_mb;
 }
 
-/* Will there be room for so many, and so much memory, once what dies is gone? */
+/* Whether there will be room for this number and this much memory when all DYING sandboxes are gone. */
 static bool will_have(int sandboxes, int64_t memory_mb)
 {
 	int left = sandbox_total() - sandbox_counts[SANDBOX_DYING];
@@ -43,7 +43,7 @@ static bool evict_idle(bool kept)
 	return false;
 }
 
-/* A spare of the shape that functions have not asked for the longest. */
+/* A spare of the shape that has been unused for the longest time. */
 static bool evict_spare(const struct shape *needy)
 {
 	struct shape *shape, *victim = NULL;
@@ -74,7 +74,7 @@ static void end_idle(int64_t now_us)
 {
 	struct sandbox *s, *next;
 
-	/* The list is in the order they became idle. */
+	/* The list is in the order in which they became idle. */
 	DL_FOREACH_SAFE (sandbox_lists[SANDBOX_IDLE], s, next) {
 		if (now_us - s->since_us < conf->pool_idle_timeout_ms * 1000)
 			break;

@@ -1,7 +1,7 @@
 /*
- * The room there is for sandboxes: pool.max_sandboxes of them, and pool.memory_budget_mb for their memory limits together,
- * neither of which is ever exceeded by starting one. Where it is short, what has been idle the longest goes, then spares
- * nobody waits for; and for a request, when all else is busy, what a min_warm keeps.
+ * The room for sandboxes: pool.max_sandboxes, and pool.memory_budget_mb for the sum of their memory limits; no start ever
+ * exceeds either. When room is short, the sandboxes that have been idle longest are evicted, then spares that no request waits
+ * for, and for a request, if everything else is busy, sandboxes kept by min_warm.
  */
 #ifndef POOLMGR_POOL_ROOM_H
 #define POOLMGR_POOL_ROOM_H
@@ -16,19 +16,19 @@ struct shape;
 void room_set_conf(const struct conf *conf);
 int64_t room_budget_mb(void);
 
-/* May one more of this shape be started now? */
+/* Whether one more sandbox of this shape may be started now. */
 bool room_for(const struct shape *shape);
 
 /*
- * Makes room for count more of this shape, as far as that goes; it is there once what dies is gone. for_requests: somebody
- * waits for it.
+ * Evicts sandboxes to make room for up to count more of this shape; the room is available when they are gone. for_requests:
+ * requests wait for it.
  */
 void room_make(const struct shape *shape, int count, bool for_requests);
 
-/* Ends what is more than there is room for, as after a reload. */
+/* Ends sandboxes that exceed the room, after a reload for instance. */
 void room_enforce(void);
 
-/* Ends what has been idle for its time, and what is too much; called every tick. */
+/* Ends sandboxes that have been idle for too long and those that exceed the room; called every tick. */
 void room_tick(int64_t now_us);
 
 #endif

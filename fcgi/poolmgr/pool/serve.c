@@ -18,7 +18,7 @@
 static const struct conf *conf;
 static void (*on_failed)(struct version *version, const char *why);
 static uint64_t next_lease_id;
-static int null_fd; /* in place of the files of a cgroup that is not open */
+static int null_fd; /* passed instead of the files of a cgroup that is not open */
 
 /* ---- Being answered ---- */
 
@@ -40,7 +40,7 @@ static int file_of(const struct sandbox *s, enum cgroup_fd file)
 	return cgroup_is_open(&s->cgroup) ? s->cgroup.fds[file] : null_fd;
 }
 
-/* Hands the sandbox to whoever waits the longest. */
+/* Grants the sandbox to the request that has waited longest. */
 static void grant(struct version *v, struct sandbox *s)
 {
 	struct waiter *w = v->waiters;
@@ -65,16 +65,17 @@ static void grant(struct version *v, struct sandbox *s)
 		.response_bytes = (uint32_t)MIN(v->spec->response_bytes, conf->limits_response_bytes),
 		.log_bytes = (uint32_t)v->spec->log_bytes,
 		.single_use = version_is_single_use(v),
-		.cpu_read_us = s->initialised ? (uint64_t)s->cpu_read_us : IPC_CPU_UNKNOWN, /* before, nothing of it ran */
+		.cpu_read_us =
+			s->initialised ? (uint64_t)s->cpu_read_us : IPC_CPU_UNKNOWN, /* nothing of the function ran before */
 		.restless = s->restless,
 		.runtime = STR(v->spec->runtime),
 		.init = s->initialised ? (struct str){"", 0} : STR(v->init),
 		.secrets = {buf_str(&v->secrets), (uint32_t)v->secrets.len},
 	};
 	counters[grants[m.grant.start_kind]]++;
-	s->initialised = true; /* or it is not given back as reusable */
+	s->initialised = true; /* it stays so unless it is given back as reusable */
 	s->recalled = false;
-	s->autopsy_seq = 0; /* an earlier holder's */
+	s->autopsy_seq = 0; /* the previous holder's */
 	s->autopsy_us = s->autopsy_end_us = 0;
 	sandbox_set_state(s, SANDBOX_LEASED);
 	client_send(w->client, &m);
@@ -91,7 +92,7 @@ static void cannot_link(struct version *v, struct sandbox *s, const struct err *
 	log_sandbox(LOG_ERROR, s->id, "%s: %s", v->key, err->msg);
 	sandbox_kill(s, COUNT_KILL_NOT_LINKED);
 	v->package = PACKAGE_UNKNOWN;
-	if (!cache_has(v->spec->package_sha256)) { /* another poolmgr has made room in the cache, or somebody cleared it */
+	if (!cache_has(v->spec->package_sha256)) { /* another poolmgr has evicted it from the cache, or the cache was cleared */
 		fetch_package(v);
 		return;
 	}
@@ -122,7 +123,7 @@ static void on_linked(const struct err *err, void *arg)
 {
 	struct sandbox *s = arg;
 
-	if (s->state == SANDBOX_ASSIGNED) /* else it was killed meanwhile */
+	if (s->state == SANDBOX_ASSIGNED) /* otherwise it was killed meanwhile */
 		use_linked(s, err);
 	sandbox_release_hold(s);
 }
@@ -135,7 +136,7 @@ void serve_assign(struct version *v, struct sandbox *s)
 	package_link(v->spec->package_sha256, s->dir_fd, on_linked, s);
 }
 
-/* The same for somebody who waits. */
+/* The same for a waiting request. */
 static void assign_needed(struct version *v)
 {
 	v->collisions = 0;
@@ -167,7 +168,7 @@ void serve_queue(struct version *v)
 		assign_needed(v);
 }
 
-/* Gives a spare to the version whose turn it is; false when nobody may have one. */
+/* Assigns a spare to the next version in turn; false when no version may have one. */
 static bool serve_one_hungry(struct shape *shape)
 {
 	struct version *v;
@@ -192,7 +193,7 @@ void serve_hungry(struct shape *shape)
 void serve_init(void (*failed)(struct version *version, const char *why))
 {
 	on_failed = failed;
-	/* Ids of an earlier poolmgr's leases do not come again. */
+	/* Begins at a random number, so that lease ids of an earlier poolmgr do not recur. */
 	next_lease_id = (uint64_t)clock_wall_us();
 	null_fd = open("/dev/null", O_RDWR | O_CLOEXEC);
 }

@@ -12,9 +12,9 @@
 #include "poolmgr/sandbox/boot.h"
 #include "poolmgr/sandbox/sandbox.h"
 
-#define SPARE_PAUSE 5 /* times the duration of a start, from one to the next on a busy node */
+#define SPARE_PAUSE 5 /* on a busy node, the pause between two starts is this many times the duration of a start */
 
-/* What is started for; each includes those before it. */
+/* The purposes of starts; each includes the previous ones. */
 enum purpose { FOR_WAITING, FOR_KEPT, FOR_SPARES };
 
 static const struct conf *conf;
@@ -47,7 +47,7 @@ void supply_deny_hopeless(void)
 		deny_hopeless_of(shape);
 }
 
-/* How many sandboxes of the shape should be ready or starting. */
+/* The number of sandboxes of the shape that should be ready or starting. */
 static int wanted(const struct shape *shape, enum purpose purpose, int64_t now_us)
 {
 	int n = demand_waiting(shape);
@@ -78,7 +78,7 @@ static int affordable(const struct shape *shape, enum purpose purpose, int64_t n
 	return MIN(most, MAX(wanted(shape, FOR_KEPT, now_us), is_due ? 1 : 0));
 }
 
-/* Starts what the shape lacks. Others are not evicted for spares. False: there is no room for all of it yet. */
+/* Starts the sandboxes that the shape lacks; others are not evicted for spares. False: there is not enough room yet. */
 static bool top_up_shape(struct shape *shape, enum purpose purpose, int64_t now_us)
 {
 	if (obstacle_lasting(shape) != NULL) {
@@ -101,11 +101,10 @@ static bool top_up_shape(struct shape *shape, enum purpose purpose, int64_t now_
 	return true;
 }
 
-/* Of what comes free for one purpose, nothing is used for a later one, which may well need less, and would take it piece by
- * piece. */
+/* Room that is being made for one purpose is not used for a later one, which may need less and would take it piece by piece. */
 static void top_up(enum purpose purpose)
 {
-	static bool running; /* a start that fails at once comes back here */
+	static bool running; /* a start that fails at once calls this function again */
 	bool is_room = true;
 	struct shape *shape;
 	int64_t now_us = clock_mono_us();
@@ -117,7 +116,7 @@ static void top_up(enum purpose purpose)
 		DL_FOREACH (shapes, shape)
 			is_room = top_up_shape(shape, p, now_us) && is_room;
 	running = false;
-	if (shapes != NULL) { /* another one is first next time */
+	if (shapes != NULL) { /* so that another version is first next time */
 		shape = shapes;
 		DL_DELETE(shapes, shape);
 		DL_APPEND(shapes, shape);
@@ -141,8 +140,8 @@ static void trim_spares(int64_t now_us)
 }
 
 /*
- * Spares are made good here only: starting a container takes most of a core for a while, and the request that just took a spare
- * is better off without that.
+ * Spares are replaced only here and not when one is taken: starting a container uses most of a core for a while, which would
+ * slow down the request that has just got the spare.
  */
 void supply_tick(int64_t now_us)
 {

@@ -1,6 +1,6 @@
 /*
- * Starting sandboxes: what who waits needs comes first, then what min_warm lacks, then the spares each shape should have; as
- * far as there is room (room.h) and pool.max_starts allows.
+ * Starts sandboxes, as far as there is room (room.h) and pool.max_starts allows: first for waiting requests, then for min_warm,
+ * then the spares that each shape should have.
  */
 #ifndef POOLMGR_POOL_SUPPLY_H
 #define POOLMGR_POOL_SUPPLY_H
@@ -15,17 +15,17 @@ struct version;
 void supply_init(struct docker *docker);
 void supply_set_conf(const struct conf *conf);
 
-/* Starts what who waits needs. */
+/* Starts the sandboxes that waiting requests need. */
 void supply_now(void);
 
-/* The rest as well, and ends spares nobody needs; called every tick. */
+/* Starts all sandboxes that are needed, and ends superfluous spares; called every tick. */
 void supply_tick(int64_t now_us);
 
-/* Waiting is of no use when nothing runs this version and nothing can be started: who does is told. */
+/* Denies the waiting requests of a version when no sandbox runs it and none can be started. */
 void supply_deny_if_hopeless(struct version *version);
-void supply_deny_hopeless(void); /* of all versions */
+void supply_deny_hopeless(void); /* the same for all versions */
 
-/* Nothing is started any more. */
+/* Stops all further starts. */
 void supply_stop(void);
 
 #endif

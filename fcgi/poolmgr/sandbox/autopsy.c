@@ -7,13 +7,18 @@
 #include "ipc/ipc.h"
 #include "poolmgr/node/client.h"
 
-/* An agent that ended did so before anybody asked. One that closed its connection and goes on has no end to tell. */
+/*
+ * When the worker asks, an agent that ended has done so already. One that closed its connection but continues to run has no
+ * exit code.
+ */
 #define ALIVE_US 2000000
-/* A sandbox that has ended altogether, killed by the kernel for instance, Docker alone tells of: soon, or on a busy machine
- * later. */
+/*
+ * If everything in the sandbox has ended, killed by the kernel for instance, only Docker knows how: soon, or later on a busy
+ * machine.
+ */
 #define GONE_US  5000000
 #define AGAIN_US 300000
-/* What Docker says of its memory is worth that much time when the rest is known. */
+/* How long to wait for Docker's word about memory when everything else is known. */
 #define MEMORY_US 500000
 
 #define KILLED (128 + SIGKILL)
@@ -45,7 +50,7 @@ static void on_inspected(const struct err *err, const struct docker_state *state
 	struct sandbox *s = arg;
 	bool has_ended = err == NULL && !state->running;
 
-	if (s->autopsy_seq != 0 && s->state == SANDBOX_LEASED) { /* else its worker is gone, or was told */
+	if (s->autopsy_seq != 0 && s->state == SANDBOX_LEASED) { /* otherwise its worker is gone or was answered */
 		if (has_ended)
 			answer(s, s->exit_code >= 0 ? s->exit_code : state->exit_code, state->oom_killed);
 		else if (s->exit_code >= 0 || !s->launcher_gone)
@@ -63,7 +68,9 @@ static void look(struct sandbox *s)
 	docker_inspect(docker, s->id, on_inspected, s);
 }
 
-/* What its launcher said is all there is to know, unless it was killed: for its memory? */
+/*
+ * The launcher's report is sufficient, unless the agent was killed: then Docker is asked whether that was for lack of memory.
+ */
 static void conclude(struct sandbox *s)
 {
 	if (s->exit_code != KILLED) {

@@ -1,7 +1,7 @@
 /*
- * How a leased sandbox ended: a worker that finds its agent gone asks. As a rule its launcher has said it (runtimes/launcher).
- * When it could not, since it was killed along with all the rest, Docker is asked until it knows; it also says whether memory
- * ran out.
+ * Finds out how a leased sandbox ended, for a worker that found its agent gone. Usually the launcher has reported it
+ * (runtimes/launcher). If the launcher was killed too, Docker is asked until it knows; Docker also knows whether memory ran
+ * out.
  */
 #ifndef POOLMGR_SANDBOX_AUTOPSY_H
 #define POOLMGR_SANDBOX_AUTOPSY_H
@@ -13,13 +13,13 @@
 
 void autopsy_init(struct docker *docker);
 
-/* The holder of the sandbox asks; FINDING goes to it through client_send. sandbox NULL: there is none. */
+/* The worker that has the sandbox asks; FINDING is sent to it through client_send. sandbox NULL: there is no such sandbox. */
 void autopsy_ask(struct client *client, struct sandbox *sandbox, uint64_t seq);
 
-/* Sandbox hook: its container, or its agent, has ended. */
+/* Sandbox hook: its container or its agent has ended. */
 void autopsy_on_dead(struct sandbox *sandbox);
 
-/* Docker's event may come late, or never: then it is asked. Called every tick. */
+/* Asks Docker when its event is late. Called every tick. */
 void autopsy_tick(int64_t now_us);
 
 #endif

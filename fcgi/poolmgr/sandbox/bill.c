@@ -13,7 +13,7 @@
 
 #define PERIOD_US         1000000
 #define COMPLAIN_EVERY_US 60000000
-#define HTTP_OK           200 /* they are added to the figures of invocations that went well */
+#define HTTP_OK           200 /* these records are added to the figures of successful invocations */
 
 struct bill {
 	struct key {
@@ -25,7 +25,7 @@ struct bill {
 	UT_hash_handle hh;
 };
 
-/* One at a time; while it is under way the rest is its thread's. */
+/* One at a time; while it is under way the other members belong to its thread. */
 static struct writing {
 	struct work work;
 	struct spool_file_writer file;
@@ -119,7 +119,7 @@ static void on_written(struct work *work)
 static void begin_writing(void)
 {
 	writing.bills = gathered;
-	writing.state_dir = mem_strdup(conf->master_state_dir); /* conf may be replaced meanwhile */
+	writing.state_dir = mem_strdup(conf->master_state_dir); /* copied, because conf may be replaced meanwhile */
 	writing.file_bytes = conf->spool_file_bytes;
 	writing.under_way = true;
 	gathered = NULL;

@@ -1,5 +1,5 @@
 /*
- * What sandboxes used of the processor after their last invocation, which no worker will ever put on record: added up for a
+ * Records the processor time that sandboxes used after their last invocation, which no worker will record: it is added up for a
  * moment, then written to a spool file of poolmgr's own (ipc/spool_file.h), in a thread (poolmgr/node/work.h).
  */
 #ifndef POOLMGR_SANDBOX_BILL_H
@@ -16,13 +16,13 @@ struct version;
 void bill_init(const struct conf *conf, struct scoreboard *board, int slot);
 void bill_set_conf(const struct conf *conf);
 
-/* That much is the version's. */
+/* Adds processor time of the version. */
 void bill_add(const struct version *version, int64_t cpu_us);
 
-/* Writes what has gathered, every now and then; with at_once, now. */
+/* Writes what was added, at intervals; with at_once, now. */
 void bill_tick(int64_t now_us, bool at_once);
 
-/* Is there anything that is not written? */
+/* Whether anything is not written yet. */
 bool bill_is_pending(void);
 
 #endif

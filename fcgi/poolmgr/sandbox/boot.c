@@ -23,7 +23,7 @@ static uv_loop_t *loop;
 static const struct conf *conf;
 static struct docker *docker;
 
-/* All is connected and the agent has said hello: no one else can connect any more. */
+/* Everything is connected and the agent has sent HELLO: removes the sockets, so that nothing else can connect. */
 static void become_spare(struct sandbox *s)
 {
 	fd_close(&s->control_listener);
@@ -50,7 +50,10 @@ static void on_cgroup(const struct err *err, struct cgroup *cgroup, void *arg)
 	sandbox_release_hold(s);
 }
 
-/* The agent is there. Who is at the other end of its socket is in the sandbox's cgroup: itself, or gVisor's kernel for it. */
+/*
+ * The agent is connected. The process at the other end of its socket is in the sandbox's cgroup: the agent, or gVisor's kernel
+ * on its behalf.
+ */
 static void find_cgroup(struct sandbox *s)
 {
 	struct ucred peer = {0};
@@ -62,7 +65,7 @@ static void find_cgroup(struct sandbox *s)
 	cgroup_open(s->container_id, peer.pid, on_cgroup, s);
 }
 
-/* 0 when *frame is a good HELLO. */
+/* Returns 0 when *frame is a valid HELLO. */
 static int check_hello(const struct frame *frame, struct err *err)
 {
 	if (frame->type != FRAME_HELLO)
@@ -112,9 +115,9 @@ static void on_hello(int events, void *arg)
 	if (took == 0)
 		return;
 	if (s->error_log_fd < 0)
-		on_log_connection(0, s); /* its event may come after this one */
+		on_log_connection(0, s); /* the event of the first socket may come after this one */
 	if (s->end_fd < 0)
-		s->end_fd = accept_one(s->control_listener); /* the launcher connects for its own word second */
+		s->end_fd = accept_one(s->control_listener); /* the launcher's own connection comes second */
 	if (took < 0 || check_hello(&frame, &err) < 0)
 		sandbox_fail_start(s, err.msg);
 	else if ((size_t)took != s->in.len)
@@ -166,7 +169,7 @@ static void on_container_created(const struct err *err, const char *container_id
 	else if (s->state != SANDBOX_DYING)
 		sandbox_fail_start(s, err->msg);
 	if (err != NULL)
-		sandbox_release_hold(s); /* else the start is under way, and its end does that */
+		sandbox_release_hold(s); /* otherwise the start is under way, and its callback does that */
 }
 
 static void on_container_started(const struct err *err, void *arg)
@@ -174,7 +177,7 @@ static void on_container_started(const struct err *err, void *arg)
 	struct sandbox *s = arg;
 
 	s->started_us = clock_mono_us();
-	if (err != NULL && sandbox_is_starting(s)) /* else its agent is up, whatever Docker says */
+	if (err != NULL && sandbox_is_starting(s)) /* otherwise its agent is up, whatever Docker says */
 		sandbox_fail_start(s, err->msg);
 	sandbox_release_hold(s);
 }

@@ -1,6 +1,6 @@
 /*
- * How a sandbox comes up: its directory is made, Docker makes and starts its container, the launcher in there connects to its
- * sockets, the agent says HELLO (runtimes/protocol.md), the warden finds its cgroup. Then it is SPARE.
+ * Starts a sandbox: its directory is created, Docker creates and starts its container, the launcher in it connects to the
+ * sockets, the agent sends HELLO (runtimes/protocol.md), and the warden finds its cgroup. Then the sandbox is SPARE.
  */
 #ifndef POOLMGR_SANDBOX_BOOT_H
 #define POOLMGR_SANDBOX_BOOT_H
@@ -15,7 +15,7 @@
 void boot_init(uv_loop_t *loop, const struct conf *conf, struct docker *docker);
 void boot_set_conf(const struct conf *conf);
 
-/* Starts a new one. What can go wrong on the host is told as the start's failure (struct sandbox_hooks). */
+/* Starts a new sandbox. Errors on the host are reported as a failed start (struct sandbox_hooks). */
 void boot_start(struct shape *shape);
 
 /* Ends boots that take too long; called every tick. */

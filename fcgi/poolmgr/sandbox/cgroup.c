@@ -56,7 +56,7 @@ static void on_opened(struct ipc_msg *m)
 	struct question *q = find_question(m->cgroup.seq);
 	struct cgroup cgroup = {.version = m->cgroup.version};
 
-	if (q == NULL) /* given up, or asked by an earlier poolmgr */
+	if (q == NULL) /* the request was given up, or was made by an earlier poolmgr */
 		return;
 	for (int i = 0; i < CGROUP_FD_COUNT; i++)
 		cgroup.fds[i] = TAKE_FD(m->fds[i]);
@@ -99,7 +99,7 @@ static void on_answer(int events, void *arg)
 	int rc = ipc_recv(warden_fd, IPC_WARDEN, 0, &scratch, &m, &err);
 	if (rc < 0 && err.code != EAGAIN && err.code != EINTR)
 		log_error("warden: %s", err.msg);
-	if (rc == 0) { /* the master is gone, and nobody will start a warden again */
+	if (rc == 0) { /* the master is gone, so no new warden will be started */
 		watch_free(&watch);
 		warden_fd = -1;
 	}
@@ -158,7 +158,7 @@ static void set_frozen(struct cgroup *c, bool frozen)
 
 	if (!cgroup_is_open(c) || c->frozen == frozen)
 		return;
-	/* It may have ended: then there is nothing to freeze, and nothing to be done. */
+	/* The sandbox may have ended; then there is nothing to freeze, and the error is ignored. */
 	if (pwrite(c->fds[CGROUP_FREEZER], word, strlen(word), 0) > 0)
 		c->frozen = frozen;
 }
@@ -173,7 +173,10 @@ void cgroup_thaw(struct cgroup *c)
 	set_frozen(c, false);
 }
 
-/* v1 has no way to kill a cgroup at once: while it is frozen nothing is born in it, and the warden kills one by one. */
+/*
+ * cgroup v1 cannot be killed in one step: while it is frozen no process is created in it, and the warden kills its processes
+ * one by one.
+ */
 void cgroup_kill(struct cgroup *c)
 {
 	struct ipc_msg m = {.type = IPC_CGROUP_KILL, .fds = {c->fds[CGROUP_KILL], c->fds[CGROUP_FREEZER], -1, -1, -1}};
@@ -211,7 +214,7 @@ void cgroup_end_shim(const char *container, pid_t pid, const char *directory, vo
 void cgroup_init(uv_loop_t *loop, int fd)
 {
 	warden_fd = fd;
-	last_seq = (uint64_t)clock_wall_us(); /* an answer to an earlier poolmgr is not taken for one of ours */
+	last_seq = (uint64_t)clock_wall_us(); /* so that an answer to an earlier poolmgr is not mistaken for one of ours */
 	if (fd >= 0)
 		watch = watch_new(loop, fd, UV_READABLE, on_answer, NULL);
 }

@@ -10,17 +10,17 @@
 #include "base/mem.h"
 #include "poolmgr/catalog/shape.h"
 
-/* What is known of one language's image. */
+/* The state of one language's image. */
 struct image {
 	const struct language *language;
 	enum { UNKNOWN, MISSING, THERE } state;
-	char id[DOCKER_IMAGE_ID_SIZE]; /* the latest that was there; "" none was yet */
+	char id[DOCKER_IMAGE_ID_SIZE]; /* id of the latest image that existed; "" when there was none yet */
 	struct image *next;
 };
 
 static struct docker *docker;
 static struct image_hooks hooks;
-static struct image *images; /* of each language, in their order */
+static struct image *images; /* one for each language, in the same order */
 
 static struct image *find(const struct language *language)
 {
@@ -52,7 +52,7 @@ static void on_checked(const struct err *err, const char *id, void *arg)
 	bool was_missing = i->state == MISSING;
 	char text[LANGUAGE_TEXT_SIZE];
 
-	if (err != NULL && err->code != ENOENT) /* an answer about something else */
+	if (err != NULL && err->code != ENOENT) /* the answer is about another name */
 		return;
 	i->state = err == NULL ? THERE : MISSING;
 	if (err == NULL)

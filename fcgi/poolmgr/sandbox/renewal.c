@@ -10,10 +10,10 @@
 #include "poolmgr/sandbox/image.h"
 #include "poolmgr/sandbox/sandbox.h"
 
-#define PACE_US     500000   /* from one of a shape to the next, when the shape has the spares it should have */
-#define PATIENCE_US 10000000 /* and when it has not */
+#define PACE_US     500000   /* pause between two sandboxes of a shape when the shape has enough spares */
+#define PATIENCE_US 10000000 /* pause when it has not */
 
-static bool replacing; /* there may be sandboxes of an older one */
+static bool replacing; /* there may be sandboxes of an older image */
 
 void renewal_adopt(const struct language *language)
 {
@@ -37,7 +37,7 @@ bool renewal_is_due(const struct sandbox *s)
 	return id[0] != '\0' && strcmp(s->image_id, id) != 0;
 }
 
-/* The one to go next: what is idle before what a worker has. */
+/* The sandbox to replace next: idle ones come before leased ones. */
 static struct sandbox *next_of(const struct shape *shape)
 {
 	static const enum sandbox_state order[] = {SANDBOX_SPARE, SANDBOX_IDLE, SANDBOX_LEASED};
@@ -51,7 +51,7 @@ static struct sandbox *next_of(const struct shape *shape)
 	return NULL;
 }
 
-/* Whatever it does now, it will be idle some time. */
+/* Whether any sandbox of an older image is left. Those that are in another state now will be spare or idle later. */
 static bool any_left(void)
 {
 	for (int state = 0; state < SANDBOX_DYING; state++) {
@@ -63,7 +63,7 @@ static bool any_left(void)
 	return false;
 }
 
-/* Its worker gives it back after the invocation in hand, and it is not used again (pool_release). */
+/* Its worker gives it back after the current invocation, and it is not used again (pool_release). */
 static void ask_back(struct sandbox *s)
 {
 	struct ipc_msg m = {.type = IPC_RECALL, .recall.lease_id = s->lease_id};
@@ -74,7 +74,7 @@ static void ask_back(struct sandbox *s)
 	s->recalled = true;
 }
 
-/* A new one has to be able to start, or there would be none in the end. */
+/* Only if a new sandbox can start; otherwise there would be none in the end. */
 static bool may_lose_one(const struct shape *shape, int64_t now_us)
 {
 	bool has_its_spares = shape->spare_count >= shape_spares_wanted(shape, now_us);

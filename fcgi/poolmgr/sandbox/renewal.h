@@ -1,6 +1,6 @@
 /*
- * Sandboxes of an older image are replaced by new ones, after a rebuild for a security update for instance: one by one, spares
- * first, without a restart and without a request that fails. image.h says which image stands behind a language's name.
+ * Replaces sandboxes of an older image by new ones, for instance after a rebuild for a security update: one by one, spares
+ * first, without a restart and without failed requests. image.h says which image a language's name refers to.
  */
 #ifndef POOLMGR_SANDBOX_RENEWAL_H
 #define POOLMGR_SANDBOX_RENEWAL_H
@@ -12,16 +12,16 @@
 
 struct sandbox;
 
-/* Does it run another image than its language's by now? */
+/* Whether it was made from an image that is no longer its language's image. */
 bool renewal_is_due(const struct sandbox *sandbox);
 
-/* Hooks of image.h. The image of a language is known now: what was started before that is taken for one of it. */
+/* Hooks of image.h. The image of a language is known now: sandboxes started before are assumed to be made from it. */
 void renewal_adopt(const struct language *language);
 
-/* An image is another one: from here on renewal_tick has work. */
+/* An image has changed: renewal_tick has work from now on. */
 void renewal_begin(void);
 
-/* Replaces another one of each shape, when the time has come; called every tick. */
+/* Replaces another sandbox of each shape when it is due; called every tick. */
 void renewal_tick(int64_t now_us);
 
 #endif

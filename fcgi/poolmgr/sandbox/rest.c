@@ -6,22 +6,22 @@
 #include "poolmgr/sandbox/sandbox.h"
 
 #define BREATH_PERIOD_US 20000000
-#define BREATH_US        60000 /* a tick at least */
+#define BREATH_US        60000 /* at least a tick */
 #define LOOK_MOST_US     1000000
 
 static const struct conf *conf;
 static struct docker *docker;
 
 /*
- * What is frozen is let go for a moment now and then: a signal that somebody sent it takes effect, and gVisor's kernel, which
- * has to be asked to end what runs on it, hears Docker Engine.
+ * Frozen sandboxes are thawed for a moment at intervals, so that signals sent to them take effect, and so that gVisor's kernel,
+ * which Docker Engine must ask to end a sandbox, can answer.
  */
 static bool breathes(int64_t rested_us)
 {
 	return rested_us % BREATH_PERIOD_US >= BREATH_PERIOD_US - BREATH_US;
 }
 
-/* Looks at what is not frozen yet; the longer it has been idle, the more seldom. */
+/* Looks at a sandbox that is not frozen yet; the longer it has been idle, the less often. */
 static void freeze_restless(struct sandbox *s, int64_t now_us)
 {
 	int64_t idle_us = now_us - s->since_us;
@@ -34,7 +34,7 @@ static void freeze_restless(struct sandbox *s, int64_t now_us)
 		cgroup_freeze(&s->cgroup);
 }
 
-/* The lists are in the order the sandboxes came into them. */
+/* The lists are in the order in which the sandboxes entered the state. */
 static void freeze_resting(enum sandbox_state state, int64_t now_us)
 {
 	struct sandbox *s;
@@ -52,7 +52,7 @@ static void freeze_resting(enum sandbox_state state, int64_t now_us)
 	}
 }
 
-/* Docker Engine ends its containers when it stops or starts, and waits long for those that are frozen. */
+/* Docker Engine ends its containers when it stops or starts, and waits long for frozen ones. */
 static void thaw_resting(enum sandbox_state state)
 {
 	struct sandbox *s;

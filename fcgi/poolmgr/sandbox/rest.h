@@ -1,6 +1,7 @@
 /*
- * Sandboxes that wait for work are frozen after a while: they cost no processor time then, but for a breath now and then. One
- * whose function works on between its invocations is frozen as soon as that is seen, and from then on at once.
+ * Freezes sandboxes that have waited for work for a while, so that they use no processor time; they are thawed for a moment at
+ * intervals. A sandbox whose function works between invocations is frozen as soon as this is noticed, and from then on as soon
+ * as it is idle.
  */
 #ifndef POOLMGR_SANDBOX_REST_H
 #define POOLMGR_SANDBOX_REST_H

@@ -16,8 +16,8 @@
 #include "poolmgr/node/uid.h"
 #include "poolmgr/sandbox/bill.h"
 
-#define SETTLE_US             1000000 /* one that ends sooner without having served has not really started */
-#define LEAST_BILLED_US       1000    /* less is not worth a record */
+#define SETTLE_US             1000000 /* a sandbox that ends sooner without having served counts as a failed start */
+#define LEAST_BILLED_US       1000    /* less processor time is not recorded */
 #define REMOVE_RETRY_FIRST_US 100000
 #define REMOVE_RETRY_MOST_US  10000000
 
@@ -36,7 +36,7 @@ static struct sandbox *by_id;
 
 static const struct {
 	const char *name;
-	unsigned to; /* states that may follow */
+	unsigned to; /* mask of states that may follow */
 } states[SANDBOX_STATE_COUNT] = {
 	[SANDBOX_CREATING] = {"creating", TO(BOOTING) | TO(DYING)},
 	[SANDBOX_BOOTING] = {"booting", TO(SPARE) | TO(DYING)},
@@ -54,7 +54,7 @@ const char *sandbox_state_name(enum sandbox_state state)
 	return states[state].name;
 }
 
-/* Will it serve its version's next request as soon as it can? */
+/* Whether it will serve its version's next request as soon as it can. */
 static bool is_coming(enum sandbox_state state)
 {
 	return state == SANDBOX_ASSIGNED || state == SANDBOX_WARMING;
@@ -70,7 +70,7 @@ bool sandbox_is_starting(const struct sandbox *s)
 	return s->state == SANDBOX_CREATING || s->state == SANDBOX_BOOTING;
 }
 
-/* Adds (+1) or takes away (-1) the sandbox from all that counts or lists those in its state. */
+/* Adds the sandbox to (+1), or removes it from (-1), all counts and lists of its state. */
 static void count(struct sandbox *s, int by)
 {
 	sandbox_counts[s->state] += by;
@@ -112,8 +112,8 @@ static void enter_state(struct sandbox *s, enum sandbox_state state)
 }
 
 /*
- * HELLO alone does not end the back-off of its shape: one that ends right after it would be started anew for ever. Nor does one
- * that is older than what failed.
+ * HELLO alone does not end the back-off of its shape, because a sandbox that ends right after it would be restarted forever.
+ * Neither does a sandbox that is older than the failure.
  */
 static void prove_good(const struct sandbox *s)
 {
@@ -127,7 +127,7 @@ void sandbox_set_state(struct sandbox *s, enum sandbox_state state)
 	assert(!is_live(state) || s->version != NULL);
 	if ((s->state == SANDBOX_LEASED || s->state == SANDBOX_WARMING) && state == SANDBOX_IDLE) /* it has worked */
 		prove_good(s);
-	if (state == SANDBOX_IDLE && s->state != SANDBOX_LEASED) /* else its worker has said it */
+	if (state == SANDBOX_IDLE && s->state != SANDBOX_LEASED) /* otherwise its worker has reported it */
 		s->cpu_read_us = cgroup_cpu_us(s->cgroup.fds[CGROUP_CPU]);
 	leave_state(s);
 	enter_state(s, state);
@@ -206,7 +206,7 @@ static void on_directory_removed(bool removed, void *arg)
 {
 	struct sandbox *s = arg;
 
-	(void)removed; /* the next sweep finds it */
+	(void)removed; /* the next reconciliation finds it */
 	sandbox_set_state(s, SANDBOX_GONE);
 	leave_state(s);
 	HASH_DEL(by_id, s);
@@ -235,7 +235,7 @@ static void remove_container(struct sandbox *s)
 {
 	s->remove_retry_us = docker_is_up(docker) ? 0 : clock_mono_us();
 	if (s->remove_retry_us != 0)
-		return; /* sandbox_tick does it when it is */
+		return; /* sandbox_tick does it when it is due */
 	docker_remove(docker, s->id, on_container_removed, s);
 }
 
@@ -245,7 +245,7 @@ int64_t sandbox_background_us(struct sandbox *s)
 	return s->cpu_read_us >= 0 ? MAX(s->cpu_seen_us - s->cpu_read_us, 0) : 0;
 }
 
-/* Not what a worker has: that is on its record. */
+/* Not for a leased sandbox, because its worker records that. */
 static void bill_the_rest(struct sandbox *s)
 {
 	bool worker_has_it = s->state == SANDBOX_LEASED && s->holder != NULL;
@@ -315,13 +315,13 @@ void sandbox_died(struct sandbox *s, int exit_code)
 {
 	if (s->state == SANDBOX_DYING || s->state == SANDBOX_GONE)
 		return;
-	docker_doubt(docker);            /* one that stops ends them all */
-	if (s->state == SANDBOX_WARMING) /* its socket says so as well, after its last words */
+	docker_doubt(docker);            /* an engine that stops ends all containers */
+	if (s->state == SANDBOX_WARMING) /* its socket reports this as well, after the last data */
 		return;
 	if (exit_code >= 0)
 		s->exit_code = exit_code;
 	if (s->state == SANDBOX_LEASED) {
-		/* Its worker may still have a result to read. */
+		/* Not killed, because its worker may still have a result to read. */
 		s->dead = true;
 		watch_free(&s->control_watch);
 		hooks.dead(s);
@@ -332,14 +332,17 @@ void sandbox_died(struct sandbox *s, int exit_code)
 	} else if (s->state == SANDBOX_IDLE) {
 		hooks.dead(s);
 		sandbox_kill(s, COUNT_KILL_ENDED);
-	} else if (clock_mono_us() - s->booted_us < SETTLE_US) { /* it never served */
+	} else if (clock_mono_us() - s->booted_us < SETTLE_US) { /* the sandbox never served */
 		sandbox_fail_start(s, "the sandbox ended right after it started");
 	} else {
 		sandbox_kill(s, COUNT_KILL_ENDED);
 	}
 }
 
-/* What rests is frozen, and so cannot end by itself. What a worker has is not, and goes on if it survives the signal. */
+/*
+ * Idle sandboxes may be frozen and cannot end by themselves. A leased one is not frozen, and continues if it survives the
+ * signal.
+ */
 void sandbox_signalled(struct sandbox *s)
 {
 	if (s->state == SANDBOX_SPARE || s->state == SANDBOX_IDLE)
@@ -352,7 +355,7 @@ static void on_disconnect(int events, void *arg)
 	sandbox_died(arg, -1);
 }
 
-/* The launcher has said it, or is gone without a word. */
+/* The launcher has reported the exit code, or has ended without a report. */
 static void on_end(int events, void *arg)
 {
 	struct sandbox *s = arg;

@@ -1,6 +1,6 @@
 /*
- * A sandbox: one container, its directory on the host and the two sockets to its agent. It serves one version of one function,
- * one invocation at a time, and is never given to another.
+ * A sandbox: one container, its directory on the host, and the two sockets to its agent. It serves one version of one function,
+ * one invocation at a time, and is never given to another version or function.
  *
  *   CREATING → BOOTING → SPARE → ASSIGNED → LEASED ⇄ IDLE → DYING → GONE
  *                                   └─────→ WARMING ──→┘
@@ -28,13 +28,13 @@
 #define SANDBOX_ID_SIZE 17 /* 16 hexadecimal digits */
 
 enum sandbox_state {
-	SANDBOX_CREATING, /* Docker makes the container */
-	SANDBOX_BOOTING,  /* it starts; the agent has not said hello */
+	SANDBOX_CREATING, /* Docker creates the container */
+	SANDBOX_BOOTING,  /* the container starts; the agent has not sent HELLO */
 	SANDBOX_SPARE,    /* ready for any function of its shape */
 	SANDBOX_ASSIGNED, /* its function's files are being linked */
-	SANDBOX_WARMING,  /* it loads its function, for the sake of min_warm (poolmgr/sandbox/warmup.h) */
-	SANDBOX_LEASED,   /* a worker talks to it */
-	SANDBOX_IDLE,     /* waits for its version's next invocation */
+	SANDBOX_WARMING,  /* it loads its function because of min_warm (poolmgr/sandbox/warmup.h) */
+	SANDBOX_LEASED,   /* a worker uses it */
+	SANDBOX_IDLE,     /* it waits for its version's next invocation */
 	SANDBOX_DYING,    /* being killed and removed */
 	SANDBOX_GONE,     /* only its memory is left */
 	SANDBOX_STATE_COUNT
@@ -45,64 +45,64 @@ struct client;
 struct sandbox {
 	char id[SANDBOX_ID_SIZE];
 	enum sandbox_state state;
-	int64_t since_us; /* in this state */
+	int64_t since_us; /* since when it is in this state */
 	int64_t created_us;
 	int64_t booted_us;  /* when it became SPARE; 0: not yet */
-	int64_t started_us; /* when Docker had done with starting it; 0: not yet, though it may be up */
-	int64_t listed_us;  /* the latest listing of containers it was in (poolmgr/reconcile.c) */
+	int64_t started_us; /* when Docker reported its start; 0: not yet, even though it may be up */
+	int64_t listed_us;  /* the latest listing of containers that included it (poolmgr/reconcile.c) */
 	uint32_t uid;
 	struct shape *shape;     /* counted in shape->users */
-	struct version *version; /* a reference, from ASSIGNED to DYING */
+	struct version *version; /* holds a reference from ASSIGNED to DYING */
 
 	/* LEASED only */
 	struct client *holder;
 	uint64_t lease_id;
-	bool recalled;         /* its worker was asked to give it back */
-	enum counter unwanted; /* why it goes when it is given back; 0: it stays */
+	bool recalled;         /* its worker was asked to give it back (RECALL) */
+	enum counter unwanted; /* why it will be killed when it is given back; 0: it will not */
 
-	bool initialised;        /* INIT was sent and answered: the next start is warm */
-	bool dead;               /* its agent or container ended while it was LEASED; the worker finds out by itself */
-	int exit_code;           /* of its agent, -1: not known */
-	bool launcher_gone;      /* whatever it has said before */
-	uint64_t autopsy_seq;    /* the worker's question how it ended (poolmgr/sandbox/autopsy.h); 0: none */
-	int64_t autopsy_us;      /* when Docker is asked next, unless it tells before; 0: it is being asked */
-	int64_t autopsy_end_us;  /* when the worker is told what is known by then */
-	int holds;               /* what is at work on it and must come to its end before it is removed */
-	int64_t remove_retry_us; /* DYING: when to try again; 0: a removal is under way */
+	bool initialised;        /* the code is loaded: the next start is warm */
+	bool dead;               /* its agent or container ended while it was LEASED; the worker notices by itself */
+	int exit_code;           /* exit code of its agent; -1: not known */
+	bool launcher_gone;      /* reported by the launcher */
+	uint64_t autopsy_seq;    /* seq of the worker's question how it ended (poolmgr/sandbox/autopsy.h); 0: none */
+	int64_t autopsy_us;      /* when to ask Docker, unless it reports before; 0: it is being asked */
+	int64_t autopsy_end_us;  /* when to answer the worker with what is known by then */
+	int holds;               /* number of operations that must end before it is removed */
+	int64_t remove_retry_us; /* DYING: when to try removing it again; 0: a removal is under way */
 	int remove_failures;
 
-	int64_t cpu_read_us; /* what it had used of the processor at the end of its latest invocation; -1: not known */
-	int64_t cpu_seen_us; /* and what it had when that was last looked at */
-	int64_t cpu_look_us; /* IDLE: when it is looked at next */
-	bool restless;       /* it used more than a little while it was IDLE: it is frozen as soon as it is again */
+	int64_t cpu_read_us; /* processor time at the end of its latest invocation; -1: not known */
+	int64_t cpu_seen_us; /* processor time at the latest look */
+	int64_t cpu_look_us; /* IDLE: when to look next */
+	bool restless;       /* it used more than a little while it was IDLE: it is frozen as soon as it is IDLE again */
 
-	char image_id[DOCKER_IMAGE_ID_SIZE]; /* of what it was made of; "" not known */
+	char image_id[DOCKER_IMAGE_ID_SIZE]; /* id of the image it was made from; "": not known */
 
 	char container_id[65]; /* "" while CREATING */
 	struct cgroup cgroup;  /* opened while BOOTING, if there is a warden */
 	int dir_fd;
 	int control_listener, log_listener;   /* CREATING and BOOTING only */
 	int control_fd, log_fd, error_log_fd; /* log: stdout, error_log: stderr */
-	int end_fd;                           /* where its launcher says how the agent ended */
+	int end_fd;                           /* connection on which its launcher reports how the agent ended */
 	struct watch *control_watch, *log_watch, *error_log_watch, *end_watch;
-	struct buf in; /* BOOTING: what has come of HELLO; WARMING: of READY */
+	struct buf in; /* received bytes: BOOTING: of HELLO; WARMING: of READY */
 
 	struct sandbox *prev, *next;           /* sandbox_lists[state] */
 	struct sandbox *peer_prev, *peer_next; /* SPARE: shape->spares; IDLE: version->idle; LEASED: version->leased */
 	UT_hash_handle hh;                     /* by id */
 };
 
-/* Oldest in its state first; how many there are, and the memory they may use together. */
+/* The sandboxes in each state, longest in it first; their number, and the sum of their memory limits. */
 extern struct sandbox *sandbox_lists[SANDBOX_STATE_COUNT];
 extern int sandbox_counts[SANDBOX_STATE_COUNT];
 extern int64_t sandbox_memory_mb[SANDBOX_STATE_COUNT];
 
-/* What the pool does when something happens by itself. */
+/* Hooks, called when something happens to a sandbox by itself. */
 struct sandbox_hooks {
 	void (*spare)(struct sandbox *sandbox);                     /* it has become SPARE */
-	void (*start_failed)(struct shape *shape, const char *why); /* one of that shape is DYING before it was ever SPARE */
-	void (*gone)(void);                                         /* one is GONE: there is room */
-	void (*dead)(struct sandbox *sandbox);                      /* one that is LEASED or IDLE has ended */
+	void (*start_failed)(struct shape *shape, const char *why); /* a sandbox of that shape is DYING and was never SPARE */
+	void (*gone)(void);                                         /* a sandbox is GONE: there is room */
+	void (*dead)(struct sandbox *sandbox);                      /* a sandbox that is LEASED or IDLE has ended */
 };
 
 int sandbox_init(uv_loop_t *loop, const struct conf *conf, struct docker *docker, const struct sandbox_hooks *hooks,
@@ -116,35 +116,37 @@ int sandbox_total(void);
 int64_t sandbox_total_memory_mb(void);
 struct sandbox *sandbox_find(const char *id); /* NULL when there is none */
 
-/* A new one, CREATING, of which nothing is there yet: boot.h does the rest. */
+/* Creates the struct of a new sandbox, CREATING, without container or directory; boot.h does the rest. */
 struct sandbox *sandbox_new(struct shape *shape);
 bool sandbox_is_starting(const struct sandbox *sandbox); /* CREATING or BOOTING */
 
-/* What became of the start: it is SPARE; or it is DYING, and its shape knows why. */
+/* The result of the start: it is SPARE, or it is DYING and its shape has the reason. */
 void sandbox_is_up(struct sandbox *sandbox);
 void sandbox_fail_start(struct sandbox *sandbox, const char *why);
 
-/* Puts it to death: DYING, later GONE and freed, and counts why. A second call does nothing. */
+/* Kills the sandbox and counts the reason: it is DYING, later GONE and freed. A second call does nothing. */
 void sandbox_kill(struct sandbox *sandbox, enum counter why);
 
-/* Keeps a sandbox that is killed meanwhile, its directory and dir_fd until the hold is released, which may begin its removal.
+/*
+ * Holds a sandbox: if it is killed meanwhile, its struct, directory and dir_fd stay until the hold is released, which may begin
+ * its removal.
  */
 void sandbox_hold(struct sandbox *sandbox);
 void sandbox_release_hold(struct sandbox *sandbox);
 
-/* How much it has used of the processor since its latest invocation; 0 when that is not known. */
+/* The processor time it has used since its latest invocation; 0 when that is not known. */
 int64_t sandbox_background_us(struct sandbox *sandbox);
 
-/* From now on only its end is heard of on its control socket, and of its launcher: sandbox_died. */
+/* From now on its control socket and its launcher's connection are watched only for its end: sandbox_died. */
 void sandbox_watch_end(struct sandbox *sandbox);
 
-/* Its agent or its container has ended; exit_code -1: not known. */
+/* To be called when its agent or its container has ended; exit_code -1: not known. */
 void sandbox_died(struct sandbox *sandbox, int exit_code);
 
-/* Somebody sent it a signal through Docker Engine, wanting it to end. */
+/* To be called when someone sent it a signal through Docker Engine to end it. */
 void sandbox_signalled(struct sandbox *sandbox);
 
-/* Repeats removals that failed, and tells shapes of those that have proved good; called every tick. */
+/* Repeats removals that failed, and tells shapes which starts proved successful; called every tick. */
 void sandbox_tick(int64_t now_us);
 
 #endif

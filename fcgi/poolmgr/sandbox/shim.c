@@ -18,18 +18,18 @@
 #include "poolmgr/sandbox/cgroup.h"
 
 #define ID_LENGTH        64
-#define COMMAND          "containerd-shim" /* as comm has it, cut after 15 characters: proc_pid_comm(5) */
+#define COMMAND          "containerd-shim" /* the name in comm, cut off after 15 characters: proc_pid_comm(5) */
 #define MAX_COMMAND_LINE 65536
 
 struct shim {
 	char container[ID_LENGTH + 1];
 	pid_t pid;
-	int64_t found_us;   /* when the first search that found it was over */
-	bool seen;          /* by the latest search */
-	bool listed;        /* in the list at hand */
-	int64_t suspect_us; /* when the first list in a row was asked for that it was missing in; 0: it is in the latest */
+	int64_t found_us;   /* when the first search that found it ended */
+	bool seen;          /* it was found by the latest search */
+	bool listed;        /* it is in the current list */
+	int64_t suspect_us; /* when the first of the consecutive lists without it was requested; 0: it is in the latest list */
 	UT_hash_handle hh;
-	struct shim *next; /* while it is on a search's list */
+	struct shim *next; /* link while it is on a search's list */
 };
 
 struct search {
@@ -43,7 +43,7 @@ static bool searching;
 
 /* ---- In the thread ---- */
 
-/* A file of a process, malloc'ed; NULL: not there, as when the process has ended. */
+/* Reads a file of a process, malloc'ed; NULL when it does not exist, because the process has ended for instance. */
 static char *read_file_new(const char *pid, const char *name, size_t *len)
 {
 	AUTO(mem_free) char *path = mem_printf("/proc/%.20s/%s", pid, name);
@@ -160,7 +160,7 @@ static void on_ended(const char *container_id)
 	log_info("ended the shim of container %.12s, which Docker does not know", container_id);
 }
 
-/* As Docker writes a path: without a slash too many. */
+/* Writes the path as Docker does: without superfluous slashes. */
 static void squeeze_slashes(char *path)
 {
 	char *to = path;

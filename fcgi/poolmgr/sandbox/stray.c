@@ -12,17 +12,17 @@
 
 static struct docker *docker;
 
-/* While it is being removed. */
+/* Container and directory that are being removed. */
 struct stray {
 	char id[SANDBOX_ID_SIZE];
-	enum counter what; /* it is counted in */
-	bool found;        /* its container is there, or its directory */
+	enum counter what; /* the counter to increase */
+	bool found;        /* its container or its directory exists */
 	UT_hash_handle hh;
 };
 
 static struct stray *strays;
 
-/* The attempt to remove it is over. */
+/* Called at the end of the attempt to remove it. */
 static void end(struct stray *stray, bool removed)
 {
 	if (removed && stray->found)
@@ -48,7 +48,7 @@ static void on_removed(const struct err *err, void *arg)
 	end(stray, false);
 }
 
-/* It may be frozen, and Docker cannot kill what is frozen. */
+/* Killed through its cgroup, because it may be frozen and Docker cannot kill a frozen container. */
 static void on_cgroup(const struct err *err, struct cgroup *cgroup, void *arg)
 {
 	struct stray *stray = arg;
@@ -75,7 +75,7 @@ void stray_remove(const char *id, enum counter what)
 	struct stray *stray;
 
 	if (strlen(id) != SANDBOX_ID_SIZE - 1 || strspn(id, "0123456789abcdef") != SANDBOX_ID_SIZE - 1)
-		return; /* a label somebody else made */
+		return; /* not one of our labels */
 	HASH_FIND_STR(strays, id, stray);
 	if (stray != NULL || sandbox_find(id) != NULL || directory_is_owned(id))
 		return;

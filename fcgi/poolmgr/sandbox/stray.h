@@ -1,4 +1,4 @@
-/* Containers and directories that no struct sandbox stands for, as an earlier poolmgr leaves them, and their removal. */
+/* Removes containers and directories without a struct sandbox, which an earlier poolmgr may leave behind. */
 #ifndef POOLMGR_SANDBOX_STRAY_H
 #define POOLMGR_SANDBOX_STRAY_H
 
@@ -10,14 +10,14 @@
 void stray_init(struct docker *docker);
 
 /*
- * Removes both of that id. What another poolmgr that still runs has is left alone. Counted in what when one of them was there
- * indeed.
+ * Removes the container and the directory with that id, unless another running poolmgr has them. Counted in what if one of them
+ * existed.
  */
 void stray_remove(const char *id, enum counter what);
 
 int stray_count(void); /* removals under way */
 
-/* Removes the directories that belong to nobody; keep says which ids to leave alone. */
+/* Removes the directories that belong to no poolmgr; keep says which ids to leave alone. */
 void stray_sweep_directories(bool (*keep)(const char *id));
 
 #endif

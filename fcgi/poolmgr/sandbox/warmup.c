@@ -8,7 +8,7 @@
 #include "ipc/frame.h"
 #include "poolmgr/sandbox/sandbox.h"
 
-#define MAX_ANSWER_BYTES 65536 /* as runtimes/protocol.md has it */
+#define MAX_ANSWER_BYTES 65536 /* limit of runtimes/protocol.md */
 #define LOG_READS        16    /* a log without end must not hold up the loop */
 
 static uv_loop_t *loop;
@@ -20,7 +20,7 @@ static void finish(struct sandbox *s, const char *why)
 	done(s, why);
 }
 
-/* An agent that waits for room in its log does not get ready. */
+/* Output is read and dropped, because an agent that waits for room in its log socket would not become ready. */
 static void drain(int fd, struct watch **watch)
 {
 	char waste[4096];
@@ -51,8 +51,9 @@ static void on_error_log(int events, void *arg)
 static void take_frame(struct sandbox *s, const struct frame *frame, size_t rest)
 {
 	if (frame->type == FRAME_INIT_ERROR) {
-		/* What the function says of it is for who calls the function: it may have secrets, and this is told to
-		 * everybody. */
+		/*
+		 * The function's own message is only for its callers: it may contain secrets, and this text is shown to anyone.
+		 */
 		finish(s, "loading its code failed; invoke the function to see the error");
 	} else if (frame->type != FRAME_READY || rest > 0) {
 		finish(s, "its agent broke the protocol while loading the code");
@@ -89,7 +90,7 @@ void warmup_start(struct sandbox *s)
 
 	sandbox_set_state(s, SANDBOX_WARMING);
 	frame_encode(&init, FRAME_INIT, s->version->init, strlen(s->version->init), NULL, 0);
-	/* Its socket is empty, and takes far more than the largest environment. */
+	/* The socket is empty, and has room for far more than the largest environment. */
 	if (send(s->control_fd, init.data, init.len, MSG_DONTWAIT | MSG_NOSIGNAL) != (ssize_t)init.len) {
 		finish(s, "its agent does not take INIT");
 		return;

@@ -31,7 +31,7 @@ static void what_the_database_refuses_is_a_problem_in_the_words_of_the_api(void 
 		db_problem(&problem, &err, "hello");
 		assert_int_equal(problem.code, cases[i].problem);
 		assert_non_null(strstr(problem.detail, cases[i].part));
-		assert_null(strstr(problem.detail, "db.internal")); /* that is for the log */
+		assert_null(strstr(problem.detail, "db.internal")); /* host names are only for the log */
 	}
 }
 

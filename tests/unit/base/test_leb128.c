@@ -19,7 +19,7 @@ static void a_number_takes_as_few_bytes_as_it_needs_and_comes_back(void **state)
 		uint64_t value;
 		leb128_add(&b, cases[i].value);
 		assert_int_equal(b.len, cases[i].bytes);
-		buf_add_u8(&b, 0xff); /* what comes behind it */
+		buf_add_u8(&b, 0xff); /* the next byte, which is not part of it */
 		assert_int_equal(leb128_get(b.data, b.len, &value), cases[i].bytes);
 		assert_true(value == cases[i].value);
 	}

@@ -1,4 +1,4 @@
-/* The control pool's handlers, with a real database and a poolmgr and agents that are the test's. */
+/* The handlers of the control pool, with a real database, and with a poolmgr and agents that are played by the test. */
 #ifndef UNIT_CONTROL_CONTROL_RIG_H
 #define UNIT_CONTROL_CONTROL_RIG_H
 
@@ -33,7 +33,7 @@ int control_rig_tear_down(void **state);
 
 extern const char *if_match; /* a header of the next call; NULL: none */
 
-/* One request, answered; returns the status. */
+/* Sends one request and returns the status of its answer. */
 int call(struct fixture *f, const char *method, const char *uri, const char *body);
 
 /* A member of the answer. */
@@ -48,7 +48,7 @@ void check_as(int fd, enum ipc_type type, void (*agent)(int, int)); /* CHECK or 
 void expect_invalidate(int fd, uint32_t version);
 void expect_release(int fd, enum counter reason);
 void deploy_one(int fd, uint32_t version);
-void deploy_settings(int fd, uint32_t version); /* without code: the package is stored, and no archive comes */
+void deploy_settings(int fd, uint32_t version); /* without code: the package is stored, so the message has no archive */
 void deploy_the_first(int fd);
 
 #define HELLO "{\"name\":\"hello\",\"language\":\"python\",\"code\":\"def handler(e, c): return 1\"}"

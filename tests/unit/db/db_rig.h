@@ -1,6 +1,6 @@
 /*
- * What tests of db/ stand on: a connection to the group's PostgreSQL, which has a table t (id integer primary key, data bytea)
- * or Berth's own.
+ * The rig of the tests of db/: a connection to the PostgreSQL of the group, which has a table t (id integer primary key, data
+ * bytea) or Berth's own tables.
  */
 #ifndef UNIT_DB_DB_RIG_H
 #define UNIT_DB_DB_RIG_H
@@ -12,11 +12,11 @@
 struct fixture {
 	struct conf *conf;
 	struct db *db;         /* not connected yet */
-	struct pg_proxy proxy; /* between the two once a test has started it */
+	struct pg_proxy proxy; /* between the two, after a test has started it */
 	struct err err;
 };
 
-/* Of each test: an empty table t, or an empty database with all of migrations/ applied. */
+/* Set-up of each test: an empty table t, or an empty database to which all migrations were applied. */
 int rig_set_up(void **state);
 int rig_set_up_migrated(void **state);
 int rig_tear_down(void **state);

@@ -1,4 +1,4 @@
-/* Functions for tests of how they are stored. */
+/* Functions for tests of their storage. */
 #ifndef UNIT_DB_FUNCTION_RIG_H
 #define UNIT_DB_FUNCTION_RIG_H
 
@@ -10,10 +10,10 @@
 char *sha256_of(const char *archive);
 struct spec *make_spec(const char *name, const char *archive);
 
-/* Stores a function; its id is what is returned. */
+/* Stores a function and returns its id. */
 struct uuid create_function(struct fixture *f, const char *name, const char *archive);
 
-/* As it is stored; the caller owns it. */
+/* Reads the stored version; the caller owns it. */
 struct spec *current_spec(struct fixture *f, const char *ref);
 long count_packages(void);
 

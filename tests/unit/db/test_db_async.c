@@ -1,4 +1,4 @@
-/* The loop of its owner is the test's: one poll() and one step at a time. */
+/* The test is the owner's loop: one poll() and one step at a time. */
 #include "db/db_async.h"
 
 #include <errno.h>
@@ -55,7 +55,7 @@ static const struct db_async_plan plan = {
 
 struct answer {
 	int calls, code;
-	char text[600]; /* the value, or why there is none */
+	char text[600]; /* the value, or the error */
 };
 
 static void on_answer(const struct err *err, const PGresult *r, void *arg)
@@ -81,7 +81,7 @@ static void step(struct db_async *db)
 
 	if (poll(&p, 1, MIN(clock_left_ms(w.due_us), 10000)) < 0)
 		p.revents = 0;
-	assert_true(clock_mono_us() - began_us < 10000000); /* something is always due, or about to come */
+	assert_true(clock_mono_us() - began_us < 10000000); /* a time or an event is always near */
 	began_us = clock_mono_us();
 	db_async_step(db, p.revents);
 	assert_true(clock_mono_us() - began_us < 1000000);
@@ -95,7 +95,7 @@ static void ask(struct db_async *db, const struct db_statement *statement, const
 {
 	memset(a, 0, sizeof(*a));
 	db_async_ask(db, statement, params, on_answer, a);
-	assert_int_equal(a->calls, 0); /* never from within */
+	assert_int_equal(a->calls, 0); /* never called from within db_async_ask */
 }
 
 static void what_is_asked_before_there_is_a_connection_is_answered_in_order(void **state)
@@ -154,7 +154,7 @@ static void one_that_takes_too_long_is_told_so_and_what_waits_behind_is_answered
 	ask(db, &nap, NULL, &a);
 	ask(db, &twice, &param, &b);
 	STEP_UNTIL(db, b.calls > 0);
-	assert_int_equal(a.code, ETIMEDOUT); /* the server keeps the time itself */
+	assert_int_equal(a.code, ETIMEDOUT); /* the server enforces its timeout */
 	assert_string_equal(b.text, "8");
 }
 
@@ -163,7 +163,7 @@ static void end_session(void)
 	pg_scratch_exec(pg, "select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'test-async'");
 }
 
-/* Waits until the server is at it. */
+/* Waits until the server executes the statement. */
 static void wait_until_active(struct db_async *db, const char *query)
 {
 	STEP_UNTIL(db, seen.connected > 0);

@@ -1,4 +1,4 @@
-/* Functions and their versions, as PostgreSQL has them. */
+/* Functions and their versions in PostgreSQL. */
 #include "db/db_functions.h"
 
 #include <errno.h>
@@ -225,7 +225,7 @@ static void what_min_warm_keeps_ready_is_added_up_of_current_versions(void **sta
 	assert_warm(f, 3 + 2, 3 * 128 + 2 * 200, .warm = true);
 	assert_warm(f, 3 + 2, 3 * 128 + 2 * 200, .ref = "changed");
 	assert_warm(f, 3, 3 * 128, .ref = "changed", .but_for_it = true);
-	assert_warm(f, 0, 0, .ref = "nobody"); /* where it does not matter it is not added up */
+	assert_warm(f, 0, 0, .ref = "nobody"); /* the sums are not made if they are not needed */
 }
 
 static void one_look_finds_the_function_and_who_has_the_name(void **state)

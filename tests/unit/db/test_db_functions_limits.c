@@ -1,4 +1,4 @@
-/* What the database itself refuses, and what older versions get from a migration. */
+/* The rows that the database refuses, and the values that migrations give to older versions. */
 #include "db/db_functions.h"
 
 #include <errno.h>
@@ -148,7 +148,7 @@ static void versions_from_before_have_the_limits_that_were_everybodys(void **sta
 		assert_int_equal(db_function_spec(f->db, "hello", version, &old, &f->err), 0);
 		assert_int_equal(old->timeout_ms, 1000 * version);
 		assert_int_equal(old->tmp_mb, 32);
-		assert_string_equal(old->runtime, "docker"); /* the default is another one now */
+		assert_string_equal(old->runtime, "docker"); /* the default is a different one today */
 		assert_limits_of_0004(old);
 	}
 	AUTO(spec_free) struct spec *spec = current_spec(f, "other");
@@ -174,7 +174,8 @@ static void metrics_from_before_were_not_measured(void **state)
 	assert_int_equal(pg_scratch_number(pg, "select count(*) from metrics where cpu_ms is null and memory_peak_bytes is "
 					       "null and exec_ms = 1"),
 			 1);
-	pg_scratch_exec(pg, "update metrics set cpu_ms = 1.5, memory_peak_bytes = 4096"); /* the old partition has them */
+	pg_scratch_exec(
+		pg, "update metrics set cpu_ms = 1.5, memory_peak_bytes = 4096"); /* the old partition has these columns too */
 	pg_scratch_exec(pg, "select ensure_metrics_partitions(current_date + 1)");
 	assert_int_equal(pg_scratch_number(pg, "select count(*) from information_schema.columns "
 					       "where column_name = 'memory_peak_bytes' and table_name like 'metrics_%%'"),

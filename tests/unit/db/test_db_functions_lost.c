@@ -1,4 +1,4 @@
-/* What became of a change whose commit was not answered. */
+/* Changes whose commit was not answered. */
 #include "db/db_functions.h"
 
 #include <errno.h>
@@ -20,12 +20,12 @@ static void lose_commit(struct fixture *f, enum pg_proxy_cut cut)
 
 static const struct {
 	enum pg_proxy_cut cut;
-	int code; /* of the failure; 0: it was done */
+	int code; /* the error; 0: the change was made */
 	bool done;
 } lost_commits[] = {
 	{PG_PROXY_BEFORE, ENOTCONN, false},
 	{PG_PROXY_AFTER, 0, true},
-	{PG_PROXY_LATE, 0, true}, /* it is waited for */
+	{PG_PROXY_LATE, 0, true}, /* the worker waits for its end */
 	{PG_PROXY_GONE, EINPROGRESS, true},
 };
 
@@ -80,7 +80,7 @@ static void a_deletion_whose_commit_was_lost_is_told_as_what_became_of_it(void *
 		AUTO(spec_free) struct spec *spec = make_spec(name, "code");
 		AUTO(db_function_free) struct db_function *stored = NULL;
 		assert_int_equal(db_function_create(f->db, spec, "code", 4, &stored, &f->err),
-				 -1); /* that was the one it loses */
+				 -1); /* this commit loses its connection */
 		assert_int_equal(db_function_create(f->db, spec, "code", 4, &stored, &f->err), 0);
 		lose_commit(f, lost_commits[i].cut);
 		assert_int_equal(code_of(f, db_function_delete(f->db, name, -1, &id, &f->err)), lost_commits[i].code);
@@ -96,7 +96,7 @@ struct update {
 	int rc;
 };
 
-/* Updates once the other one waits to read back, and then lets it. */
+/* Makes another update while the first client waits to read back, and then lets that continue. */
 static void *update_before_it_is_read(void *arg)
 {
 	AUTO(db_function_free) struct db_function *stored = NULL;

@@ -21,11 +21,11 @@ static void a_package_stays_as_long_as_any_function_uses_it(void **state)
 	assert_int_equal(count_packages(), 0);
 }
 
-/* A second client, which has to wait for what the test has not committed yet. */
+/* A second client, which has to wait until the test commits. */
 struct rival {
 	struct fixture *f;
 	pthread_t thread;
-	bool deletes; /* else creates */
+	bool deletes; /* false: it creates a function */
 	int rc;
 };
 
@@ -101,7 +101,7 @@ static void a_deploy_keeps_a_package_it_found_until_its_version_is_there(void **
 			    "$$ begin perform pg_advisory_xact_lock(1); return new; end $$; "
 			    "create trigger pause before insert on function_versions for each row execute function pause(); "
 			    "select pg_advisory_lock(1)");
-	start_rival(&rival); /* it has the package and is about to store the version */
+	start_rival(&rival); /* it has locked the package and is about to store the version */
 	assert_int_equal(pg_scratch_number(pg,
 					   "select count(*) from (select from packages where sha256 = '%s' "
 					   "for update skip locked) as not_locked",

@@ -271,8 +271,8 @@ static void print_five(void)
 }
 
 /*
- * What each is told: the last digits of the ids, in order; "-": to ask again, "?": there is no such function. "1 2|-|". Their
- * places go on.
+ * The answers to all requests as text, for example "1 2|-|": the last digits of the ids, in order; "-": ask again; "?": there
+ * is no such function. Moves the places of the requests.
  */
 static const char *all_told(struct fixture *f, struct db_log_asker *askers, size_t count, int bytes)
 {

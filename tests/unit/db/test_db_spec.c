@@ -34,7 +34,7 @@ static int empty(void **state)
 	return 0;
 }
 
-/* Every number is another one, and every text, but for what the schema checks. */
+/* All numbers and texts differ from each other, except those that the schema checks. */
 static struct spec *sample(int version)
 {
 	struct spec *spec = spec_new();
@@ -68,7 +68,7 @@ static const struct db_statement no_row = {
 	       "from (values ('{')) v (u)",
 };
 
-/* The first version, or the next one; what is stored is the caller's. */
+/* Stores the first version, or the next one. The caller owns the stored version. */
 static struct spec *stored(int version)
 {
 	struct spec *spec = sample(version);
@@ -180,7 +180,7 @@ static void the_rows_and_the_columns_are_the_same(void **state)
 	assert_string_equal(differ, "");
 }
 
-/* The poolmgr of the berthd before looks for versions in that way, for as long as an upgrade takes. */
+/* During an upgrade the poolmgr of the previous berthd looks versions up in this way. */
 static void who_still_asks_with_function_spec_is_answered(void **state)
 {
 	AUTO(spec_free) struct spec *spec = stored(1);

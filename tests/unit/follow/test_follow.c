@@ -1,6 +1,6 @@
 /*
- * A whole follower in a process of its own, between a web server that is the test's and a scratch PostgreSQL. What it sends to
- * PostgreSQL is counted where libpq is called.
+ * A whole follower in its own process, between the test as a web server and a scratch PostgreSQL. The statements that it sends
+ * are counted at the calls of libpq.
  */
 #include <fcntl.h>
 #include <poll.h>
@@ -26,7 +26,7 @@
 #define OTHER    "22222222-2222-4222-8222-222222222222"
 #define CROWD    50
 
-/* What the follower tells the test. */
+/* Memory in which the follower counts for the test. */
 static struct shared {
 	_Atomic int statements;
 } * shared;
@@ -50,7 +50,7 @@ struct fixture {
 	int board_fd, listen_fd, gate_fd;
 	int life[2];
 	pid_t pid;
-	struct buf answer; /* the last one, as CGI text */
+	struct buf answer; /* the latest answer, as CGI text */
 };
 
 static void become_follower(const struct fixture *f)
@@ -216,7 +216,7 @@ static void assert_says(const char *answer, const char *part)
 		fail_msg("no '%s' in: %.1000s", part, answer);
 }
 
-/* Where one goes on who has been told all there is. */
+/* The place from which a client that has all logs continues. */
 static char *place_now(struct fixture *f, const char *function)
 {
 	AUTO(mem_free) char *uri = mem_printf("/functions/%s/logs", function);
@@ -256,7 +256,7 @@ static void print(const char *function, const char *text)
 		text, strlen(text), count);
 }
 
-/* Until the follower has asked so often. */
+/* Waits until the follower has asked that often. */
 static void wait_for_statements(int count)
 {
 	int64_t until_us = clock_mono_us() + 60000000;
@@ -268,7 +268,7 @@ static void wait_for_statements(int count)
 			usleep(1000);
 }
 
-/* The server is busy with as many of the follower's questions. */
+/* Waits until that many of the follower's statements wait for a lock. */
 static void wait_until_stuck(int count)
 {
 	while (pg_scratch_number(pg, "select count(*) from pg_stat_activity where application_name = 'berth-follow' "
@@ -276,7 +276,7 @@ static void wait_until_stuck(int count)
 		;
 }
 
-/* Somebody else's, so that it lasts. */
+/* Another client holds the lock, so that it remains. */
 static PGconn *lock_logs(struct fixture *f)
 {
 	PGconn *conn = PQconnectdb(f->conf->database_conninfo);
@@ -311,7 +311,7 @@ static void one_statement_asks_for_all_who_wait_and_answers_them(void **state)
 
 	for (int i = 0; i < CROWD; i++)
 		fds[i] = follow(f, i % 2 ? FUNCTION : OTHER, place, 60);
-	/* All wait once there is no room for one more; from then on there is one statement each half second. */
+	/* All requests wait when there is no room for another one; from then on there is one statement every half second. */
 	assert_says(receive(f, follow(f, FUNCTION, place, 60)), "Status: 503");
 	wait_for_statements(shared->statements + 1);
 	int before = shared->statements;
@@ -323,7 +323,7 @@ static void one_statement_asks_for_all_who_wait_and_answers_them(void **state)
 	print(FUNCTION, "to all");
 	for (int i = 1; i < CROWD; i += 2)
 		assert_says(receive(f, fds[i]), "to all");
-	/* As many as there are half seconds, and one on either side; not one for each who was told. */
+	/* At most one statement in half a second and one at either end; not one for each request that is answered. */
 	assert_true(shared->statements - before <= 2 + (clock_mono_us() - began_us) / 500000);
 	for (int i = 0; i < CROWD; i += 2) {
 		assert_false(is_answered(fds[i], 0));
@@ -340,7 +340,7 @@ static void a_slow_question_for_those_who_wait_holds_up_nobody_else(void **state
 	wait_for_statements(4);
 	PGconn *lock = lock_logs(f);
 	wait_until_stuck(1);
-	/* What needs no PostgreSQL, and who has waited long enough. */
+	/* Requests that do not need PostgreSQL, and requests that have waited long enough. */
 	assert_says(receive(f, send_request(f, "/functions/one/logs?wait_s=61")), "Status: 400");
 	assert_says(receive(f, late), "\"items\":[]");
 	assert_false(is_answered(patient, 0));
@@ -349,7 +349,7 @@ static void a_slow_question_for_those_who_wait_holds_up_nobody_else(void **state
 	assert_says(receive(f, patient), "after all");
 }
 
-/* The slow one is of those who wait; the lock is on what only these look at. */
+/* The slow statement is that of the waiting requests. */
 static void who_comes_is_answered_while_a_question_for_those_who_wait_is_slow(void **state)
 {
 	struct fixture *f = *state;
@@ -357,7 +357,7 @@ static void who_comes_is_answered_while_a_question_for_those_who_wait_is_slow(vo
 	int patient = follow(f, FUNCTION, place, 60);
 
 	wait_for_statements(3);
-	/* The waiting one's next question is stuck behind a lock, which is then gone for the others. */
+	/* The next statement for the waiting request waits for a lock. Its backend is stopped before the lock is released. */
 	PGconn *lock = lock_logs(f);
 	wait_until_stuck(1);
 	long stuck = pg_scratch_number(pg, "select pid from pg_stat_activity where application_name = 'berth-follow' "
@@ -382,7 +382,7 @@ static void when_it_is_to_stop_all_are_answered(void **state)
 	wait_for_statements(3);
 	PGconn *lock = lock_logs(f);
 	wait_until_stuck(1);
-	assert_int_equal(stop(f), 0); /* with a question under way */
+	assert_int_equal(stop(f), 0); /* while a statement is under way */
 	PQfinish(lock);
 	assert_says(receive(f, fd), "\"items\":[]");
 }

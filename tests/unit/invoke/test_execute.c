@@ -1,4 +1,4 @@
-/* How often what goes in and what comes out is copied in a worker, between libfcgi and the sandbox's socket. */
+/* How often a worker copies input and output between libfcgi and the sandbox's socket. */
 #include "invoke/execute.h"
 
 #include <signal.h>
@@ -21,10 +21,10 @@
 #include "tests/unit/unit.h"
 #include "worker/worker.h"
 
-#define LARGE (1u << 20) /* bytes of input, which come back as output */
+#define LARGE (1u << 20) /* bytes of input, which the agent returns as output */
 #define SMALL (LARGE / 8)
 
-/* What was copied in this process. What libfcgi copies within itself is not seen here. */
+/* Counts the bytes copied in this process, without those that libfcgi copies internally. */
 static size_t copied;
 
 void *__wrap_memcpy(void *to, const void *from, size_t n);
@@ -141,7 +141,7 @@ static void add_stream(struct buf *out, unsigned char type, const char *data, si
 	add_record(out, type, NULL, 0);
 }
 
-/* Sends the body and exits with 0 when that came back in the output. */
+/* Sends the body and exits with 0 if it comes back as the output. */
 static void serve_as_web_server(int fd, const struct buf *body)
 {
 	AUTO(buf_free) struct buf out = {0}, in = {0}, answer = {0}, wanted = {0};
@@ -163,7 +163,7 @@ static void serve_as_web_server(int fd, const struct buf *body)
 	_exit(answer.len < wanted.len || memcmp(answer.data + answer.len - wanted.len, wanted.data, wanted.len) != 0);
 }
 
-/* One request from its first byte to its last. */
+/* Handles one request, from its first byte to its last. */
 static void run(struct fixture *f, size_t len)
 {
 	struct request_source source = {.method = "POST", .uri = "/execute/hello"};
@@ -204,7 +204,7 @@ static void a_large_input_and_output_are_copied_by_nobody_but_libfcgi(void **sta
 	assert_in_range(copied, 1, SMALL);
 }
 
-/* Or the test would see nothing. */
+/* Otherwise the test would count nothing. */
 static void what_is_copied_is_counted(void **state)
 {
 	AUTO(buf_free) struct buf b = {0};

@@ -59,7 +59,7 @@ static void a_little_processor_time_is_no_restlessness(void **state)
 	assert_false(cgroup_is_restless(0, 0));
 	assert_false(cgroup_is_restless(20000, 0));
 	assert_true(cgroup_is_restless(20001, 0));
-	assert_false(cgroup_is_restless(1000000 / 20, 1000000)); /* as gVisor's kernel does */
+	assert_false(cgroup_is_restless(1000000 / 20, 1000000)); /* gVisor's kernel uses as much */
 	assert_true(cgroup_is_restless(1000000 / 4, 1000000));
 }
 

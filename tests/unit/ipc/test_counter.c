@@ -14,7 +14,7 @@ static void every_counter_has_a_label_of_its_own_in_its_family(void **state)
 	}
 }
 
-/* 0 stands for none on the wire, so the first counter may not be a reason. */
+/* In messages 0 means no reason, so the first counter must not be a reason. */
 static void the_kills_are_the_reasons_in_words_and_nothing_else_is(void **state)
 {
 	(void)state;

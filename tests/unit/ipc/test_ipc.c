@@ -34,7 +34,7 @@ static const struct message {
 #define VALUE_STR  ((struct str){"some text", 9})
 #define VALUE_UUID ((struct uuid){{0x41, 0x42, 0x43}})
 
-/* And one that there is of each enumeration. */
+/* For each enumeration, one value that exists. */
 #define VALUE_problem_exists    0
 #define VALUE_counter_is_reason 0
 #define VALUE_ipc_start_exists  IPC_START_COLD

@@ -11,7 +11,7 @@ static void a_process_without_a_pulse_waits_as_long_as_it_wants(void **state)
 	assert_true(pulse_due_us(0) == 0);
 }
 
-/* Last: there is a pulse from here on. */
+/* This test is the last, because the process has a heartbeat from here on. */
 static void a_pulse_beats_when_it_begins_and_whenever_it_is_told(void **state)
 {
 	struct slot slot = {0};

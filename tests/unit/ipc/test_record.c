@@ -7,7 +7,7 @@
 #include "base/mem.h"
 #include "tests/unit/unit.h"
 
-#define VALUE_U8   IPC_START_COLD /* which has to be one of them */
+#define VALUE_U8   IPC_START_COLD /* it must be an existing kind */
 #define VALUE_U32  0x21222324
 #define VALUE_U64  0x3132333435363738
 #define VALUE_STR  ((struct str){"some text", 9})
@@ -57,7 +57,7 @@ static void what_an_invocation_used_is_in_its_record(void **state)
 	assert_true(back.cpu_us == 1234567890123 && back.memory_bytes == 3154116608);
 }
 
-/* As a worker of that version wrote it: without the fields that came later, and with those that are gone. */
+/* Encodes the record as a worker of that version did: without later fields, and with removed ones. */
 static void encode_as(uint32_t version, struct buf *b)
 {
 	static const struct field fields[] = {
@@ -112,7 +112,7 @@ static void a_record_of_a_version_before_is_read_without_what_it_has_not(void **
 #include "ipc/record.def"
 #undef RECORD_FIELD
 #undef RECORD_FORMER
-		assert_int_equal(back.start_kind, IPC_START_COLD); /* whichever way it was said */
+		assert_int_equal(back.start_kind, IPC_START_COLD); /* whether it was written as a name or a number */
 		assert_int_equal(back.log.len, 9);
 		buf_consume(&b, (size_t)n);
 		assert_int_equal(decode(&b, &back), b.len);

@@ -9,7 +9,7 @@
 struct place {
 	char *dir, *run_dir, *state_dir;
 	struct conf *conf;
-	struct identity id; /* nobody to switch to: what is made belongs to us */
+	struct identity id; /* without a user to change to: what is made belongs to this process */
 };
 
 struct place place_make(void);

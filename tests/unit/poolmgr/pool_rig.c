@@ -60,7 +60,7 @@ static const struct image_hooks image_hooks = {renewal_adopt, renewal_begin};
 
 static const struct store_hooks store_hooks = {pool_invalidate, pool_on_store_connected};
 
-/* Who may connect as an invoke worker, and who as a control worker: us. */
+/* The users that may connect as invoke and as control workers: both are this one. */
 static uid_t clients[HERITAGE_CLIENTS];
 
 void pool_rig_start(const char *conninfo)
@@ -95,7 +95,7 @@ void pool_rig_start(const char *conninfo)
 	client_init(rig.loop, rig.conf, listen_fd, clients, &client_hooks);
 	if (conninfo != NULL)
 		WAIT_FOR(store_is_up());
-	threads_settle(); /* the survey of packages is over then */
+	threads_settle(); /* the survey of packages has ended then */
 }
 
 void pool_rig_egress(const char *text)
@@ -122,7 +122,7 @@ void pool_rig_stop(void)
 	scoreboard_close(&pool_rig_board);
 }
 
-/* The one to PostgreSQL comes and goes. */
+/* The connection to PostgreSQL may open and close. */
 static int open_fds(void)
 {
 	return rig_open_fds() - store_is_up();
@@ -156,7 +156,7 @@ int pool_rig_each(void **state)
 	}
 	rig.tick = pool_tick;
 	rig_barrier();
-	threads_settle(); /* one may still have a directory open that is being removed */
+	threads_settle(); /* a thread may still have a directory open that is being removed */
 	fds_before = open_fds();
 	return 0;
 }

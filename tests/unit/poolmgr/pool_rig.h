@@ -22,8 +22,8 @@ void pool_rig_stop(void);
 void pool_rig_egress(const char *text);
 
 /*
- * For cmocka, without PostgreSQL: of a group of tests, before each, and after each, whose workers have closed. The last one
- * ends what is left and fails when something was leaked.
+ * For cmocka, without PostgreSQL: set-up of a group of tests, of each test, and the end of each test, whose workers must have
+ * closed. The end removes what is left and fails if something was leaked.
  */
 int pool_rig_set_up(void **state);
 int pool_rig_tear_down(void **state);

@@ -130,7 +130,7 @@ int sandbox_rig_each(void **state)
 				       .nofile = 1021}};
 	version = (struct version){.shape = &shape, .spec = &spec, .refs = 1};
 	rig_barrier();
-	threads_settle(); /* one may still have a directory open that is being removed */
+	threads_settle(); /* a thread may still have a directory open that is being removed */
 	fds_before = rig_open_fds();
 	return 0;
 }

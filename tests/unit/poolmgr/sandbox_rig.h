@@ -20,7 +20,7 @@ extern struct seen {
 	char why[512];
 } seen;
 
-/* For cmocka: of a group of tests, which ends with engine_rig_tear_down, before each, and after each. */
+/* For cmocka: set-up of a group of tests (whose end is engine_rig_tear_down), of each test, and the end of each test. */
 int sandbox_rig_set_up(void **state);
 int sandbox_rig_each(void **state);
 int sandbox_rig_nothing_leaks(void **state);

@@ -1,15 +1,15 @@
-/* poolmgr's threads (poolmgr/node/work.h) in the hands of a test, which has the loop in rig.h. */
+/* Control over poolmgr's threads (poolmgr/node/work.h) for tests whose loop is that of the engine rig. */
 #ifndef UNIT_POOLMGR_THREADS_H
 #define UNIT_POOLMGR_THREADS_H
 
 #include "poolmgr/node/work.h"
 
-/* Keeps them busy, all or those of the kinds from … to, once what they had to do is done; they go on when they are stopped. */
+/* Stop the threads (all, or those of the kinds from … to) when they have finished their work, and let them continue. */
 void threads_stop(void);
 void threads_stop_of(enum work_kind from, enum work_kind to);
 void threads_go_on(void);
 
-/* Waits until all that they had to do is done, and what follows from it on the loop. */
+/* Waits until the threads have finished their work and the loop has handled the results. */
 void threads_settle(void);
 
 #endif

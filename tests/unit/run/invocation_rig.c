@@ -130,9 +130,9 @@ void print_and_exit(int control, int log)
 	fd_write_all(log, "last words\n", 11, NULL);
 }
 
-/* ---- What the sandbox's cgroup says ---- */
+/* ---- The files of the sandbox's cgroup ---- */
 
-static const char *cgroup_dir; /* an agent does here what the kernel does */
+static const char *cgroup_dir; /* an agent writes here what the kernel would */
 
 static int cgroup_file(const char *name, const char *text)
 {

@@ -19,7 +19,7 @@ struct fixture {
 	struct denial denial;
 };
 
-extern int go_fd; /* what a script waits for */
+extern int go_fd; /* the descriptor that a script waits for */
 
 int lease_rig_set_up(void **state);
 int lease_rig_tear_down(void **state);
@@ -34,18 +34,18 @@ void lease_rig_serve(struct fixture *f, void (*const *scripts)(int fd), int coun
 
 int acquire(struct fixture *f, int64_t patience_us);
 
-/* Gets one and gives it back at once: now it is kept. */
+/* Gets a sandbox and gives it back at once, so that it is kept. */
 void use_one(struct fixture *f, const char *function, uint32_t version, enum ipc_start_kind expected);
 void await_word(const struct fixture *f);
 
-/* Until poolmgr has closed, and everything it said before is here. */
+/* Waits until poolmgr has closed and all its earlier messages have arrived. */
 void await_hangup(const struct fixture *f);
 
 /* Scripts of agents and poolmgrs. */
 void idle_agent(int control, int log);
 void grant_one(int fd);
 
-/* Grants whatever is asked for, as lease_id. */
+/* Grants any request, with lease_id. */
 void grant_as(int fd, uint64_t lease_id);
 void expect_back_of(int fd, uint64_t lease_id, uint32_t runs);
 void expect_back(int fd, enum counter reason);

@@ -1,4 +1,4 @@
-/* From the request to the answer: loading, running, and both within their time. */
+/* An invocation from the request to the answer: loading and running, and their timeouts. */
 #include "run/invocation.h"
 
 #include <sys/socket.h>

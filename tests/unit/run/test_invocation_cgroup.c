@@ -1,4 +1,4 @@
-/* What an invocation used, and whether memory ran out: the files of its sandbox's cgroup say so. */
+/* What an invocation used, and whether its memory ran out, according to the files of its sandbox's cgroup. */
 #include "run/invocation.h"
 
 #include "base/fd.h"
@@ -81,7 +81,7 @@ static void lose_a_part_and_hang(int control, int log)
 	fake_agent_wait_for_close(control);
 }
 
-/* On the host's own kernel it was a child of the function's, and the function is to blame for the time. */
+/* On the host's kernel it was a child of the function, so the time counts for the function. */
 static void a_kill_for_memory_explains_a_timeout_of_gvisor_only(void **state)
 {
 	static const struct {
@@ -136,7 +136,7 @@ static void a_kill_before_the_invocation_is_not_this_ones(void **state)
 	run_script(f, print_and_exit);
 	assert_failed(f, PROBLEM_SANDBOX_EXITED, COUNT_KILL_EXITED);
 	assert_string_equal(problem_text(f, "phase"), "exec");
-	assert_int_equal(json_object_size(f->outcome.problem.members), 1); /* there is nobody to ask */
+	assert_int_equal(json_object_size(f->outcome.problem.members), 1); /* there is no poolmgr to ask */
 	assert_log(f, "last words\n");
 	take_out_of_cgroup(f);
 }

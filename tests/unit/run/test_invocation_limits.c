@@ -1,4 +1,4 @@
-/* How large an output and a log may be. */
+/* The limits on the size of output and log. */
 #include "run/invocation.h"
 
 #include "base/fd.h"

@@ -1,4 +1,4 @@
-/* What a function prints: all of it is read, and none of it holds the answer up. */
+/* The output that a function prints: all of it is read, and it does not delay the answer. */
 #include "run/invocation.h"
 
 #include <poll.h>
@@ -96,7 +96,7 @@ static void print_letters_for_ever(int control, int log)
 		;
 }
 
-/* They are looked for while it prints: what there is to do at the deadline does not grow with them. */
+/* Secrets are searched for while the function prints, so the work at the deadline does not grow with their number. */
 static void secrets_without_number_do_not_outlast_the_deadline(void **state)
 {
 	struct fixture *f = *state;
@@ -118,7 +118,7 @@ static void secrets_without_number_do_not_outlast_the_deadline(void **state)
 	assert_in_range(clock_mono_us() - start_us, 200000, 1500000);
 }
 
-/* Prints more than a socket holds before it reads: a host that only writes would wait for it for ever. */
+/* Prints more than a socket holds before it reads; a host that only writes would wait forever. */
 static void print_before_reading(int control, int log)
 {
 	static char line[1 << 20];
@@ -180,7 +180,7 @@ static void a_function_that_closes_its_log_can_still_answer(void **state)
 	assert_true(cpu_us() - before_us < 60000);
 }
 
-/* What happens just before and just after the worker looks for an answer. */
+/* Events just before and just after the worker looks for an answer. */
 static void (*before_poll)(const struct pollfd *p);
 static void (*after_poll)(const struct pollfd *p);
 
@@ -241,13 +241,13 @@ static void load_then_print_and_answer(int control, int log)
 	fake_agent_expect(control, FRAME_INIT, &payload);
 	fake_agent_send(control, FRAME_READY, "{}");
 	expect_invoke(control, &payload);
-	usleep(20000); /* so that the worker sees READY alone */
+	usleep(20000); /* so that the worker sees only READY */
 	fd_write_all(log, "hello\n", 6, NULL);
 	fake_agent_result(control, ID, "1");
 	fake_agent_wait_for_close(control);
 }
 
-/* The worker is held up between seeing READY and reading it, until the result is there, too. */
+/* Delays the worker between seeing and reading READY until the result has arrived too. */
 static void wait_for_the_log_in_between(const struct pollfd *p)
 {
 	int len = 0;

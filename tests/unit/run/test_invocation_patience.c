@@ -1,4 +1,4 @@
-/* How long others wait for an invocation (run/patience.h). */
+/* How a worker reacts to an invocation that takes long (run/patience.h). */
 #include "run/invocation.h"
 
 #include "base/clock.h"
@@ -76,7 +76,7 @@ static void a_fast_answer_does_not_cost_patience(void **state)
 	assert_int_equal(f->over, 0);
 }
 
-/* The agent prints when it has its request. */
+/* The agent prints when it has received its request. */
 static int64_t on_over_wait_for_the_agent(void *arg)
 {
 	struct fixture *f = arg;

@@ -1,4 +1,4 @@
-/* What poolmgr has to say: a kept sandbox is asked for, and how one ended whose agent is gone. */
+/* The messages of poolmgr: the recall of a kept sandbox, and how a sandbox ended whose agent has exited. */
 #include "run/invocation.h"
 
 #include <signal.h>
@@ -9,10 +9,10 @@
 #include "base/fd.h"
 #include "tests/unit/run/invocation_rig.h"
 
-/* Shared with agents and poolmgrs. */
+/* Memory that is shared with agents and poolmgrs. */
 static struct shared {
-	_Atomic int untouched; /* agents that were left alone after their first invocation */
-	_Atomic int touched;   /* and those that were not */
+	_Atomic int untouched; /* agents that were not used after their first invocation */
+	_Atomic int touched;   /* agents that were used again */
 } * shared;
 static int go_fd;
 
@@ -68,7 +68,7 @@ static void acquire(struct fixture *f, enum ipc_start_kind expected)
 	assert_int_equal(f->lease.start_kind, expected);
 }
 
-/* Has a sandbox kept after its first invocation. */
+/* Makes the worker keep a sandbox after its first invocation. */
 static void keep_one(struct fixture *f)
 {
 	acquire(f, IPC_START_PREWARMED);
@@ -190,7 +190,7 @@ static void grant_and_recall_at_once(int fd)
 	fake_poolmgr_expect_close(fd);
 }
 
-/* It was granted for this request: only the next one has to do without. */
+/* It was granted for this request; only the next request cannot use it. */
 static void a_new_sandbox_serves_even_when_it_is_asked_for_already(void **state)
 {
 	struct fixture *f = *state;
@@ -206,9 +206,9 @@ static void a_new_sandbox_serves_even_when_it_is_asked_for_already(void **state)
 	assert_int_equal(fake_poolmgr_wait(&f->poolmgr), 0);
 }
 
-/* ---- How a sandbox ended whose agent is gone: poolmgr knows ---- */
+/* ---- How a sandbox ended whose agent has exited, according to poolmgr ---- */
 
-static struct finding finding; /* what the next poolmgr finds */
+static struct finding finding; /* the answer of the next poolmgr */
 
 static void find_out(int fd)
 {
@@ -224,7 +224,7 @@ static void find_out(int fd)
 	fake_poolmgr_expect_close(fd);
 }
 
-/* One invocation in a sandbox whose agent says something and is gone. */
+/* One invocation in a sandbox whose agent sends something and exits. */
 static void invoke_and_ask(struct fixture *f)
 {
 	SERVE(f, 0, find_out);
@@ -251,7 +251,7 @@ static void an_agent_that_exits_is_reported_with_its_exit_code_or_signal(void **
 	} cases[] = {
 		{0, NULL, "exited with code 0"},       {3, NULL, "exited with code 3"},
 		{128, NULL, "exited with code 128"},   {137, "SIGKILL", "was killed by SIGKILL"},
-		{139, "SIGSEGV", "killed by SIGSEGV"}, {168, NULL, "exited with code 168"}, /* has no name */
+		{139, "SIGSEGV", "killed by SIGSEGV"}, {168, NULL, "exited with code 168"}, /* this signal has no name */
 		{255, NULL, "exited with code 255"},
 	};
 	struct fixture *f = *state;
@@ -283,7 +283,7 @@ static void what_poolmgr_does_not_know_is_not_made_up(void **state)
 	assert_exited_without_more(f);
 }
 
-/* The cgroup goes with the container, so its files may have nothing to say. */
+/* The cgroup is removed with the container, so its files may be empty. */
 static void poolmgr_may_know_that_memory_ran_out(void **state)
 {
 	struct fixture *f = *state;
@@ -344,7 +344,7 @@ static void grant_in_a_cgroup(int fd)
 
 	fake_poolmgr_expect(fd, IPC_LEASE, &m);
 	fake_poolmgr_grant(fd, &m, "", print_and_be_killed_for_memory);
-	fake_poolmgr_expect(fd, IPC_RELEASE, &m); /* without a question before */
+	fake_poolmgr_expect(fd, IPC_RELEASE, &m); /* without an earlier question */
 	fake_poolmgr_check(m.release.reason != 0, "not to be used again");
 	fake_poolmgr_expect_close(fd);
 }

@@ -1,4 +1,4 @@
-/* What an agent says instead of an answer, or when nobody has asked it. */
+/* Messages that an agent sends instead of an answer, or without a request. */
 #include "run/invocation.h"
 
 #include "base/fd.h"
@@ -57,7 +57,7 @@ static void an_output_that_is_no_json_is_never_passed_on(void **state)
 	assert_failed(*state, PROBLEM_INVALID_OUTPUT, COUNT_KILL_FORGED);
 }
 
-/* Each of these breaks the protocol in its own way. */
+/* Each of these breaks the protocol in a different way. */
 static void send_garbage(int control, int log)
 {
 	AUTO(buf_free) struct buf payload = {0};
@@ -144,7 +144,7 @@ static void whatever_breaks_the_protocol_ends_the_sandbox_not_the_worker(void **
 	}
 }
 
-/* The client may call its next request the same, so its name for it is no proof. */
+/* A client may use the same request id again, so that id is no proof. */
 static void answer_late_to_the_one_before(int control, int log)
 {
 	AUTO(buf_free) struct buf payload = {0};

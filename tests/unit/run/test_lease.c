@@ -1,4 +1,4 @@
-/* Asking poolmgr for a sandbox, and for whatever else it is asked. */
+/* Requests to poolmgr, for a sandbox and for everything else. */
 #include "run/lease.h"
 
 #include <fcntl.h>

@@ -1,4 +1,4 @@
-/* How a sandbox ended, and that nothing outlasts its lease. */
+/* How a sandbox ended, and that nothing remains of a lease. */
 #include "run/lease.h"
 
 #include "base/clock.h"
@@ -12,7 +12,7 @@ static void answer_autopsies(int fd)
 	for (int i = 0; i < 3; i++) {
 		fake_poolmgr_expect(fd, IPC_AUTOPSY, &m);
 		fake_poolmgr_check(m.autopsy.lease_id == 5, "lease id");
-		fake_poolmgr_recall(fd, 5); /* may come at any time */
+		fake_poolmgr_recall(fd, 5); /* a recall may come at any time */
 		fake_poolmgr_find(fd, &m, i != 2, i == 1, i == 0 ? 139 : 0);
 	}
 	fake_poolmgr_expect(fd, IPC_RELEASE, &m);
@@ -54,7 +54,7 @@ static void a_poolmgr_that_is_stuck_makes_nobody_wait_for_ever(void **state)
 	assert_int_equal(acquire(f, 5 * SECOND), 0);
 	int64_t start_us = clock_mono_us();
 	assert_false(lease_autopsy(f->client, &f->lease).known);
-	assert_in_range(clock_mono_us() - start_us, 6400000, 8000000); /* longer than poolmgr waits for Docker */
+	assert_in_range(clock_mono_us() - start_us, 6400000, 8000000); /* it is longer than poolmgr waits for Docker */
 	lease_release(f->client, &f->lease, COUNT_KILL_EXITED);
 	assert_int_equal(fake_poolmgr_wait(&f->poolmgr), 0);
 }
@@ -67,7 +67,7 @@ static void vanish_when_asked(int fd)
 	fake_poolmgr_expect(fd, IPC_AUTOPSY, &m);
 }
 
-/* Nothing of what the one before granted is known to it. */
+/* The new poolmgr knows nothing of the previous one's grants. */
 static void expect_no_question(int fd)
 {
 	fake_poolmgr_expect_close(fd);
@@ -80,16 +80,16 @@ static void another_poolmgr_is_not_asked_how_it_ended(void **state)
 	SERVE(f, 1, vanish_when_asked, expect_no_question);
 	assert_int_equal(acquire(f, 5 * SECOND), 0);
 	int64_t start_us = clock_mono_us();
-	assert_false(lease_autopsy(f->client, &f->lease).known); /* it goes */
+	assert_false(lease_autopsy(f->client, &f->lease).known); /* poolmgr ends */
 	assert_int_equal(lease_watch_fd(f->client), -1);
-	assert_false(lease_autopsy(f->client, &f->lease).known); /* it is gone */
+	assert_false(lease_autopsy(f->client, &f->lease).known); /* poolmgr has ended */
 	assert_true(clock_mono_us() - start_us < 500000);
 	for (int i = 0; i < 100 && lease_watch_fd(f->client) < 0; i++) {
 		usleep(20000);
 		lease_watch(f->client);
 	}
 	assert_int_equal(lease_watch_generation(f->client), 2);
-	assert_false(lease_autopsy(f->client, &f->lease).known); /* another one is there */
+	assert_false(lease_autopsy(f->client, &f->lease).known); /* another poolmgr runs */
 	lease_release(f->client, &f->lease, COUNT_KILL_EXITED);
 	assert_int_equal(fake_poolmgr_wait(&f->poolmgr), 0);
 }
@@ -132,11 +132,11 @@ static void grant_for_each_end(int fd)
 	fake_poolmgr_grant(fd, &m, "{}", idle_agent);
 	expect_back_of(fd, 3, 0);
 	grant_as(fd, 4);
-	expect_back_of(fd, 4, 1); /* kept till its time was over */
+	expect_back_of(fd, 4, 1); /* it was kept until its time was over */
 	grant_as(fd, 5);
 	fake_poolmgr_recall(fd, 5);
 	expect_back_of(fd, 5, 1);
-	grant_as(fd, 6); /* and vanishes */
+	grant_as(fd, 6); /* and ends */
 }
 
 static void no_descriptor_outlasts_its_lease(void **state)
@@ -152,7 +152,7 @@ static void no_descriptor_outlasts_its_lease(void **state)
 	assert_int_equal(unit_open_fds(), fds);
 
 	assert_int_equal(acquire(f, 5 * SECOND), 0);
-	lease_release(f->client, &f->lease, 0); /* for one invocation only */
+	lease_release(f->client, &f->lease, 0); /* it was for one invocation only */
 	assert_int_equal(unit_open_fds(), fds);
 
 	int64_t deadline_us = clock_mono_us() + 5 * SECOND;
@@ -169,7 +169,7 @@ static void no_descriptor_outlasts_its_lease(void **state)
 	assert_int_equal(acquire(f, 5 * SECOND), 0);
 	await_word(f);
 	lease_hear(f->client);
-	lease_release(f->client, &f->lease, 0); /* was asked for */
+	lease_release(f->client, &f->lease, 0); /* it was recalled */
 	assert_int_equal(unit_open_fds(), fds);
 
 	assert_int_equal(acquire(f, 5 * SECOND), 0);
@@ -179,7 +179,7 @@ static void no_descriptor_outlasts_its_lease(void **state)
 		usleep(20000);
 	}
 	assert_int_equal(unit_open_fds(), fds + FDS_OF_A_LEASE);
-	lease_release(f->client, &f->lease, 0); /* to a poolmgr that never granted it: closes the connection, too */
+	lease_release(f->client, &f->lease, 0); /* poolmgr never granted it, so this closes the connection too */
 	assert_int_equal(unit_open_fds(), fds - 1);
 	assert_int_equal(fake_poolmgr_wait(&f->poolmgr), 0);
 }

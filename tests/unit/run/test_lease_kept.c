@@ -1,4 +1,4 @@
-/* Sandboxes that are kept after their invocation, and when they go back. */
+/* Sandboxes that are kept after their invocation, and when they are given back. */
 #include "run/lease.h"
 
 #include <fcntl.h>
@@ -27,7 +27,7 @@ static void grant_one_for_three_runs(int fd)
 	struct ipc_msg m;
 
 	grant_one(fd);
-	fake_poolmgr_expect(fd, IPC_RELEASE, &m); /* nothing else was asked before */
+	fake_poolmgr_expect(fd, IPC_RELEASE, &m); /* without any earlier question */
 	fake_poolmgr_check(m.release.lease_id == FAKE_LEASE_ID && m.release.reason == 0, "as granted");
 	fake_poolmgr_check(m.release.runs == 3, "runs");
 	fake_poolmgr_check(m.release.busy_us >= 3 * HOLD_US && m.release.busy_us < REST_US, "only the time in hand");
@@ -67,7 +67,7 @@ static void grant_three_and_expect_all_back(int fd)
 {
 	for (uint64_t id = 1; id <= 3; id++)
 		grant_as(fd, id);
-	expect_back_of(fd, 3, 1); /* the one used longest ago first */
+	expect_back_of(fd, 3, 1); /* the least recently used one first */
 	expect_back_of(fd, 1, 2);
 	expect_back_of(fd, 2, 2);
 	fake_poolmgr_expect_close(fd);
@@ -92,7 +92,7 @@ static void recall_what_is_kept(int fd)
 	grant_as(fd, 1);
 	grant_as(fd, 2);
 	await_go();
-	fake_poolmgr_recall(fd, 4711); /* was given back already, as far as anybody can know */
+	fake_poolmgr_recall(fd, 4711); /* the worker does not have it, as if it had given it back already */
 	fake_poolmgr_recall(fd, 1);
 	expect_back_of(fd, 1, 2);
 	grant_as(fd, 3);
@@ -152,13 +152,13 @@ static void what_is_in_hand_goes_back_when_it_is_done(void **state)
 	assert_int_equal(acquire(f, 5 * SECOND), 0);
 	go();
 	await_word(f);
-	assert_true(lease_is_ours(f->client)); /* as far as it has heard */
+	assert_true(lease_is_ours(f->client)); /* as far as this worker knows */
 	lease_watch(f->client);
 	assert_false(lease_is_ours(f->client));
 	assert_ok(lease_stats(f->client, false, clock_mono_us() + 5 * SECOND, &json, &err));
 	assert_true(f->lease.control_fd >= 0);
 	lease_release(f->client, &f->lease, 0);
-	/* The next one was not asked for. */
+	/* The next sandbox was not recalled. */
 	assert_int_equal(acquire(f, 5 * SECOND), 0);
 	assert_int_equal(f->lease.start_kind, IPC_START_PREWARMED);
 	assert_true(lease_is_ours(f->client));
@@ -193,7 +193,7 @@ static void when_there_is_no_room_the_one_used_longest_ago_goes_back(void **stat
 		snprintf(name, sizeof(name), "f%d", i);
 		use_one(f, name, 1, IPC_START_PREWARMED);
 	}
-	use_one(f, "f0", 1, IPC_START_WARM); /* now f1 is that one */
+	use_one(f, "f0", 1, IPC_START_WARM); /* now f1 is the least recently used */
 	int fds = unit_open_fds();
 	use_one(f, "new", 1, IPC_START_PREWARMED);
 	assert_int_equal(unit_open_fds(), fds);
@@ -319,7 +319,7 @@ static void nothing_is_kept_of_a_poolmgr_that_is_found_gone_just_then(void **sta
 	}
 	assert_int_equal(acquire(f, 5 * SECOND), 0);
 	await_hangup(f);
-	lease_release(f->client, &f->lease, 0); /* one has to go back for it, which fails */
+	lease_release(f->client, &f->lease, 0); /* another one has to be given back for it, which fails */
 	assert_int_equal(lease_watch_fd(f->client), -1);
 	assert_int_equal(unit_open_fds(), fds);
 	use_one(f, "hello", 3, IPC_START_PREWARMED);

@@ -209,7 +209,8 @@ void rig_barrier(void)
 	WAIT_FOR(done);
 }
 
-/* One end of a connection to the fake engine, whose other end may be closed, or what it listens on. */
+/* Whether the descriptor belongs to the fake engine: one end of a connection, whose other end may be closed, or the listening
+ * socket. */
 static bool is_engines(int fd)
 {
 	int (*const ends[])(int, struct sockaddr *, socklen_t *) = {getsockname, getpeername};

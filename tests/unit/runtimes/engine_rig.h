@@ -40,7 +40,7 @@ void rig_stop(void);
 /* Engine and configuration as they were at the start. Waits until the driver finds the engine up. */
 void rig_reset(void);
 
-/* The same for cmocka: of a group of tests, and before each. */
+/* The same for cmocka: set-up of a group of tests, and of each test. */
 int engine_rig_set_up(void **state);
 int engine_rig_tear_down(void **state);
 int engine_rig_each(void **state);
@@ -65,8 +65,8 @@ void rig_turn(void);
 void rig_barrier(void);
 
 /*
- * Descriptors besides those of the driver and the fake engine, which come and go: the driver keeps connections for their next
- * use, and finds those that the engine has closed when it needs one, or a second later.
+ * The number of open descriptors without those of the driver and of the fake engine, which vary: the driver keeps connections
+ * for their next use, and notices connections that the engine has closed when it needs one, or a second later.
  */
 int rig_open_fds(void);
 

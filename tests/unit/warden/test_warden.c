@@ -42,7 +42,7 @@ static void close_all(int fds[CGROUP_FD_COUNT])
 		fd_close(&fds[i]);
 }
 
-/* It is that file below scratch_dir, open for that; name NULL: /dev/null. */
+/* Checks that the descriptor is that file below scratch_dir, opened in that mode; name NULL: /dev/null. */
 static void assert_file(int fd, int access, const char *hierarchy, const char *cgroup, const char *name)
 {
 	AUTO(mem_free)

@@ -1,4 +1,4 @@
-/* Killing all that is in a cgroup of v1. */
+/* Killing all processes in a cgroup of v1. */
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -12,7 +12,8 @@
 
 /* ---- Killing ---- */
 
-static char *top, *kernels; /* of the kernel's freezer: /sys/fs/cgroup/freezer/berth-test-<pid>[/<id>]; NULL: not made */
+static char *top,
+	*kernels; /* directories of the kernel's freezer: /sys/fs/cgroup/freezer/berth-test-<pid>[/<id>]; NULL: not made */
 
 static int cgroup_open_file(const char *of, const char *name, int flags)
 {
@@ -72,7 +73,7 @@ static bool make_cgroups(void)
 	return true;
 }
 
-/* Not with the code under test. */
+/* The test does not use the code under test for this. */
 static void kill_everybody(void)
 {
 	char text[4096], *rest;
@@ -99,9 +100,9 @@ static void remove_cgroups(void)
 }
 
 #define BOMBS       4
-#define BOMB_LIFE_S 30 /* should the test be killed itself */
+#define BOMB_LIFE_S 30 /* in case the test itself is killed */
 
-/* Goes on as its own child, again and again: a list of processes is out of date as soon as it is read. */
+/* Continues as its own child, again and again, so that any list of processes is out of date when it is read. */
 static void keep_forking(void)
 {
 	for (int64_t end_us = clock_mono_us() + BOMB_LIFE_S * INT64_C(1000000); clock_mono_us() < end_us;) {
@@ -111,7 +112,7 @@ static void keep_forking(void)
 	_exit(0);
 }
 
-/* A process in the cgroup that runs body. */
+/* Starts a process in the cgroup, which runs body. */
 static pid_t start_in_cgroup(const char *of, void (*body)(void))
 {
 	AUTO(mem_free) char *procs = mem_printf("%s/cgroup.procs", of);
@@ -151,7 +152,7 @@ static void everybody_in_a_frozen_cgroup_is_killed_though_they_were_forking_all_
 	(void)state;
 	if (!make_cgroups())
 		UNIT_SKIP("no cgroup can be made");
-	signal(SIGCHLD, SIG_IGN); /* nobody waits for them */
+	signal(SIGCHLD, SIG_IGN); /* they are not waited for */
 	AUTO(fd_close) int procs = cgroup_open_file(kernels, "cgroup.procs", O_RDONLY);
 	AUTO(fd_close) int freezer = cgroup_open_file(kernels, "freezer.state", O_WRONLY);
 	for (int i = 0; i < BOMBS; i++)
@@ -161,14 +162,14 @@ static void everybody_in_a_frozen_cgroup_is_killed_though_they_were_forking_all_
 	assert_true(says_within_patience(kernels, "freezer.state", "FROZEN\n"));
 	int killed = warden_kill(procs, freezer, &err);
 	assert_ok(killed);
-	assert_true(killed >= BOMBS + 1); /* or more: parents may have been frozen before their end */
+	assert_true(killed >= BOMBS + 1); /* it may be more, because parents may have been frozen before their end */
 	assert_true(says_within_patience(kernels, "cgroup.procs", ""));
 	assert_true(says_within_patience(kernels, "freezer.state", "THAWED\n"));
 
-	assert_int_equal(warden_kill(procs, freezer, &err), 0); /* there is nobody any more */
+	assert_int_equal(warden_kill(procs, freezer, &err), 0); /* there is no process any more */
 	assert_int_equal(rmdir(kernels), 0);
 	mem_free(&kernels);
-	assert_int_equal(warden_kill(procs, freezer, &err), 0); /* not even a cgroup */
+	assert_int_equal(warden_kill(procs, freezer, &err), 0); /* there is no cgroup either */
 	signal(SIGCHLD, SIG_DFL);
 }
 

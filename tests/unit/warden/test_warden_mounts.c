@@ -1,9 +1,9 @@
-/* Where the hierarchies of cgroups are mounted. */
+/* The mounts of the hierarchies of cgroups. */
 #include "base/buf.h"
 #include "base/mem.h"
 #include "tests/unit/warden/warden_rig.h"
 
-/* ---- Where the hierarchies are mounted ---- */
+/* ---- The mounts of the hierarchies ---- */
 
 static int read_mounts(const char *text, struct warden_mounts *m, struct err *err)
 {
@@ -21,7 +21,7 @@ static void assert_path(const char *path, const char *wanted)
 		assert_string_equal(path ? path : "none", wanted);
 }
 
-/* From that text these mounts are read; NULL: none. */
+/* Checks which mounts are read from that text; NULL: none. */
 static void assert_mounts(const char *text, const char *freezer, const char *cpuacct, const char *memory, const char *unified)
 {
 	AUTO(warden_mounts_clear) struct warden_mounts m = {0};

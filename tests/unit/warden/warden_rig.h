@@ -10,12 +10,12 @@
 #define ID    "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff"
 #define OTHER "ff112233445566778899aabbccddeeff00112233445566778899aabbccddeeff"
 
-extern char *scratch_dir; /* for the hierarchies */
+extern char *scratch_dir; /* the directory of the hierarchies */
 
-/* Makes a file that says its own name; cgroup is the path below the hierarchy: "freezer", "/docker/…". */
+/* Makes a file that contains its own name; cgroup is the path below the hierarchy: "freezer", "/docker/…". */
 void make_file(const char *hierarchy, const char *cgroup, const char *name);
 
-/* All files of a container's cgroup of v1. */
+/* Makes all files of a container's cgroup of v1. */
 void make_v1(const char *cgroup);
 
 int warden_rig_each(void **state);

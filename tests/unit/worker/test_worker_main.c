@@ -1,4 +1,4 @@
-/* What a worker makes of a request: the answer and the record. */
+/* The answer and the record that a worker makes of a request. */
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
@@ -193,7 +193,7 @@ static void one_bad_then_one_good(int fd)
 	struct fake_agent a;
 	fake_agent_start(&a, speak_first);
 	struct pollfd said = {.fd = a.control_fd, .events = POLLIN};
-	fake_poolmgr_check(poll(&said, 1, 20000) == 1, "the agent says nothing"); /* before the worker looks */
+	fake_poolmgr_check(poll(&said, 1, 20000) == 1, "the agent says nothing"); /* checked before the worker looks */
 	int none = open("/dev/null", O_RDWR | O_CLOEXEC);
 	struct ipc_msg grant = {.type = IPC_GRANT,
 				.grant = {.seq = m.lease.seq,

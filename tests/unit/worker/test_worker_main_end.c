@@ -1,4 +1,4 @@
-/* When a worker begins to accept, and how it ends. */
+/* The start of accepting, and the end of a worker. */
 #include <poll.h>
 #include <signal.h>
 #include <sys/eventfd.h>
@@ -40,7 +40,7 @@ static void a_worker_that_is_told_to_quit_goes_at_once(void **state)
 	kill(f->worker, SIGQUIT);
 	assert_int_equal(wait_for_worker(f), 0);
 	char byte;
-	assert_true(read(fd, &byte, 1) <= 0); /* it did not wait for an answer to pass on */
+	assert_true(read(fd, &byte, 1) <= 0); /* it did not wait for an answer */
 	close(fd);
 }
 
@@ -96,7 +96,7 @@ static void behind_the_gate_it_is_ready_and_accepts_once_it_opens(void **state)
 	receive_answer(f, fd);
 	assert_answer(f, "Status: 200");
 	eventfd_t value;
-	assert_int_equal(eventfd_read(f->gate_fd, &value), 0); /* it stays open for those to come */
+	assert_int_equal(eventfd_read(f->gate_fd, &value), 0); /* it stays open for later workers */
 }
 
 static void behind_the_gate_it_can_be_told_to_stop(void **state)

@@ -17,7 +17,8 @@ static void a_kept_sandbox_serves_the_next_request_without_poolmgr(void **state)
 		assert_true(++requests < 100);
 		ask(f, "POST", "/execute/hello", "{\"input\":1}");
 		assert_answer(f, "{\"output\":{\"input\":1}}");
-		warm = strstr(f->answer.data, "Berth-Start: warm\r\n") != NULL; /* no grant says so */
+		warm = strstr(f->answer.data, "Berth-Start: warm\r\n") !=
+		       NULL; /* no grant of this poolmgr is warm, so the sandbox was kept */
 	}
 	assert_true(shared->leases < requests);
 }
@@ -27,7 +28,7 @@ static void expect_it_back_in_a_moment(int fd)
 	struct ipc_msg m;
 
 	fake_poolmgr_expect(fd, IPC_LEASE, &m);
-	int64_t start_us = clock_mono_us(); /* before it can be kept */
+	int64_t start_us = clock_mono_us(); /* a time before it can be kept */
 	fake_poolmgr_grant(fd, &m, "", echo);
 	fake_poolmgr_expect(fd, IPC_RELEASE, &m);
 	fake_poolmgr_check(clock_mono_us() >= start_us + LEASE_KEEP_US, "it was kept");
@@ -61,7 +62,7 @@ static void a_kept_sandbox_goes_back_when_the_worker_ends(void **state)
 	assert_int_equal(fake_poolmgr_wait(&f->poolmgr), 0);
 }
 
-/* Whoever waits here longer than it should has a slow machine; what may never happen is that it always does. */
+/* A slow machine may take longer sometimes, but never always. */
 #define TRIES 100
 
 static void recall_between_requests(int fd)
@@ -91,7 +92,7 @@ static void a_recall_between_requests_is_answered_at_once(void **state)
 		ask(f, "POST", "/execute/hello", "{\"input\":1}");
 		assert_answer(f, "Status: 200\r\n");
 		shared->go = true;
-		while (shared->go) /* until it is back */
+		while (shared->go) /* until it was given back */
 			usleep(100);
 	}
 	assert_int_equal(fake_poolmgr_wait(&f->poolmgr), 0);
@@ -104,7 +105,8 @@ static bool is_about(const struct ipc_msg *lease, const char *function)
 	       memcmp(lease->lease.function.data, function, strlen(function)) == 0;
 }
 
-/* Until the fast function's sandbox is still kept when the slow one is asked for, which is answered when it came back. */
+/* Repeats until the fast function's sandbox is still kept when the slow one is requested, which is answered when the sandbox
+ * was given back. */
 static void expect_the_fast_one_back_during_the_slow_one(int fd)
 {
 	struct ipc_msg m;
@@ -140,7 +142,7 @@ static void what_is_kept_goes_back_when_a_request_takes_long(void **state)
 		assert_answer(f, "Status: 200\r\n");
 		ask(f, "POST", "/execute/slow", "{}");
 		assert_answer(f, "Status: 200\r\n");
-		usleep(2 * LEASE_KEEP_US); /* the slow one's is not kept into the next round */
+		usleep(2 * LEASE_KEEP_US); /* the sandbox of the slow one must not be kept until the next round */
 	}
 	assert_true(shared->seen);
 	assert_int_equal(fake_poolmgr_wait(&f->poolmgr), 0);

@@ -5,7 +5,7 @@
 #include "run/lease.h"
 #include "tests/unit/worker/worker_rig.h"
 
-/* It has a queue of the API's, whatever it serves. */
+/* The worker has a queue of the API, whatever it serves. */
 static int set_up_of_another_pool(void **state)
 {
 	worker_role = CHILD_CONTROL;
@@ -61,12 +61,12 @@ static void a_request_whose_client_left_while_it_waited_is_not_run(void **state)
 
 	kill(f->worker, SIGSTOP);
 	manner.queued_ago_us = 1000000;
-	close(send_request(f, "POST", "/execute/hello", "{}", 2)); /* there is no poolmgr to ask */
+	close(send_request(f, "POST", "/execute/hello", "{}", 2)); /* there is no poolmgr */
 	manner.queued_ago_us = 0;
 	kill(f->worker, SIGCONT);
 	ask(f, "GET", "/", "");
 	assert_answer(f, "Status: 404\r\n");
-	AWAIT(slot_state(f, 0) == SLOT_IDLE); /* it counts a request when it is all done with it */
+	AWAIT(slot_state(f, 0) == SLOT_IDLE); /* it counts a request when it has finished it completely */
 	assert_int_equal(requests_of(f, 0), 2);
 }
 
@@ -80,7 +80,7 @@ static void every_lane_is_served(void **state)
 	}
 }
 
-/* Waits for its sandbox until the test says so. */
+/* The request waits for its sandbox until the test lets it continue. */
 static void grant_when_it_may(int fd)
 {
 	struct ipc_msg m;

@@ -12,7 +12,7 @@ static bool has_turn(const struct fixture *f, int slot)
 	return atomic_load(&scoreboard_slot(f->board, slot)->has_turn) != 0;
 }
 
-/* One turn and two workers; the first has it. */
+/* One turn and two workers, of which the first has the turn. */
 static int set_up_two_of(void **state, int max_workers)
 {
 	int rc = worker_rig_set_up_with(state, 1, max_workers, true);
@@ -31,7 +31,7 @@ static int set_up_two(void **state)
 
 static int set_up_two_of_few(void **state)
 {
-	return set_up_two_of(state, WORKERS_MAX - 1); /* all but the one that looks */
+	return set_up_two_of(state, WORKERS_MAX - 1); /* all workers except the one under test */
 }
 
 static void who_has_no_turn_stands_by(void **state)
@@ -43,7 +43,7 @@ static void who_has_no_turn_stands_by(void **state)
 		assert_answer(f, "Status: 404\r\n");
 	}
 	assert_int_equal(requests_of(f, 1), 0);
-	assert_true(requests_of(f, 0) >= 29); /* one is counted when it is all done */
+	assert_true(requests_of(f, 0) >= 29); /* a request is counted when it has finished completely */
 	assert_true(has_turn(f, 0));
 	assert_false(has_turn(f, 1));
 }
@@ -51,7 +51,7 @@ static void who_has_no_turn_stands_by(void **state)
 static void serve_one_slowly(int fd)
 {
 	lease_to(fd, wait_for_go, 0);
-	shared->seen = true; /* it is back */
+	shared->seen = true; /* the sandbox was given back */
 	fake_poolmgr_expect_close(fd);
 }
 
@@ -72,7 +72,7 @@ static void a_request_that_takes_long_holds_nobody_up(void **state)
 	shared->go = true;
 	receive_answer(f, slow);
 	assert_answer(f, "{\"output\":\"late\"}");
-	AWAIT(shared->seen); /* as long as the first one keeps the sandbox, it may take what waits in the lane; then it stands
+	AWAIT(shared->seen); /* while the first worker keeps the sandbox, it may take requests of the lane; then it stands
 				by */
 	ask(f, "GET", "/", "");
 	assert_answer(f, "Status: 404\r\n");
@@ -104,7 +104,7 @@ static void who_lost_the_turn_but_holds_the_sandbox_serves_what_waits_in_the_lan
 	SERVE(f, 0, serve_all_slow_at_first);
 	int slow = send_request(f, "POST", "/execute/slow", "{}", 2);
 	AWAIT(has_turn(f, 1));
-	kill(f->second, SIGSTOP); /* as if it were at work elsewhere */
+	kill(f->second, SIGSTOP); /* as if it were busy */
 	assert_int_equal(waitpid(f->second, NULL, WUNTRACED), f->second);
 	int waits = send_request(f, "POST", "/execute/slow", "{\"input\":1}", 11);
 	shared->go = true;
@@ -116,7 +116,7 @@ static void who_lost_the_turn_but_holds_the_sandbox_serves_what_waits_in_the_lan
 	assert_false(has_turn(f, 0));
 }
 
-/* Whoever goes on without a turn is one that nobody counts on: when all are at work, it leaves. */
+/* A worker that continues without a turn stops when all others are busy. */
 static void where_workers_are_scarce_it_leaves_what_waits_to_who_has_the_turn(void **state)
 {
 	struct fixture *f = *state;
@@ -134,7 +134,7 @@ static void where_workers_are_scarce_it_leaves_what_waits_to_who_has_the_turn(vo
 	receive_answer(f, slow);
 	assert_int_equal(poll(&p, 1, 300), 0);
 	kill(f->second, SIGCONT);
-	receive_answer(f, p.fd); /* that there is no sandbox: this poolmgr hears one worker only */
+	receive_answer(f, p.fd); /* the answer is that there is no sandbox, because this poolmgr serves only one worker */
 	assert_answer(f, "Status: 503\r\n");
 	assert_int_equal(shared->leases, 1);
 }
@@ -168,7 +168,7 @@ static void the_turn_of_a_worker_that_was_killed_is_found_without_a_wake(void **
 
 	kill(f->worker, SIGKILL);
 	assert_int_equal(wait_for_worker(f), 128 + SIGKILL);
-	atomic_store(&scoreboard_slot(f->board, 0)->has_turn, 0); /* as the master does, which also wakes one */
+	atomic_store(&scoreboard_slot(f->board, 0)->has_turn, 0); /* as the master does, which also wakes a worker */
 	ask(f, "GET", "/", "");
 	assert_answer(f, "Status: 404\r\n");
 	assert_true(has_turn(f, 1));

@@ -71,7 +71,7 @@ int worker_rig_set_up_with(void **state, int turns, int max_workers, bool gate_i
 	char name[32];
 	struct err err = {0};
 
-	*state = f; /* here, so that the worker's copy of it is no leak */
+	*state = f; /* set here, so that the worker's copy of it is not a leak */
 	f->dir = unit_make_dir();
 	assert_ok(conf_load_file(NULL, &f->conf, &err));
 	free(f->conf->master_state_dir);
@@ -147,7 +147,7 @@ int worker_rig_tear_down(void **state)
 	return 0;
 }
 
-/* FastCGI, as a web server speaks it. */
+/* FastCGI of a web server. */
 
 static void add_record(struct buf *out, int type, const char *data, size_t len)
 {

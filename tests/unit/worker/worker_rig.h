@@ -1,4 +1,4 @@
-/* A whole invoke worker, or two, between a web server, a poolmgr and an agent that are the test's. */
+/* One or two whole invoke workers, and a web server, a poolmgr and an agent that are played by the test. */
 #ifndef UNIT_WORKER_WORKER_RIG_H
 #define UNIT_WORKER_WORKER_RIG_H
 
@@ -14,23 +14,23 @@
 #define WORKERS_MAX 5
 #define LANES       2
 
-/* A bound for what never takes that long, however busy the machine is. */
+/* A time limit that is never reached, however busy the machine is. */
 #define WORKER_RIG_PATIENCE_US INT64_C(20000000)
 
-/* What the test, its poolmgr and its agents share. */
+/* Memory that the test, its poolmgr and its agents share. */
 extern struct shared {
 	_Atomic bool go;   /* an agent may answer */
-	_Atomic bool seen; /* what the test is about has happened */
+	_Atomic bool seen; /* the event that the test waits for has happened */
 	_Atomic int leases;
 } * shared;
 
-/* What send_request does beyond the ordinary. */
+/* Options of send_request. */
 extern struct manner {
 	int lane;
-	int64_t queued_ago_us; /* 0: not said */
+	int64_t queued_ago_us; /* 0: not sent */
 } manner;
 
-/* Of the workers. */
+/* The role of the workers. */
 extern enum child_role worker_role;
 
 struct fixture {
@@ -40,15 +40,15 @@ struct fixture {
 	struct fake_poolmgr poolmgr;
 	int board_fd, turn_fd, gate_fd;
 	int lanes[LANES];
-	int life[2]; /* [1]: the master's end */
+	int life[2]; /* [1] is the master's end */
 	pid_t worker, second;
-	struct buf answer; /* the last one, as CGI text */
+	struct buf answer; /* the latest answer, as CGI text */
 };
 
 uint32_t slot_state(const struct fixture *f, int slot);
 uint64_t requests_of(const struct fixture *f, int slot);
 
-/* Returns when it is ready. */
+/* Starts a worker, and returns when it is ready. */
 pid_t start_worker(struct fixture *f, int slot);
 int wait_for_end(pid_t *pid); /* returns its exit status, or 128 and the signal that ended it */
 int wait_for_worker(struct fixture *f);
@@ -64,7 +64,7 @@ int worker_rig_tear_down(void **state);
 		fake_poolmgr_start(&(f)->poolmgr, (f)->dir, scripts_, ARRAY_SIZE(scripts_), restart);                          \
 	} while (0)
 
-/* Waits for what another process does. */
+/* Waits until another process has made the condition true. */
 #define AWAIT(condition)                                                                                                       \
 	do {                                                                                                                   \
 		int64_t deadline_ = clock_mono_us() + WORKER_RIG_PATIENCE_US;                                                  \
@@ -75,28 +75,28 @@ int worker_rig_tear_down(void **state);
 		}                                                                                                              \
 	} while (0)
 
-/* FastCGI, as a web server speaks it: sends one, which is answered over what is returned. */
+/* Sends a request in FastCGI, as a web server does. Returns the descriptor for the answer. */
 int send_request(struct fixture *f, const char *method, const char *uri, const char *body, size_t len);
 
 /* Reads to the end of the connection and keeps what was written to stdout. */
 void receive_answer(struct fixture *f, int fd);
 
-/* Both at once. */
+/* Sends a request and receives its answer. */
 void ask(struct fixture *f, const char *method, const char *uri, const char *body);
 void assert_answer(const struct fixture *f, const char *part);
 
-/* What is in the spool: the last record, and how many there are. */
+/* Reads the spool: gets the last record, and returns the number of records. */
 int read_spool(const struct fixture *f, struct record *last, char **text);
 
 /* Scripts of agents and poolmgrs. */
 void echo(int control, int log);
 
-/* A sandbox may be kept for the next request, or come back before it: that depends on how fast the machine is. */
+/* A sandbox may be kept for the next request or be given back before it, depending on the speed of the machine. */
 void serve_all(int fd, void (*agent)(int, int));
 void serve_all_echo(int fd);
 void lease_to(int fd, void (*agent)(int, int), int destroy);
-void wait_for_go(int control, int log);         /* answers when it may */
-void say_and_wait_for_go(int control, int log); /* likewise, and says that it has its request: it is seen */
-void one_long_lease(int fd);                    /* to such an agent */
+void wait_for_go(int control, int log);         /* answers when go is set */
+void say_and_wait_for_go(int control, int log); /* the same, and sets seen when it has its request */
+void one_long_lease(int fd);                    /* a lease to such an agent */
 
 #endif

@@ -45,7 +45,7 @@ int rules_rig_set_up(void **state)
 	struct err err = {0};
 
 	assert_ok(conf_load_file(NULL, &rig->conf, &err));
-	rig->conf->pool_memory_budget_mb = 100000; /* whatever this machine has */
+	rig->conf->pool_memory_budget_mb = 100000; /* so that the memory of this machine does not matter */
 	rig->dir = unit_make_dir();
 	add_language(rig->dir, "python", 64);
 	add_language(rig->dir, "heavy", 256);

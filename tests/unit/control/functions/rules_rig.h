@@ -1,4 +1,4 @@
-/* The rules of an installation with two languages, python and heavy, which needs 256 MB; and what was found wrong. */
+/* The rules of an installation with two languages, python and heavy, which needs 256 MB; and the mistakes that were found. */
 #ifndef UNIT_CONTROL_RULES_RIG_H
 #define UNIT_CONTROL_RULES_RIG_H
 
@@ -13,17 +13,17 @@ struct rules_rig {
 	json_t *errors;
 };
 
-/* Of a test: *state is the rig. */
+/* Set-up and end of a test: *state is the rig. */
 int rules_rig_set_up(void **state);
 int rules_rig_tear_down(void **state);
 #define FUNCTION_TEST(name) cmocka_unit_test_setup_teardown(name, rules_rig_set_up, rules_rig_tear_down)
 
 void rules_rig_set_default_runtime(struct rules_rig *rig, const char *runtime);
 
-/* Exactly this one mistake was found, in what is named for the reader; it is forgotten. */
+/* Checks that exactly this mistake was found, and forgets it. what names the case for the reader of a failure. */
 void rules_rig_expect(struct rules_rig *rig, const char *what, const char *field, const char *code);
 
-/* The numbers a function may say, with how far they may go and what they are where it is silent. A field of NULL is the end. */
+/* The numbers of a function, with their bounds and defaults. A field of NULL ends the table. */
 struct rules_rig_number {
 	const char *field;
 	size_t member; /* of struct spec */

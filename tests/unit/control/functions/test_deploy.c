@@ -38,7 +38,7 @@ static void exit_while_loading(int control, int log)
 	fake_agent_expect(control, FRAME_INIT, &payload);
 }
 
-/* The agent exits while it loads what is stored, and the worker asks why. */
+/* The agent exits while it loads the stored package, and the worker asks poolmgr for the reason. */
 static void check_exit(int fd, struct finding finding)
 {
 	struct ipc_msg m;
@@ -152,7 +152,7 @@ static void a_trial_ends_after_its_own_time_whatever_the_function_may_take(void 
 	SERVE(f, check_slow);
 	int64_t start_us = clock_mono_us();
 	assert_status(f, call(f, "POST", "/functions", HELLO), 201);
-	assert_true(clock_mono_us() - start_us < 5000000); /* init_timeout_ms is 10 s, and the fake's grant says as much */
+	assert_true(clock_mono_us() - start_us < 5000000); /* init_timeout_ms, which the fake's grant contains, is 10 s */
 	assert_has(f, "\"warnings\":[{\"code\":\"function_timeout\",\"message\":\"The code was still loading after 100 ms");
 	assert_has(f, "waits up to 10000 ms (init_timeout_ms)");
 	lease_client_free(&f->worker.poolmgr);

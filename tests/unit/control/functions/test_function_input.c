@@ -5,11 +5,11 @@
 #include "control/functions/function_input_error.h"
 #include "tests/unit/control/functions/rules_rig.h"
 
-/* What was parsed last. */
+/* The result of the latest parse. */
 struct input {
 	struct rules_rig *rig;
 	struct conf *conf;
-	json_t *body, *errors; /* the rig's */
+	json_t *body, *errors; /* owned by the rig */
 	struct function_input input;
 };
 

@@ -66,7 +66,7 @@ static void numbers_have_bounds_and_a_default(void **state)
 	}
 	assert_true(json_real_value(json_object_get(cpus, "min")) == 0.1);
 	assert_true(json_real_value(json_object_get(cpus, "default")) == 1);
-	assert_true(json_real_value(json_object_get(cpus, "max")) >= 1); /* whatever this machine has */
+	assert_true(json_real_value(json_object_get(cpus, "max")) >= 1); /* the number of processors of this machine */
 }
 
 static int64_t limit(const json_t *limits, const char *field, const char *what)

@@ -16,8 +16,7 @@ static bool allows(struct rules_rig *rig, const char *field, const char *value)
 	return function_rules_allow(&rig->rules, f, json, rig->errors);
 }
 
-static void assert_refused(struct rules_rig *rig, const char *field, const char *value, const char *told_of,
-			   const char *code)
+static void assert_refused(struct rules_rig *rig, const char *field, const char *value, const char *told_of, const char *code)
 {
 	if (allows(rig, field, value))
 		fail_msg("allowed: %s of %s", value, field);
@@ -155,7 +154,7 @@ static void a_function_has_to_fit_into_the_memory_of_the_node(void **state)
 	rig->conf->pool_memory_budget_mb = 1000;
 	assert_true(allows_number(rig, "memory_limit_mb", 1000));
 	assert_out_of_range(rig, "memory_limit_mb", 1001);
-	rig->conf->pool_memory_budget_mb = 0; /* of any machine, some of its memory */
+	rig->conf->pool_memory_budget_mb = 0; /* a part of this machine's memory */
 	assert_true(conf_memory_budget_mb(rig->conf) > 64);
 	assert_true(allows_number(rig, "memory_limit_mb", 64));
 }
@@ -193,7 +192,7 @@ static void sizes_are_limited(void **state)
 	rules_rig_expect(rig, "environment", "environment", "too_large");
 }
 
-/* ---- More than one ---- */
+/* ---- Several fields ---- */
 
 static struct spec *good_spec(void)
 {
@@ -219,8 +218,7 @@ static const char *message(const struct rules_rig *rig)
 	return json_string_value(json_object_get(json_array_get(rig->errors, 0), "message"));
 }
 
-static void assert_wrong(struct rules_rig *rig, const struct spec *spec, const char *field, const char *code,
-			 const char *words)
+static void assert_wrong(struct rules_rig *rig, const struct spec *spec, const char *field, const char *code, const char *words)
 {
 	assert_false(is_good(rig, spec));
 	if (strstr(message(rig), words) == NULL)
@@ -275,7 +273,7 @@ static void min_warm_of_all_functions_together_leaves_room_for_requests(void **s
 	assert_wrong(rig, spec, "min_warm", "out_of_range",
 		     "would keep 5 sandboxes ready, 3 of them for this function; the limit is 4, so that requests have the "
 		     "rest. Lower min_warm of this or another function, or raise pool.min_warm_percent");
-	rig->conf->pool_min_warm_percent = 100; /* all of them */
+	rig->conf->pool_min_warm_percent = 100; /* all sandboxes may be kept */
 	assert_true(is_good(rig, spec));
 }
 

@@ -1,10 +1,10 @@
-/* Functions: shown, listed, changed and deleted, and what is refused. */
+/* Showing, listing, changing and deleting functions, and the requests that are refused. */
 #include <libpq-fe.h>
 #include <sys/resource.h>
 
 #include "tests/unit/control/control_rig.h"
 
-/* What was sent to PostgreSQL, each of which is waited for. */
+/* Counts the messages to PostgreSQL whose answer is waited for, which are the round trips. */
 static int round_trips;
 
 #define COUNTED(name, params, args)                                                                                            \
@@ -258,7 +258,7 @@ static void deploy_settings_code_and_a_copy(int fd)
 	fake_poolmgr_expect_close(fd);
 }
 
-/* One look, BEGIN, one statement that stores, COMMIT. Statements are prepared by the first two. */
+/* One query, BEGIN, one statement that stores, COMMIT. The first two deployments also prepare the statements. */
 static void a_deployment_takes_four_round_trips_to_postgresql(void **state)
 {
 	static const struct {

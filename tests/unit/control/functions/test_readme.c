@@ -1,6 +1,6 @@
 /*
- * README.md has a table of the settings of a function, which is made from ipc/function.def. This says when they differ;
- * `make readme` (this program with --write) makes the table anew.
+ * README.md has a table of the settings of a function, which is made from ipc/function.def. This test fails if they differ;
+ * `make readme` (this program with --write) writes the table.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -23,7 +23,7 @@ static void add_number(struct buf *out, const struct function_field *f, int64_t 
 		buf_printf(out, "%lld", (long long)number);
 }
 
-/* As it is where no setting was changed; what the node has is not known here. */
+/* The value in an installation without changed settings; the capacity of the node is not known here. */
 static void add_value(struct buf *out, const struct function_field *f, const struct function_value *v, const struct conf *conf)
 {
 	const char *word = function_value_word(v, conf);
@@ -79,7 +79,7 @@ static void make_table(struct buf *out)
 			add_row(out, f, conf);
 }
 
-/* Where the table is in text, and how long. NULL: there is none. */
+/* Finds the table in text, and its length. NULL: there is none. */
 static char *find_table(char *text, size_t *len)
 {
 	char *begin = strstr(text, BEGIN);

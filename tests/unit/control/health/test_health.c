@@ -64,7 +64,7 @@ static void be_silent(struct fixture *f, int place, enum child_role role)
 	slot->beat_us = clock_mono_us() - 3 * SLOT_SILENT_US;
 }
 
-/* It is not asked, which would take as long as it is given for an answer. */
+/* It is not asked, because that would take as long as the timeout of an answer. */
 static void a_process_that_shows_no_sign_of_life_is_told(void **state)
 {
 	struct fixture *f = *state;

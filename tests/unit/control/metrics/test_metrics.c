@@ -1,4 +1,4 @@
-/* What the system does now. */
+/* The metrics of the system's present state. */
 #include "tests/unit/control/control_rig.h"
 
 static void tell_everything(int fd)

@@ -133,7 +133,7 @@ static void a_peak_of_demand_is_forgotten_in_its_own_time_however_long_idle_sand
 {
 	static const int64_t idle_timeouts_ms[] = {100, 86400000};
 	int64_t half_life_us = conf->pool_demand_half_life_ms * 1000, now_us = clock_mono_us();
-	struct shape *s = shapes; /* one that is always there */
+	struct shape *s = shapes; /* a shape that always exists */
 
 	(void)state;
 	conf->pool_min_spares = 0;

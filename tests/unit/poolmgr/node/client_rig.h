@@ -1,6 +1,6 @@
 /*
- * Workers' connections without a pool behind them: what they say is counted and answered here, in the fewest words. A question
- * for a sandbox is denied, or stays open.
+ * Workers' connections without a pool: the rig counts their messages and answers them as briefly as possible. Requests for a
+ * sandbox are denied, or stay open.
  */
 #ifndef UNIT_POOLMGR_CLIENT_RIG_H
 #define UNIT_POOLMGR_CLIENT_RIG_H
@@ -10,14 +10,14 @@
 #include "tests/unit/poolmgr/rig.h"
 
 extern struct client_rig {
-	uid_t users[HERITAGE_CLIENTS]; /* who may connect as an invoke worker, and who as a control worker: us */
-	bool keeps_open;               /* questions for a sandbox; false: they are denied */
-	int open;                      /* questions */
+	uid_t users[HERITAGE_CLIENTS]; /* the users that may connect as invoke and as control workers: both are this one */
+	bool keeps_open;               /* requests for a sandbox stay open; false: they are denied */
+	int open;                      /* open requests */
 	int releases;
-	int gone; /* clients */
+	int gone; /* clients that have ended */
 } client_rig;
 
-/* For cmocka: of a group of tests, before each, and after each, whose workers have closed. */
+/* For cmocka: set-up of a group of tests, of each test, and the end of each test, whose workers must have closed. */
 int client_rig_set_up(void **state);
 int client_rig_tear_down(void **state);
 int client_rig_each(void **state);

@@ -139,7 +139,7 @@ static void a_worker_that_ends_without_reading_its_answers_is_like_any_other(voi
 	(void)state;
 	worker_lease(&w, "any", 0);
 	WAIT_FOR(worker_has_message(&w));
-	worker_close(&w); /* with the answer on the way */
+	worker_close(&w); /* while the answer is on its way */
 	WAIT_FOR(client_count() == 0);
 	assert_int_equal(client_rig.gone, 1);
 }
@@ -205,7 +205,7 @@ static void a_worker_that_asks_for_a_second_sandbox_before_it_has_the_first_is_c
 			send_lease(&w, "any");
 		worker_wait_for_close(&w);
 		WAIT_FOR(client_count() == 1);
-		assert_int_equal(client_rig.open, 2 + way); /* it was not taken */
+		assert_int_equal(client_rig.open, 2 + way); /* it was not accepted */
 	}
 	worker_assert_silent(&good);
 }

@@ -38,7 +38,7 @@ static void remove_it(void)
 	bool done = false;
 
 	directory_remove(ID, on_removed, &done);
-	assert_false(done); /* never from within the call */
+	assert_false(done); /* never called from within the call */
 	WAIT_FOR(done);
 }
 
@@ -53,7 +53,7 @@ static void one_is_there_until_it_is_removed(void **state)
 	remove_it();
 	assert_false(directory_exists(ID));
 	assert_true(directory_is_gone(fd));
-	remove_it(); /* what is not there is removed */
+	remove_it(); /* removing what does not exist succeeds */
 }
 
 static void one_is_owned_as_long_as_its_maker_has_it_open(void **state)
@@ -67,7 +67,7 @@ static void one_is_owned_as_long_as_its_maker_has_it_open(void **state)
 	remove_it();
 }
 
-/* Whoever the sandbox runs as. */
+/* Holds for every user that the sandbox may run as. */
 static void what_is_mounted_can_be_read_by_all_whatever_the_umask_says(void **state)
 {
 	mode_t before = umask(0077);

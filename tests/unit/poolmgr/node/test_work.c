@@ -1,4 +1,4 @@
-/* Threads, each kind with a queue of its own. */
+/* Threads, of which each kind has its own queue. */
 #include "poolmgr/node/work.h"
 
 #include <pthread.h>
@@ -11,7 +11,7 @@
 static struct job {
 	struct work work;
 	pthread_t ran_in;
-	int place; /* in which it ended, from 1 on; 0: it has not */
+	int place; /* the order in which it ended, from 1 on; 0: it has not ended */
 } jobs[JOBS];
 static int ended;
 
@@ -41,7 +41,7 @@ static void work_is_done_in_a_thread_and_ends_on_the_loop(void **state)
 	(void)state;
 	for (enum work_kind kind = 0; kind < WORK_KINDS; kind++)
 		work_begin(kind, &jobs[kind].work);
-	assert_int_equal(ended, 0); /* never before the loop turns */
+	assert_int_equal(ended, 0); /* never before the loop runs */
 	WAIT_FOR(ended == WORK_KINDS);
 	for (enum work_kind kind = 0; kind < WORK_KINDS; kind++)
 		assert_false(pthread_equal(jobs[kind].ran_in, pthread_self()));

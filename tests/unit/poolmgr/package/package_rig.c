@@ -152,6 +152,6 @@ int package_rig_set_up(void **state)
 	struct err err;
 
 	assert_ok(package_init(rig.loop, rig.conf, &err));
-	threads_settle(); /* the survey is over then */
+	threads_settle(); /* the survey has ended then */
 	return rc;
 }

@@ -13,7 +13,7 @@
 #include "poolmgr/node/work.h"
 #include "tests/unit/poolmgr/archives.h"
 
-/* For cmocka: of all tests of a program, which end with engine_rig_tear_down. */
+/* For cmocka: set-up of all tests of a program; their end is engine_rig_tear_down. */
 int package_rig_set_up(void **state);
 #define PACKAGE_TEST(name) cmocka_unit_test_setup(name, engine_rig_each)
 

@@ -37,7 +37,7 @@ static void what_was_not_on_the_disk_when_an_earlier_process_ended_is_unpacked_a
 	}
 }
 
-/* The survey waits at a package that it has seen, as it does where there are many. */
+/* Makes the survey wait after it has seen a package, as if there were many. */
 static sem_t *survey_waits_for, survey_is_there;
 
 int64_t __real_tree_bytes(int dir_fd, const char *name);
@@ -71,7 +71,7 @@ static void what_this_process_unpacked_and_wrote_to_the_disk_during_the_survey_s
 	assert_ok(package_init(rig.loop, rig.conf, &err));
 	assert_false(unpack_members(ARCHIVE_IS_TAR_GZ, &member, 1, sha256).failed);
 	threads_go_on();
-	sem_wait(&survey_is_there); /* it has seen that the package is not on the disk yet */
+	sem_wait(&survey_is_there); /* it has seen that the package is not on disk yet */
 	sem_post(&disk);
 	WAIT_FOR(mode_of(sha256) == 0755);
 	sem_post(&go_on);

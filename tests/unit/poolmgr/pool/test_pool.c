@@ -142,7 +142,7 @@ static void a_checked_sandbox_serves_the_first_invocation_once_its_version_is_st
 	assert_int_not_equal(leased.lease_id, checked.lease_id);
 }
 
-/* Its package is that of a version that is stored, which this node has not met yet; and then has. */
+/* The package belongs to a stored version that this node does not know at first, and then knows. */
 static void a_candidate_whose_package_is_stored_is_tried_without_an_archive(void **state)
 {
 	AUTO(worker_close) struct worker w = worker_connect();
@@ -263,8 +263,15 @@ static void what_is_not_there_is_not_found(void **state)
 	AUTO(function_free) struct function f = deployed("there");
 
 	(void)state;
-	assert_int_equal(worker_denied(&w, worker_lease(&w, "no-such-function", 0)).code, PROBLEM_NOT_FOUND);
-	assert_int_equal(worker_denied(&w, worker_lease(&w, f.name, 2)).code, PROBLEM_NOT_FOUND);
+	struct denial d = worker_denied(&w, worker_lease(&w, "no-such-function", 0));
+	assert_int_equal(d.code, PROBLEM_NOT_FOUND);
+	assert_string_equal(d.detail, "There is no function 'no-such-function'");
+	d = worker_denied(&w, worker_lease(&w, "no-such-function", 2));
+	assert_string_equal(d.detail, "There is no function 'no-such-function'");
+	d = worker_denied(&w, worker_lease(&w, f.name, 2));
+	assert_int_equal(d.code, PROBLEM_NOT_FOUND);
+	AUTO(mem_free) char *wanted = mem_printf("'%s' has no version 2; the current one is 1", f.name);
+	assert_string_equal(d.detail, wanted);
 	assert_int_equal(worker_denied(&w, worker_lease(&w, "00000000-0000-7000-8000-000000000000", 0)).code,
 			 PROBLEM_NOT_FOUND);
 	drop(&f);

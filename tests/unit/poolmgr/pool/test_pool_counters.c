@@ -1,4 +1,4 @@
-/* What the pool counts, and in which row. */
+/* The events that the pool counts, and their rows in counter.def. */
 #include "tests/unit/poolmgr/pool_rig.h"
 
 #include "poolmgr/node/counters.h"

@@ -32,7 +32,7 @@ static void on_created(const struct err *err, const char *container_id, void *ar
 
 void finish(const struct outcome *o)
 {
-	assert_int_equal(o->calls, 0); /* never from within the call */
+	assert_int_equal(o->calls, 0); /* never called from within the call */
 	WAIT_FOR(o->calls > 0);
 }
 
@@ -95,7 +95,7 @@ static void on_listed(const char *sandbox_id, const char *container_id, bool run
 	assert_true(strlen(container_id) == 64 || container_id[0] == '\0');
 	struct listing *l = arg;
 
-	assert_int_equal(l->o.calls, 0); /* done comes last */
+	assert_int_equal(l->o.calls, 0); /* done is called last */
 	snprintf(l->ids[l->count++], sizeof(l->ids[0]), "%s", sandbox_id);
 	l->running += running;
 }
@@ -119,7 +119,7 @@ void provoke_probe(void)
 	WAIT_FOR(rig.engine->calls[FAKE_VERSION] > before);
 }
 
-/* ---- Which version of the API ---- */
+/* ---- The version of the API ---- */
 
 void negotiate(const char *version)
 {

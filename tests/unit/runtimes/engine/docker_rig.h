@@ -1,4 +1,4 @@
-/* The driver's calls as a test makes them: each is waited for, and says what it came to. */
+/* The driver's calls for tests: each waits for its end and returns the result. */
 #ifndef UNIT_RUNTIMES_DOCKER_RIG_H
 #define UNIT_RUNTIMES_DOCKER_RIG_H
 
@@ -6,7 +6,7 @@
 
 #define ID "00112233445566ff"
 
-/* What a request came to. */
+/* The result of a request. */
 struct outcome {
 	int calls, created_calls;
 	bool failed, create_failed;
@@ -15,19 +15,19 @@ struct outcome {
 	struct err err;
 };
 
-/* For the driver; finish waits until one was called. */
+/* Callbacks for the driver; finish waits until one was called. */
 void on_done(const struct err *err, void *arg);
 void on_image(const struct err *err, const char *id, void *arg);
 void finish(const struct outcome *o);
 
-/* Calls that are waited for. */
+/* Calls that wait for their end. */
 struct outcome start_on(const char *driver, const char *id);
 struct outcome start_container(const char *id);
 struct outcome remove_one(const char *id);
 struct outcome check_image(const char *image);
 
 struct listing {
-	struct outcome o; /* first: on_done gets it */
+	struct outcome o; /* first member, because on_done gets it */
 	int count, running;
 	char ids[8][64];
 };
@@ -40,11 +40,11 @@ struct listing list_containers(void);
 			fail_msg("'%s' does not say '%s'", (err).msg, part);                                                   \
 	} while (0)
 
-/* Makes the driver look at the engine again: a request without an answer does. Returns when the engine was asked. */
+/* Makes the driver check the engine again, by a request without an answer. Returns when the engine was asked. */
 void provoke_probe(void);
 void negotiate(const char *version);
 
-/* The engine understood all it was asked, and is empty again. */
+/* Checks that the engine understood all requests, and is empty again. */
 int docker_rig_after_each(void **state);
 
 #endif

@@ -1,4 +1,4 @@
-/* Which version of its API Docker Engine is spoken to in, how long it is waited for, and how many requests at a time. */
+/* The version of Docker Engine's API, the timeouts of requests, and how many requests run at a time. */
 #include <errno.h>
 
 #include "tests/unit/runtimes/engine/docker_rig.h"

@@ -1,4 +1,4 @@
-/* What Docker Engine tells by itself. */
+/* The events that Docker Engine reports. */
 #include <malloc.h>
 
 #include "base/mem.h"
@@ -80,7 +80,7 @@ static void an_event_may_come_in_any_pieces(void **state)
 	WAIT_FOR(rig.deaths == 1);
 	assert_string_equal(rig.died, ID);
 
-	/* The end of one and the start of the next in one piece. */
+	/* The end of one event and the start of the next in one piece. */
 	AUTO(mem_free) char *pieces = mem_printf("%s\n%s\n%.20s", event, event, event);
 	emit_text(pieces);
 	WAIT_FOR(rig.deaths == 3);
@@ -102,7 +102,7 @@ static void lines_that_are_no_events_of_ours_are_passed_over(void **state)
 	assert_string_equal(rig.died, ID);
 }
 
-/* Bytes; as good as none are counted under a sanitizer. */
+/* Bytes; under a sanitizer almost none are counted. */
 static size_t allocated(void)
 {
 	struct mallinfo2 m = mallinfo2();
@@ -135,7 +135,7 @@ static void an_event_stream_that_ended_is_opened_again_and_the_owner_told_to_com
 	AUTO(mem_free) char *event = fake_docker_event_new("unit", ID, "137");
 
 	(void)state;
-	emit_text("{\"half\":"); /* forgotten with its stream */
+	emit_text("{\"half\":"); /* dropped with its stream */
 	rig_barrier();
 	fake_docker_end_events(rig.engine);
 	WAIT_FOR(fake_docker_streams(rig.engine) == 1);

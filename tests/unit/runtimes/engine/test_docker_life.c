@@ -1,4 +1,4 @@
-/* Containers, and their images and volumes: created, started, removed. */
+/* Creating, starting and removing containers, with their images and volumes. */
 #include <errno.h>
 
 #include "tests/unit/runtimes/engine/docker_rig.h"
@@ -52,13 +52,13 @@ static void an_image_that_declares_a_volume_is_refused_by_name_before_it_runs(vo
 	(void)state;
 	rig.engine->volume = "/var/lib/data";
 	struct outcome o = start_container(ID);
-	assert_true(o.create_failed); /* and there is a container to remove */
+	assert_true(o.create_failed); /* but there is a container to remove */
 	assert_int_equal(o.calls, 0);
 	assert_says(o.err, "alpha-image");
 	assert_says(o.err, "/var/lib/data");
 	assert_int_equal(rig.engine->calls[FAKE_START], 0);
 	assert_false(remove_one(ID).failed);
-	assert_non_null(strstr(rig.engine->last_path[FAKE_REMOVE], "v=true")); /* and its volume */
+	assert_non_null(strstr(rig.engine->last_path[FAKE_REMOVE], "v=true")); /* the volume is removed too */
 }
 
 static void a_volume_at_tmp_is_one_only_where_it_was_asked_for(void **state)

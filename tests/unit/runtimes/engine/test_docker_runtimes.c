@@ -1,10 +1,10 @@
-/* Which runtimes Docker Engine offers. */
+/* The runtimes that Docker Engine offers. */
 #include "base/mem.h"
 #include "tests/unit/runtimes/engine/docker_rig.h"
 
 /* ---- Runtimes ---- */
 
-/* The driver asks for what the engine offers at every sixth probe. */
+/* The driver asks for the engine's runtimes at every sixth probe. */
 static void provoke_look(void)
 {
 	int before = rig.engine->calls[FAKE_INFO];
@@ -32,11 +32,11 @@ static void an_engine_offers_what_it_lists_and_nothing_else(void **state)
 	rig.engine->runtimes = "{\"runc\":{\"path\":\"runc\"},\"runsc\":{\"path\":\"runsc\"}}";
 	provoke_look();
 	assert_true(offers("docker"));
-	assert_false(offers("gvisor")); /* another runsc has other settings */
+	assert_false(offers("gvisor")); /* a runsc with a different name has different settings */
 	rig.engine->runtimes = "{}";
 	provoke_look();
 	assert_false(offers("docker"));
-	assert_true(docker_is_up(rig.docker)); /* all the same */
+	assert_true(docker_is_up(rig.docker)); /* the engine is up nevertheless */
 }
 
 static void what_it_offers_is_not_asked_at_every_probe(void **state)
@@ -61,7 +61,7 @@ static void a_runtime_registered_while_the_engine_runs_is_offered_once_it_was_as
 	rig.engine->runtimes = "{\"runc\":{},\"berth-runsc\":{}}";
 	provoke_look();
 	assert_true(offers("gvisor"));
-	assert_int_equal(rig.ups + rig.downs, 0); /* nobody had to be told */
+	assert_int_equal(rig.ups + rig.downs, 0); /* no hook was called */
 }
 
 static void a_restarted_engine_is_asked_at_once_what_it_offers(void **state)

@@ -1,13 +1,13 @@
-/* How a container is, and which there are. */
+/* The state of a container, and the list of containers. */
 #include <errno.h>
 
 #include "base/mem.h"
 #include "tests/unit/runtimes/engine/docker_rig.h"
 
-/* ---- How a container is ---- */
+/* ---- The state of a container ---- */
 
 struct inspection {
-	struct outcome o; /* first: like on_done's */
+	struct outcome o; /* first member, as for on_done */
 	struct docker_state state;
 };
 

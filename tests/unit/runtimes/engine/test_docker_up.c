@@ -1,4 +1,4 @@
-/* Whether Docker Engine is up, and when that is told. */
+/* Whether Docker Engine is up, and when that is reported. */
 #include <errno.h>
 
 #include "base/mem.h"
@@ -16,7 +16,7 @@ static void going_and_coming_are_told_once_each(void **state)
 		assert_non_null(strstr(docker_problem(rig.docker), "Docker Engine does not answer at"));
 		assert_false(docker_is_unknown(rig.docker));
 
-		struct listing l = list_containers(); /* fails at once, not after a while */
+		struct listing l = list_containers(); /* fails at once, without waiting */
 		assert_int_equal(l.o.err.code, ENOTCONN);
 		assert_int_equal(rig.downs, i);
 
@@ -49,16 +49,16 @@ static void an_engine_that_is_down_is_asked_after_twice_as_long_each_time(void *
 	int64_t start_us = clock_mono_us();
 	WAIT_FOR(rig.engine->calls[FAKE_VERSION] == before + 3);
 	assert_true(clock_mono_us() - start_us >=
-		    1400000 - 50000); /* 200, 400 and 800 ms; libuv's clock stands still in between */
+		    1400000 - 50000); /* 200, 400 and 800 ms; libuv's clock does not advance in between */
 	rig.engine->manner[FAKE_VERSION] = (struct fake_manner){0};
 	WAIT_FOR(docker_is_up(rig.docker));
 }
 
-/* As one does that is told to stop: it goes on to serve the connections it has, and ends its containers. */
+/* An engine that is told to stop still serves its connections, and ends its containers. */
 static void an_engine_that_takes_no_new_connection_is_down_at_once(void **state)
 {
 	(void)state;
-	assert_false(check_image("any").failed); /* a connection that could be used again */
+	assert_false(check_image("any").failed); /* this leaves a connection that could be used again */
 	fake_docker_stop_listening(rig.engine);
 	docker_doubt(rig.docker);
 	WAIT_FOR(rig.downs == 1);
@@ -75,7 +75,7 @@ static void an_engine_without_the_containerd_it_had_is_down_until_that_is_back(v
 	((struct fake_manner){.status = 200,                                                                                   \
 			      .body = "{\"Version\":\"1\",\"ApiVersion\":\"1.41\",\"Components\":" components "}"})
 	(void)state;
-	rig.engine->manner[FAKE_VERSION] = SAYS("[{\"Name\":\"Engine\"}]"); /* it never said that there is one */
+	rig.engine->manner[FAKE_VERSION] = SAYS("[{\"Name\":\"Engine\"}]"); /* it has not reported a containerd before */
 	provoke_probe();
 	rig.engine->manner[FAKE_VERSION] = SAYS("[{\"Name\":\"Engine\"},7,{\"Name\":\"containerd\"}]");
 	provoke_probe();
@@ -90,7 +90,7 @@ static void an_engine_without_the_containerd_it_had_is_down_until_that_is_back(v
 	assert_int_equal(rig.ups, 1);
 	fake_docker_stop(rig.engine);
 	WAIT_FOR(!docker_is_up(rig.docker));
-	rig.engine->manner[FAKE_VERSION] = SAYS("[]"); /* another engine */
+	rig.engine->manner[FAKE_VERSION] = SAYS("[]"); /* a new engine, which has none */
 	fake_docker_start(rig.engine);
 	WAIT_FOR(docker_is_up(rig.docker));
 }
@@ -170,7 +170,7 @@ static void freeing_the_driver_drops_its_probe_and_its_event_stream(void **state
 	assert_ok(docker_new(rig.loop, rig.conf, &counting, &docker, &err));
 	WAIT_FOR(fake_docker_held(rig.engine, FAKE_VERSION) == 1);
 	docker_free(&docker);
-	WAIT_FOR(fake_docker_held(rig.engine, FAKE_VERSION) == 0); /* its connection is closed */
+	WAIT_FOR(fake_docker_held(rig.engine, FAKE_VERSION) == 0); /* the connection is closed */
 	assert_int_equal(ups, 1);
 	assert_int_equal(downs, 0);
 }
