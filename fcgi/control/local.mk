@@ -4,8 +4,13 @@ libcontrol_a_SOURCES = \
 	%D%/control.c %D%/control.h \
 	%D%/functions/deploy.c %D%/functions/deploy.h \
 	%D%/functions/environment.c %D%/functions/environment.h \
+	%D%/functions/function_fields.c %D%/functions/function_fields.h \
 	%D%/functions/function_input.c %D%/functions/function_input.h \
+	%D%/functions/function_input_error.c %D%/functions/function_input_error.h \
 	%D%/functions/function_json.c %D%/functions/function_json.h \
+	%D%/functions/function_limits.c %D%/functions/function_limits.h \
+	%D%/functions/function_rules.c %D%/functions/function_rules.h \
+	%D%/functions/function_schema.c %D%/functions/function_schema.h \
 	%D%/functions/functions.c %D%/functions/functions.h \
 	%D%/functions/pack.c %D%/functions/pack.h \
 	%D%/health/dependency.c %D%/health/dependency.h \

@@ -11,20 +11,11 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "db/db_spec.h"
 
 /* Reading back what was lost at a commit: a restart of PostgreSQL takes less. */
 #define READ_BACK_US       5000000
 #define READ_BACK_PAUSE_US 100000
-
-/* What only the row of a function has; behind it are the members of a spec, in the order of spec.def. */
-enum { STATUS, CREATED_AT_US, UPDATED_AT_US, SPEC };
-#define TIME_US(column)  "(extract(epoch from " column ") * 1000000)::bigint"
-#define FUNCTION_COLUMNS "select f.status, " TIME_US("f.created_at") ", " TIME_US("f.updated_at")
-
-#define OF_VERSION(version)                                                                                                    \
-	" from functions f cross join lateral (select f.name, v.* from function_versions v "                                   \
-	"where v.function_id = f.function_id and v.version = " version ") s "
-#define OF_FUNCTION "where f.function_id = (select function_id_of($1))"
 
 /*
  * The row of a package is locked until the transaction ends, whether it is new or not: see delete_function_versions() in
@@ -55,22 +46,6 @@ static const struct db_statement function_insert = {
 	.name = "function_insert",
 	.sql = "insert into functions (function_id, name, version) values ($1::uuid, $2, $3::integer)",
 	.param_count = 3,
-};
-
-/*
- * One parameter per member of a spec, in the order of spec.def: see put_version(). The name, $2, belongs to the function; it is
- * returned because PostgreSQL wants every parameter used.
- */
-static const struct db_statement version_insert = {
-	.name = "version_insert",
-	.sql = "insert into function_versions (function_id, version, language, runtime, handler, environment, timeout_ms, "
-	       "init_timeout_ms, memory_limit_mb, cpu_millis, tmp_mb, tmp_inodes, pids, nofile, response_bytes, log_bytes, "
-	       "network, isolation, max_concurrency, min_warm, package_sha256) "
-	       "values ($1::uuid, $3::integer, $4, $5, $6, $7::jsonb, $8::integer, $9::integer, $10::integer, $11::integer, "
-	       "$12::integer, $13::integer, $14::integer, $15::integer, $16::bigint, $17::bigint, $18, $19, $20::integer, "
-	       "$21::integer, $22) "
-	       "returning $2::text",
-	.param_count = 22,
 };
 
 /* Locks the function until the transaction ends. The condition is checked again on a row that had to be waited for. */
@@ -116,42 +91,6 @@ static const struct db_statement function_state = {
 	.param_count = 1,
 };
 
-#define SPEC_STR(field)  ", s." #field
-#define SPEC_INT(field)  ", s." #field
-#define SPEC_JSON(field) ", s." #field
-static const struct db_statement function_get = {
-	.name = "function_get",
-	.sql = FUNCTION_COLUMNS
-#include "ipc/spec.def"
-		OF_VERSION("f.version") OF_FUNCTION,
-	.param_count = 1,
-	.reads = true,
-};
-
-static const struct db_statement version_get = {
-	.name = "version_get",
-	.sql = FUNCTION_COLUMNS
-#include "ipc/spec.def"
-		OF_VERSION("case $2::integer when 0 then f.version else $2::integer end") OF_FUNCTION,
-	.param_count = 2,
-	.reads = true,
-};
-#undef SPEC_JSON
-
-#define SPEC_JSON(field) ", '{}'"
-static const struct db_statement function_list = {
-	.name = "function_list",
-	.sql = FUNCTION_COLUMNS
-#include "ipc/spec.def"
-		OF_VERSION("f.version") "where f.status <> 'deleted' and ($2::uuid is null or f.function_id > $2::uuid) "
-					"order by f.function_id limit $1::integer",
-	.param_count = 2,
-	.reads = true,
-};
-#undef SPEC_STR
-#undef SPEC_INT
-#undef SPEC_JSON
-
 static const struct db_statement functions_warm = {
 	.name = "functions_warm",
 	.sql = "select coalesce(sum(min_warm), 0), coalesce(sum(min_warm::bigint * memory_limit_mb), 0) "
@@ -191,39 +130,15 @@ static int64_t get_int(const PGresult *r, int row, int column)
 	return strtoll(PQgetvalue(r, row, column), NULL, 10);
 }
 
-static int get_json(const PGresult *r, int row, int column, json_t **json, struct err *err)
-{
-	*json = json_loadb(PQgetvalue(r, row, column), (size_t)PQgetlength(r, row, column), 0, NULL);
-	return *json != NULL ? 0 : db_fail(err, EIO, "column %s of a function is no JSON", PQfname(r, column));
-}
-
-static int spec_new(const PGresult *r, int row, struct spec **spec, struct err *err)
-{
-	AUTO(spec_free) struct spec *s = mem_alloc(sizeof(*s));
-	int column = SPEC;
-
-#define SPEC_STR(field) s->field = mem_strdup(PQgetvalue(r, row, column++));
-#define SPEC_INT(field) s->field = get_int(r, row, column++);
-#define SPEC_JSON(field)                                                                                                       \
-	if (get_json(r, row, column++, &s->field, err) < 0)                                                                    \
-		return -1;
-#include "ipc/spec.def"
-#undef SPEC_STR
-#undef SPEC_INT
-#undef SPEC_JSON
-	*spec = TAKE_PTR(s);
-	return 0;
-}
-
 static int function_new(const PGresult *r, int row, struct db_function **out, struct err *err)
 {
 	AUTO(db_function_free) struct db_function *f = mem_alloc(sizeof(*f));
 
-	if (spec_new(r, row, &f->spec, err) < 0)
+	if (db_spec_from_row(r, row, &f->spec, err) < 0)
 		return -1;
-	f->status = mem_strdup(PQgetvalue(r, row, STATUS));
-	f->created_at_us = get_int(r, row, CREATED_AT_US);
-	f->updated_at_us = get_int(r, row, UPDATED_AT_US);
+	f->status = mem_strdup(PQgetvalue(r, row, DB_SPEC_STATUS));
+	f->created_at_us = get_int(r, row, DB_SPEC_CREATED_AT_US);
+	f->updated_at_us = get_int(r, row, DB_SPEC_UPDATED_AT_US);
 	*out = TAKE_PTR(f);
 	return 0;
 }
@@ -244,25 +159,10 @@ static int put_package(struct db *db, const char *sha256, const void *archive, s
 
 static int put_version(struct db *db, const struct spec *spec, struct err *err)
 {
-	/* One parameter per member of spec.def; JSON becomes text that is kept here until the statement has run. */
-	char *texts[DB_PARAMS_MAX];
-	struct db_param params[DB_PARAMS_MAX];
-	int n = 0, text_count = 0;
+	AUTO(json_decrefp) json_t *json = spec_to_json(spec);
+	AUTO(mem_free) char *text = json_dumps(json, JSON_COMPACT);
 
-#define SPEC_STR(field) params[n++] = db_text(spec->field);
-#define SPEC_INT(field) params[n++] = db_int(spec->field);
-#define SPEC_JSON(field)                                                                                                       \
-	texts[text_count] = json_dumps(spec->field, JSON_COMPACT);                                                             \
-	params[n++] = db_text(texts[text_count++]);
-#include "ipc/spec.def"
-#undef SPEC_STR
-#undef SPEC_INT
-#undef SPEC_JSON
-
-	int rc = db_run(db, &version_insert, params, NULL, err);
-	while (text_count > 0)
-		free(texts[--text_count]);
-	return rc;
+	return db_run(db, &db_spec_insert, (struct db_param[]){db_text(text)}, NULL, err);
 }
 
 /* Locks the function. version: what its current version must be, or -1. */
@@ -408,29 +308,34 @@ int db_function_update(struct db *db, const struct spec *spec, const void *archi
 	return store_in_transaction(db, spec, UPDATE, archive, archive_len, out, err);
 }
 
+/* *row: one row, the caller's to clear. */
+static int get_version(struct db *db, const char *ref, int64_t version, PGresult **row, struct err *err)
+{
+	AUTO(db_result_clear) PGresult *r = NULL;
+	bool possible = version >= 0 && version <= INT_MAX;
+
+	if (possible && db_run(db, &db_spec_get, (struct db_param[]){db_text(ref), db_int(version)}, &r, err) < 0)
+		return -1;
+	if (possible && PQntuples(r) == 1) {
+		*row = TAKE_PTR(r);
+		return 0;
+	}
+	return version == 0 ? no_function(ref, err)
+			    : db_fail(err, ENOENT, "there is no version %" PRId64 " of '%.80s'", version, ref);
+}
+
 int db_function_get(struct db *db, const char *ref, struct db_function **out, struct err *err)
 {
 	AUTO(db_result_clear) PGresult *r = NULL;
 
-	if (db_run(db, &function_get, (struct db_param[]){db_text(ref)}, &r, err) < 0)
-		return -1;
-	if (PQntuples(r) == 0)
-		return no_function(ref, err);
-	return function_new(r, 0, out, err);
+	return get_version(db, ref, 0, &r, err) < 0 ? -1 : function_new(r, 0, out, err);
 }
 
 int db_function_spec(struct db *db, const char *ref, int64_t version, struct spec **spec, struct err *err)
 {
 	AUTO(db_result_clear) PGresult *r = NULL;
 
-	if (version < 0 || version > INT_MAX)
-		return db_fail(err, ENOENT, "there is no version %" PRId64 " of '%.80s'", version, ref);
-	if (db_run(db, &version_get, (struct db_param[]){db_text(ref), db_int(version)}, &r, err) < 0)
-		return -1;
-	if (PQntuples(r) == 0)
-		return version == 0 ? no_function(ref, err)
-				    : db_fail(err, ENOENT, "there is no version %" PRId64 " of '%.80s'", version, ref);
-	return spec_new(r, 0, spec, err);
+	return get_version(db, ref, version, &r, err) < 0 ? -1 : db_spec_from_row(r, 0, spec, err);
 }
 
 int db_function_list(struct db *db, int limit, const struct uuid *after, struct db_function **out, struct err *err)
@@ -440,7 +345,7 @@ int db_function_list(struct db *db, int limit, const struct uuid *after, struct 
 	struct db_function **end = &list;
 	const struct db_param params[] = {db_int(limit), db_uuid(after)};
 
-	if (db_run(db, &function_list, params, &r, err) < 0)
+	if (db_run(db, &db_spec_list, params, &r, err) < 0)
 		return -1;
 	for (int row = 0; row < PQntuples(r); row++) {
 		if (function_new(r, row, end, err) < 0)

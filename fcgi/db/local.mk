@@ -6,6 +6,7 @@ libdb_a_SOURCES = \
 	%D%/db_functions.c %D%/db_functions.h \
 	%D%/db_invocations.c %D%/db_invocations.h \
 	%D%/db_metrics.c %D%/db_metrics.h \
+	%D%/db_spec.c %D%/db_spec.h \
 	%D%/db_statement.c %D%/db_statement.h \
 	%D%/db_wire.c %D%/db_wire.h \
 	%D%/invocation.def \

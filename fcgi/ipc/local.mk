@@ -4,6 +4,7 @@ libipc_a_SOURCES = \
 	%D%/counter.c %D%/counter.def %D%/counter.h \
 	%D%/fdpass.c %D%/fdpass.h \
 	%D%/frame.c %D%/frame.h \
+	%D%/function.def \
 	%D%/gauge.def \
 	%D%/heritage.c %D%/heritage.h \
 	%D%/ipc.c %D%/ipc.h \
@@ -12,7 +13,7 @@ libipc_a_SOURCES = \
 	%D%/pulse.c %D%/pulse.h \
 	%D%/record.c %D%/record.def %D%/record.h \
 	%D%/scoreboard.c %D%/scoreboard.h \
-	%D%/spec.c %D%/spec.def %D%/spec.h \
+	%D%/spec.c %D%/spec.h \
 	%D%/spool_file.c %D%/spool_file.h \
 	%D%/tally.c %D%/tally.h
 

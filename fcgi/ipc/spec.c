@@ -5,53 +5,62 @@
 
 #include "base/mem.h"
 
-static int take_str(const json_t *json, const char *name, char **to, struct err *err)
-{
-	const char *text = json_string_value(json_object_get(json, name));
+const struct spec_member spec_members[SPEC_MEMBERS] = {
+#define MEMBER(member, kind)                     {#member, SPEC_##kind, offsetof(struct spec, member)},
+#define FUNCTION_GIVEN(field, member, kind, ...) MEMBER(member, kind)
+#define FUNCTION_FIELD(field, member, kind, ...) MEMBER(member, kind)
+#include "ipc/function.def"
+#undef MEMBER
+};
 
-	if (text == NULL)
-		return err_set(err, EINVAL, "function version without '%s'", name);
-	*to = mem_strdup(text);
-	return 0;
+static void *at(const struct spec *spec, const struct spec_member *m)
+{
+	return (char *)spec + m->offset;
 }
 
-static int take_int(const json_t *json, const char *name, int64_t *to, struct err *err)
+struct spec *spec_new(void)
 {
-	const json_t *value = json_object_get(json, name);
+	struct spec *s = mem_alloc(sizeof(*s));
 
-	if (!json_is_integer(value))
-		return err_set(err, EINVAL, "function version without '%s'", name);
-	*to = json_integer_value(value);
-	return 0;
+	for (const struct spec_member *m = spec_members; m < spec_members + SPEC_MEMBERS; m++) {
+		if (m->kind == SPEC_STR)
+			*(char **)at(s, m) = mem_strdup("");
+		else if (m->kind == SPEC_JSON)
+			*(json_t **)at(s, m) = json_object();
+	}
+	return s;
 }
 
-static int take_json(const json_t *json, const char *name, json_t **to, struct err *err)
+/* Into a member that has nothing yet. */
+static int take(const struct spec_member *m, json_t *value, void *to, struct err *err)
 {
-	json_t *value = json_object_get(json, name);
-
-	if (!json_is_object(value))
-		return err_set(err, EINVAL, "function version without '%s'", name);
-	*to = json_incref(value);
-	return 0;
+	switch (m->kind) {
+	case SPEC_STR:
+		if (!json_is_string(value))
+			break;
+		*(char **)to = mem_strdup(json_string_value(value));
+		return 0;
+	case SPEC_INT:
+		if (!json_is_integer(value))
+			break;
+		*(int64_t *)to = json_integer_value(value);
+		return 0;
+	case SPEC_JSON:
+		if (!json_is_object(value))
+			break;
+		*(json_t **)to = json_incref(value);
+		return 0;
+	}
+	return err_set(err, EINVAL, "function version without '%s'", m->name);
 }
 
 int spec_from_json(const json_t *json, struct spec **spec, struct err *err)
 {
 	AUTO(spec_free) struct spec *s = mem_alloc(sizeof(*s));
 
-#define SPEC_STR(name)                                                                                                         \
-	if (take_str(json, #name, &s->name, err) < 0)                                                                          \
-		return -1;
-#define SPEC_INT(name)                                                                                                         \
-	if (take_int(json, #name, &s->name, err) < 0)                                                                          \
-		return -1;
-#define SPEC_JSON(name)                                                                                                        \
-	if (take_json(json, #name, &s->name, err) < 0)                                                                         \
-		return -1;
-#include "ipc/spec.def"
-#undef SPEC_STR
-#undef SPEC_INT
-#undef SPEC_JSON
+	for (const struct spec_member *m = spec_members; m < spec_members + SPEC_MEMBERS; m++)
+		if (take(m, json_object_get(json, m->name), at(s, m), err) < 0)
+			return -1;
 	*spec = TAKE_PTR(s);
 	return 0;
 }
@@ -68,17 +77,25 @@ int spec_from_text(const char *text, size_t len, struct spec **spec, struct err 
 	return rc;
 }
 
+static json_t *to_json(const struct spec *spec, const struct spec_member *m)
+{
+	switch (m->kind) {
+	case SPEC_STR:
+		return json_string(*(char **)at(spec, m));
+	case SPEC_INT:
+		return json_integer(*(int64_t *)at(spec, m));
+	case SPEC_JSON:
+		return json_incref(*(json_t **)at(spec, m));
+	}
+	return NULL;
+}
+
 json_t *spec_to_json(const struct spec *spec)
 {
 	json_t *json = json_object();
 
-#define SPEC_STR(name)  json_object_set_new(json, #name, json_string(spec->name));
-#define SPEC_INT(name)  json_object_set_new(json, #name, json_integer(spec->name));
-#define SPEC_JSON(name) json_object_set(json, #name, spec->name);
-#include "ipc/spec.def"
-#undef SPEC_STR
-#undef SPEC_INT
-#undef SPEC_JSON
+	for (const struct spec_member *m = spec_members; m < spec_members + SPEC_MEMBERS; m++)
+		json_object_set_new(json, m->name, to_json(spec, m));
 	return json;
 }
 
@@ -86,12 +103,11 @@ void spec_free(struct spec **spec)
 {
 	if (*spec == NULL)
 		return;
-#define SPEC_STR(name) free((*spec)->name);
-#define SPEC_INT(name)
-#define SPEC_JSON(name) json_decref((*spec)->name);
-#include "ipc/spec.def"
-#undef SPEC_STR
-#undef SPEC_INT
-#undef SPEC_JSON
+	for (const struct spec_member *m = spec_members; m < spec_members + SPEC_MEMBERS; m++) {
+		if (m->kind == SPEC_STR)
+			free(*(char **)at(*spec, m));
+		else if (m->kind == SPEC_JSON)
+			json_decref(*(json_t **)at(*spec, m));
+	}
 	mem_free(spec);
 }

@@ -4,7 +4,7 @@
  * ends with. When no secret goes on with the next byte, the state's fallback is tried: the next shorter such beginning. Each
  * fallback makes the state shorter and each byte makes it longer by one, so there are not more of them than bytes. There are
  * not more states than bytes in the secrets, which are bounded when a function is deployed
- * (control/functions/function_input.c).
+ * (ipc/function.def).
  */
 #include "run/mask.h"
 

@@ -7,7 +7,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
-#include "control/functions/function_input.h"
+#include "control/functions/function_input_error.h"
 #include "http/json_body.h"
 #include "http/request.h"
 #include "run/invocation.h"

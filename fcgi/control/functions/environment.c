@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "base/secret.h"
-#include "control/functions/function_input.h"
+#include "control/functions/function_input_error.h"
 
 json_t *environment_masked(const json_t *environment)
 {

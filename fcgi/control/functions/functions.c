@@ -12,6 +12,7 @@
 #include "control/functions/deploy.h"
 #include "control/functions/environment.h"
 #include "control/functions/function_input.h"
+#include "control/functions/function_input_error.h"
 #include "control/functions/function_json.h"
 #include "control/functions/pack.h"
 #include "db/db_functions.h"

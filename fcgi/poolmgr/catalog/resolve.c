@@ -79,11 +79,11 @@ static void end_lookup(struct lookup *l, const struct err *err, struct version *
 	free(l);
 }
 
-static void on_looked_up(const struct err *err, const char *data, size_t len, void *arg)
+static void on_looked_up(const struct err *err, struct spec *stored, void *arg)
 {
 	struct lookup *l = arg;
+	AUTO(spec_free) struct spec *spec = stored;
 	AUTO(version_unref) struct version *v = NULL;
-	struct spec *spec;
 	struct err bad;
 
 	if (err == NULL && l->epoch != epoch) {
@@ -92,8 +92,8 @@ static void on_looked_up(const struct err *err, const char *data, size_t len, vo
 		store_lookup(l->ref, l->number, on_looked_up, l);
 		return;
 	}
-	if (err == NULL && data != NULL) {
-		if (spec_from_text(data, len, &spec, &bad) < 0 || version_get_new(spec, &v, &bad) < 0)
+	if (err == NULL && spec != NULL) {
+		if (version_get_new(TAKE_PTR(spec), &v, &bad) < 0)
 			err = &bad;
 		else
 			remember(l->text, v);

@@ -10,6 +10,7 @@
 #include "base/mem.h"
 #include "db/db_connect.h"
 #include "db/db_error.h"
+#include "db/db_spec.h"
 #include "db/db_statement.h"
 #include "poolmgr/node/watch.h"
 
@@ -21,13 +22,16 @@ struct query {
 	const struct db_statement *statement;
 	struct db_param params[2];
 	char *text; /* the first of them */
-	store_fn done;
+	/* Tells whoever asked; result NULL: err says why. */
+	void (*answer)(const struct query *query, const struct err *err, const PGresult *result);
+	union {
+		store_fn data;
+		store_spec_fn spec;
+	} done;
 	void *arg;
 	struct query *prev, *next;
 };
 
-static const struct db_statement spec_get = {
-	.name = "spec", .sql = "SELECT function_spec($1::text, $2::int)", .param_count = 2, .reads = true, .binary = true};
 static const struct db_statement kept_get = {
 	.name = "kept",
 	.sql = "SELECT json_agg(function_id) FROM functions JOIN function_versions USING (function_id, version) "
@@ -44,7 +48,7 @@ static const struct db_statement package_get = {
 };
 
 /* Prepared at every connect, after the session has begun and listens. */
-static const struct db_statement *const prepared[] = {&spec_get, &kept_get, &package_get};
+static const struct db_statement *const prepared[] = {&db_spec_get, &kept_get, &package_get};
 enum { SETUP_SESSION, SETUP_LISTEN, SETUP_PREPARE, SETUP_STEPS = SETUP_PREPARE + ARRAY_SIZE(prepared) };
 
 enum link_state { CLOSED, CONNECTING, PREPARING, READY };
@@ -72,12 +76,12 @@ static void set_timer(int64_t after_ms)
 	uv_timer_start(&timer, on_timer, (uint64_t)after_ms, 0);
 }
 
-static void finish_query(const struct err *err, const char *data, size_t len)
+static void finish_query(const struct err *err, const PGresult *result)
 {
 	struct query *q = queue;
 
 	DL_DELETE(queue, q);
-	q->done(err, data, len, q->arg);
+	q->answer(q, err, result);
 	free(q->text);
 	free(q);
 }
@@ -107,7 +111,7 @@ static void disconnect(void)
 	last = queue ? queue->prev : NULL;
 	while (queue != NULL) {
 		bool was_last = queue == last;
-		finish_query(&err, NULL, 0);
+		finish_query(&err, NULL);
 		if (was_last)
 			break;
 	}
@@ -168,13 +172,11 @@ static void take_result(PGresult *r)
 		disconnect();
 	} else if (outcome == DB_REFUSED) {
 		err.code = ENOTCONN;
-		finish_query(&err, NULL, 0);
+		finish_query(&err, NULL);
 	} else if (state == PREPARING) {
 		setup_done++;
-	} else if (PQntuples(r) == 0 || PQgetisnull(r, 0, 0)) {
-		finish_query(NULL, NULL, 0);
 	} else {
-		finish_query(NULL, PQgetvalue(r, 0, 0), (size_t)PQgetlength(r, 0, 0));
+		finish_query(NULL, r);
 	}
 }
 
@@ -292,28 +294,45 @@ void store_init(uv_loop_t *l, const struct conf *c, const struct store_hooks *h)
 
 /* ---- Asking ---- */
 
-static void ask(const struct db_statement *statement, const char *text, int64_t number, store_fn done, void *arg)
+/* what: the statement, and who is told in which way. */
+static void ask(struct query what, const char *text, int64_t number)
 {
 	struct query *q = mem_alloc(sizeof(*q));
 
-	q->statement = statement;
+	*q = what;
 	q->text = mem_strdup(text);
 	q->params[0] = db_text(q->text);
 	q->params[1] = db_int(number);
-	q->done = done;
-	q->arg = arg;
 	DL_APPEND(queue, q);
 	if (state == CLOSED)
 		set_timer(0); /* somebody wants to know: try now, and tell him */
 	send_next();
 }
 
-static void ignore(const struct err *err, const char *data, size_t len, void *arg)
+static void answer_nobody(const struct query *q, const struct err *err, const PGresult *r)
 {
+	(void)q;
 	(void)err;
-	(void)data;
-	(void)len;
-	(void)arg;
+	(void)r;
+}
+
+/* The only column of the only row. */
+static void answer_data(const struct query *q, const struct err *err, const PGresult *r)
+{
+	if (r == NULL || PQntuples(r) == 0 || PQgetisnull(r, 0, 0))
+		q->done.data(err, NULL, 0, q->arg);
+	else
+		q->done.data(NULL, PQgetvalue(r, 0, 0), (size_t)PQgetlength(r, 0, 0), q->arg);
+}
+
+static void answer_spec(const struct query *q, const struct err *err, const PGresult *r)
+{
+	struct spec *spec = NULL;
+	struct err bad;
+
+	if (r != NULL && PQntuples(r) > 0 && db_spec_from_row(r, 0, &spec, &bad) < 0)
+		err = &bad;
+	q->done.spec(err, spec, q->arg);
 }
 
 void store_set_conf(const struct conf *c)
@@ -323,22 +342,22 @@ void store_set_conf(const struct conf *c)
 
 	conf = c;
 	if (changed && state >= PREPARING) /* a session that is yet to begin will be told */
-		ask(&db_connect_session, db_param_value(&timeout), 0, ignore, NULL);
+		ask((struct query){.statement = &db_connect_session, .answer = answer_nobody}, db_param_value(&timeout), 0);
 }
 
-void store_lookup(const char *ref, uint32_t version, store_fn done, void *arg)
+void store_lookup(const char *ref, uint32_t version, store_spec_fn done, void *arg)
 {
-	ask(&spec_get, ref, version, done, arg);
+	ask((struct query){.statement = &db_spec_get, .answer = answer_spec, .done.spec = done, .arg = arg}, ref, version);
 }
 
 void store_package(const char *sha256, store_fn done, void *arg)
 {
-	ask(&package_get, sha256, 0, done, arg);
+	ask((struct query){.statement = &package_get, .answer = answer_data, .done.data = done, .arg = arg}, sha256, 0);
 }
 
 void store_kept(store_fn done, void *arg)
 {
-	ask(&kept_get, "", 0, done, arg);
+	ask((struct query){.statement = &kept_get, .answer = answer_data, .done.data = done, .arg = arg}, "", 0);
 }
 
 bool store_is_up(void)

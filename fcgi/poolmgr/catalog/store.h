@@ -12,6 +12,7 @@
 
 #include "base/err.h"
 #include "conf/conf.h"
+#include "ipc/spec.h"
 
 struct store_hooks {
 	/* A function's current version is now this one; 0: it was deleted. */
@@ -26,11 +27,14 @@ struct store_hooks {
  */
 typedef void (*store_fn)(const struct err *err, const char *data, size_t len, void *arg);
 
+/* Likewise. spec (NULL when there is none) is the receiver's: spec_free. */
+typedef void (*store_spec_fn)(const struct err *err, struct spec *spec, void *arg);
+
 void store_init(uv_loop_t *loop, const struct conf *conf, const struct store_hooks *hooks);
 void store_set_conf(const struct conf *conf);
 
-/* The spec (JSON text) of a function by id or name; version 0: the current one. */
-void store_lookup(const char *ref, uint32_t version, store_fn done, void *arg);
+/* A version of a function, by its id or name; version 0: the current one. */
+void store_lookup(const char *ref, uint32_t version, store_spec_fn done, void *arg);
 
 /* The archive of a package. */
 void store_package(const char *sha256, store_fn done, void *arg);

@@ -155,7 +155,7 @@ static void a_body_over_the_limit_is_refused_before_it_is_read(void **state)
 	assert_non_null(select_route(f, &control_service, "GET", "/functions", "", INT64_MAX)); /* never read */
 }
 
-/* Code at its limit, however it is written in JSON, is for function_input.c to judge. */
+/* Code at its limit, however it is written in JSON, is for function_rules.c to judge. */
 static void the_body_of_a_deployment_may_have_all_the_code_in_escapes(void **state)
 {
 	static const char *const methods[] = {"POST", "PUT"}, *const paths[] = {"/functions", "/functions/x"};

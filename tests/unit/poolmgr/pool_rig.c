@@ -218,19 +218,21 @@ void function_free(struct function *f)
 
 json_t *function_spec(const struct function *f)
 {
-	json_t *spec = json_pack("{s:s, s:s, s:i, s:s, s:s, s:s, s:{s:s}}", "function_id", f->id, "name", f->name, "version",
-				 f->version, "language", f->language, "runtime", f->runtime, "handler", "main.handler",
-				 "environment", "GREETING", "hello");
+	AUTO(spec_free) struct spec *silent = spec_new();
+	json_t *spec = spec_to_json(silent);
+	AUTO(json_decrefp)
+	json_t *said =
+		json_pack("{s:s, s:s, s:i, s:s, s:s, s:s, s:{s:s}, s:s, s:s, s:i, s:i, s:s}", "function_id", f->id, "name",
+			  f->name, "version", f->version, "language", f->language, "runtime", f->runtime, "handler",
+			  "main.handler", "environment", "GREETING", "hello", "network", f->network, "isolation", f->isolation,
+			  "max_concurrency", f->max_concurrency, "min_warm", f->min_warm, "package_sha256", f->sha256);
+	AUTO(json_decrefp)
 	json_t *limits = json_pack("{s:i, s:i, s:i, s:i, s:i, s:i, s:i, s:i, s:i, s:i}", "timeout_ms", 3000, "init_timeout_ms",
 				   4000, "memory_limit_mb", f->memory_limit_mb, "cpu_millis", 1000, "tmp_mb", 64, "tmp_inodes",
 				   16384, "pids", f->pids, "nofile", 1024, "response_bytes", 5000000, "log_bytes", 200000);
-	json_t *rest = json_pack("{s:s, s:s, s:i, s:i, s:s}", "network", f->network, "isolation", f->isolation,
-				 "max_concurrency", f->max_concurrency, "min_warm", f->min_warm, "package_sha256", f->sha256);
 
+	json_object_update(spec, said);
 	json_object_update(spec, limits);
-	json_object_update(spec, rest);
-	json_decref(limits);
-	json_decref(rest);
 	return spec;
 }
 

@@ -442,8 +442,8 @@ static void assert_environment(const struct fixture *f, const char *wanted)
 static void assert_stored(const char *name, const char *wanted)
 {
 	assert_int_equal(pg_scratch_number(pg,
-					   "select count(*) from functions where name = '%s' and "
-					   "(function_spec(name, 0)->'environment')::jsonb = '%s'::jsonb",
+					   "select count(*) from functions join function_versions using (function_id, version) "
+					   "where name = '%s' and environment = '%s'::jsonb",
 					   name, wanted),
 			 1);
 }

@@ -33,33 +33,49 @@ struct outcome {
 	int calls, code;
 	char msg[512];
 	struct buf data;
+	struct spec *spec;
 	bool found;
 };
+
+static void take_answer(struct outcome *o, const struct err *err, bool found)
+{
+	o->calls++;
+	o->code = err ? err->code : 0;
+	if (err != NULL)
+		snprintf(o->msg, sizeof(o->msg), "%s", err->msg);
+	o->found = found;
+}
 
 static void on_answer(const struct err *err, const char *data, size_t len, void *arg)
 {
 	struct outcome *o = arg;
 
-	o->calls++;
-	o->code = err ? err->code : 0;
-	if (err != NULL)
-		snprintf(o->msg, sizeof(o->msg), "%s", err->msg);
-	o->found = data != NULL;
+	take_answer(o, err, data != NULL);
 	buf_reset(&o->data);
 	if (data != NULL)
 		buf_add(&o->data, data, len);
 }
 
+static void on_spec(const struct err *err, struct spec *spec, void *arg)
+{
+	struct outcome *o = arg;
+
+	take_answer(o, err, spec != NULL);
+	spec_free(&o->spec);
+	o->spec = spec;
+}
+
 static void outcome_free(struct outcome *o)
 {
 	buf_free(&o->data);
+	spec_free(&o->spec);
 }
 
 static struct outcome look_up(const char *ref, uint32_t version)
 {
 	struct outcome o = {0};
 
-	store_lookup(ref, version, on_answer, &o);
+	store_lookup(ref, version, on_spec, &o);
 	assert_int_equal(o.calls, 0); /* never from within the call */
 	WAIT_FOR(o.calls > 0);
 	return o;
@@ -88,11 +104,11 @@ static void assert_spec(const struct outcome *o, int version)
 {
 	assert_int_equal(o->code, 0);
 	assert_true(o->found);
-	json_t *json = json_loadb(o->data.data, o->data.len, 0, NULL);
-	assert_string_equal(json_string_value(json_object_get(json, "function_id")), F);
-	assert_string_equal(json_string_value(json_object_get(json, "name")), "greet");
-	assert_int_equal(json_integer_value(json_object_get(json, "version")), version);
-	json_decref(json);
+	assert_string_equal(o->spec->function_id, F);
+	assert_string_equal(o->spec->name, "greet");
+	assert_int_equal(o->spec->version, version);
+	assert_int_equal(o->spec->nofile, 1024);
+	assert_string_equal(json_string_value(json_object_get(o->spec->environment, "A")), "b");
 }
 
 static void a_version_is_found_by_name_by_id_and_by_number(void **state)
@@ -161,7 +177,7 @@ static void many_questions_are_answered_in_their_order(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(o); i++)
-		store_lookup(i % 2 ? "greet" : "nobody", 0, on_answer, &o[i]);
+		store_lookup(i % 2 ? "greet" : "nobody", 0, on_spec, &o[i]);
 	WAIT_FOR(o[ARRAY_SIZE(o) - 1].calls > 0);
 	for (size_t i = 0; i < ARRAY_SIZE(o); i++) {
 		assert_int_equal(o[i].calls, 1);
@@ -237,7 +253,7 @@ static void questions_under_way_when_the_server_goes_are_answered_once(void **st
 	(void)state;
 	char *definition = slow_store_hang_new(pg);
 	for (size_t i = 0; i < ARRAY_SIZE(o); i++)
-		store_lookup("greet", 0, on_answer, &o[i]);
+		store_lookup("greet", 0, on_spec, &o[i]);
 	rig_barrier();
 	pg_scratch_stop(pg);
 	for (size_t i = 0; i < ARRAY_SIZE(o); i++) {
@@ -282,13 +298,13 @@ static void a_database_without_its_schema_is_told_and_found_once_it_has_it(void 
 	AUTO(outcome_free) struct outcome o = {0};
 
 	(void)state;
-	pg_scratch_exec(pg, "alter function function_spec(text, integer) rename to function_spec_later");
+	pg_scratch_exec(pg, "alter table function_versions rename to function_versions_later");
 	pg_scratch_exec(pg, "select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'berth poolmgr'");
 	WAIT_FOR(!store_is_up());
 	o = look_up("greet", 0);
 	assert_int_equal(o.code, ENOTCONN);
 	assert_false(store_is_up());
-	pg_scratch_exec(pg, "alter function function_spec_later(text, integer) rename to function_spec");
+	pg_scratch_exec(pg, "alter table function_versions_later rename to function_versions");
 	WAIT_FOR(store_is_up());
 }
 
