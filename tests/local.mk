@@ -17,6 +17,7 @@ include tests/unit/status/local.mk
 include tests/unit/entry/local.mk
 include tests/unit/master/local.mk
 include tests/unit/warden/local.mk
+include tests/unit/openapi/local.mk
 
 # A fuzz target: fuzz_targets += %D%/fuzz_<decoder>, and tests/fuzz/corpus/<decoder>/.
 fuzz_targets =
@@ -25,7 +26,7 @@ include tests/fuzz/local.mk
 include tests/bench/local.mk
 
 # Every test links with all the code there is, and so does berthd.
-BERTH_LIBS = libmaster.a libstatus.a libentry.a libfollow.a libcontrol.a libapi.a libinvoke.a libworker.a librun.a libhttp.a \
+BERTH_LIBS = libopenapi.a libmaster.a libstatus.a libentry.a libfollow.a libcontrol.a libapi.a libinvoke.a libworker.a librun.a libhttp.a \
 	$(POOLMGR_LIBS) libcollector.a libwarden.a libdb.a libdrivers.a libipc.a libconf.a libbase.a \
 	$(FCGI_LIBS) $(PQ_LIBS) $(JANSSON_LIBS) $(CURL_LIBS) $(UV_LIBS) $(INIH_LIBS) $(ARCHIVE_LIBS) $(SECCOMP_LIBS) $(SODIUM_LIBS)
 LDADD = $(fuzz_main) $(BERTH_LIBS) $(CMOCKA_LIBS)

@@ -5,6 +5,8 @@
  * waits long for another one's. The master starts one. When it is to stop it answers who waits with what there is: nothing, and
  * the place to go on from.
  */
+#include "follow/follow.h"
+
 #include <errno.h>
 #include <inttypes.h>
 #include <poll.h>
@@ -31,7 +33,6 @@
 #include "http/problem.h"
 #include "http/request.h"
 #include "http/response.h"
-#include "http/route.h"
 #include "ipc/heritage.h"
 #include "ipc/pulse.h"
 #include "ipc/scoreboard.h"
@@ -75,9 +76,10 @@ static void no_handler(struct worker *w, const struct request *request, struct r
 	(void)w, (void)request, (void)response; /* what it would do is done in steps */
 }
 
-static const struct route routes[] = {
+const struct route follow_routes[] = {
 	{METHOD_GET, "/functions/{id}/logs", "after wait_s limit", ROUTE_NO_BODY, no_handler},
 };
+const size_t follow_route_count = ARRAY_SIZE(follow_routes);
 
 static void waiter_free(struct waiter **waiter)
 {
@@ -226,7 +228,7 @@ static bool begin(struct follower *f, struct waiter *w, int fd)
 	response_begin(&w->response, &w->request);
 	if (rc < 0)
 		problem_respond(&w->response, PROBLEM_INVALID_REQUEST, NULL, "The request is invalid: %s", err.msg);
-	return rc == 0 && route_select(routes, ARRAY_SIZE(routes), f->conf, &w->request, &w->response) != NULL;
+	return rc == 0 && route_select(follow_routes, follow_route_count, f->conf, &w->request, &w->response) != NULL;
 }
 
 static void accept_one(struct follower *f)

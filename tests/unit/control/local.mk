@@ -13,6 +13,7 @@ unit_tests += \
 	%D%/invocations/test_invocation_json \
 	%D%/invocations/test_invocation_query \
 	%D%/metrics/test_exposition \
+	%D%/metrics/test_metrics \
 	%D%/metrics/test_period \
 	%D%/metrics/test_prometheus
 
@@ -24,12 +25,14 @@ function_rig = %D%/functions/function_rig.c %D%/functions/function_rig.h
 %C%_functions_test_function_rules_SOURCES = %D%/functions/test_function_rules.c $(function_rig)
 
 # GET requests, answered from a scratch PostgreSQL.
-api_rig = %D%/api_rig.c %D%/api_rig.h $(pg_scratch)
+api_rig = %D%/api_rig.c %D%/api_rig.h $(described) $(pg_scratch)
 %C%_functions_test_function_json_SOURCES = %D%/functions/test_function_json.c $(api_rig)
 %C%_functions_test_function_json_CPPFLAGS = $(AM_CPPFLAGS) $(PQ_CFLAGS)
 %C%_invocations_test_invocation_json_SOURCES = %D%/invocations/test_invocation_json.c $(api_rig)
 %C%_invocations_test_invocation_json_CPPFLAGS = $(AM_CPPFLAGS) $(PQ_CFLAGS)
-%C%_functions_test_functions_SOURCES = %D%/functions/test_functions.c $(fake_poolmgr) $(pg_scratch)
+%C%_metrics_test_metrics_SOURCES = %D%/metrics/test_metrics.c $(api_rig)
+%C%_metrics_test_metrics_CPPFLAGS = $(AM_CPPFLAGS) $(PQ_CFLAGS)
+%C%_functions_test_functions_SOURCES = %D%/functions/test_functions.c $(described) $(fake_poolmgr) $(pg_scratch)
 %C%_functions_test_functions_CPPFLAGS = $(AM_CPPFLAGS) $(PQ_CFLAGS)
 %C%_invocations_test_invocation_query_CPPFLAGS = $(AM_CPPFLAGS) $(PQ_CFLAGS)
 

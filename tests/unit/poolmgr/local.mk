@@ -13,7 +13,7 @@ stored = %D%/stored.c %D%/stored.h $(pool_rig) $(fake_warden) $(pg_scratch)
 pool_rig = %D%/pool_rig.c %D%/pool_rig.h %D%/fake_worker.c %D%/fake_worker.h $(archives) $(rig)
 %C%_test_messages_SOURCES = %D%/test_messages.c $(pool_rig)
 %C%_test_reconcile_SOURCES = %D%/test_reconcile.c tests/support/fake_shim.c tests/support/fake_shim.h $(fake_warden) $(pool_rig)
-%C%_test_stats_SOURCES = %D%/test_stats.c $(pool_rig)
+%C%_test_stats_SOURCES = %D%/test_stats.c $(described) $(pool_rig)
 
 include %D%/pool/local.mk
 include %D%/sandbox/local.mk

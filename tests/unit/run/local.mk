@@ -11,7 +11,7 @@ unit_tests += \
 # The other ends of a worker's sockets.
 fake_agent = tests/support/fake_agent.c tests/support/fake_agent.h
 fake_poolmgr = tests/support/fake_poolmgr.c tests/support/fake_poolmgr.h $(fake_agent)
-%C%_test_invocation_SOURCES = %D%/test_invocation.c $(fake_poolmgr)
+%C%_test_invocation_SOURCES = %D%/test_invocation.c $(described) $(fake_poolmgr)
 # What happens between poll() and recv() cannot be provoked from outside.
 %C%_test_invocation_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=patience_poll
 %C%_test_lease_SOURCES = %D%/test_lease.c $(fake_poolmgr)

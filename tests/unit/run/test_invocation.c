@@ -13,6 +13,7 @@
 #include "base/clock.h"
 #include "base/fd.h"
 #include "base/mem.h"
+#include "tests/support/described.h"
 #include "tests/support/fake_agent.h"
 #include "tests/support/fake_poolmgr.h"
 #include "tests/unit/unit.h"
@@ -62,6 +63,8 @@ static int tear_down(void **state)
 		kill(f->agent.pid, SIGKILL);
 		fake_agent_stop(&f->agent);
 	}
+	assert_problem_described(&f->outcome.problem);
+	assert_problem_described(&f->denial.problem);
 	outcome_clear(&f->outcome);
 	problem_clear(&f->denial.problem);
 	if (f->client != NULL && f->lease.control_fd >= 0)

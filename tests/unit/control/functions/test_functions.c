@@ -12,6 +12,7 @@
 #include "http/route.h"
 #include "run/invocation.h"
 #include "run/lease.h"
+#include "tests/support/described.h"
 #include "tests/support/fake_agent.h"
 #include "tests/support/fake_poolmgr.h"
 #include "tests/support/pg_scratch.h"
@@ -131,6 +132,7 @@ static int call(struct fixture *f, const char *method, const char *uri, const ch
 		route->handler(&f->worker, &f->request, &f->response);
 	json_decref(f->answer);
 	f->answer = json_loads(strstr(f->response.out.data, "\r\n\r\n") + 4, 0, NULL);
+	assert_answer_described(method, uri, f->response.status, f->answer);
 	return f->response.status;
 }
 
