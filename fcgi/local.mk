@@ -16,3 +16,4 @@ include %D%/warden/local.mk
 include %D%/status/local.mk
 include %D%/entry/local.mk
 include %D%/master/local.mk
+include %D%/openapi/local.mk

@@ -5,6 +5,7 @@
  * delays the other. The size of a result is bounded, so no request waits long for another's answer. The master starts one such
  * process. When it is told to stop, it answers all waiting requests with an empty list and the place to continue from.
  */
+
 #include <errno.h>
 #include <poll.h>
 #include <signal.h>

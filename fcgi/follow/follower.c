@@ -23,9 +23,10 @@ static void no_handler(struct worker *w, const struct request *request, struct r
 	(void)w, (void)request, (void)response; /* follow.c answers the request in several steps instead */
 }
 
-static const struct route routes[] = {
+const struct route follower_routes[] = {
 	{METHOD_GET, "/functions/{id}/logs", "after wait_s limit", ROUTE_NO_BODY, no_handler},
 };
+const size_t follower_route_count = ARRAY_SIZE(follower_routes);
 
 /* text: "<transaction>", or "<transaction>.<us since 1970>.<uuid>". */
 static int parse_place(const char *text, struct log_place *place, struct err *err)
@@ -102,7 +103,7 @@ bool follower_begin(struct follower *f, const struct conf *conf, int stolen_fd)
 		problem_respond(&f->response, PROBLEM_INVALID_REQUEST, NULL, "The request is invalid: %s", err.msg);
 		return false;
 	}
-	return route_select(routes, ARRAY_SIZE(routes), conf, &f->request, &f->response) != NULL && take_params(f);
+	return route_select(follower_routes, follower_route_count, conf, &f->request, &f->response) != NULL && take_params(f);
 }
 
 struct db_log_asker follower_asker(const struct follower *f)

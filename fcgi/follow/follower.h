@@ -14,8 +14,13 @@
 #include "http/connection.h"
 #include "http/request.h"
 #include "http/response.h"
+#include "http/route.h"
 
 #define FOLLOWER_PAGE_BYTES LOG_PAGE_BYTES /* the first log is cut to this size; others are included only if they fit whole */
+
+/* The follower's part of the HTTP API. */
+extern const struct route follower_routes[];
+extern const size_t follower_route_count;
 
 struct conf;
 

@@ -105,6 +105,7 @@ def installed(build, tmp_path_factory):
         "share/berth/migrations/0001_create_functions.sql",
         "share/berth/nginx/berth.conf.in",
         "share/berth/static/index.html",
+        "share/berth/static/openapi.json",
         "share/berth/berth_cli/main.py",
         "share/berth/workloads/cpu/python/main.py",
         "share/doc/berth/berth.conf.example",

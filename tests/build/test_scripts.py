@@ -91,6 +91,11 @@ MISUSED = {
         (["down", "--dir", "DIR", "--https-port", "8443"], "'down' does not take '--https-port'"),
         (["status", "--dir", "DIR", "--set", "log.level=debug"], "'status' does not take '--set'"),
     ],
+    "scripts/validate-openapi": [
+        ([], "the document is needed"),
+        (["--nonsense"], "unknown argument '--nonsense'"),
+        (["a.json", "b.json"], "there is one document"),
+    ],
     ".ci/run": [(["--nonsense"], "unknown argument '--nonsense'")],
     "tests/fuzz/make-corpus": [(["--nonsense", "DIR"], "unrecognized arguments: --nonsense"), ([], "the following arguments are required: DIRECTORY")],
 }

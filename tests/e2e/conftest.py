@@ -10,10 +10,11 @@ import pytest
 
 pytest.register_assert_rewrite("support", "traffic")
 
+import contract  # noqa: E402
 from logs import Watch  # noqa: E402
 from support import RUNTIMES, Api, Database, Load, Stack, unique, wait_for  # noqa: E402
 
-VARIABLES = ("BERTH_URL", "BERTH_HTTP_PORT", "BERTH_CA", "BERTH_INSTANCE", "BERTH_STACK_DIR", "BERTH_STACK", "BERTH_DATABASE")
+VARIABLES = ("BERTH_URL", "BERTH_HTTP_PORT", "BERTH_CA", "BERTH_INSTANCE", "BERTH_STACK_DIR", "BERTH_STACK", "BERTH_DATABASE", "BERTH_BUILD")
 
 
 def pytest_configure(config):
@@ -29,8 +30,14 @@ def pytest_runtest_setup(item):
 
 @pytest.hookimpl(hookwrapper=True)
 def pytest_runtest_makereport(item):
-    """With a failure comes what the stack has logged while the test ran."""
+    """Answers that are not as described are failures. With a failure comes what the stack has logged while the test ran."""
     report = (yield).get_result()
+    faults = contract.take_faults()
+    if faults:
+        text = "\n".join(["Not as /openapi.json describes it (fcgi/openapi/):", *faults])
+        report.sections.append(("Answers", text))
+        if not report.failed:
+            report.outcome, report.longrepr = "failed", text
     if report.failed:
         report.sections += item.log_watch.sections()
 

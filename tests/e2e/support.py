@@ -10,6 +10,7 @@ import time
 import uuid
 from pathlib import Path
 
+import contract
 import requests
 
 POLL_S = 0.02
@@ -45,7 +46,7 @@ class FromAddress(requests.adapters.HTTPAdapter):
 
 
 class Api:
-    """address: where requests come from, for what goes by the client."""
+    """All answers must be as /openapi.json says. address: where requests come from, for what goes by the client."""
 
     def __init__(self, url, ca, address=None):
         self.url = url
@@ -59,7 +60,9 @@ class Api:
             session.verify = self.ca
             if self.address is not None:
                 session.mount("https://", FromAddress(self.address))
-            return session.request(method, self.url + path, **options)
+            answer = session.request(method, self.url + path, **options)
+        contract.look_at(method, path, answer)
+        return answer
 
     def get(self, path, **options):
         return self.request("GET", path, **options)

@@ -82,6 +82,11 @@ static const struct member {
 	{"log_bytes", INVOCATION_LOG_BYTES, number},
 };
 
+const char *invocation_json_member(size_t i)
+{
+	return i < ARRAY_SIZE(members) ? members[i].name : NULL;
+}
+
 json_t *invocation_json(const PGresult *r, int row)
 {
 	json_t *json = json_object();

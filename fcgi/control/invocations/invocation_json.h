@@ -8,4 +8,7 @@
 /* Makes a new reference from a row of db_invocations or db_invocation. */
 json_t *invocation_json(const PGresult *invocations, int row);
 
+/* The name of each of its members; NULL behind the last. */
+const char *invocation_json_member(size_t i);
+
 #endif

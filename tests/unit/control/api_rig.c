@@ -5,6 +5,7 @@
 #include "db/db.h"
 #include "http/response.h"
 #include "http/route.h"
+#include "tests/support/described.h"
 #include "tests/unit/unit.h"
 #include "worker/worker.h"
 
@@ -34,7 +35,7 @@ static const char *no_variable(void *context, const char *name)
 	return NULL;
 }
 
-void api_rig_answers(const char *uri, const char *json)
+json_t *api_rig_get(const char *uri, int status)
 {
 	const char *query = strchr(uri, '?');
 	struct request_source source = {
@@ -51,9 +52,21 @@ void api_rig_answers(const char *uri, const char *json)
 	if (route != NULL)
 		route->handler(&worker, &request, &response);
 	const char *body = strstr(response.out.data, "\r\n\r\n") + 4;
-	AUTO(json_decrefp) json_t *actual = json_loads(body, JSON_REJECT_DUPLICATES, NULL);
+	json_t *json = json_loads(body, JSON_REJECT_DUPLICATES, NULL);
+	if (response.status != status)
+		fail_msg("GET %s: status %d\n%s\ninstead of %d", uri, response.status, body, status);
+	assert_answer_described("GET", uri, status, json);
+	return json;
+}
+
+void api_rig_answers(const char *uri, const char *json)
+{
+	AUTO(json_decrefp) json_t *actual = api_rig_get(uri, 200);
 	AUTO(json_decrefp) json_t *wanted = json_loads(json, JSON_REJECT_DUPLICATES, NULL);
+	char *text = json_dumps(actual, JSON_COMPACT);
+
 	assert_non_null(wanted);
-	if (response.status != 200 || !json_equal(actual, wanted))
-		fail_msg("GET %s: status %d\n%s\ninstead of\n%s", uri, response.status, body, json);
+	if (!json_equal(actual, wanted))
+		fail_msg("GET %s:\n%s\ninstead of\n%s", uri, text, json);
+	free(text);
 }

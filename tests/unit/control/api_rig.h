@@ -10,6 +10,9 @@
 int api_rig_start(void **state);
 int api_rig_stop(void **state);
 
+/* GET uri is answered with this status and what /openapi.json describes: the answer, a new reference. */
+json_t *api_rig_get(const char *uri, int status);
+
 /* GET uri is answered with 200 and exactly this JSON: the same members, in any order, with values of the same types. */
 void api_rig_answers(const char *uri, const char *json);
 

@@ -6,6 +6,7 @@
 #include "db/db.h"
 #include "http/route.h"
 #include "run/invocation.h"
+#include "tests/support/described.h"
 
 static void add_language(struct fixture *f)
 {
@@ -86,6 +87,7 @@ int call(struct fixture *f, const char *method, const char *uri, const char *bod
 		route->handler(&f->worker, &f->request, &f->response);
 	json_decref(f->answer);
 	f->answer = json_loads(strstr(f->response.out.data, "\r\n\r\n") + 4, 0, NULL);
+	assert_answer_described(method, uri, f->response.status, f->answer);
 	return f->response.status;
 }
 

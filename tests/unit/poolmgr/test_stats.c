@@ -7,6 +7,7 @@
 #include "poolmgr/pool/pool.h"
 #include "poolmgr/sandbox/image.h"
 #include "poolmgr/stats.h"
+#include "tests/support/described.h"
 
 static json_t *at(json_t *json, const char *a, const char *b)
 {
@@ -207,6 +208,27 @@ static void functions_with_a_sandbox_or_waiting_for_one_are_told(void **state)
 	json_decref(json);
 }
 
+/* Control workers tell some of it apart (control/metrics/metrics.c). */
+static void all_that_is_told_is_described(void **state)
+{
+	static const char *const apart[] = {"berthd", "processes", "lanes", "spool_bytes"};
+	AUTO(worker_close) struct worker w = worker_connect();
+	AUTO(function_free) struct function f = function_new("told");
+
+	(void)state;
+	check_function(&w, &f);
+	json_t *pool = worker_stats_new(&w), *besides = json_object();
+	assert_int_equal(json_array_size(json_object_get(pool, "functions")), 1);
+	for (size_t i = 0; i < ARRAY_SIZE(apart); i++) {
+		json_object_set(besides, apart[i], json_object_get(pool, apart[i]));
+		json_object_del(pool, apart[i]);
+	}
+	assert_described("SystemState", besides);
+	assert_described("WholePool", pool);
+	json_decref(besides);
+	json_decref(pool);
+}
+
 static void functions_without_a_sandbox_are_not_told(void **state)
 {
 	AUTO(worker_close) struct worker w = worker_connect();
@@ -377,6 +399,7 @@ int main(void)
 		POOL_TEST(a_shape_says_what_it_wants_and_what_its_sandboxes_do),
 		POOL_TEST(sandboxes_are_published_by_runtime),
 		POOL_TEST(functions_with_a_sandbox_or_waiting_for_one_are_told),
+		POOL_TEST(all_that_is_told_is_described),
 		POOL_TEST(functions_without_a_sandbox_are_not_told),
 		POOL_TEST(more_functions_than_fit_are_counted_instead),
 		POOL_TEST(processes_and_counters_are_told),

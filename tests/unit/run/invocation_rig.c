@@ -5,6 +5,7 @@
 #include <signal.h>
 
 #include "base/fd.h"
+#include "tests/support/described.h"
 
 int invocation_set_up(void **state)
 {
@@ -31,6 +32,8 @@ int invocation_tear_down(void **state)
 		kill(f->agent.pid, SIGKILL);
 		fake_agent_stop(&f->agent);
 	}
+	assert_problem_described(&f->outcome.problem);
+	assert_problem_described(&f->denial.problem);
 	outcome_clear(&f->outcome);
 	problem_clear(&f->denial.problem);
 	if (f->client != NULL && f->lease.control_fd >= 0)
