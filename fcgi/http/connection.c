@@ -1,14 +1,14 @@
 /*
- * libfcgi wants to accept and close connections itself; both would cost us: its accept blocks where we must also watch for
+ * libfcgi wants to accept and close connections itself, and neither suits Berth: its accept blocks where we must also watch for
  * signals, and its close (OS_IpcClose) shuts the socket down and then polls until the web server has closed its end. The two
- * public fields ipcFd and keepConnection are the way around:
+ * public fields ipcFd and keepConnection avoid this:
  *
  * - a request whose ipcFd is set when FCGX_Accept_r is called reads from there instead of accepting;
  * - with keepConnection set, FCGX_Finish_r ends the request and leaves the socket alone, and we close it;
  * - when what arrives is not FastCGI, FCGX_Accept_r closes the socket and would accept the next one. From listen socket -1
  *   accept() fails with EBADF, so it returns. detached spares us the polling in that close.
  *
- * Closing with unread bytes would make the web server see a reset, so what is left of the body is read before.
+ * Closing with unread bytes would make the web server see a reset, so the rest of the body is read first.
  *
  * libfcgi has two further costs, which are acceptable:
  *
@@ -16,8 +16,8 @@
  *   answer is copied there. Berth makes no other copies of either. Most requests fit into one buffer. For a megabyte, the 128
  *   system calls that these buffers cause cost more than the copies, and both cost less than nginx's work for it.
  * - Blocking. Its reads and writes wait. nginx connects when it has the whole request, and reads an answer as fast as it is
- * sent, whatever its client does; anything slower ends at the timeout. A worker has no other work meanwhile. The follower has,
- * but its requests have no body and so arrive at once, and its answers have at most a few megabytes.
+ *   sent, whatever its client does; anything slower ends at the timeout. A worker has no other work meanwhile. The follower
+ *   has, but its requests have no body and so arrive at once, and its answers have at most a few megabytes.
  */
 #include "http/connection.h"
 
@@ -33,7 +33,7 @@
 #include "base/fd.h"
 #include "base/mem.h"
 
-/* What a new socket takes at once, whether it is read or not: less than half of net.core.wmem_default's default. */
+/* The bytes that a new socket takes even if they are not read: less than half of the default of net.core.wmem_default. */
 #define FITS_BYTES 65536
 
 struct connection {
@@ -43,7 +43,7 @@ struct connection {
 
 int connection_new(struct connection **connection, struct err *err)
 {
-	/* libfcgi installs handlers for these two where it finds the default, and its handlers stop all further I/O. */
+	/* libfcgi replaces the default action of these two signals by handlers that stop all further I/O. */
 	signal(SIGPIPE, SIG_IGN);
 	signal(SIGUSR1, SIG_IGN);
 	if (FCGX_Init() != 0)
@@ -83,7 +83,7 @@ int connection_begin(struct connection *connection, int fd, int64_t timeout_ms, 
 	r->ipcFd = TAKE_FD(owned);
 	r->keepConnection = 1;
 	r->detached = 1;
-	if (FCGX_Accept_r(r) < 0) /* has closed ipcFd and set it to -1 */
+	if (FCGX_Accept_r(r) < 0) /* it has closed ipcFd and set it to -1 */
 		return err_set(err, 0, "the connection sent no FastCGI request in time");
 	return 0;
 }
@@ -131,7 +131,7 @@ static void finish(FCGX_Request *r)
 
 void connection_abandon(struct connection *connection)
 {
-	shutdown(connection->request.ipcFd, SHUT_RDWR); /* or Finish would try to write, for a timeout */
+	shutdown(connection->request.ipcFd, SHUT_RDWR); /* otherwise Finish would try to write until a timeout */
 	finish(&connection->request);
 }
 

@@ -1,6 +1,6 @@
 /*
- * One FastCGI request on one connection that the worker accepted itself: libfcgi reads and writes the protocol, the connection
- * stays ours. One object serves the whole life of a process. The only file that knows libfcgi.
+ * One FastCGI request on one connection that the process accepted itself: libfcgi reads and writes the protocol, but does not
+ * own the connection. One object serves the whole life of a process. No other file uses libfcgi.
  */
 #ifndef HTTP_CONNECTION_H
 #define HTTP_CONNECTION_H
@@ -15,7 +15,7 @@
 
 struct connection;
 
-/* Once per process, before it has work. Ignores SIGPIPE. */
+/* Call it once per process, before the first request. Ignores SIGPIPE. */
 int connection_new(struct connection **connection, struct err *err);
 void connection_free(struct connection **connection); /* destructor for AUTO; accepts NULL */
 
@@ -31,7 +31,7 @@ const char *connection_variable(const struct connection *connection, const char 
 /* Appends exactly len bytes of the body. */
 int connection_read(struct connection *connection, size_t len, struct buf *body, struct err *err);
 
-/* Nobody is there any more to be answered. */
+/* Whether the web server has closed the connection, so that no answer is needed. */
 bool connection_is_gone(const struct connection *connection);
 
 /* Ends the request without an answer, and closes the connection. */

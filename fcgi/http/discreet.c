@@ -12,7 +12,7 @@ static bool in_path(char c)
 	return c != '\0' && strchr(" '\"`:,;()<>\n\t", c) == NULL;
 }
 
-/* A path begins a word: "scripts/gvisor" is none, nor is "and/or". */
+/* Whether an absolute path begins here, which must be at the beginning of a word: "scripts/gvisor" and "and/or" are none. */
 static bool begins_path(const char *text, size_t len, size_t at)
 {
 	return text[at] == '/' && (at == 0 || !in_path(text[at - 1]) || text[at - 1] == '=') && at + 1 < len &&

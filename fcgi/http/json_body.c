@@ -33,9 +33,9 @@ int json_body_parse(const struct request *request, json_t **json, struct problem
 {
 	struct json_scan_error scanned;
 	json_error_t e;
-	const char *body = request->body_len > 0 ? request->body : ""; /* never NULL, for which jansson has no line */
-	/* Before it is parsed, which takes some seventy times the memory of [{},{},…]. What is wrong otherwise the parser says.
-	 */
+	const char *body = request->body_len > 0 ? request->body : ""; /* never NULL, for which jansson reports no line */
+	/* The size is checked before parsing, which takes some seventy times the memory of [{},{},…]. The parser reports other
+	 * mistakes. */
 	if (json_scan_small(body, request->body_len, &scanned) < 0 && scanned.too_much)
 		return too_much(problem);
 	AUTO(json_decrefp)

@@ -10,8 +10,8 @@
 struct request;
 
 /*
- * The body as an object that means one thing: a member twice is refused. On failure *problem says where the JSON is wrong, or
- * that it is no object. The caller owns *json.
+ * Parses the body as an object. A member that occurs twice is refused, because it would be ambiguous. On failure *problem says
+ * where the JSON is wrong, or that it is not an object. The caller owns *json.
  */
 int json_body_parse(const struct request *request, json_t **json, struct problem *problem);
 

@@ -13,24 +13,24 @@
 
 struct problem {
 	enum problem_code code;
-	uint32_t retry_after_ms; /* 0: what the table says */
-	json_t *members;         /* owned: what belongs to the code, e.g. {"limit": 3000}; NULL: nothing */
-	char detail[1024];       /* "": the table's help */
+	uint32_t retry_after_ms; /* 0: the value of the table */
+	json_t *members;         /* owned: further members for the code, e.g. {"limit": 3000}; NULL: none */
+	char detail[1024];       /* "": the help text of the table */
 };
 
-/* Replaces what p held. members is taken over and may be NULL. */
+/* Replaces the content of p. p owns members from now on; it may be NULL. */
 void problem_set(struct problem *p, enum problem_code code, json_t *members, const char *detail, ...) PRINTF_LIKE(4, 5);
 void problem_clear(struct problem *p); /* destructor for AUTO */
 
-/* The text of detail, or of the table. */
+/* The detail, or the help text of the table. */
 const char *problem_detail(const struct problem *p);
 
 struct response;
 
-/* Answers with p, which stays the caller's. */
+/* Answers with p, which the caller still owns. */
 void problem_send(const struct problem *p, struct response *response);
 
-/* Both at once. */
+/* Sets a problem and answers with it. */
 void problem_respond(struct response *response, enum problem_code code, json_t *members, const char *detail, ...)
 	PRINTF_LIKE(4, 5);
 

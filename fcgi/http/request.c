@@ -39,8 +39,8 @@ static int hex_value(char c)
 }
 
 /*
- * Decodes %XX in len bytes and, in a query, '+'. What comes out is printable ASCII (a space only in a query), and never a '/'
- * that was encoded: nobody who decodes a second time can be led elsewhere. Returns the length, -1 when it breaks the rule.
+ * Decodes %XX in len bytes and, in a query, '+'. The result must be printable ASCII (a space only in a query), without a '/'
+ * that was encoded, so that decoding it a second time cannot lead elsewhere. Returns the length, -1 if the rule is broken.
  */
 static ptrdiff_t percent_decode(const char *from, size_t len, bool in_query, char *to)
 {
@@ -121,7 +121,7 @@ static int parse_query(struct request *r, const char *query, struct err *err)
 {
 	char *to = r->query_text;
 
-	/* Decoded text with its NULs is at most one byte per pair longer than the query: "a&b" becomes "a" "" "b" "". */
+	/* The decoded text with its NULs is longer than the query by at most one byte per pair: "a&b" becomes "a" "" "b" "". */
 	if (strlen(query) > sizeof(r->query_text) - 2 * REQUEST_PARAMS_MAX)
 		return err_set(err, 0, "the query is longer than %zu bytes", sizeof(r->query_text) - 2 * REQUEST_PARAMS_MAX);
 	while (*query != '\0') {
@@ -169,7 +169,7 @@ static void set_id(struct request *r, const char *wanted)
 	uuid_format(&fresh, r->id);
 }
 
-/* "Application/JSON; charset=utf-8" becomes "application/json"; what cannot be printed becomes '?'. */
+/* "Application/JSON; charset=utf-8" becomes "application/json"; unprintable characters become '?'. */
 static void set_content_type(struct request *r, const char *header)
 {
 	size_t len = strcspn(header, ";");
@@ -183,8 +183,8 @@ static void set_content_type(struct request *r, const char *header)
 }
 
 /*
- * Browsers say for whom they send a request: Sec-Fetch-Site always, Origin with whatever may change something. Another port or
- * another name of the same site belongs to somebody else as well. Programs send neither.
+ * Browsers tell which site a request comes from: with Sec-Fetch-Site always, and with Origin for requests that may change
+ * something. A different port or a different name of the same site is foreign too. Programs send neither header.
  */
 static bool is_foreign(const char *site, const char *origin, const char *host)
 {
@@ -213,8 +213,8 @@ static int parse_length(struct request *r, const char *header, struct err *err)
 }
 
 /*
- * "1764064800.123": when the web server queued it. Its clock is the same but moves in milliseconds, and not while it is busy:
- * what is short cannot be told from nothing.
+ * queued_at: the time when the web server queued the request, such as "1764064800.123". Its clock is ours, but has a resolution
+ * of milliseconds and does not advance while nginx is busy, so short waits cannot be measured.
  */
 static void set_waited(struct request *r, const char *queued_at, int64_t now_us)
 {
@@ -258,7 +258,7 @@ int request_parse(const struct request_source *source, struct request *r, struct
 	const char *uri = source->uri != NULL ? source->uri : "/";
 	size_t path_len = strcspn(uri, "?");
 
-	/* The texts need no zeroing: only what pointers name is ever read. */
+	/* The texts need no zeroing, because only the parts that pointers refer to are read. */
 	memset(r, 0, offsetof(struct request, path_text));
 	set_id(r, variable(source, "HTTP_X_REQUEST_ID"));
 	r->method = method_parse(source->method != NULL ? source->method : "");

@@ -1,5 +1,5 @@
 /*
- * One HTTP response as CGI text, built in memory: whoever answers adds headers first, then calls exactly one of the functions
+ * One HTTP response as CGI text, built in memory: a handler adds headers first, then calls exactly one of the functions
  * that take a status. X-Request-Id, Cache-Control: no-store and the lengths are always there. Reused from request to request.
  */
 #ifndef HTTP_RESPONSE_H
@@ -18,7 +18,7 @@
 struct request;
 
 struct response {
-	const struct request *request; /* borrowed: what is answered */
+	const struct request *request; /* borrowed: the request that is answered */
 	int status;                    /* 0 until answered */
 	size_t body_len;
 	struct buf headers; /* added by response_header */
@@ -28,22 +28,22 @@ struct response {
 };
 
 void response_begin(struct response *r, const struct request *request);
-void response_rest(struct response *r); /* after it was sent: gives memory back that a large one took */
+void response_rest(struct response *r); /* after it was sent: frees the memory of a large response */
 void response_free(struct response *r); /* destructor for AUTO */
 
-/* Control characters in the value become spaces: no value can add a header. */
+/* Control characters in the value become spaces, so that no value can add a header. */
 void response_header(struct response *r, const char *name, const char *value, ...) PRINTF_LIKE(3, 4);
 
-/* The body is the parts one behind the other; they are copied. */
+/* The body consists of the parts in order, which are copied. */
 void response_body(struct response *r, int status, const char *content_type, const struct str *parts, size_t count);
 
 /* The same without a copy: the parts, at most RESPONSE_BORROWED_MAX, must stay valid until response_rest. */
 void response_borrow(struct response *r, int status, const char *content_type, const struct str *parts, size_t count);
 
-/* json stays the caller's. */
+/* The caller still owns json. */
 void response_json(struct response *r, int status, const char *content_type, const json_t *json);
 
-/* 204. */
+/* Answers with 204. */
 void response_no_content(struct response *r);
 
 /* Gets the parts to send, in order, and returns their number. They are valid until response_rest. */

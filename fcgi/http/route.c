@@ -8,13 +8,13 @@
 #include "http/problem.h"
 #include "http/response.h"
 
-/* scripts/render-nginx has nginx enforce the same. */
+/* scripts/render-nginx makes nginx enforce the same limits. */
 #define ESCAPED_MAX        6 /* \u00XX */
 #define DEPLOYMENT_BESIDES (1 << 20)
 
 #define NAME_MAX_BYTES 63
 
-/* Could it be a function's name or id? What could not has no place in a question to poolmgr or PostgreSQL. */
+/* Whether it may be a function's name or id. Other texts are never sent to poolmgr or PostgreSQL. */
 static bool is_reference(const char *segment)
 {
 	size_t len = strspn(segment, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_");
@@ -61,7 +61,7 @@ static void refuse_method(const struct request *request, unsigned allowed, struc
 	problem_respond(response, PROBLEM_METHOD_NOT_ALLOWED, NULL, "%s allows %s", request->path, list);
 }
 
-/* A page of another site can send requests in the name of whoever reads it, though not read the answers. */
+/* A page of another site can make its reader's browser send requests, although it cannot read the answers. */
 static int check_origin(const struct request *request, struct response *response)
 {
 	if (request->method == METHOD_GET || !request->foreign)
@@ -72,7 +72,8 @@ static int check_origin(const struct request *request, struct response *response
 	return -1;
 }
 
-/* One spelling, so that one function has one queue and one limit in nginx. All letters of the patterns are small. */
+/* Only one spelling of a path is accepted, so that a function has one queue and one limit in nginx. All letters of the patterns
+ * are lower case. */
 static int check_spelling(const struct request *request, struct response *response)
 {
 	for (int i = 0; i < request->segment_count; i++) {
@@ -87,7 +88,7 @@ static int check_spelling(const struct request *request, struct response *respon
 	return 0;
 }
 
-/* What a browser sends for any page without asking first has another type, or none. */
+/* Requests that a browser sends for any page without asking first have a different type, or none. */
 static int check_type(const struct request *request, struct response *response)
 {
 	const char *type = request->content_type;

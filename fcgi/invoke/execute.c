@@ -1,6 +1,7 @@
 /*
- * The hot path: no database, no Docker, no copy of the input or output that is not needed. Its order makes each invocation that
- * was answered count exactly once: the sandbox is given back, the record is in the spool, then the client gets its answer.
+ * The hot path: no database, no Docker, no unnecessary copy of input or output. Its order guarantees that each answered
+ * invocation counts exactly once: first the sandbox is given back, then the record is written to the spool, then the client is
+ * answered.
  */
 #include "invoke/execute.h"
 
@@ -22,10 +23,10 @@
 #include "run/lease.h"
 #include "worker/worker.h"
 
-/* The name of the version that is run when the caller asks for none. */
+/* The name of the version that is run if the caller does not ask for one. */
 #define ALIAS_LATEST "latest"
 
-/* One that was kept and two others. */
+/* One kept sandbox and two others. */
 #define ATTEMPTS 3
 
 /* One invocation, from its request to its record. */
@@ -37,7 +38,7 @@ struct call {
 	int64_t requested_at_us;                    /* wall clock */
 	int64_t start_us;                           /* monotonic */
 	int64_t queue_us;
-	bool known; /* which function it is: there will be a record */
+	bool known; /* the function is known, so there will be a record */
 	struct uuid function_id;
 	uint32_t version;
 	enum ipc_start_kind start_kind; /* NONE: the request got no sandbox */
@@ -58,7 +59,7 @@ static const struct json_member_rule body_rules[] = {{"input", false}, {"paramet
 static void take_denial(struct call *c, struct denial *denial)
 {
 	c->failed = true;
-	c->problem = denial->problem; /* with all it owns */
+	c->problem = denial->problem; /* including the memory it owns */
 	c->known = denial->known;
 	c->function_id = denial->function_id;
 	c->version = denial->version;
@@ -114,7 +115,8 @@ static void run(struct worker *w, const struct request *request, uint32_t versio
 		return;
 	}
 	attempt(w, request, version, deadline_us, c);
-	/* The sandbox had died or misbehaved while it was idle, or poolmgr wanted it. Nothing ran, so another may be tried. */
+	/* The sandbox had died or misbehaved while it was idle, or poolmgr recalled it. Nothing ran, so another one may be
+	 * tried. */
 	for (int i = 1; i < ATTEMPTS && !c->failed && c->outcome.kind == OUTCOME_UNTOUCHED; i++) {
 		outcome_clear(&c->outcome);
 		attempt(w, request, version, deadline_us, c);
@@ -128,7 +130,7 @@ static void run(struct worker *w, const struct request *request, uint32_t versio
 
 static void respond(const struct call *c, struct response *response)
 {
-	if (c->known) /* the id of a record */
+	if (c->known) /* it is the id of a record */
 		response_header(response, "Berth-Invocation-Id", "%s", c->id_text);
 	response_header(response, "traceparent", "%s", c->traceparent);
 	if (c->start_kind != IPC_START_NONE)
@@ -186,7 +188,7 @@ static void record(struct worker *w, const struct request *request, const char *
 
 static_assert((int)PROBLEM_COUNT <= (int)TALLY_ERRORS, "each has its place in a tally");
 
-/* All that was answered counts, also what is on no record because it is of no function. */
+/* Counts every answered request, even those without a record because their function is unknown. */
 static void count(struct worker *w, const struct request *request, const struct call *c, const struct response *response)
 {
 	const struct outcome *o = &c->outcome;
@@ -207,14 +209,14 @@ static void count(struct worker *w, const struct request *request, const struct 
 	tally_count(w->tally, &i);
 }
 
-/* Answers what is no invocation. */
+/* Answers a request that is not an invocation. */
 static void refuse(struct call *c, struct response *response)
 {
 	c->failed = true;
 	problem_send(&c->problem, response);
 }
 
-/* Runs it, answers, and puts it on record. */
+/* Runs the function, writes the record and answers. */
 static void invoke(struct worker *w, const struct request *request, uint32_t version, struct call *c, struct response *response)
 {
 	c->requested_at_us -= request->waited_us;

@@ -1,4 +1,4 @@
-/* The service of its name: running functions, in the invoke workers. */
+/* The service of the invoke workers: running functions. */
 #ifndef INVOKE_INVOKE_H
 #define INVOKE_INVOKE_H
 

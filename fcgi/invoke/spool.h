@@ -1,6 +1,6 @@
 /*
- * A worker's spool: one record per invocation, in a file of its own (ipc/spool_file.h), from where the collector stores it. A
- * record that cannot be kept is counted, never waited for.
+ * A worker's spool: one record per invocation, in the worker's own file (ipc/spool_file.h), from which the collector stores it.
+ * A record that cannot be kept is counted as dropped; the worker never waits for it.
  */
 #ifndef INVOKE_SPOOL_H
 #define INVOKE_SPOOL_H

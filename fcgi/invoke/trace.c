@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-/* Where the parts of a traceparent stand: version-traceid-parentid-flags. */
+/* The positions of the parts of a traceparent: version-traceid-parentid-flags. */
 #define TRACE_ID_AT  3
 #define PARENT_ID_AT 36
 #define FLAGS_AT     53

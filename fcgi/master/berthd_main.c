@@ -19,7 +19,7 @@
 #include "status/report.h"
 #include "status/status.h"
 
-/* The last two are what the status commands of service managers say, too. */
+/* The last two are also the exit statuses of service managers' status commands. */
 enum exit_status { STATUS_OK = 0, STATUS_FAILED = 1, STATUS_USAGE = 2, STATUS_NOT_RUNNING = 3, STATUS_UNKNOWN = 4 };
 
 enum action { RUN_MASTER, SHOW_STATUS, CHECK_CONFIG, DUMP_CONFIG, SHOW_VERSION, SHOW_HELP };
@@ -28,7 +28,7 @@ static const struct {
 	const char *name;
 	const char *argument; /* NULL: takes none */
 	enum action action;
-	const char *text; /* NULL: not for people */
+	const char *text; /* NULL: not shown in the help */
 } options[] = {
 	{"config", "FILE", RUN_MASTER, "read the configuration from FILE (default " BERTH_CONF_FILE ")"},
 	{"status", NULL, SHOW_STATUS, "show the state of the berthd that runs with this configuration, and exit"},
@@ -45,7 +45,7 @@ struct command_line {
 	struct master_start start;
 };
 
-/* Invoke workers have a program of their own (entry/invoke_program.c). */
+/* Invoke workers have their own program (entry/invoke_program.c). */
 static const entry_main_fn child_mains[CHILD_ROLE_COUNT] = {
 	[CHILD_FOLLOW] = follow_main,       [CHILD_DEPLOY] = control_main,  [CHILD_QUERY] = control_main,
 	[CHILD_HEALTH] = control_main,      [CHILD_CONTROL] = control_main, [CHILD_POOLMGR] = poolmgr_main,
@@ -94,7 +94,7 @@ static int parse(int argc, char **argv, struct command_line *line)
 	while ((rc = getopt_long(argc, argv, "", known, &index)) == 0)
 		remember(line, (size_t)index, optarg);
 	if (rc != -1)
-		return -1; /* getopt has said why */
+		return -1; /* getopt has printed the reason */
 	if (optind < argc) {
 		fprintf(stderr, "berthd: unexpected argument '%s'\n", argv[optind]);
 		return -1;
@@ -120,7 +120,7 @@ static int show_status(const struct settings *settings)
 	}
 	if (rc < 0) {
 		printf("berthd runs (pid %d), but its pool manager does not answer: %s\n", (int)master, err.msg);
-		if (err.code == EAGAIN) /* it is there, and does not move */
+		if (err.code == EAGAIN) /* poolmgr exists but does not answer */
 			printf("It is replaced when it has not moved for master.stuck_after_ms, %" PRId64
 			       " ms; the log says so\n",
 			       settings->conf->master_stuck_after_ms);
@@ -146,8 +146,8 @@ static int dump_config(const struct settings *settings)
 }
 
 /*
- * Without a configuration nothing is started, or said to be valid or not to run: it would be about a platform nobody has set
- * up, beside the one that somebody has. NULL: there is none, and that was said.
+ * Without a configuration file nothing is started, checked or reported as not running, because the result would describe a
+ * platform that was never set up. NULL: there is none, and an error was printed.
  */
 static const char *find_config(const struct command_line *line)
 {

@@ -11,8 +11,7 @@
 #include "base/mem.h"
 #include "master/resources/notify.h"
 
-/* In the new process. A session of its own: it has nothing to do with the terminal, or the shell, that started the first one.
- */
+/* Runs in the new process. It has its own session, because it is independent of the terminal or shell of the first one. */
 static void become(const char *program, const char *config, const struct bequest *bequest)
 {
 	struct err err = {0};

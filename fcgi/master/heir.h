@@ -1,11 +1,11 @@
 /*
- * The heir: a newer berthd that takes over while this one still runs, so that no request is refused meanwhile. It is started
- * from the path this program was started from, where a newer one may lie, and gets what bequest.h lists. Both ends of the link
- * between the two are here:
+ * The heir: a newer berthd that takes over while this one, the testator, still runs, so that no request is refused meanwhile.
+ * It is started from the path that this program was started from, where a newer program may be, and gets the descriptors of
+ * bequest.h. This file has both ends of the link between the two:
  *
- *   heir → testator  HEIR_READY  it has taken over: stop, in your own time
- *                    HEIR_HURRY  it was told to stop, and waits for you: your time is what it is at any stop
- *   testator → heir  nothing; the link closes when it is gone
+ *   heir → testator  HEIR_READY  the heir has taken over: the testator stops when its requests are done
+ *                    HEIR_HURRY  the heir was told to stop and waits for the testator, which has the time limit of any stop
+ *   testator → heir  no messages; the link closes when the testator has ended
  */
 #ifndef MASTER_HEIR_H
 #define MASTER_HEIR_H
@@ -22,7 +22,7 @@ struct heir {
 	pid_t pid;   /* 0: there is none, or it has taken over */
 	int link_fd; /* -1: none */
 	int64_t end_at_us;
-	bool ending; /* was asked to, and is killed next time */
+	bool ending; /* it was told to end; the next time it is killed */
 };
 #define HEIR_NONE ((struct heir){.link_fd = -1})
 
@@ -32,18 +32,18 @@ struct heir {
 enum heir_word { HEIR_NOTHING, HEIR_READY, HEIR_HURRY, HEIR_GONE };
 
 /*
- * Executes program, which is looked for in PATH when it has no slash, with "--config=<config>". What goes wrong in
- * the new process is logged there, and it exits with a status that is not 0. The bequest is emptied.
+ * Executes program, which is searched for in PATH if it has no slash, with "--config=<config>". Failures in the new process are
+ * logged there, and it exits with a status other than 0. The bequest is emptied.
  */
 int heir_start(struct heir *heir, const char *program, const char *config, struct bequest *bequest, struct err *err);
 
-/* Its time is over: SIGTERM, and SIGKILL when it is called again. */
+/* The heir has exceeded its time: sends SIGTERM, and SIGKILL when called again. */
 void heir_end(struct heir *heir, int64_t again_at_us);
 
-/* Either end: takes one word, without waiting. When the other end is gone, *link_fd is closed. */
+/* For both ends: receives one message, without waiting. If the other end is closed, *link_fd is closed. */
 enum heir_word heir_hear(int *link_fd);
 
-/* The heir's end. It does not matter when nobody is there any more. */
+/* For the heir: sends a message. The testator may have ended already. */
 void heir_say(int link_fd, enum heir_word word);
 
 #endif

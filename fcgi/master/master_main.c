@@ -3,14 +3,14 @@
  *
  * Started by  a person, a script or the service manager; stays in the foreground.
  * Does        opens the sockets, starts the children, replaces those that die, sizes the pools. It reads nothing that came over
- *             a network, knows no SQL and never talks to Docker.
- * Ended by    SIGTERM or SIGINT: the children finish stage by stage (role.c), late ones are killed. A second signal ends the
- *             patience with them. SIGHUP reads the configuration again.
- * Upgrade     SIGUSR2 starts the program anew, as an heir (heir.h). It inherits the sockets of nginx and the lock on the pid
- *             file, starts children of its own and takes over when all are ready: its workers begin to accept, and what is in
- *             the run directory is its. This one ends then, without haste. An heir that fails before that costs nothing.
- * Its crash   closes the life pipe; every child sees that, finishes what it holds and exits. Sockets and the lock on the pid
- *             file are gone with it, so that a new master can start at once.
+ *             a network, uses no SQL and never talks to Docker.
+ * Ended by    SIGTERM or SIGINT: the children finish stage by stage (role.c), and late ones are killed. A second signal kills
+ *             them sooner. SIGHUP reads the configuration again.
+ * Upgrade     SIGUSR2 starts the program anew, as an heir (heir.h). The heir inherits the sockets of nginx and the lock on the
+ *             pid file, starts its own children and takes over when all are ready: its workers begin to accept, and it owns the
+ *             run directory. This master then ends, after its requests. If the heir fails before that, nothing changes.
+ * Its crash   closes the life pipe; every child notices that, finishes its request and exits. The sockets and the lock on the
+ *             pid file are gone with the master, so a new one can start at once.
  */
 #include "master/master_main.h"
 
@@ -129,7 +129,7 @@ static void handle_signals(struct master *m)
 		on_signal(m, (int)info.ssi_signo);
 }
 
-/* Nobody is left, nor anybody who was to come. */
+/* Whether the stop is complete, and no heir that is still starting is left. */
 static bool is_over(const struct master *m)
 {
 	return m->stage == ROLE_STAGE_COUNT && m->heir.pid == 0;

@@ -5,8 +5,10 @@
 struct master_start;
 struct settings;
 
-/* Runs until a signal ends it. settings are read already, and borrowed, as is start. The process's exit status: 0, or 1 after a
- * failed start. */
+/*
+ * Runs until a signal ends it. settings, which were read already, and start are borrowed. Returns the exit status: 0, or 1
+ * after a failed start.
+ */
 int master_main(struct settings *settings, const struct master_start *start);
 
 #endif

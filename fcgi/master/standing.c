@@ -6,7 +6,7 @@
 #include "master/master.h"
 #include "master/resources/pidfile.h"
 
-/* What is shared with another berthd goes on there. */
+/* Gives up everything that is shared with another berthd, which continues to use it. */
 static void let_go(struct master *m)
 {
 	for (int kind = 0; kind < LISTEN_KINDS; kind++)

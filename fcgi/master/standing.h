@@ -7,15 +7,15 @@
 struct master;
 
 /*
- * An heir is ready: it is in charge, its gate opens, and the one before is told. In this order: when the one before is told,
- * all who look for berthd find this one.
+ * The heir is ready and takes over: it is in charge, its gate opens, and the previous berthd is told. This order guarantees
+ * that when the previous berthd is told, everything that looks for berthd finds this one.
  */
 int standing_take_over(struct master *m, struct err *err);
 
-/* An heir that will not take over. */
+/* The heir will not take over. */
 void standing_step_back(struct master *m);
 
-/* The heir has taken over: what is in the run directory is its. */
+/* The heir has taken over and owns the run directory. */
 void standing_retire(struct master *m);
 
 #endif

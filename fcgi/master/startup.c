@@ -20,9 +20,10 @@
 #include "master/resources/notify.h"
 #include "master/resources/pidfile.h"
 
-#define OOM_SCORE_ADJ "-900" /* without the master nobody repairs anything */
+#define OOM_SCORE_ADJ "-900" /* without the master no process would be replaced */
 
-/* Held open: a newer program at the same path is for the next start. The number must not be one of the heritage's. */
+/* The program file is kept open, so that a newer file at the same path is used only at the next start. Its number must not be
+ * one of heritage.h. */
 static int open_program(struct master *m, enum child_role role, struct err *err)
 {
 	static const char self[] = "/proc/self/exe";
@@ -40,7 +41,7 @@ static int open_program(struct master *m, enum child_role role, struct err *err)
 static int init_process(struct master *m, struct err *err)
 {
 	umask(077);
-	signal(SIGPIPE, SIG_IGN); /* a reader of the log that goes away does not take the platform along */
+	signal(SIGPIPE, SIG_IGN); /* the platform must survive the end of a reader of its log */
 	notify_init();
 
 	for (int role = 0; role < CHILD_ROLE_COUNT; role++)
@@ -89,7 +90,7 @@ static int init_run_dir(struct master *m, struct err *err)
 	return 0;
 }
 
-/* Two poolmgrs with one state directory respect each other's sandboxes, with two they would not. */
+/* Two poolmgrs respect each other's sandboxes only if they have the same state directory. */
 static int init_state_dir(struct master *m, struct err *err)
 {
 	AUTO(fd_close) int before_fd = bequest_take(&m->inherited, "state");
@@ -152,13 +153,13 @@ static int init_sockets(struct master *m, struct err *err)
 
 	if (listen_open(m->fds[FD_RUN_DIR], conf, &m->identity, inherited, m->listeners, err) < 0)
 		return err_prefix(err, "%s", conf->master_run_dir);
-	if (m->inherited.count > 0) /* nginx may go on using it for a while */
+	if (m->inherited.count > 0) /* nginx may continue to use it for a while */
 		return err_set(err, 0, "'%s' would not be served any more: only a restart changes that",
 			       m->inherited.items[0].name);
 	return 0;
 }
 
-/* In this order. */
+/* The steps, in this order. */
 static int (*const inits[])(struct master *, struct err *) = {
 	init_process, init_inheritance, init_identity, init_run_dir, init_state_dir, init_signals, init_shared, init_sockets,
 };

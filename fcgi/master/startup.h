@@ -6,7 +6,7 @@
 
 struct master;
 
-/* Opens all that the master holds. What a step that failed has left is for master_free, as after a success. */
+/* Opens everything that the master holds. After a failed step, as after success, master_free closes it. */
 int startup_run(struct master *m, struct err *err);
 
 #endif

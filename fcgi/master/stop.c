@@ -20,7 +20,7 @@ static void begin_stage(struct master *m)
 	for (enum child_role role = 0; role < CHILD_ROLE_COUNT; role++) {
 		if (!stage->has[role])
 			continue;
-		/* Signal first: whoever wakes up because its socket is shut already knows why. */
+		/* The signal comes first, so that a process that wakes up because its socket is shut knows why. */
 		crew_stop_older(m->crew, role, m->teams[role].generation + 1, deadline_us);
 		if (roles[role].listens != LISTEN_NONE)
 			listen_refuse(m->fds[FD_RUN_DIR], roles[role].listens, &m->listeners[roles[role].listens]);
@@ -34,7 +34,7 @@ void stop_begin(struct master *m, const struct role_stage stages[ROLE_STAGE_COUN
 	begin_stage(m);
 }
 
-/* The workers of the berthd before are in the first one, too: what they still write is for this collector to store. */
+/* The workers of the previous berthd belong to the first stage too, because this collector stores what they still write. */
 static bool stage_is_over(const struct master *m)
 {
 	if (m->stage == 0 && m->fds[FD_TESTATOR] >= 0)
@@ -52,7 +52,7 @@ void stop_advance(struct master *m)
 			begin_stage(m);
 }
 
-/* Those who work for the same clients: the one before ends sooner, and one that was to come after does not. */
+/* Stops the other berthds: the previous one ends sooner, and a starting heir ends. */
 static void stop_others(struct master *m)
 {
 	if (m->standing != HEIR)

@@ -1,6 +1,6 @@
 /*
- * The stop of the master: its children end stage by stage (role.c), and who is late is killed. It is begun by a signal, or by
- * an heir that has taken over.
+ * The stop of the master: its children end stage by stage (role.c), and late ones are killed. A signal begins it, or an heir
+ * that has taken over.
  */
 #ifndef MASTER_STOP_H
 #define MASTER_STOP_H
@@ -11,19 +11,19 @@
 
 struct master;
 
-/* When who is told to end now is to be gone. */
+/* The time by which a process that is told to end now must have ended. */
 int64_t stop_deadline_us(const struct master *m);
 
-/* Begins it, with those stages. */
+/* Begins the stop, with those stages. */
 void stop_begin(struct master *m, const struct role_stage stages[ROLE_STAGE_COUNT]);
 
 /*
- * Somebody wants it to end. The first time that begins the stop; when requests in flight had all their time they have less now;
- * and else it ends the patience with all who are left.
+ * Handles a signal that ends the master. The first one begins the stop. If a stop gives requests in flight all their time, the
+ * signal limits that time; otherwise all remaining processes are killed at once.
  */
 void stop_order(struct master *m, const char *why);
 
-/* Begins the next stage when nobody of the one before is left. */
+/* Begins the next stage when no process of the current one is left. */
 void stop_advance(struct master *m);
 
 #endif

@@ -47,7 +47,7 @@ static void start_missing(struct master *m, enum child_role role, int count, int
 	for (int i = 0; i < count; i++) {
 		if (start_child(m, role, &err) == 0)
 			continue;
-		/* Likely the machine is short of something: as if the process had started and failed. */
+		/* The machine probably lacks a resource. This counts as a process that started and failed. */
 		log_error("%s cannot be started: %s", child_role_name(role), err.msg);
 		throttle_on_exit(throttle, false, now_us, clock_mono_us(), m->settings->conf->master_restart_delay_ms * 1000);
 		return;

@@ -1,4 +1,4 @@
-/* The children of one role: as many as there should be, whatever becomes of them. */
+/* The children of one role: keeps their number right, whatever happens to them. */
 #ifndef MASTER_TEAM_H
 #define MASTER_TEAM_H
 
@@ -10,12 +10,12 @@
 struct master;
 
 /*
- * May there be processes of that role? Not once its stage of the stop has begun, nor when there is another berthd that has
- * them: workers whose poolmgr dies go to that one's.
+ * Whether there may be processes of that role. There may not be after its stage of the stop has begun, nor if this berthd stops
+ * and another one is in charge: workers whose poolmgr dies then use the other one's.
  */
 bool team_is_wanted(const struct master *m, enum child_role role);
 
-/* Starts who is missing, and stops one who is too many. Returns whether the role is up. */
+/* Starts missing processes, and stops a superfluous one. Returns whether the role is up. */
 bool team_adjust(struct master *m, enum child_role role, int64_t now_us);
 
 #endif

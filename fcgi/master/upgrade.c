@@ -40,7 +40,7 @@ void upgrade_start(struct master *m)
 	log_info("SIGUSR2: '%s' starts as pid %d and is to take over", m->start->program, (int)m->heir.pid);
 }
 
-/* The heir has taken over, and what is in the run directory is its. */
+/* The heir has taken over and owns the run directory. */
 static void hand_over(struct master *m)
 {
 	AUTO(mem_free) char *main_pid = mem_printf("MAINPID=%d", (int)m->heir.pid);
@@ -61,7 +61,7 @@ void upgrade_on_word(struct master *m)
 
 	if (word == HEIR_READY && m->stage < 0)
 		hand_over(m);
-	else if (word == HEIR_READY) /* too late: it was told to stop, and waits for this one */
+	else if (word == HEIR_READY) /* too late: the heir was told to stop, and waits for this berthd */
 		m->heir.pid = 0;
 	else if (word == HEIR_HURRY && m->standing == RETIRED)
 		stop_order(m, "the new berthd is told to stop");
@@ -69,7 +69,7 @@ void upgrade_on_word(struct master *m)
 
 void upgrade_on_death(struct master *m, const char *how)
 {
-	upgrade_on_word(m); /* what it has said before counts */
+	upgrade_on_word(m); /* its earlier messages count */
 	if (m->heir.pid == 0)
 		return;
 	log_error("upgrade failed: the new berthd (pid %d) %s; this one goes on", (int)m->heir.pid, how);

@@ -1,6 +1,6 @@
 /*
- * An upgrade, as the berthd that runs sees it: it starts an heir (heir.h), and when that one has taken over it stops, in its
- * own time. And what the heir does when the one before is gone.
+ * An upgrade, from the view of the running berthd: it starts an heir (heir.h), and stops after the heir has taken over, when
+ * its requests are done. Also the work of the heir when the previous berthd has ended.
  */
 #ifndef MASTER_UPGRADE_H
 #define MASTER_UPGRADE_H
@@ -9,21 +9,22 @@
 
 struct master;
 
-/* Only one at a time, and not by a master that is not ready, or stops. When it fails this one goes on, and says so. */
+/* Starts an heir, unless there is one, or this master is not ready or stops. If it fails, this berthd continues and logs the
+ * reason. */
 void upgrade_start(struct master *m);
 
-/* Takes what the heir says, if it has said something. */
+/* Handles a message of the heir, if there is one. */
 void upgrade_on_word(struct master *m);
 
-/* The heir has died; how: as crew_death has it. */
+/* The heir has died; how: as in struct crew_death. */
 void upgrade_on_death(struct master *m, const char *how);
 
-/* Ends an heir whose time is over. */
+/* Ends an heir that has exceeded its time limit. */
 void upgrade_check(struct master *m, int64_t now_us);
 
 /*
- * The berthd before is gone, and all its children, which may have been other users: what they have left becomes ours. Removing
- * what they had may take a while: in a process of its own, whose end nobody waits for.
+ * The previous berthd and its children, which may have run as other users, have ended: the files that they left become ours.
+ * That may take a while, so a separate process does it, for whose end nothing waits.
  */
 void upgrade_settle(struct master *m);
 

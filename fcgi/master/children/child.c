@@ -27,7 +27,7 @@ static int reset_signals(const struct child_plan *plan, struct err *err)
 	(void)plan;
 	for (int s = 1; s < NSIG; s++)
 		signal(s, SIG_DFL); /* fails for the few that cannot be changed */
-	signal(SIGINT, SIG_IGN);    /* ^C reaches the whole terminal; what it means is for the master to say */
+	signal(SIGINT, SIG_IGN);    /* ^C reaches all processes of a terminal, but only the master decides */
 	sigemptyset(&early);
 	sigaddset(&early, SIGTERM);
 	sigaddset(&early, SIGHUP);
@@ -36,13 +36,13 @@ static int reset_signals(const struct child_plan *plan, struct err *err)
 	return 0;
 }
 
-/* stdout and stderr stay the master's. */
+/* stdout and stderr are those of the master. */
 static bool is_output(int number)
 {
 	return number == STDOUT_FILENO || number == STDERR_FILENO;
 }
 
-/* First everything goes up and out of the way, since a source may sit on another one's number. */
+/* All descriptors are first moved to higher numbers, because one may have the number that another one needs. */
 static int arrange_fds(const struct child_plan *plan, struct err *err)
 {
 	int fds[HERITAGE_FD_LAST + 1];
@@ -83,7 +83,7 @@ static int set_limits(const struct child_plan *plan, struct err *err)
 	if (setrlimit(RLIMIT_NOFILE, &limit) < 0)
 		return err_set(err, errno, "limit of open files");
 
-	/* Only preferences: where they may not be set, the kernel's own choice is good enough. */
+	/* These are only preferences; if they cannot be set, the kernel's defaults are good enough. */
 	int niceness = roles[plan->role].niceness;
 	if (niceness != 0 && setpriority(PRIO_PROCESS, 0, getpriority(PRIO_PROCESS, 0) + niceness) < 0)
 		log_debug("niceness of slot %d: %s", plan->slot, strerror(errno));
@@ -124,7 +124,7 @@ static int become(const struct child_plan *plan, struct err *err)
 	return err_set(err, errno, "execute the program");
 }
 
-/* In the new process, in this order: what needs root comes before root is given up. */
+/* The steps in the new process, in this order: those that need root come before root is given up. */
 static int (*const steps[])(const struct child_plan *, struct err *) = {
 	reset_signals, arrange_fds, set_limits, drop_privileges, become,
 };

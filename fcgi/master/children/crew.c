@@ -86,7 +86,7 @@ void crew_stop_idle(struct crew *crew, enum child_role role)
 	for (int i = crew->used - 1; i >= 0; i--) {
 		const struct crew_member *m = &crew->members[i];
 		if (m->pid != 0 && m->role == role && !m->stopping && state_of(crew, i) == SLOT_IDLE) {
-			/* It may take a request at this very moment, which has all the time its function has. */
+			/* It may take a request at this moment, which gets all the time that its function may take. */
 			crew_stop(crew, i, INT64_MAX);
 			return;
 		}
@@ -128,7 +128,7 @@ void crew_kill_late(struct crew *crew, int64_t now_us)
 	}
 }
 
-/* Counts a look; returns how long it has not moved. */
+/* Counts one look, and returns how long the process has not beaten. */
 static int64_t look_at(struct crew_member *m, const struct slot *slot)
 {
 	int64_t beat_us = atomic_load(&slot->beat_us);

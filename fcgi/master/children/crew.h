@@ -1,7 +1,7 @@
 /*
- * The children there are: one row per scoreboard slot. The master believes only this table about who is who. The scoreboard is
- * written by the children; the worst a bad child can do with it is to look idle or busy,
- * or to make somebody look stuck.
+ * The table of children: one row per scoreboard slot. Only this table tells the master which process is which. The children
+ * write to the scoreboard; the worst that a bad child can do with it is to look idle or busy, or to make another process look
+ * stuck.
  */
 #ifndef MASTER_CHILDREN_CREW_H
 #define MASTER_CHILDREN_CREW_H
@@ -14,7 +14,7 @@
 #include "ipc/scoreboard.h"
 #include "master/children/sizing.h"
 
-/* The largest pools conf.def allows, twice, because a reload overlaps old and new, and the single processes. */
+/* Twice the largest pools that conf.def allows, because old and new ones overlap during a reload, and the single processes. */
 #define CREW_SLOTS (2 * (4096 + 3 * 256 + 2) + 4)
 
 struct crew_member {
@@ -23,15 +23,15 @@ struct crew_member {
 	unsigned generation; /* a reload begins a new one */
 	int64_t started_us;
 	int64_t kill_at_us; /* INT64_MAX: never */
-	bool stopping;      /* was told to finish */
-	int64_t beat_us;    /* its latest beat that was seen */
-	int missed;         /* looks since then that found no other */
-	int64_t stuck_us;   /* killed, for it had not moved for that time; 0: it was not */
+	bool stopping;      /* it was told to finish */
+	int64_t beat_us;    /* the latest heartbeat that was seen */
+	int missed;         /* number of looks since then without a new heartbeat */
+	int64_t stuck_us;   /* it was killed because it had no heartbeat for that time; 0: it was not */
 };
 
 struct crew {
 	struct scoreboard *board; /* borrowed */
-	int64_t look_us;          /* when to look for who is stuck next */
+	int64_t look_us;          /* when to look for stuck processes next */
 	int used;                 /* every slot from here on is free */
 	struct crew_member members[CREW_SLOTS];
 };
@@ -39,10 +39,11 @@ struct crew {
 /* How a child ended, for the obituary and the throttle. */
 struct crew_death {
 	pid_t pid;
-	char how[96];         /* "exited with status 1" */
-	enum child_role role; /* CHILD_ROLE_COUNT: it is not in the table, somebody else left it to us; nothing below is set */
+	char how[96]; /* "exited with status 1" */
+	enum child_role
+		role; /* CHILD_ROLE_COUNT: not in the table, but a child inherited from another process; nothing below is set */
 	int64_t started_us;
-	bool asked;   /* it was stopping */
+	bool asked;   /* it was told to stop */
 	bool success; /* exit status 0 */
 };
 
@@ -50,38 +51,38 @@ struct crew_death {
 int crew_free_slot(struct crew *crew);
 void crew_add(struct crew *crew, int slot, enum child_role role, unsigned generation, pid_t pid);
 
-/* Of one role and generation, those that were not told to stop. */
+/* Counts the processes of one role and generation that were not told to stop. */
 struct sizing_count crew_count(struct crew *crew, enum child_role role, unsigned generation);
 
-/* Any of that role, stopping or not? */
+/* Whether there are processes of that role, stopping or not. */
 bool crew_has(const struct crew *crew, enum child_role role);
 
-/* SIGTERM, and SIGKILL at kill_at_us. Nothing when it is stopping already, except that the time is moved forward. */
+/* Sends SIGTERM now, and SIGKILL at kill_at_us. For a process that is stopping already, only the time may become earlier. */
 void crew_stop(struct crew *crew, int slot, int64_t kill_at_us);
 
-/* Stops one idle process of that role; the youngest slot number goes last. */
+/* Stops one idle process of that role; that with the lowest slot number is stopped last. */
 void crew_stop_idle(struct crew *crew, enum child_role role);
 
-/* Stops those of a role that are older than generation. */
+/* Stops the processes of a role that are older than generation. */
 void crew_stop_older(struct crew *crew, enum child_role role, unsigned generation, int64_t kill_at_us);
 
 void crew_signal(struct crew *crew, enum child_role role, int signal);
 
-/* The time of everybody who is stopping is over. */
+/* Ends the time of all processes that are stopping. */
 void crew_hurry(struct crew *crew);
 
-/* SIGKILL to those over their time. */
+/* Sends SIGKILL to processes that have exceeded their time. */
 void crew_kill_late(struct crew *crew, int64_t now_us);
 
 /*
- * SIGKILL to those that have a pulse (role.h) and have shown no sign of life for that time; 0: to nobody. The time is counted
- * in looks, of which there is one every CREW_LOOK_US: of a machine that slept, or had no time for the master either, no process
- * is to blame.
+ * Sends SIGKILL to processes that should have a heartbeat (role.h) and had none for that time; 0: to none. The time is counted
+ * in looks, of which there is one every CREW_LOOK_US, so that no process is killed because the machine slept or because the
+ * master itself got no processor time.
  */
 #define CREW_LOOK_US 500000
 void crew_kill_stuck(struct crew *crew, int64_t now_us, int64_t stuck_after_us);
 
-/* Collects one dead child, writes the obituary of one in the table and frees its slot; false when nobody died. */
+/* Collects one dead child; if it is in the table, logs its end and frees its slot. False: no child has died. */
 bool crew_reap(struct crew *crew, struct crew_death *death);
 
 #endif

@@ -1,6 +1,6 @@
 #include "master/children/role.h"
 
-/* For a disk, or for the resolver of names, some wait without a deadline of their own. */
+/* Some processes wait for a disk or for a name server without a deadline of their own. */
 #define WAITS 6
 
 const struct role roles[CHILD_ROLE_COUNT] = {
@@ -30,7 +30,8 @@ const struct role roles[CHILD_ROLE_COUNT] = {
 	[CHILD_INVOKE] = true, [CHILD_DEPLOY] = true, [CHILD_QUERY] = true, [CHILD_HEALTH] = true, [CHILD_CONTROL] = true,     \
 	[CHILD_FOLLOW] = true
 
-/* Workers hold sandboxes, so poolmgr outlives them; they write what the collector stores, and poolmgr uses the warden. */
+/* Workers hold sandboxes and write records, so poolmgr and the collector end after them; poolmgr uses the warden, which ends
+ * after it. */
 const struct role_stage role_stop[ROLE_STAGE_COUNT] = {
 	{"workers", {WORKERS}},
 	{"poolmgr", {[CHILD_POOLMGR] = true}},
@@ -49,11 +50,11 @@ struct sizing_limits role_limits(enum child_role role, const struct conf *conf)
 	switch (role) {
 	case CHILD_INVOKE:
 		return (struct sizing_limits){(int)conf->invoke_min_spare, (int)conf->invoke_max_workers};
-	case CHILD_DEPLOY: /* for a burst only: a trial is waited for, which takes no more than a process */
+	case CHILD_DEPLOY: /* only during a burst: a worker mostly waits for a trial, which costs only a process */
 		return (struct sizing_limits){1, (int)conf->deploy_max_workers};
 	case CHILD_QUERY:
 		return (struct sizing_limits){(int)conf->query_workers, (int)conf->query_workers};
-	case CHILD_HEALTH: /* one for each lane */
+	case CHILD_HEALTH: /* one worker for each lane */
 		return (struct sizing_limits){HERITAGE_HEALTH_LANES, HERITAGE_HEALTH_LANES};
 	case CHILD_CONTROL:
 		return (struct sizing_limits){(int)conf->control_workers, (int)conf->control_workers};

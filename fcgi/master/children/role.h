@@ -11,29 +11,30 @@
 #include "master/resources/listen.h"
 
 enum role_reload {
-	RELOAD_REPLACE, /* new processes first, then the old ones are stopped */
-	RELOAD_SIGNAL,  /* what it holds is worth keeping: it reads the new configuration itself */
+	RELOAD_REPLACE, /* starts new processes first, then stops the old ones */
+	RELOAD_SIGNAL,  /* it reads the new configuration itself, because its state is worth keeping */
 	RELOAD_NOTHING, /* it has no settings */
 };
 
 struct role {
-	const char *program;      /* beside berthd; NULL: berthd itself */
-	enum listen_kind listens; /* LISTEN_NONE: on no socket */
+	const char *program;      /* the program in berthd's directory; NULL: berthd itself */
+	enum listen_kind listens; /* LISTEN_NONE: no socket */
 	enum privilege privilege;
-	bool stores; /* is told how to connect to PostgreSQL */
+	bool stores; /* it gets the connection string of PostgreSQL */
 	enum role_reload at_reload;
-	int niceness; /* nice(2), from the master's on: who answers at once, and uses little, goes first on a busy node */
-	bool batch;   /* SCHED_BATCH: when one wakes up, it does not take the processor from who is at work */
+	int niceness; /* nice(2), relative to the master: processes that answer at once and use little have priority on a busy
+			 node */
+	bool batch;   /* SCHED_BATCH: when it wakes up, it does not preempt another process */
 	int pulse; /* it has one (ipc/pulse.h), and is stuck after so many times master.stuck_after_ms without; 0: it has none
 		    */
-	int oom_score_adj; /* what the kernel should spare when memory runs out: the smaller, the longer */
+	int oom_score_adj; /* the kernel spares processes with smaller values longer when memory runs out */
 };
 
 extern const struct role roles[CHILD_ROLE_COUNT];
 
 struct sizing_limits role_limits(enum child_role role, const struct conf *conf);
 
-/* The order in which a stop goes: a stage begins when nobody of the one before is left. */
+/* The order of a stop: a stage begins when no process of the previous one is left. */
 struct role_stage {
 	const char *name;
 	bool has[CHILD_ROLE_COUNT];

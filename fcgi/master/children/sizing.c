@@ -7,7 +7,7 @@ static int total(const struct sizing_count *count)
 	return count->starting + count->idle + count->busy;
 }
 
-/* The more requests there are, the more come at once. */
+/* The more requests there are, the more may arrive at once. */
 static int spare_wanted(const struct sizing_limits *limits, const struct sizing_count *count)
 {
 	return MAX(limits->min_spare, count->busy / 2);

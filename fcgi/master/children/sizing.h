@@ -1,7 +1,7 @@
 /*
- * How many processes a pool should have, decided from numbers alone. A pool grows at once, because requests are waiting, and by
- * half of those that are busy, so that it is soon large enough for any load; it shrinks slowly, because requests come in waves.
- * A pool of a fixed size is one whose min_spare equals its max.
+ * Decides from numbers alone how many processes a pool should have. A pool grows at once, because requests are waiting, by half
+ * of its busy processes, so that it is soon large enough for any load. It shrinks slowly, because requests come in waves. A
+ * pool of a fixed size has min_spare equal to max.
  */
 #ifndef MASTER_CHILDREN_SIZING_H
 #define MASTER_CHILDREN_SIZING_H
@@ -16,12 +16,12 @@ struct sizing_limits {
 	int max;
 };
 
-/* Processes of one pool that were not told to stop. */
+/* The processes of one pool that were not told to stop. */
 struct sizing_count {
 	int starting, idle, busy;
 };
 
-/* How many to start now. */
+/* The number of processes to start now. */
 int sizing_missing(const struct sizing_limits *limits, const struct sizing_count *count);
 
 /*
@@ -30,7 +30,7 @@ int sizing_missing(const struct sizing_limits *limits, const struct sizing_count
  */
 bool sizing_shrink(const struct sizing_limits *limits, const struct sizing_count *count, int64_t now_us, int64_t *shrunk_at_us);
 
-/* Whether as many are past their start as a pool without load has: those they replace may go. */
+/* Whether as many processes have finished their start as a pool without load has, so that those they replace may end. */
 bool sizing_is_up(const struct sizing_limits *limits, const struct sizing_count *count);
 
 #endif

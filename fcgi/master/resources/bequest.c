@@ -21,7 +21,7 @@ void bequest_free(struct bequest *b)
 	b->count = 0;
 }
 
-/* Both become the bequest's. */
+/* The bequest owns name and fd from now on. */
 static void append(struct bequest *b, char *name, int fd)
 {
 	b->items = mem_realloc(b->items, (size_t)(b->count + 1) * sizeof(*b->items));
@@ -63,7 +63,7 @@ char *bequest_leave_new(const struct bequest *b, struct err *err)
 	return mem_strdup(buf_str(&text));
 }
 
-/* "name:number". Standard streams are nobody's to hand over. */
+/* Parses "name:number". Standard streams cannot be handed over. */
 static int parse_one(const char *word, struct bequest *b, struct err *err)
 {
 	int name_len = 0, fd = -1, end = 0;

@@ -9,7 +9,7 @@
 	[CHILD_INVOKE] = true, [CHILD_FOLLOW] = true, [CHILD_DEPLOY] = true, [CHILD_QUERY] = true, [CHILD_HEALTH] = true,      \
 	[CHILD_CONTROL] = true
 
-/* Which children get it, and at which number; nobody gets what has no row. */
+/* Which children get which descriptor, and at which number; no child gets a descriptor without a row. */
 static const struct {
 	enum heritage_fd number;
 	bool is_for[CHILD_ROLE_COUNT];

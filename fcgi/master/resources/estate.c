@@ -12,12 +12,12 @@
 #include "base/mem.h"
 #include "ipc/record.h"
 
-#define MAX_DEPTH 80 /* more than poolmgr makes */
+#define MAX_DEPTH 80 /* deeper than any directory that poolmgr makes */
 
-/* The package cache of a version whose processes were all one user, who could write there. It is not used any more. */
+/* The package cache of an earlier version, whose processes all ran as one user and could write there. It is no longer used. */
 #define EARLIER_CACHE "packages"
 
-/* What is in state_dir. Modes are argued for in ARCHITECTURE.md, "Trust". */
+/* The contents of state_dir. ARCHITECTURE.md, "Trust", gives the reasons for the modes. */
 static const struct holding {
 	const char *name;
 	enum { DIRECTORY, FILE_TO_MAKE, FILE_IF_THERE } kind;
@@ -34,7 +34,7 @@ static const struct holding {
 
 /* ---- Directories ---- */
 
-/* One directory with exactly mode. One that is there stays as it is. */
+/* Makes one directory with exactly that mode. An existing one is unchanged. */
 static int make_dir(const char *path, mode_t mode, struct err *err)
 {
 	if (mkdir(path, mode) == 0)
@@ -42,7 +42,7 @@ static int make_dir(const char *path, mode_t mode, struct err *err)
 	return errno == EEXIST ? 0 : err_set(err, errno, "create directory '%s'", path);
 }
 
-/* With its parents; all readable by everyone. */
+/* Makes a directory and its parents, which all users may read. */
 static int make_path(const char *path, struct err *err)
 {
 	AUTO(mem_free) char *copy = mem_strdup(path);
@@ -56,7 +56,7 @@ static int make_path(const char *path, struct err *err)
 	return make_dir(path, 0755, err);
 }
 
-/* Whoever may write there could put something else in the place of what is in there. */
+/* A user who may write to the directory could replace its contents, so only root may. */
 static int keep_for_root(int fd, const struct identity *id)
 {
 	struct stat st;
@@ -85,8 +85,7 @@ int estate_run_dir(const struct conf *conf, const struct identity *id, struct er
 	return open_path(conf->master_run_dir, id, err);
 }
 
-/* ---- Everything below a directory, relative to descriptors and following no link: users who are not trusted write there ----
- */
+/* ---- Everything below a directory, without following links, because users who are not trusted write there ---- */
 
 struct walk {
 	void (*visit)(int dir_fd, const char *name, const struct stat *st, const struct walk *walk);
@@ -101,7 +100,8 @@ static void close_dir(DIR **dir)
 		closedir(*dir);
 }
 
-/* What is in a directory comes before it. What vanishes or cannot be changed is left: poolmgr says what it cannot remove. */
+/* The contents of a directory come before it. Files that vanish or cannot be changed are left; poolmgr reports those that it
+ * cannot remove. */
 static void walk_below(int dir_fd, const char *name, const struct walk *walk, int depth)
 {
 	AUTO(fd_close) int fd = openat(dir_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
@@ -111,7 +111,7 @@ static void walk_below(int dir_fd, const char *name, const struct walk *walk, in
 
 	if (dir == NULL)
 		return;
-	fd = -1; /* belongs to dir */
+	fd = -1; /* owned by dir */
 	while ((e = readdir(dir)) != NULL) {
 		if (strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0 ||
 		    fstatat(dirfd(dir), e->d_name, &st, AT_SYMLINK_NOFOLLOW) < 0)
@@ -122,7 +122,7 @@ static void walk_below(int dir_fd, const char *name, const struct walk *walk, in
 	}
 }
 
-/* Those of sandboxes stay theirs, as does what is root's. */
+/* Files of sandboxes keep their owner, and so do those of root. */
 static bool is_somebody_elses(const struct stat *st, const struct walk *walk)
 {
 	int64_t base = walk->conf->sandbox_uid_base;
@@ -131,7 +131,7 @@ static bool is_somebody_elses(const struct stat *st, const struct walk *walk)
 	       (st->st_uid < base || st->st_uid >= base + walk->conf->sandbox_uid_count);
 }
 
-/* Not what has another name as well, which may be anything. */
+/* A file with a second name is not handed over, because it may be any file. */
 static void hand_over(int dir_fd, const char *name, const struct stat *st, const struct walk *walk)
 {
 	const struct account *owner = &walk->id->accounts[walk->owner];
@@ -141,7 +141,7 @@ static void hand_over(int dir_fd, const char *name, const struct stat *st, const
 		log_warn("chown '%s': %s", name, strerror(errno));
 }
 
-/* Spool files stay the workers', and are read by their group. */
+/* Spool files remain owned by the workers, and their group may read them. */
 static void share_spooled(int dir_fd, const char *name, const struct stat *st, const struct walk *walk)
 {
 	const struct account *worker = &walk->id->accounts[CHILD_INVOKE];
@@ -156,7 +156,7 @@ static void share_spooled(int dir_fd, const char *name, const struct stat *st, c
 		log_warn("chmod '%s': %s", name, strerror(errno));
 }
 
-/* All else in the spool is the collector's. */
+/* The collector gets all other files in the spool. */
 static void hand_over_spooled(int dir_fd, const char *name, const struct stat *st, const struct walk *walk)
 {
 	struct uuid id;
@@ -175,7 +175,7 @@ static void discard(int dir_fd, const char *name, const struct stat *st, const s
 
 /* ---- The holdings ---- */
 
-/* Through a descriptor that follows no link: what is changed is what was looked at. */
+/* Opens without following a link, so that the directory that is changed is the one that was checked. */
 static int open_holding(int dir_fd, const struct holding *h, struct stat *st, struct err *err)
 {
 	static const int flags[] = {[DIRECTORY] = O_RDONLY | O_DIRECTORY,
@@ -217,7 +217,7 @@ static void remove_earlier_cache(int dir_fd)
 	unlinkat(dir_fd, EARLIER_CACHE, AT_REMOVEDIR);
 }
 
-/* Who had it before still has it, too, as a member of its group. */
+/* The previous owner still has access, as a member of the group. */
 static int take_foreign(int fd, const struct holding *h, const struct stat *st, const struct identity *id, struct err *err)
 {
 	return give(fd, h, id->accounts[h->owner].uid, st->st_gid, h->kind == DIRECTORY ? 01770 : 0660, err);
@@ -236,7 +236,7 @@ static int take_holding(int dir_fd, const struct holding *h, const struct identi
 		return give(fd, h, (uid_t)-1, (gid_t)-1, h->mode, err);
 	if (is_foreign(h, &st, id))
 		return take_foreign(fd, h, &st, id, err);
-	/* Its owner's already, or made just now. */
+	/* It already has its owner, or was made just now. */
 	return st.st_uid != 0 ? 0 : give(fd, h, id->accounts[h->owner].uid, id->accounts[h->group].gid, h->mode, err);
 }
 
@@ -265,7 +265,7 @@ int estate_settle(int dir_fd, const struct conf *conf, const struct identity *id
 	return 0;
 }
 
-/* Those of the berthd before write with the group that the spool has. */
+/* The workers of the previous berthd write with the group of the spool. */
 static int check_workers(int dir_fd, const struct identity *id, struct err *err)
 {
 	struct stat st;
@@ -276,7 +276,7 @@ static int check_workers(int dir_fd, const struct identity *id, struct err *err)
 	return 0;
 }
 
-/* What is left where it is until the one before is gone is read by the next collector already. */
+/* Files that stay in place until the previous berthd has ended can already be read by the new collector. */
 static int take(int dir_fd, const struct conf *conf, const struct identity *id, bool shared, struct err *err)
 {
 	const struct walk spool = {share_spooled, conf, id, CHILD_COLLECTOR};

@@ -1,14 +1,13 @@
 /*
- * The directories of berthd on the disk, and whose is what in them:
+ * The directories of berthd on disk, and their owners:
  *
- *   <run_dir>               root's; everybody may pass through
- *   <state_dir>             root's; everybody may pass through
- *   <state_dir>/sandboxes   poolmgr's alone, as are cache/ and the file uids
- *   <state_dir>/spool       the collector's; invoke workers may make files there and remove their own, but not list what there
- * is
+ *   <run_dir>               root; all users may pass through
+ *   <state_dir>             root; all users may pass through
+ *   <state_dir>/sandboxes   poolmgr alone, as for cache/ and the file uids
+ *   <state_dir>/spool       the collector; invoke workers may make files and remove their own, but not list them
  *
- * What is there and belongs to another user, because settings or a version of Berth have changed, is handed over, but for the
- * package cache: what others could write there is not used any more.
+ * Files of another user, which remain after a change of settings or of Berth's version, are handed over, except the package
+ * cache: a cache that others could write to is not used any more.
  */
 #ifndef MASTER_RESOURCES_ESTATE_H
 #define MASTER_RESOURCES_ESTATE_H
@@ -18,20 +17,20 @@
 #include "master/resources/identity.h"
 
 /*
- * Makes run_dir (mode 0755, parents too) unless it is there, and returns a descriptor of it. One that others could write is
- * root's alone from then on.
+ * Makes run_dir (mode 0755, parents too) unless it exists, and returns a descriptor of it. If others could write to it, it
+ * belongs to root alone from then on.
  */
 int estate_run_dir(const struct conf *conf, const struct identity *id, struct err *err);
 
 /*
- * The same for state_dir, and makes what is in there. shared: the berthd before uses it, too, perhaps as other users, who keep
- * what they had until estate_settle; else it is settled at once.
+ * The same for state_dir and its contents. shared: the previous berthd uses it too, perhaps as other users, who keep their
+ * files until estate_settle; otherwise everything is settled at once.
  */
 int estate_state_dir(const struct conf *conf, const struct identity *id, bool shared, struct err *err);
 
 /*
- * Nobody else uses state_dir any more: from now on all in there is its owners' alone. It takes as long as there are files to
- * hand over, as a rule none.
+ * No other berthd uses state_dir any more: hands all files to their owners. The time depends on the number of such files, which
+ * is usually 0.
  */
 int estate_settle(int state_dir_fd, const struct conf *conf, const struct identity *id, struct err *err);
 

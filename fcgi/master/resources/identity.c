@@ -14,7 +14,7 @@
 
 #include "base/mem.h"
 
-/* Which setting names a role's user. */
+/* The setting that names each role's user. */
 static const struct {
 	const char *setting;
 	size_t offset; /* in struct conf */
@@ -30,7 +30,8 @@ static const struct {
 	[CHILD_WARDEN] = {"warden.user", offsetof(struct conf, warden_user)},
 };
 
-/* CAP_DAC_OVERRIDE: cgroups belong to root. CAP_KILL: what is in them runs as other users. The warden confines both further. */
+/* CAP_DAC_OVERRIDE, because cgroups belong to root; CAP_KILL, because their processes run as other users. The warden confines
+ * both further. */
 static const unsigned cgroup_capabilities[] = {CAP_DAC_OVERRIDE, CAP_KILL};
 
 static int find_group(const char *setting, const char *name, gid_t *gid, struct err *err)
@@ -58,7 +59,7 @@ static int find_user(const char *setting, const char *name, struct account *a, s
 	return 0;
 }
 
-/* The user's groups without Docker's, whose members are root in all but name. */
+/* The user's groups, without Docker's, whose members are as powerful as root. */
 static int find_groups(const struct identity *id, const char *setting, struct account *a, struct err *err)
 {
 	gid_t groups[IDENTITY_MAX_GROUPS];
@@ -141,7 +142,7 @@ static bool is_kept(unsigned capability, enum privilege privilege)
 	return false;
 }
 
-/* While still root: what is not in the bounding set, nothing that is executed from here on can have. */
+/* Must run as root. No program that is executed from here on can get a capability that is not in the bounding set. */
 static int bound_capabilities(enum privilege privilege, struct err *err)
 {
 	for (unsigned c = 0; prctl(PR_CAPBSET_READ, c) >= 0; c++)
@@ -152,7 +153,7 @@ static int bound_capabilities(enum privilege privilege, struct err *err)
 	return 0;
 }
 
-/* As another user: exactly those capabilities, also after exec: capabilities(7). */
+/* Must run as the new user. Keeps exactly those capabilities, across exec too (capabilities(7)). */
 static int keep_capabilities(struct err *err)
 {
 	struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
@@ -188,7 +189,7 @@ int identity_assume(const struct identity *id, enum child_role role, enum privil
 	if (privilege == PRIVILEGE_CGROUPS && keep_capabilities(err) < 0)
 		return -1;
 
-	/* Libraries look for files of the user there. */
+	/* Libraries look for the user's files there. */
 	if (setenv("HOME", a->home, 1) < 0 || setenv("USER", a->name, 1) < 0 || setenv("LOGNAME", a->name, 1) < 0)
 		return err_set(err, errno, "environment of user '%s'", a->name);
 	return check_no_way_back(a, err);

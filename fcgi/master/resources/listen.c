@@ -12,16 +12,17 @@
 #include "base/mem.h"
 #include "ipc/ipc.h"
 
-#define BACKLOG        4096
-#define NAME_SIZE      32
-#define NEW_IPC_SOCKET IPC_SOCKET_NAME ".new" /* until it has the name, which the berthd before still needs */
+#define BACKLOG   4096
+#define NAME_SIZE 32
+#define NEW_IPC_SOCKET                                                                                                         \
+	IPC_SOCKET_NAME ".new" /* its name until the heir takes over, because the previous berthd still needs the other one */
 
 static const struct {
 	const char *name;
-	bool several; /* their names are numbered: "invoke-0.sock" */
+	bool several; /* names are numbered: "invoke-0.sock" */
 	int type;
 	mode_t mode;
-	bool for_nginx; /* root and nginx's group, and inherited by the next berthd; else who asks poolmgr */
+	bool for_nginx; /* owned by root and nginx's group, and inherited by the next berthd; false: for poolmgr's clients */
 } sockets[LISTEN_KINDS] = {
 	[LISTEN_INVOKE] = {"invoke", true, SOCK_STREAM, 0660, true},
 	[LISTEN_DEPLOY] = {"deploy", true, SOCK_STREAM, 0660, true},
@@ -32,7 +33,7 @@ static const struct {
 	[LISTEN_POOLMGR] = {IPC_SOCKET_NAME, false, SOCK_SEQPACKET, 0660, false},
 };
 
-/* What all sockets are opened with. */
+/* The arguments for opening all sockets. */
 struct opening {
 	int run_dir_fd;
 	const struct identity *id;
@@ -63,7 +64,7 @@ static int open_one(const struct opening *o, enum listen_kind kind, int index, s
 	if (fd < 0)
 		return -1;
 	if (id->can_switch) {
-		/* Of poolmgr's clients one is the owner and the other the group: poolmgr looks at who it is as well. */
+		/* Of poolmgr's two kinds of clients one is the owner and one the group; poolmgr also checks who connects. */
 		uid_t uid = sockets[kind].for_nginx ? 0 : id->accounts[CHILD_CONTROL].uid;
 		gid_t gid = sockets[kind].for_nginx ? id->socket_gid : id->accounts[CHILD_INVOKE].gid;
 		if (fchownat(o->run_dir_fd, name, uid, gid, AT_SYMLINK_NOFOLLOW) < 0)

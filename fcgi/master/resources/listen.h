@@ -1,6 +1,6 @@
 /*
- * The listening sockets, in run_dir. The master opens them and keeps them, so that a crash of the process behind one only makes
- * its clients wait.
+ * The listening sockets, in run_dir. The master opens and keeps them, so that after a crash of the process that serves a socket
+ * its clients only wait.
  */
 #ifndef MASTER_RESOURCES_LISTEN_H
 #define MASTER_RESOURCES_LISTEN_H
@@ -23,32 +23,32 @@ enum listen_kind {
 	LISTEN_NONE = LISTEN_KINDS
 };
 
-/* The sockets of one kind: as many as ipc/heritage.h says. */
+/* The sockets of one kind; ipc/heritage.h has their number. */
 struct listeners {
 	int count; /* 0: not open */
 	int fds[HERITAGE_LISTENERS_MAX];
 };
 
 /*
- * Opens every socket; those of nginx are taken out of what was inherited as far as they are in there. inherited NULL: nothing
- * was. On failure none stays open, and listeners is untouched.
+ * Opens every socket; those of nginx are taken from inherited if they are there. inherited NULL: nothing was inherited. On
+ * failure no socket stays open, and listeners is untouched.
  *
- * Until an heir has taken over, the name of the IPC socket is the old poolmgr's, for workers that connect to it.
+ * Until an heir takes over, the name of the IPC socket belongs to the old poolmgr, for workers that connect to it.
  */
 int listen_open(int run_dir_fd, const struct conf *conf, const struct identity *id, struct bequest *inherited,
 		struct listeners listeners[LISTEN_KINDS], struct err *err);
-int listen_take_over(int run_dir_fd, struct err *err); /* the names are ours from now on */
-void listen_step_back(int run_dir_fd);                 /* they never will be */
+int listen_take_over(int run_dir_fd, struct err *err); /* the names belong to this berthd from now on */
+void listen_step_back(int run_dir_fd);                 /* they will never belong to it */
 
-/* Adds the sockets that an heir goes on with. */
+/* Adds the sockets that an heir continues to use. */
 int listen_bequeath(const struct listeners listeners[LISTEN_KINDS], struct bequest *bequest, struct err *err);
 
-/* Closes those of one kind here; whoever shares them goes on. There are none left then. */
+/* Closes the sockets of one kind in this process; other processes continue to use them. The list is then empty. */
 void listen_close(struct listeners *listeners);
 
 /*
  * Closes the sockets of one kind for new connections in all processes that share them: connect(2) fails at once, and so do
- * connections nobody has accepted yet. Removes their names; there are none left then.
+ * connections that were not accepted yet. Removes their names. The list is then empty.
  */
 void listen_refuse(int run_dir_fd, enum listen_kind kind, struct listeners *listeners);
 

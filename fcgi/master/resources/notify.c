@@ -11,7 +11,7 @@
 #include "base/fd.h"
 
 static struct sockaddr_un address;
-static socklen_t address_len; /* 0: nobody wants to know */
+static socklen_t address_len; /* 0: there is no service manager to notify */
 
 void notify_init(void)
 {

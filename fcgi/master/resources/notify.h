@@ -1,4 +1,5 @@
-/* Tells the service manager how far we are: one datagram to $NOTIFY_SOCKET, sd_notify(3). Nothing happens without one. */
+/* Tells the service manager the state of berthd: one datagram to $NOTIFY_SOCKET, as sd_notify(3). Does nothing without that
+ * variable. */
 #ifndef MASTER_RESOURCES_NOTIFY_H
 #define MASTER_RESOURCES_NOTIFY_H
 
@@ -10,7 +11,7 @@ void notify_init(void);
 /* Puts it back, for a program that is about to be executed in place of this process. */
 void notify_pass_on(void);
 
-/* "READY=1", "STOPPING=1", "MAINPID=…". */
+/* state: "READY=1", "STOPPING=1", "MAINPID=…". */
 int notify_send(const char *state, struct err *err);
 
 #endif

@@ -13,7 +13,7 @@
 #include "base/fd.h"
 #include "base/mem.h"
 
-/* The first line; "" when there is none. */
+/* Reads the first line; "" if there is none. */
 static void read_line(int fd, char *line, size_t size)
 {
 	ssize_t n = pread(fd, line, size - 1, 0);
@@ -39,7 +39,7 @@ static bool is_current(int run_dir_fd, int fd)
 	       locked.st_dev == there.st_dev && locked.st_ino == there.st_ino;
 }
 
-/* The first line is a whole number at any time, whoever reads it. */
+/* The first line is a complete number at any time, so that any process can read it. */
 int pidfile_write(int fd, struct err *err)
 {
 	char text[24];

@@ -22,7 +22,7 @@ void settings_free(struct settings *s)
 	fd_close(&s->bare_fd);
 }
 
-/* What only a layer above conf can tell. */
+/* The checks that conf/ cannot make, because it is a layer below. */
 static int check_runtime(const struct conf *conf, struct err *err)
 {
 	AUTO(buf_free) struct buf names = {0};
@@ -53,9 +53,9 @@ int settings_read(struct settings *s, struct err *err)
 }
 
 /*
- * The new text goes over the old one and the rest is cut off after that: a child that reads at this moment never finds the file
- * empty, which would mean the defaults. What it might find, old and new mixed, does not last: the reload that is being carried
- * out replaces it or has it read again.
+ * The new text overwrites the old one, and then the rest is cut off. So a child that reads at this moment never finds an empty
+ * file, which would mean the defaults. It may find a mixture of old and new, but not for long: the reload that is under way
+ * replaces the child or makes it read the file again.
  */
 static int write_text(int fd, const struct conf *conf, struct err *err)
 {
@@ -73,7 +73,7 @@ static int write_text(int fd, const struct conf *conf, struct err *err)
 	return 0;
 }
 
-/* Without what opens PostgreSQL: a connection string may have a password in it. */
+/* Writes the configuration without the connection string of PostgreSQL, which may contain a password. */
 static int write_bare(int fd, struct conf *conf, struct err *err)
 {
 	char *conninfo = conf->database_conninfo;
@@ -90,7 +90,7 @@ static int make_file(int *write_fd, int *read_fd, struct err *err)
 	char path[32];
 	AUTO(fd_close) int fd = memfd_create("berth-conf", MFD_CLOEXEC);
 
-	/* Whoever runs as another user can open it again for reading only. */
+	/* A process of another user can open it again only for reading. */
 	if (fd < 0 || fchmod(fd, 0444) < 0)
 		return err_set(err, errno, "share the configuration");
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);

@@ -1,6 +1,6 @@
 /*
- * The configuration as the master holds it: where it comes from, and the memory file that carries it to the children.
- * The file is rewritten in place at a reload, so that a child that lives on finds the new text under the number it knows.
+ * The configuration as the master holds it: its source, and the memory file that carries it to the children. A reload rewrites
+ * the memory file in place, so that a child that keeps running finds the new text at the same descriptor.
  */
 #ifndef MASTER_RESOURCES_SETTINGS_H
 #define MASTER_RESOURCES_SETTINGS_H
@@ -12,8 +12,8 @@ struct settings {
 	const char *path;  /* borrowed */
 	struct conf *conf; /* owned; NULL until settings_read */
 	/*
-	 * All owned, -1 until settings_share. Children get read_fd, or bare_fd, which does not say how to connect to
-	 * PostgreSQL, and cannot make either writable.
+	 * All owned; -1 until settings_share. Children get read_fd, or bare_fd, which does not contain the connection string
+	 * of PostgreSQL, and cannot make either writable.
 	 */
 	int write_fd, read_fd, bare_write_fd, bare_fd;
 };
@@ -27,8 +27,8 @@ int settings_read(struct settings *s, struct err *err);
 int settings_share(struct settings *s, struct err *err);
 
 /*
- * Reads the file again and shares what it says. What only a restart can change keeps its value; *ignored (owned by the caller)
- * names it. On failure everything stays as it was.
+ * Reads the file again and shares its content. Settings that only a restart can change keep their values; *ignored (owned by
+ * the caller) lists their names. On failure everything is unchanged.
  */
 int settings_reload(struct settings *s, struct buf *ignored, struct err *err);
 
