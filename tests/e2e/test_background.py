@@ -19,9 +19,14 @@ def handler(event, context):
 """
 
 
+@pytest.fixture(scope="module", autouse=True)
+def not_for_its_rest(reload_once):
+    """What is frozen here is so because it works on."""
+    reload_once("pool.freeze_after_ms=60000")
+
+
 @pytest.fixture
-def spinner(deploy, reload, runtime):
-    reload("pool.freeze_after_ms=60000")
+def spinner(deploy, runtime):
     return deploy(CODE, runtime=runtime)
 
 

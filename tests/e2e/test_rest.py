@@ -5,7 +5,6 @@ import time
 import pytest
 from support import RUNTIMES, wait_for
 
-FREEZE_AFTER_MS = 300
 CODE = """
 import os, threading, time
 
@@ -20,9 +19,13 @@ def handler(event, context):
 """
 
 
+@pytest.fixture(scope="module", autouse=True)
+def soon(reload_once):
+    reload_once("pool.freeze_after_ms=300")
+
+
 @pytest.fixture
-def function(deploy, reload, runtime):
-    reload(f"pool.freeze_after_ms={FREEZE_AFTER_MS}")
+def function(deploy, runtime):
     return deploy(CODE, runtime=runtime)
 
 
@@ -65,6 +68,7 @@ def test_what_rests_is_frozen_and_uses_no_processor_and_wakes_at_once(api, funct
     assert answer.elapsed.total_seconds() < 1
 
 
+@pytest.mark.alone
 def test_waking_costs_little(api, deploy, function, stack):
     rested = deploy(CODE, runtime=function["runtime"])
 
