@@ -5,6 +5,8 @@ import time
 import pytest
 from support import wait_for
 
+pytestmark = pytest.mark.alone
+
 CODE = """
 import os, threading, time
 
