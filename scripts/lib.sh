@@ -172,11 +172,20 @@ _listening_sockets() {
 
 # port_holders PORT: prints the pids that listen on it, "?" for one that is not visible from here, and nothing if the port is free.
 port_holders() {
-    local socket found
-    while IFS= read -r socket; do
-        found=$(find /proc/[0-9]*/fd -maxdepth 1 -lname "socket:\[$socket\]" -printf '%h\n' 2>/dev/null | cut -d / -f 3 || true)
-        printf '%s\n' "${found:-?}"
-    done < <(_listening_sockets "$1") | sort -u
+    local sockets socket links=()
+    mapfile -t sockets < <(_listening_sockets "$1")
+    ((${#sockets[@]})) || return 0
+    for socket in "${sockets[@]}"; do
+        links+=(-o -lname "socket:\[$socket\]")
+    done
+    # A walk through all descriptors of the machine, once for all sockets of the port.
+    { find /proc/[0-9]*/fd -maxdepth 1 \( "${links[@]:1}" \) -printf '%l %h\n' 2>/dev/null || true; } |
+        awk -v sockets="${sockets[*]}" '
+            { split($2, part, "/"); print part[3]; seen[$1] }
+            END {
+                for (i = split(sockets, one, " "); i > 0; i--)
+                    if (!("socket:[" one[i] "]" in seen)) print "?"
+            }' | sort -u
 }
 
 # process_text PID: describes the process for people.

@@ -35,7 +35,8 @@
 #include "master/team.h"
 #include "master/upgrade.h"
 
-#define TICK_US 100000
+#define TICK_US           100000
+#define REPLACING_TICK_US 20000 /* the next pool is replaced as soon as the one before is up */
 
 static void master_free(struct master *m)
 {
@@ -70,7 +71,8 @@ static void become_ready(struct master *m)
 		log_warn("%s", err.msg);
 }
 
-static void tick(struct master *m, int64_t now_us)
+/* Whether a pool is being replaced. */
+static bool tick(struct master *m, int64_t now_us)
 {
 	bool all_up = true, replacing = false;
 
@@ -83,6 +85,7 @@ static void tick(struct master *m, int64_t now_us)
 		become_ready(m);
 	crew_kill_late(m->crew, now_us);
 	crew_kill_stuck(m->crew, now_us, m->settings->conf->master_stuck_after_ms * 1000);
+	return replacing;
 }
 
 static void reap_all(struct master *m)
@@ -158,10 +161,9 @@ static void loop(struct master *m)
 		int64_t now_us = clock_mono_us();
 		if (now_us < m->next_tick_us)
 			continue;
-		if (m->stage < ROLE_STAGE_COUNT)
-			tick(m, now_us);
+		bool replacing = m->stage < ROLE_STAGE_COUNT && tick(m, now_us);
 		upgrade_check(m, now_us);
-		m->next_tick_us = now_us + TICK_US;
+		m->next_tick_us = now_us + (replacing ? REPLACING_TICK_US : TICK_US);
 	}
 }
 

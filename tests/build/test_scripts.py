@@ -1,5 +1,6 @@
 """What holds for every script: `--help` explains it, and a command line that is wrong does nothing and exits with 2."""
 
+import json
 import os
 import pathlib
 import shutil
@@ -185,3 +186,64 @@ def test_a_relative_build_directory_is_relative_to_where_one_is(start, tmp_path)
     (tmp_path / "elsewhere").mkdir()
     done = subprocess.run([tree / "scripts/check", "--build", "b"], cwd=tmp_path / "elsewhere", capture_output=True, text=True, timeout=60)
     assert str(tmp_path / "elsewhere" / "b") in done.stderr
+
+
+FAKE_PYTEST = """
+import fcntl, json, os, sys
+
+with open(os.environ["CALLS"], "a") as calls:
+    fcntl.flock(calls, fcntl.LOCK_EX)
+    calls.write(json.dumps(sys.argv[1:]) + "\\n")
+print("===== 1 passed in 0.01s =====")
+"""
+
+
+@pytest.fixture
+def check(tmp_path):
+    """scripts/check in a tree where nothing is built and no stack is started; returns its run and what pytest was asked to run."""
+    if os.geteuid() != 0:
+        pytest.skip("needs root")
+    tree, calls = tmp_path / "tree", tmp_path / "calls"
+    shutil.copytree(ROOT / "scripts", tree / "scripts")
+    (tree / "tests/e2e").mkdir(parents=True)
+    for file in (ROOT / "tests/e2e").glob("test_*.py"):
+        (tree / "tests/e2e" / file.name).touch()
+    fakes = {
+        "scripts/packages": "", "scripts/gvisor": "", "configure": "",
+        "scripts/stack": 'mkdir -p "$3"; printf "https-port=1\\nhttp-port=2\\n" >"$3/options"',
+        "bin/make": 'case "$*" in *lint) echo "lint: 1 passed" ;; *check) echo "# PASS: 1" ;; esac',
+    }  # fmt: skip
+    for name, body in fakes.items():
+        (tree / name).parent.mkdir(exist_ok=True)
+        (tree / name).write_text(f"#!/bin/sh\n{body}\n")
+        (tree / name).chmod(0o755)
+    (tree / "python").mkdir()
+    (tree / "python/pytest.py").write_text(FAKE_PYTEST)
+    environment = {"PATH": f"{tree}/bin:{os.environ['PATH']}", "PYTHONPATH": f"{tree}/python", "CALLS": f"{calls}"}
+
+    def run(*arguments):
+        done = subprocess.run([tree / "scripts/check", *arguments], capture_output=True, text=True, timeout=120, env=os.environ | environment)
+        return done, [json.loads(line)[5:] for line in calls.read_text().splitlines()]
+
+    return run
+
+
+def test_a_run_of_all_parts_runs_each_test_once(check):
+    done, called = check()
+    assert done.returncode == 0, done.stderr + done.stdout
+    assert done.stdout.endswith("\n12 passed, 0 failed\n")
+    parts = "lint unit build e2e_1 hostile e2e_2 healing berth agents nginx alone".split()
+    assert [line.split()[0] for line in done.stdout.splitlines() if " passed " in line and line.endswith(" s")] == parts
+    halves = [call for call in called if any(word.startswith("tests/e2e/") for word in call)]
+    assert [half[:2] for half in halves] == [["-m", "not alone"]] * 2
+    assert sorted(word for half in halves for word in half[2:]) == sorted(f"tests/e2e/{file.name}" for file in (ROOT / "tests/e2e").glob("test_*.py"))
+    others = [call for call in called if call not in halves]
+    alone = [["-m", "alone", "tests/e2e"], ["-m", "alone", "tests/hostile"]]
+    assert sorted(others[:-2]) == [["-m", "not alone", "tests/hostile"], *([f"tests/{part}"] for part in ("agents", "berth", "build", "healing", "nginx"))]
+    assert others[-2:] == called[-2:] == alone  # when nothing else runs
+
+
+def test_one_part_alone_has_all_of_its_tests(check):
+    done, called = check("--only", "e2e", "--only", "hostile")
+    assert done.returncode == 0, done.stderr + done.stdout
+    assert called == [["tests/e2e"], ["tests/hostile"]]

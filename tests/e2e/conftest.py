@@ -18,6 +18,7 @@ VARIABLES = ("BERTH_URL", "BERTH_HTTP_PORT", "BERTH_CA", "BERTH_INSTANCE", "BERT
 
 
 def pytest_configure(config):
+    config.addinivalue_line("markers", "alone: measures time, uses all processors, or changes what the stacks of this machine share")
     missing = [name for name in VARIABLES if not os.environ.get(name)]
     if missing and not config.option.collectonly:
         pytest.exit(f"{', '.join(missing)} not set: scripts/check --only e2e starts a stack and sets them", 4)
@@ -121,8 +122,7 @@ def in_transaction(database):
     return hold
 
 
-@pytest.fixture
-def reload(stack, api):
+def reloader(stack, request):
     """reload("section.key=value", …) changes settings while everything runs; afterwards they are what they were."""
     before, changed = stack.given_settings(), set()
 
@@ -136,9 +136,23 @@ def reload(stack, api):
         for name, _, value in (setting.partition("=") for setting in settings):
             changed.add(name) if value != before.get(name, "") else changed.discard(name)
 
-    yield apply
-    if changed:
-        apply(*[f"{name}={before.get(name, '')}" for name in changed])
+    def give_back():
+        if changed:
+            apply(*[f"{name}={before.get(name, '')}" for name in changed])
+
+    request.addfinalizer(give_back)
+    return apply
+
+
+@pytest.fixture
+def reload(stack, request):
+    return reloader(stack, request)
+
+
+@pytest.fixture(scope="module")
+def reload_once(stack, request):
+    """The same, for settings that a whole file needs: a reload takes longer than most tests."""
+    return reloader(stack, request)
 
 
 @pytest.fixture

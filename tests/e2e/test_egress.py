@@ -164,6 +164,7 @@ def test_private_and_link_local_addresses_are_not_reached(api, function, outside
     assert set(found.values()) == {"EHOSTUNREACH"}, found
 
 
+@pytest.mark.alone
 def test_the_host_is_not_reached_by_any_of_its_addresses(api, function, host_server, outside, stack):
     addresses = host_addresses()
     assert {outside.host, "127.0.0.1"} < addresses

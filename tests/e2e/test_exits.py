@@ -35,6 +35,7 @@ def expected(exit):
     return {"exit_code": exit["code"]} if "code" in exit else {"signal": NAMES[exit["signal"]]}
 
 
+@pytest.mark.alone
 def test_every_end_is_told_on_a_busy_machine(api, busy, deploy, runtime):
     function = deploy(CODE, runtime=runtime)
     told = []

@@ -72,7 +72,9 @@ def test_figures_are_what_the_answers_said(api, database, deploy, figures):
     assert told["memory_bytes"]["max"] == max(row["memory_peak_bytes"] for row in rows) > 1 << 20
 
 
-def test_an_invocation_counts_within_a_second(api, deploy, figures):
+@pytest.mark.alone
+def test_an_invocation_counts_within_a_second(api, deploy, figures, reload):
+    reload("collector.interval_ms=")
     function = deploy(FUNCTION)
     call(api, function)
     figures(function, 1)

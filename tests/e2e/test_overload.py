@@ -11,6 +11,8 @@ import time
 import pytest
 from support import unique
 
+pytestmark = pytest.mark.alone
+
 CLIENTS = 512
 SECONDS = 5
 

@@ -174,6 +174,7 @@ def test_idle_sandboxes_are_removed_after_their_time(api, deploy, reload, stack)
 # How soon they are there again
 
 
+@pytest.mark.alone
 def test_a_process_that_keeps_dying_is_started_again_after_twice_as_long_each_time(api, sleeper, reload, stack):
     delay_s = 0.5
     reload(f"master.restart_delay_ms={delay_s * 1000:.0f}")
@@ -228,6 +229,17 @@ def test_one_client_of_the_api_notices_no_reload(api, load, stack):
     client.stop()
     assert client.failed() == []
     assert max(a.ended - a.started for a in client.answers) < 3
+
+
+@pytest.mark.alone
+def test_a_reload_replaces_pool_after_pool_within_a_second(stack):
+    def took():
+        mark, started = stack.log_mark(), time.monotonic()
+        stack.master().kill(signal.SIGHUP)
+        wait_for("the workers", lambda: "new control workers have taken over" in stack.log_since(mark), 20)
+        return time.monotonic() - started
+
+    assert min(took() for _ in range(3)) < 1
 
 
 def test_a_request_that_runs_during_a_reload_is_finished(api, sleeper, reload):

@@ -166,6 +166,7 @@ def registration(api, stack):
         registration.have_poolmgr_look(True)
 
 
+@pytest.mark.alone
 def test_a_runtime_that_is_gone_is_named_with_what_to_do_and_the_others_go_on(api, deploy, database, registration, reload):
     functions = {runtime: deploy(KERNEL, runtime=runtime) for runtime in RUNTIMES}
     for function in functions.values():

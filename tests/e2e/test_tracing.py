@@ -52,13 +52,19 @@ class Receiver:
         return [span for span in list(self.spans) if span["traceId"] == trace]
 
 
-@pytest.fixture
-def receiver(reload):
+@pytest.fixture(scope="module")
+def only_receiver(reload_once):
     one = Receiver()
-    reload(f"tracing.endpoint={one.url}")
+    reload_once(f"tracing.endpoint={one.url}")
     yield one
     one.server.shutdown()
     one.server.server_close()
+
+
+@pytest.fixture
+def receiver(only_receiver):
+    only_receiver.bodies, only_receiver.status, only_receiver.delay = 0, 200, 0
+    return only_receiver
 
 
 @pytest.fixture(scope="module")

@@ -15,11 +15,11 @@ class Traffic:
 
     THREADS = 3
 
-    def __init__(self, api, database, deploy, load, **fields):
+    def __init__(self, api, database, deploy, load, pause_s=0, **fields):
         self.database = database
         self.functions = [deploy(code, language=language, **fields) for language, code in QUICK.items()]
-        self.loads = [load(lambda f=f: api.execute(f, "x"), threads=self.THREADS) for f in self.functions]
-        self.api_load = load(lambda: api.get(f"/functions/{self.functions[0]['id']}"), threads=1)
+        self.loads = [load(lambda f=f: api.execute(f, "x"), threads=self.THREADS, pause_s=pause_s) for f in self.functions]
+        self.api_load = load(lambda: api.get(f"/functions/{self.functions[0]['id']}"), threads=1, pause_s=pause_s)
         self.go_on(20)
 
     def go_on(self, count, timeout_s=RECOVERY_S):

@@ -49,13 +49,16 @@ def postgres(stack):
     return Postgres(stack)
 
 
+PAUSE_S = 0.1  # of each client: what takes minutes needs no more requests than that, and others test on this machine meanwhile
+
+
 @pytest.fixture
 def start_traffic(api, database, deploy, load, stack):
     """start_traffic(runtime) begins a load; at the end all that it got is on record, and nothing is left of what was broken."""
     all_traffic = []
 
     def start(runtime="docker"):
-        all_traffic.append(Traffic(api, database, deploy, load, runtime=runtime))
+        all_traffic.append(Traffic(api, database, deploy, load, PAUSE_S, runtime=runtime))
         return all_traffic[-1]
 
     yield start

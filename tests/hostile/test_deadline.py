@@ -65,6 +65,7 @@ def rest_of(api, stack, function, code):
     return dead - deadline, dead - received
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize("runtime", RUNTIMES)
 def test_the_whole_process_tree_is_dead_100_ms_after_the_timeout(api, stack, deploy, runtime):
     code = f"{TREE}\n# {runtime}\n"
