@@ -95,7 +95,8 @@ void pool_rig_start(const char *conninfo)
 	client_init(rig.loop, rig.conf, listen_fd, clients, &client_hooks);
 	if (conninfo != NULL)
 		WAIT_FOR(store_is_up());
-	threads_settle(); /* the survey of packages has ended then */
+	egress_tick(clock_mono_us()); /* finds out which networks for egress there are */
+	threads_settle();             /* the survey of packages has ended then */
 }
 
 void pool_rig_egress(const char *text)

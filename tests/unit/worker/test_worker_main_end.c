@@ -2,7 +2,6 @@
 #include <poll.h>
 #include <signal.h>
 #include <sys/eventfd.h>
-#include <sys/socket.h>
 
 #include "base/fd.h"
 #include "run/lease.h"
@@ -61,13 +60,12 @@ static void grant_a_long_one_and_vanish(int fd)
 	fake_poolmgr_grant(fd, &m, "", say_and_wait_for_go);
 	while (!shared->seen)
 		usleep(1000);
-	shutdown(fd, SHUT_RDWR);
-	shared->go = true;
 }
 
 static void let_the_held_one_finish(int fd)
 {
 	fake_poolmgr_check(strcmp(fake_poolmgr_held, FAKE_SANDBOX) == 0, "the held sandbox");
+	shared->go = true;
 	fake_poolmgr_expect_close(fd);
 }
 
