@@ -49,7 +49,7 @@ def postgres(stack):
     return Postgres(stack)
 
 
-PAUSE_S = 0.1  # of each client: what takes minutes needs no more requests than that, and others test on this machine meanwhile
+PAUSE_S = 0.1  # between two requests of a client: other tests run on this machine at the same time
 
 
 @pytest.fixture
@@ -57,8 +57,8 @@ def start_traffic(api, database, deploy, load, stack):
     """start_traffic(runtime) begins a load; at the end all that it got is on record, and nothing is left of what was broken."""
     all_traffic = []
 
-    def start(runtime="docker"):
-        all_traffic.append(Traffic(api, database, deploy, load, PAUSE_S, runtime=runtime))
+    def start(runtime="docker", pause_s=PAUSE_S):
+        all_traffic.append(Traffic(api, database, deploy, load, pause_s, runtime=runtime))
         return all_traffic[-1]
 
     yield start
