@@ -1,8 +1,8 @@
 /*
- * The service of all other workers than invoke's: everything but running functions. nginx sorts the requests into pools
- * (nginx/berth.conf.in), so that what takes long holds up nothing that does not: deploy tries new versions, query reads what
- * may be much, health answers whether Berth is well, and control has the rest, which is answered at once. Each of them could
- * serve any request: an nginx that still has the configuration of before sends all to control.
+ * The service of all workers except invoke workers: everything but running functions. nginx sorts the requests into pools
+ * (nginx/berth.conf.in), so that slow requests do not delay fast ones: deploy tries new versions, query reads possibly large
+ * amounts of data, health answers whether Berth works, and control serves all other requests, which are answered at once. Each
+ * worker can serve any request, because an nginx that still has an older configuration sends all of them to control.
  */
 #include "control/control.h"
 
@@ -44,10 +44,10 @@ static const struct route routes[] = {
 	{METHOD_GET, "/readyz", "", ROUTE_NO_BODY, health_ready},
 };
 
-/* Who asks whether Berth is well does not want to wait long for a no. */
+/* A health check should not have to wait long for a negative answer. */
 #define HEALTH_TIMEOUT_MS 1000
 
-/* What the pool's database connection may take. */
+/* The timeouts of the pool's database connection. */
 static const struct conf *database_conf(const struct worker *w)
 {
 	static struct conf own;

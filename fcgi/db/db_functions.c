@@ -13,7 +13,7 @@
 #include "base/mem.h"
 #include "db/db_spec.h"
 
-/* Reading back what was lost at a commit: a restart of PostgreSQL takes less. */
+/* How long to try to read back after a lost commit; a restart of PostgreSQL takes less. */
 #define READ_BACK_US       5000000
 #define READ_BACK_PAUSE_US 100000
 
@@ -38,8 +38,8 @@ static const struct db_statement versions_delete = {
 };
 
 /*
- * Until the transaction ends. Nobody can see, or wait for, the row of a function whose creation is not committed: this is what
- * who reads back waits for.
+ * Held until the transaction ends. The row of a function whose creation is not committed is invisible and cannot be waited for,
+ * so reading back waits for this lock.
  */
 static const struct db_statement creation_lock = {
 	.name = "creation_lock",
@@ -47,7 +47,7 @@ static const struct db_statement creation_lock = {
 	.param_count = 1,
 };
 
-/* Once whoever holds the row has ended. */
+/* Returns when the transaction that holds the row has ended. */
 static const struct db_statement function_state = {
 	.name = "function_state",
 	.sql = "select status from functions where function_id = $1::uuid for share",
@@ -113,10 +113,10 @@ static int lock_function(struct db *db, const char *ref, int64_t version, struct
 	return uuid_parse(PQgetvalue(r, 0, 0), id) ? 0 : db_fail(err, EIO, "PostgreSQL sent a function without id");
 }
 
-/* What a transaction was to do. */
+/* The kinds of transactions. */
 enum deed { CREATE, UPDATE, DELETE };
 
-/* Whether the version that is stored is the one that was to be. The name is the function's, and may have changed since. */
+/* Whether the stored version is the intended one. The name belongs to the function and may have changed since. */
 static int is_stored(struct db *db, const struct spec *spec, bool *stored, struct err *err)
 {
 	AUTO(spec_free) struct spec *found = NULL;
@@ -132,7 +132,7 @@ static int is_stored(struct db *db, const struct spec *spec, bool *stored, struc
 	return 0;
 }
 
-/* In a transaction: waits for the end of the lost one, and then sees what it has left. */
+/* In a transaction: waits for the end of the lost one, and then reads what it has stored. */
 static int look_back(struct db *db, enum deed deed, const char *id, const struct spec *spec, bool *done, struct err *err)
 {
 	AUTO(db_result_clear) PGresult *r = NULL;
@@ -145,7 +145,7 @@ static int look_back(struct db *db, enum deed deed, const char *id, const struct
 		*done = deed == CREATE ? known : deleted;
 		return 0;
 	}
-	if (deleted) /* since then, and its versions with it */
+	if (deleted) /* deleted since then, with its versions */
 		return db_fail(err, ESTALE, "the function was deleted meanwhile");
 	return is_stored(db, spec, done, err);
 }

@@ -2,8 +2,9 @@
  * Functions, their versions and packages in PostgreSQL. Errors as in db/db.h, and ENOENT when there is no such function (or
  * package), ESTALE when the version is not the one expected. Names and ids are those of functions that are not deleted.
  *
- * What writes reads back when the connection was lost at its commit, once the lost transaction has ended: success and ENOTCONN
- * are certain. EINPROGRESS: PostgreSQL could not be asked in time, so nobody knows whether it was stored, or will be.
+ * When the connection is lost at a commit, the functions that write wait until the lost transaction has ended and read back
+ * what it has stored, so success and ENOTCONN are certain. EINPROGRESS: PostgreSQL could not be asked in time, so it is unknown
+ * whether the change was or will be stored.
  */
 #ifndef DB_DB_FUNCTIONS_H
 #define DB_DB_FUNCTIONS_H
@@ -26,8 +27,9 @@ struct db_function {
 void db_function_free(struct db_function **list); /* frees the whole list; destructor for AUTO */
 
 /*
- * Stores spec (version 1) and its package in one transaction. archive NULL: the package is stored already, else ENOENT. EEXIST:
- * the name is taken. EINVAL: the database refuses the data, e.g. an archive that does not have spec's sha256. *out: as stored.
+ * Stores spec (version 1) and its package in one transaction. archive NULL: the package must be stored already, otherwise
+ * ENOENT. EEXIST: the name is taken. EINVAL: the database refuses the data, e.g. an archive that does not have spec's sha256.
+ * *out: as stored.
  */
 int db_function_create(struct db *db, const struct spec *spec, const void *archive, size_t archive_len,
 		       struct db_function **out, struct err *err);
@@ -66,8 +68,8 @@ struct db_look {
 int db_function_look(struct db *db, const struct db_look_for *what, struct db_look *look, struct err *err);
 
 /*
- * version -1: whatever is current; else ESTALE when that is not the current one. Frees the name; the versions go, and the
- * packages no other function uses.
+ * Deletes a function. version: the current one, otherwise ESTALE; -1: any. Its name becomes free; its versions are deleted, and
+ * packages that no other function uses.
  */
 int db_function_delete(struct db *db, const char *ref, int64_t version, struct uuid *function_id, struct err *err);
 

@@ -25,7 +25,7 @@ void connection_free(struct connection **connection); /* destructor for AUTO; ac
  */
 int connection_begin(struct connection *connection, int fd, int64_t timeout_ms, struct err *err);
 
-/* A CGI variable, NULL when there is none; valid until connection_end. */
+/* A CGI variable; NULL when there is none. Valid until connection_end. */
 const char *connection_variable(const struct connection *connection, const char *name);
 
 /* Appends exactly len bytes of the body. */

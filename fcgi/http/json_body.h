@@ -15,13 +15,13 @@ struct request;
  */
 int json_body_parse(const struct request *request, json_t **json, struct problem *problem);
 
-/* A member that a body may have. A list of them ends with a NULL name. */
+/* A member that a body may have. Lists of them end with a NULL name. */
 struct json_member_rule {
 	const char *name;
 	bool is_object;
 };
 
-/* Checks a body that is passed on as it is: nothing, or an object that has only the members of rules. */
+/* Checks a body that is passed on unchanged: it must be empty, or an object with no other members than those of rules. */
 int json_body_check(const struct request *request, const struct json_member_rule *rules, struct problem *problem);
 
 #endif

@@ -92,7 +92,7 @@ static int parse_path(struct request *r, struct err *err)
 	return 0;
 }
 
-/* One "name=value" of the query, decoded to *to, which moves on. */
+/* Decodes one "name=value" of the query to *to, and advances *to. */
 static int parse_param(struct request *r, const char *pair, size_t len, char **to, struct err *err)
 {
 	const char *equals = memchr(pair, '=', len);
@@ -227,7 +227,7 @@ static void set_waited(struct request *r, const char *queued_at, int64_t now_us)
 	r->waited_us = waited_us >= REQUEST_WAIT_LEAST_US ? waited_us : 0;
 }
 
-/* The variable's value, "" when it is absent. */
+/* The variable's value; "" when it is absent. */
 static const char *variable(const struct request_source *source, const char *name)
 {
 	const char *value = source->variable != NULL ? source->variable(source->context, name) : NULL;

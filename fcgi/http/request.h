@@ -30,7 +30,7 @@ struct request_param {
 /* It contains pointers into itself, so it must not be copied. */
 struct request {
 	enum request_method method;
-	char path[REQUEST_PATH_SIZE]; /* as it was sent, without the query */
+	char path[REQUEST_PATH_SIZE]; /* as sent, without the query */
 	int segment_count;
 	const char *segments[REQUEST_SEGMENTS_MAX]; /* decoded once; printable ASCII without '/' */
 	int param_count;

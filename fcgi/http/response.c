@@ -49,7 +49,7 @@ void response_header(struct response *r, const char *name, const char *value, ..
 /* Everything up to the empty line. */
 static void begin_output(struct response *r, int status)
 {
-	assert(r->status == 0); /* answered twice */
+	assert(r->status == 0); /* the request was answered twice */
 	r->status = status;
 	buf_printf(&r->out, "Status: %d\r\nX-Request-Id: %s\r\nCache-Control: no-store\r\n", status, r->request->id);
 	buf_add(&r->out, r->headers.data, r->headers.len);

@@ -17,8 +17,8 @@ enum route_body {
 
 struct route {
 	enum request_method method;
-	const char *pattern; /* "/functions/{id}": {…} takes any one segment, which the handler finds at the same place */
-	const char *params;  /* parameters of the query, separated by spaces; any other is refused */
+	const char *pattern; /* "/functions/{id}": {…} matches any one segment, which the handler finds at the same index */
+	const char *params;  /* parameters names of query parameters, separated by spaces; others are refused */
 	enum route_body max_body;
 	void (*handler)(struct worker *worker, const struct request *request, struct response *response);
 };

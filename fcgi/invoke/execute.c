@@ -34,7 +34,7 @@ struct call {
 	struct uuid id;
 	char id_text[UUID_TEXT_SIZE];
 	struct trace trace;
-	char traceparent[REQUEST_TRACEPARENT_SIZE]; /* with the invocation as the parent */
+	char traceparent[REQUEST_TRACEPARENT_SIZE]; /* traceparent with the invocation as the parent */
 	int64_t requested_at_us;                    /* wall clock */
 	int64_t start_us;                           /* monotonic */
 	int64_t queue_us;
@@ -43,7 +43,7 @@ struct call {
 	uint32_t version;
 	enum ipc_start_kind start_kind; /* NONE: the request got no sandbox */
 	char runtime[32];
-	struct problem problem; /* when failed */
+	struct problem problem; /* set when failed */
 	bool failed;
 	struct outcome outcome;
 };

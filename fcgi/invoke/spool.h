@@ -13,7 +13,7 @@
 
 struct spool;
 
-/* No file is made before the first record. conf, slot and spooled_bytes (all workers together) are borrowed. */
+/* No file is created before the first record. conf, slot and spooled_bytes (of all workers together) are borrowed. */
 struct spool *spool_new(const struct conf *conf, struct slot *slot, const _Atomic uint64_t *spooled_bytes);
 void spool_free(struct spool **spool); /* destructor for AUTO; accepts NULL */
 

@@ -1,4 +1,4 @@
-/* berthd: reads the command line and becomes the master, or the child that the master asked for. */
+/* berthd: reads the command line and becomes the master, or the child that the master has started. */
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
@@ -26,7 +26,7 @@ enum action { RUN_MASTER, SHOW_STATUS, CHECK_CONFIG, DUMP_CONFIG, SHOW_VERSION, 
 
 static const struct {
 	const char *name;
-	const char *argument; /* NULL: takes none */
+	const char *argument; /* NULL: takes no argument */
 	enum action action;
 	const char *text; /* NULL: not shown in the help */
 } options[] = {

@@ -17,16 +17,16 @@
 #include "base/err.h"
 #include "master/resources/bequest.h"
 
-/* The testator's end. */
+/* The old berthd's end. */
 struct heir {
-	pid_t pid;   /* 0: there is none, or it has taken over */
+	pid_t pid;   /* 0: there is no heir, or it has taken over */
 	int link_fd; /* -1: none */
 	int64_t end_at_us;
 	bool ending; /* it was told to end; the next time it is killed */
 };
 #define HEIR_NONE ((struct heir){.link_fd = -1})
 
-/* In the bequest: the heir's end of the link. */
+/* Name of the heir's end of the link in the bequest. */
 #define HEIR_LINK "link"
 
 enum heir_word { HEIR_NOTHING, HEIR_READY, HEIR_HURRY, HEIR_GONE };

@@ -98,7 +98,7 @@ static void reap_all(struct master *m)
 		if (death.role == CHILD_ROLE_COUNT)
 			continue;
 		if (death.role == CHILD_INVOKE)
-			eventfd_write(m->fds[FD_TURN], 1); /* it may have had a turn */
+			eventfd_write(m->fds[FD_TURN], 1); /* the dead worker may have had a turn */
 		if (!death.asked)
 			throttle_on_exit(&m->teams[death.role].throttle, death.success, death.started_us, clock_mono_us(),
 					 m->settings->conf->master_restart_delay_ms * 1000);

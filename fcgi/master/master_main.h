@@ -1,4 +1,4 @@
-/* The first process: see master_main.c. */
+/* Runs the master; master_main.c describes it. */
 #ifndef MASTER_MASTER_MAIN_H
 #define MASTER_MASTER_MAIN_H
 

@@ -26,7 +26,7 @@
 #define META_MAX        128   /* maximum length of the first line of a RESULT */
 #define INVOKE_META_MAX 320   /* maximum length of the first line of an INVOKE */
 #define FRAME_EXTRA     65536 /* a frame may be this much longer than response_bytes */
-#define LOG_DRAIN_READS 16    /* a log without end must not hold up an answer */
+#define LOG_DRAIN_READS 16    /* bounded, so that an endless log does not delay the answer */
 
 /* INIT and INVOKE, which are sent without a copy from the lease and from the request's body. */
 struct outgoing {
@@ -42,18 +42,18 @@ struct invocation {
 	struct lease_client *client;
 	struct patience *patience;
 
-	/* Of the invocation in hand. */
+	/* The state of the current invocation. */
 	struct lease *lease;
 	struct outcome *outcome;
-	int log_fds[PRINTED_STREAMS]; /* -1 once it ended */
-	struct buf in;                /* from the control socket; the frame last returned is still at its front */
+	int log_fds[PRINTED_STREAMS]; /* -1 after its end */
+	struct buf in;                /* received from the control socket; the latest frame is still at its front */
 	size_t taken;                 /* length of that frame */
-	struct outgoing out;          /* for the control socket */
+	struct outgoing out;          /* to be sent to the control socket */
 	struct printed printed;
 	struct printed_log log;
-	int64_t begun_us;  /* monotonic; of the request */
-	bool log_is_read;  /* all that was printed before the last bytes came */
-	bool passed_over;  /* an answer to another invocation */
+	int64_t begun_us;  /* arrival of the request; monotonic */
+	bool log_is_read;  /* number of bytes printed before the latest ones */
+	bool passed_over;  /* there was an answer to another invocation */
 	struct err broken; /* why EVENT_BROKEN */
 };
 
@@ -97,14 +97,14 @@ void outcome_clear(struct outcome *outcome)
 	*outcome = OUTCOME_NONE;
 }
 
-/* Reads some of what the function printed. False: nothing more is there now. */
+/* Reads some of the function's output. False: there is no more now. */
 static bool read_log_once(struct invocation *v, enum printed_stream stream)
 {
 	char *to = printed_reserve(&v->printed, stream, READ_SIZE);
 	ssize_t n = v->log_fds[stream] >= 0 ? recv(v->log_fds[stream], to, READ_SIZE, MSG_DONTWAIT) : 0;
 
 	if (n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR))
-		v->log_fds[stream] = -1; /* poll would report its end for ever */
+		v->log_fds[stream] = -1; /* poll would report its end forever */
 	if (n <= 0)
 		return false;
 	printed_take(&v->printed, stream, (size_t)n, (clock_mono_us() - v->begun_us) / 1000);
@@ -119,8 +119,8 @@ static void drain_log(struct invocation *v)
 }
 
 /*
- * A clean start: nothing of the invocation before may count as this one's. Bytes on the control socket now are no answer to
- * anything; neither is its end. A sandbox that was kept may have been asked back. Returns -1 then.
+ * Ensures a clean start: nothing of the previous invocation may count as this one's. If there are bytes on the control socket
+ * now, or if it has ended, or if the kept sandbox was recalled, returns -1.
  */
 static int begin(struct invocation *v, struct lease *lease, struct outcome *outcome)
 {
@@ -187,7 +187,10 @@ static void count_sent(struct outgoing *out, size_t n)
 	}
 }
 
-/* Writes as much as the socket takes. An agent that no longer listens may still have said why: what to send is dropped. */
+/*
+ * Writes as much as the socket takes. If the agent no longer reads, the rest is dropped, because it may still have sent the
+ * reason.
+ */
 static void flush(struct invocation *v)
 {
 	struct outgoing *out = &v->out;
@@ -206,7 +209,7 @@ static void flush(struct invocation *v)
 	}
 }
 
-/* Room for what the frame in hand still lacks, or for one read. Its length was checked against the limit by frame_decode. */
+/* Makes room for the rest of the current frame, or for one read. frame_decode has checked its length against the limit. */
 static size_t next_read_size(const struct invocation *v)
 {
 	size_t want = READ_SIZE;
@@ -232,7 +235,7 @@ static enum event read_control(struct invocation *v)
 	return EVENT_NONE;
 }
 
-/* Waits for the first of: bytes either way, the deadline, the end of poolmgr; and moves the bytes. */
+/* Waits for bytes in either direction, the deadline, or the end of poolmgr, and transfers the bytes. */
 static enum event wait_once(struct invocation *v, int64_t deadline_us)
 {
 	int64_t watch_due_us = v->client != NULL ? lease_watch_due_us(v->client) : INT64_MAX;
@@ -252,14 +255,17 @@ static enum event wait_once(struct invocation *v, int64_t deadline_us)
 	for (enum printed_stream stream = 0; stream < PRINTED_STREAMS; stream++)
 		if (p[1 + stream].revents != 0)
 			read_log_once(v, stream);
-	/* poll() looks at one descriptor after the other, and the agent prints before it answers. */
+	/*
+	 * Output is read before the answer, because poll() checks one descriptor after the other and the agent prints before it
+	 * answers.
+	 */
 	v->log_is_read = (p[1].revents | p[2].revents) == 0;
 	if (p[0].revents & POLLOUT)
 		flush(v);
 	return p[0].revents & ~POLLOUT ? read_control(v) : EVENT_NONE;
 }
 
-/* The next frame, or what came instead. The frame before is given up. */
+/* Waits for the next frame or another event. The previous frame becomes invalid. */
 static enum event next_event(struct invocation *v, int64_t deadline_us, struct frame *frame)
 {
 	size_t max_payload = (size_t)v->lease->response_bytes + FRAME_EXTRA;
@@ -285,7 +291,7 @@ static enum event broken(struct invocation *v, const char *what)
 	return EVENT_BROKEN;
 }
 
-/* Ends in failure and condemns the sandbox. */
+/* Makes the outcome a failure and the sandbox unusable. */
 static void fail(struct invocation *v, enum counter destroy_reason, enum problem_code code, json_t *members, const char *detail)
 {
 	v->outcome->kind = OUTCOME_FAILURE;
@@ -293,7 +299,7 @@ static void fail(struct invocation *v, enum counter destroy_reason, enum problem
 	problem_set(&v->outcome->problem, code, members, "%s", detail);
 }
 
-/* What was used. What is known already stays: the files may have nothing more to say. */
+/* Measures what was used. Known values stay, because the files may be gone. */
 static void read_meter(struct invocation *v)
 {
 	struct meter *m = &v->lease->meter;
@@ -310,7 +316,7 @@ static void fail_out_of_memory(struct invocation *v, const char *phase)
 	char detail[200];
 
 	read_meter(v);
-	/* The cgroup may be gone already; but it was for reaching the limit that a process was killed. */
+	/* The cgroup may be gone already, but a process was killed because the limit was reached. */
 	if (v->outcome->memory_bytes == 0)
 		v->outcome->memory_bytes = limit_mb << 20;
 	snprintf(detail, sizeof(detail),
@@ -322,7 +328,7 @@ static void fail_out_of_memory(struct invocation *v, const char *phase)
 	     detail);
 }
 
-/* "was killed by SIGKILL": what the exit code of a sandbox's first process says. */
+/* Describes the exit code of a sandbox's first process: "was killed by SIGKILL". */
 static void describe_end(const struct finding *f, json_t *members, char *out, size_t size)
 {
 	const char *signal = f->exit_code > 128 && f->exit_code < 128 + NSIG ? sigabbrev_np((int)f->exit_code - 128) : NULL;
@@ -338,7 +344,7 @@ static void describe_end(const struct finding *f, json_t *members, char *out, si
 	}
 }
 
-/* The agent is gone: why? */
+/* Finds out why the agent is gone. */
 static void fail_ended(struct invocation *v, const char *phase)
 {
 	struct finding finding = {0};
@@ -348,7 +354,7 @@ static void fail_ended(struct invocation *v, const char *phase)
 		fail_out_of_memory(v, phase);
 		return;
 	}
-	read_meter(v); /* the cgroup will be gone when Docker has an answer */
+	read_meter(v); /* measured now, because the cgroup will be gone when Docker has an answer */
 	patience_end(v->patience);
 	if (v->client != NULL)
 		finding = lease_autopsy(v->client, v->lease);
@@ -369,7 +375,7 @@ static bool hangs_without_memory(const struct invocation *v)
 	return d != NULL && d->hangs_without_memory;
 }
 
-/* What is left to say when no frame came. */
+/* Makes the outcome when no frame came. */
 static void fail_without_frame(struct invocation *v, enum event event, const char *phase, int64_t limit_ms)
 {
 	char detail[700];
@@ -461,8 +467,8 @@ static void too_large(struct invocation *v, enum counter destroy_reason, int64_t
 }
 
 /*
- * An answer to another invocation. When a function has answered in its agent's place, the agent's own answer may come when the
- * next invocation is under way, which has to have its own: one is passed over, and then the sandbox has served its time.
+ * Handles an answer to another invocation. If a function has answered instead of its agent, the agent's own answer may arrive
+ * during the next invocation, which still needs its own: one such answer is skipped, and the sandbox is then destroyed.
  */
 static enum event pass_over(struct invocation *v)
 {
@@ -472,7 +478,10 @@ static enum event pass_over(struct invocation *v)
 	return EVENT_NONE;
 }
 
-/* The line of a RESULT says only whose it is, in one way (runtimes/protocol.md), so it need not be parsed. */
+/*
+ * The first line of a RESULT only has the invocation's id, in exactly one form (runtimes/protocol.md), so it is compared
+ * without parsing.
+ */
 static bool is_result_of(const char *line, size_t len, const char *id)
 {
 	char wanted[META_MAX];
@@ -496,11 +505,11 @@ static enum event take_result(struct invocation *v, const struct frame *frame, c
 		too_large(v, 0, (int64_t)output_len);
 		return EVENT_FRAME;
 	}
-	/* Spliced into the answer as it is, so it must be JSON; what it says does not matter. */
+	/* The output is copied into the answer unchanged, so it must be JSON; its content does not matter. */
 	if (json_scan(output, output_len, NULL, &e) < 0) {
 		snprintf(detail, sizeof(detail), "The output is not valid JSON, line %zu column %zu: %s", e.line, e.column,
 			 e.what);
-		/* No sound agent sends that: the function has spoken in its place. */
+		/* No correct agent sends that, so the function has written it. */
 		fail(v, COUNT_KILL_FORGED, PROBLEM_INVALID_OUTPUT, NULL, detail);
 		return EVENT_FRAME;
 	}
@@ -540,16 +549,16 @@ static enum event take_answer(struct invocation *v, const struct frame *frame, c
 	}
 }
 
-/* Waits for the answer to INVOKE, which has the function's whole timeout from here. */
+/* Waits for the answer to INVOKE. The function's timeout begins here. */
 static void await_result(struct invocation *v, const char *id)
 {
 	int64_t limit_ms = v->lease->timeout_ms, start_us = clock_mono_us();
 	struct frame frame;
 
-	/* READY may have come together with what follows it, and what was printed in between is not read then. */
+	/* READY may have arrived together with the next frame; the output between them is not read yet then. */
 	v->log_is_read = false;
 
-	/* Known to outlast it. What is to be sent goes first. */
+	/* If the function usually takes longer, the worker gives up its turn now, after INVOKE was sent. */
 	flush(v);
 	patience_expect(v->patience, start_us + v->lease->usual_us);
 
@@ -571,7 +580,7 @@ static struct str str_of(const struct buf *b)
 	return (struct str){buf_str(b), (uint32_t)b->len};
 }
 
-/* The agent writes what was printed before it answers, so all of it is there. */
+/* The agent flushes the output before it answers, so all of it can be read now. */
 static void finish(struct invocation *v)
 {
 	if (!v->log_is_read)
@@ -616,7 +625,7 @@ void invocation_run(struct invocation *v, struct lease *lease, const struct invo
 	v->begun_us = input->begun_us;
 	if (begin(v, lease, outcome) < 0)
 		return;
-	/* Both at once: the agent finds INVOKE waiting when it has loaded the function. */
+	/* Sends both at once, so that INVOKE is already there when the agent has loaded the function. */
 	if (needs_init)
 		queue_init(v);
 	queue_invoke(v, input);

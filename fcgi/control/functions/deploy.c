@@ -13,7 +13,7 @@
 #include "run/invocation.h"
 #include "worker/worker.h"
 
-/* Longer than a restart of poolmgr takes. */
+/* Longer than a restart of poolmgr. */
 #define PUBLISH_TIMEOUT_US 3000000
 
 static int get_sandbox(struct trial *trial, const struct request *request, const struct spec *spec, const struct pack *package,
@@ -29,7 +29,7 @@ static int get_sandbox(struct trial *trial, const struct request *request, const
 	    0)
 		return 0;
 	problem_clear(problem);
-	*problem = denial.problem; /* with all it owns */
+	*problem = denial.problem; /* destructor: frees it with everything it owns */
 	return -1;
 }
 
@@ -52,7 +52,7 @@ static int refuse(struct problem *problem, const struct outcome *o)
 	return -1;
 }
 
-/* The code was still loading when the trial ended, which a function's first invocation may wait for longer. */
+/* The code was still loading when the trial ended; the function's first invocation may wait longer for it. */
 static json_t *unfinished(const struct trial *trial, const struct spec *spec)
 {
 	return json_sprintf("The code was still loading after %" PRId64 " ms, when the deployment stopped waiting; an "

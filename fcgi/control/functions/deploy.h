@@ -20,27 +20,27 @@
 struct worker;
 struct request;
 
-/* The sandbox the version was tried in. */
+/* The sandbox in which the version was tried. */
 struct trial {
 	struct worker *worker;
 	struct lease lease;
-	bool good; /* it loaded the version */
+	bool good; /* it has loaded the version */
 };
 
 /*
- * Loads spec's code in a sandbox. On failure *problem says why it is refused. Otherwise *trial is the caller's, and warnings, a
- * JSON array, got what there is to say.
+ * Loads spec's code in a sandbox. On failure *problem says why it is refused. Otherwise *trial belongs to the caller, and
+ * warnings are appended to the JSON array.
  */
 int deploy_try(struct worker *worker, const struct request *request, const struct spec *spec, const struct pack *package,
 	       struct trial *trial, json_t *warnings, struct problem *problem);
 
 /*
- * After the version was stored: no invocation that begins after this returns runs an older one. When poolmgr cannot be reached,
- * that is so as soon as it is: a new poolmgr reads the database. version 0: the function was deleted.
+ * To be called after the version was stored: no invocation that begins after this returns runs an older one. If poolmgr cannot
+ * be reached, that holds as soon as it can, because a new poolmgr reads the database. version 0: the function was deleted.
  */
 void deploy_publish(struct worker *worker, const struct uuid *function_id, uint32_t version);
 
-/* Gives the sandbox back: to serve the version when it was stored, else to be destroyed. */
+/* Gives the sandbox back: to serve the version if it was stored, otherwise to be destroyed. */
 void deploy_end(struct trial *trial, bool stored);
 void deploy_abandon(struct trial *trial); /* destructor for AUTO; does nothing after deploy_end */
 

@@ -1,7 +1,7 @@
 /*
- * A function's variables as a client sees them: the value of one whose name makes it a secret (base/secret.h) is
- * ENVIRONMENT_MASK. A client that reads a function, changes it and sends it back sends the mask, which then stands for the
- * value that is stored.
+ * A function's environment as clients see it: the value of a variable whose name marks it as a secret (base/secret.h) is
+ * replaced by ENVIRONMENT_MASK. When a client reads a function, changes it and sends it back, the mask stands for the stored
+ * value.
  */
 #ifndef CONTROL_FUNCTIONS_ENVIRONMENT_H
 #define CONTROL_FUNCTIONS_ENVIRONMENT_H
@@ -10,12 +10,12 @@
 
 #define ENVIRONMENT_MASK "***"
 
-/* A new reference; environment: an object of strings, which stays as it is. */
+/* Returns a masked copy; environment: an object of strings, which stays as it is. */
 json_t *environment_masked(const json_t *environment);
 
 /*
- * Puts what is stored in the place of each mask. environment: what a client sent, of any type; stored: NULL when nothing is.
- * A mask that stands for nothing is a mistake, appended to errors.
+ * Replaces each mask by the stored value. environment: what a client sent, of any type; stored: NULL when nothing is stored. A
+ * mask without a stored value is an error, which is appended to errors.
  */
 void environment_unmask(json_t *environment, const json_t *stored, json_t *errors);
 

@@ -12,7 +12,7 @@ static void set_text(char **member, const char *text)
 	*member = mem_strdup(text);
 }
 
-/* Puts a checked value where it belongs. */
+/* Stores a checked value in the spec. */
 static void store(const struct function_field *f, const json_t *value, struct function_input *input)
 {
 	void *member = (char *)input->spec + f->offset;

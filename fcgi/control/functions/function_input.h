@@ -13,7 +13,7 @@
 
 struct function_input {
 	struct spec *spec; /* owned; the caller sets function_id, version and package_sha256 */
-	const char *code;  /* inside the body; NULL: not given, which only an update may do */
+	const char *code;  /* points into the body; NULL: not given, which is allowed only in an update */
 	size_t code_len;
 };
 void function_input_clear(struct function_input *input); /* destructor for AUTO */

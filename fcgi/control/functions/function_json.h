@@ -7,10 +7,10 @@
 #include "conf/conf.h"
 #include "db/db_functions.h"
 
-/* In a list: without its code and environment. */
+/* For lists: without code and environment. */
 json_t *function_json(const struct db_function *function);
 
-/* By itself: with its environment, secrets masked, and all limits in force, those of the installation among them. */
+/* For a single function: with its environment, secrets masked, and all limits in force, including those of the installation. */
 json_t *function_json_whole(const struct db_function *function, const struct conf *conf);
 
 #endif

@@ -38,7 +38,7 @@ static void respond_function(const struct worker *w, const struct db_function *f
 	response_json(response, status, "application/json", json);
 }
 
-/* A deployment on its way: what is known so far. */
+/* The state of a deployment. */
 struct deployment {
 	struct worker *worker;
 	const struct request *request;
@@ -57,7 +57,7 @@ static void deployment_clear(struct deployment *d)
 	db_function_free(&d->stored);
 	db_function_free(&d->look.function);
 	pack_free(&d->package);
-	function_input_clear(&d->input); /* before the body, which its code points into */
+	function_input_clear(&d->input); /* freed before the body, because its code points into the body */
 	json_decref(d->body);
 	json_decref(d->warnings);
 }
@@ -180,7 +180,7 @@ static int store(struct deployment *d, struct problem *problem)
 	return rc;
 }
 
-/* From a checked input to a stored version that runs. Any failure leaves nothing behind. */
+/* Deploys a checked input: tries and stores the version. A failure leaves nothing behind. */
 static int deploy(struct deployment *d, struct problem *problem)
 {
 	struct spec *spec = d->input.spec;
@@ -220,7 +220,7 @@ void functions_create(struct worker *w, const struct request *request, struct re
 		respond_function(w, d.stored, 201, d.warnings, response);
 }
 
-/* If-Match: -1 in *version when any will do. */
+/* Parses If-Match; *version is -1 when any version is accepted. */
 static int wanted_version(const struct request *request, int64_t *version, struct problem *problem)
 {
 	const char *tag = request->if_match;
@@ -331,7 +331,7 @@ void functions_list(struct worker *w, const struct request *request, struct resp
 		problem_respond(response, PROBLEM_INVALID_REQUEST, NULL, "%s", err.msg);
 		return;
 	}
-	/* One more than asked for says whether there is a next page. */
+	/* Reads one function more than requested, to see whether there is a next page. */
 	if (db_function_list(w->db, (int)limit + 1, from_start ? NULL : &after, &list, &err) < 0) {
 		db_problem(&problem, &err, "");
 		problem_send(&problem, response);

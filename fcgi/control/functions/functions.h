@@ -10,7 +10,7 @@ void functions_create(struct worker *worker, const struct request *request, stru
 void functions_list(struct worker *worker, const struct request *request, struct response *response);
 void functions_get(struct worker *worker, const struct request *request, struct response *response);
 
-/* Fields that are absent keep their value. Every update makes a new version. */
+/* Absent fields keep their values. Every update makes a new version. */
 void functions_update(struct worker *worker, const struct request *request, struct response *response);
 void functions_delete(struct worker *worker, const struct request *request, struct response *response);
 

@@ -25,7 +25,7 @@ static la_ssize_t add_block(struct archive *a, void *to, const void *data, size_
 	return (la_ssize_t)len;
 }
 
-/* No time, no owner: nothing in the archive may depend on when and where it was made. */
+/* Without times and owners, because the archive must not depend on when and where it was made. */
 static int write_archive(struct archive *a, struct archive_entry *entry, const char *file_name, const char *code, size_t len,
 			 struct buf *out)
 {

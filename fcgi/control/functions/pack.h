@@ -1,5 +1,7 @@
-/* A pack is a package in the making: a function's files as a tar archive, addressed by its SHA-256. The same code always makes
- * the same bytes. */
+/*
+ * A pack is a new package: a function's files as a tar archive, identified by its SHA-256. The same code always gives the same
+ * bytes.
+ */
 #ifndef CONTROL_FUNCTIONS_PACK_H
 #define CONTROL_FUNCTIONS_PACK_H
 
@@ -13,7 +15,7 @@ struct pack {
 	char sha256[65]; /* lower-case hex */
 };
 
-/* A package of one file, from code given inline. */
+/* Makes a package of one file from inline code. */
 int pack_build(const char *file_name, const char *code, size_t len, struct pack *package, struct err *err);
 
 void pack_free(struct pack *package); /* destructor for AUTO */

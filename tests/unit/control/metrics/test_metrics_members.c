@@ -10,17 +10,16 @@ static int set_up(void **state)
 	int rc = api_rig_start(state);
 
 	pg_scratch_exec(
-		pg,
-		"do $$ begin perform ensure_metrics_partitions('2026-01-31'); end $$;"
-		"insert into functions (function_id, name, version, status) values ('" FUNCTION "', 'f', null, 'deleted');"
-		"insert into metrics (metric_id, function_id, version, node, request_id, request_timestamp,"
-		" response_time_ms, queue_ms, init_ms, exec_ms, overhead_ms, status, error_flag, error_code, error_message,"
-		" request_bytes, response_bytes) values"
-		" ('" INVOCATION "', '" FUNCTION "', 1, 'n', 'r', '2026-01-31 12:00:00+00', 1, 0, 0, 1, 0, 502, true,"
-		" 'function_error', 'no', 0, 0);"
-		"insert into invocation_logs (metric_id, function_id, request_timestamp, log, times, streams, log_bytes, "
-		"orphan_bytes)"
-		" values ('" INVOCATION "', '" FUNCTION "', '2026-01-31 12:00:00+00', 'hi', '', '', 77, 5)");
+		pg, "do $$ begin perform ensure_metrics_partitions('2026-01-31'); end $$;"
+		    "insert into functions (function_id, name, version, status) values ('" FUNCTION "', 'f', null, 'deleted');"
+		    "insert into metrics (metric_id, function_id, version, node, request_id, request_timestamp,"
+		    " response_time_ms, queue_ms, init_ms, exec_ms, overhead_ms, status, error_flag, error_code, error_message,"
+		    " request_bytes, response_bytes) values"
+		    " ('" INVOCATION "', '" FUNCTION "', 1, 'n', 'r', '2026-01-31 12:00:00+00', 1, 0, 0, 1, 0, 502, true,"
+		    " 'function_error', 'no', 0, 0);"
+		    "insert into invocation_logs (metric_id, function_id, request_timestamp, log, times, streams, log_bytes, "
+		    "orphan_bytes)"
+		    " values ('" INVOCATION "', '" FUNCTION "', '2026-01-31 12:00:00+00', 'hi', '', '', 77, 5)");
 	return rc;
 }
 
