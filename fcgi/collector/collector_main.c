@@ -30,8 +30,8 @@
 #include "base/mem.h"
 #include "collector/collector.h"
 #include "collector/round.h"
-#include "ipc/heritage.h"
-#include "ipc/pulse.h"
+#include "ipc/heartbeat.h"
+#include "ipc/inherited.h"
 
 #define RETRY_MIN_MS   1000 /* pause between rounds when db.c makes no pause and a smaller batch does not help */
 #define PROGRAM_FAILED 1

@@ -11,7 +11,7 @@
 #include "collector/offsets.h"
 #include "collector/partitions.h"
 #include "collector/retention.h"
-#include "ipc/pulse.h"
+#include "ipc/heartbeat.h"
 
 #define BATCH_MIN_BYTES (4u << 10)
 #define PARTITIONS_US   3600000000ll

@@ -5,7 +5,7 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
-#include "ipc/pulse.h"
+#include "ipc/heartbeat.h"
 
 #define COPY_CHUNK (64u << 10)
 

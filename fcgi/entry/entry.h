@@ -4,7 +4,7 @@
 
 #include <stdbool.h>
 
-#include "ipc/heritage.h"
+#include "ipc/inherited.h"
 
 typedef int (*entry_main_fn)(const struct heritage *heritage);
 

@@ -25,8 +25,8 @@
 #include "follow/asking.h"
 #include "follow/follower.h"
 #include "http/problem.h"
-#include "ipc/heritage.h"
-#include "ipc/pulse.h"
+#include "ipc/heartbeat.h"
+#include "ipc/inherited.h"
 #include "ipc/scoreboard.h"
 
 #define LOOK_US       500000

@@ -6,11 +6,11 @@ libipc_a_SOURCES = \
 	%D%/frame.c %D%/frame.h \
 	%D%/function.def \
 	%D%/gauge.def \
-	%D%/heritage.c %D%/heritage.h \
+	%D%/inherited.c %D%/inherited.h \
 	%D%/ipc.c %D%/ipc.h \
 	%D%/ipc_msg.def \
 	%D%/problem.def %D%/problem_code.c %D%/problem_code.h \
-	%D%/pulse.c %D%/pulse.h \
+	%D%/heartbeat.c %D%/heartbeat.h \
 	%D%/record.c %D%/record.def %D%/record.h \
 	%D%/scoreboard.c %D%/scoreboard.h \
 	%D%/spec.c %D%/spec.h \

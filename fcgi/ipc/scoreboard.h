@@ -11,7 +11,7 @@
 
 #include "base/err.h"
 #include "ipc/counter.h"
-#include "ipc/heritage.h"
+#include "ipc/inherited.h"
 #include "ipc/tally.h"
 
 enum slot_state {

@@ -1,6 +1,6 @@
 noinst_LIBRARIES += libmaster.a
 libmaster_a_SOURCES = \
-	%D%/heir.c %D%/heir.h \
+	%D%/successor.c %D%/successor.h \
 	%D%/master.h \
 	%D%/master_main.c %D%/master_main.h \
 	%D%/reload.c %D%/reload.h \
@@ -14,9 +14,9 @@ libmaster_a_SOURCES = \
 	%D%/children/role.c %D%/children/role.h \
 	%D%/children/sizing.c %D%/children/sizing.h \
 	%D%/children/throttle.c %D%/children/throttle.h \
-	%D%/resources/bequest.c %D%/resources/bequest.h \
+	%D%/resources/handover.c %D%/resources/handover.h \
 	%D%/resources/descriptor.c %D%/resources/descriptor.h \
-	%D%/resources/estate.c %D%/resources/estate.h \
+	%D%/resources/layout.c %D%/resources/layout.h \
 	%D%/resources/identity.c %D%/resources/identity.h \
 	%D%/resources/listen.c %D%/resources/listen.h \
 	%D%/resources/notify.c %D%/resources/notify.h \

@@ -10,12 +10,12 @@
 #include "master/children/crew.h"
 #include "master/children/role.h"
 #include "master/children/throttle.h"
-#include "master/heir.h"
-#include "master/resources/bequest.h"
 #include "master/resources/descriptor.h"
+#include "master/resources/handover.h"
 #include "master/resources/identity.h"
 #include "master/resources/listen.h"
 #include "master/resources/settings.h"
+#include "master/successor.h"
 
 struct master_start {
 	const char *program;   /* the path it was called with, which an upgrade executes */

@@ -7,7 +7,7 @@
 
 #include <stdbool.h>
 
-#include "ipc/heritage.h"
+#include "ipc/inherited.h"
 
 struct master;
 

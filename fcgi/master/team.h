@@ -5,7 +5,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "ipc/heritage.h"
+#include "ipc/inherited.h"
 
 struct master;
 

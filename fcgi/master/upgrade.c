@@ -8,7 +8,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "master/master.h"
-#include "master/resources/estate.h"
+#include "master/resources/layout.h"
 #include "master/resources/notify.h"
 #include "master/standing.h"
 #include "master/stop.h"

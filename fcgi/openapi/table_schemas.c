@@ -7,7 +7,7 @@
 #include "control/functions/function_schema.h"
 #include "control/invocations/invocation_json.h"
 #include "ipc/counter.h"
-#include "ipc/heritage.h"
+#include "ipc/inherited.h"
 #include "ipc/scoreboard.h"
 #include "poolmgr/sandbox/sandbox.h"
 #include "runtimes/driver.h"

@@ -8,7 +8,7 @@
 #include "base/mem.h"
 #include "base/uuid.h"
 #include "poolmgr/pool/pool.h"
-#include "poolmgr/sandbox/autopsy.h"
+#include "poolmgr/sandbox/postmortem.h"
 #include "poolmgr/sandbox/sandbox.h"
 #include "poolmgr/sandbox/stray.h"
 #include "poolmgr/stats.h"

@@ -13,7 +13,7 @@
 #include "poolmgr/node/backlog.h"
 #include "poolmgr/node/client.h"
 #include "poolmgr/node/counters.h"
-#include "poolmgr/pool/keep.h"
+#include "poolmgr/pool/min_warm.h"
 #include "poolmgr/pool/obstacle.h"
 #include "poolmgr/pool/pool.h"
 #include "poolmgr/pool/room.h"

@@ -19,7 +19,7 @@
 #include "ipc/ipc.h"
 #include "run/mask.h"
 #include "run/meter.h"
-#include "run/patience.h"
+#include "run/slow_timer.h"
 
 #define LEASE_KEEP_US      100000
 #define LEASE_KEPT_MAX     IPC_KEPT_MAX

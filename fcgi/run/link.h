@@ -9,7 +9,7 @@
 
 #include "base/err.h"
 #include "ipc/ipc.h"
-#include "run/patience.h"
+#include "run/slow_timer.h"
 
 struct link;
 

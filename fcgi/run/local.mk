@@ -6,6 +6,6 @@ librun_a_SOURCES = \
 	%D%/link.c %D%/link.h \
 	%D%/mask.c %D%/mask.h \
 	%D%/meter.c %D%/meter.h \
-	%D%/patience.c %D%/patience.h \
+	%D%/slow_timer.c %D%/slow_timer.h \
 	%D%/printed.c %D%/printed.h
 EXTRA_DIST += %D%/README.md

@@ -8,7 +8,7 @@
 
 #include "base/fd.h"
 #include "base/mem.h"
-#include "ipc/heritage.h"
+#include "ipc/inherited.h"
 
 /*
  * The maximum number of requests of one lane that wait for a sandbox at a time: enough for poolmgr to see that more sandboxes

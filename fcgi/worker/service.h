@@ -10,7 +10,7 @@
 
 #include "base/err.h"
 #include "http/route.h"
-#include "ipc/heritage.h"
+#include "ipc/inherited.h"
 
 struct worker;
 

@@ -5,7 +5,7 @@
 #include "base/buf.h"
 #include "conf/conf.h"
 #include "conf/language.h"
-#include "ipc/heritage.h"
+#include "ipc/inherited.h"
 #include "ipc/scoreboard.h"
 
 struct db;

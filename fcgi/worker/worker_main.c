@@ -32,7 +32,7 @@
 #include "http/route.h"
 #include "run/invocation.h"
 #include "run/lease.h"
-#include "run/patience.h"
+#include "run/slow_timer.h"
 #include "worker/lanes.h"
 #include "worker/load.h"
 #include "worker/service.h"

@@ -10,7 +10,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-#include "ipc/heritage.h"
+#include "ipc/inherited.h"
 #include "ipc/scoreboard.h"
 #include "master/children/sizing.h"
 

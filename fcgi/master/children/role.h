@@ -5,7 +5,7 @@
 #include <stdbool.h>
 
 #include "conf/conf.h"
-#include "ipc/heritage.h"
+#include "ipc/inherited.h"
 #include "master/children/sizing.h"
 #include "master/resources/identity.h"
 #include "master/resources/listen.h"

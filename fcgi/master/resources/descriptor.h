@@ -5,7 +5,7 @@
 #ifndef MASTER_RESOURCES_DESCRIPTOR_H
 #define MASTER_RESOURCES_DESCRIPTOR_H
 
-#include "ipc/heritage.h"
+#include "ipc/inherited.h"
 
 enum descriptor {
 	FD_SCOREBOARD,

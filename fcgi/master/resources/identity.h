@@ -11,7 +11,7 @@
 
 #include "base/err.h"
 #include "conf/conf.h"
-#include "ipc/heritage.h"
+#include "ipc/inherited.h"
 
 #define IDENTITY_MAX_GROUPS 64
 

@@ -7,8 +7,8 @@
 
 #include "base/err.h"
 #include "conf/conf.h"
-#include "ipc/heritage.h"
-#include "master/resources/bequest.h"
+#include "ipc/inherited.h"
+#include "master/resources/handover.h"
 #include "master/resources/identity.h"
 
 enum listen_kind {

@@ -17,7 +17,7 @@
 
 #include "base/fd.h"
 #include "base/mem.h"
-#include "ipc/heritage.h"
+#include "ipc/inherited.h"
 
 #define ANSWER_MS 200
 

@@ -10,7 +10,7 @@
 #include <uv.h>
 
 #include "conf/conf.h"
-#include "ipc/heritage.h"
+#include "ipc/inherited.h"
 #include "ipc/ipc.h"
 
 struct client;

@@ -1,7 +1,7 @@
 noinst_LIBRARIES += libpoolmgr_pool.a
 libpoolmgr_pool_a_SOURCES = \
 	%D%/demand.c %D%/demand.h \
-	%D%/keep.c %D%/keep.h \
+	%D%/min_warm.c %D%/min_warm.h \
 	%D%/obstacle.c %D%/obstacle.h \
 	%D%/pool.c %D%/pool.h \
 	%D%/room.c %D%/room.h \

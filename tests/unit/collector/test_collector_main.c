@@ -16,7 +16,7 @@
 #include "base/clock.h"
 #include "base/fd.h"
 #include "base/mem.h"
-#include "ipc/heritage.h"
+#include "ipc/inherited.h"
 #include "ipc/scoreboard.h"
 #include "tests/support/pg_group.h"
 #include "tests/unit/collector/spool_fixture.h"

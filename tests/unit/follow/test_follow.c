@@ -17,7 +17,7 @@
 #include "base/clock.h"
 #include "base/fd.h"
 #include "base/mem.h"
-#include "ipc/heritage.h"
+#include "ipc/inherited.h"
 #include "ipc/scoreboard.h"
 #include "tests/support/pg_group.h"
 #include "tests/unit/unit.h"

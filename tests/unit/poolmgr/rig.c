@@ -2,7 +2,7 @@
 
 #include "poolmgr/node/directory.h"
 #include "poolmgr/sandbox/boot.h"
-#include "poolmgr/sandbox/rest.h"
+#include "poolmgr/sandbox/freezer.h"
 #include "poolmgr/sandbox/sandbox.h"
 #include "poolmgr/sandbox/stray.h"
 

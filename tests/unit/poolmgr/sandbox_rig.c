@@ -2,7 +2,7 @@
 
 #include "base/mem.h"
 #include "poolmgr/sandbox/boot.h"
-#include "poolmgr/sandbox/rest.h"
+#include "poolmgr/sandbox/freezer.h"
 #include "poolmgr/sandbox/stray.h"
 #include "tests/unit/poolmgr/threads.h"
 

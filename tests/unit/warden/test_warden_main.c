@@ -16,7 +16,7 @@
 #include "base/mem.h"
 #include "conf/conf.h"
 #include "ipc/cgroup_fds.h"
-#include "ipc/heritage.h"
+#include "ipc/inherited.h"
 #include "ipc/ipc.h"
 #include "ipc/scoreboard.h"
 #include "tests/support/fake_shim.h"

@@ -5,7 +5,7 @@
 #include <sys/socket.h>
 
 #include "base/fd.h"
-#include "ipc/heritage.h"
+#include "ipc/inherited.h"
 #include "tests/unit/unit.h"
 
 #define LANES    3

@@ -4,7 +4,7 @@
 
 #include "base/clock.h"
 #include "conf/conf.h"
-#include "ipc/heritage.h"
+#include "ipc/inherited.h"
 #include "ipc/record.h"
 #include "ipc/scoreboard.h"
 #include "tests/support/fake_agent.h"

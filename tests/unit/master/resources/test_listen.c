@@ -6,7 +6,7 @@
 
 #include "base/fd.h"
 #include "base/mem.h"
-#include "master/resources/estate.h"
+#include "master/resources/layout.h"
 #include "tests/unit/master/place.h"
 
 static mode_t mode_of(const char *dir, const char *name)

@@ -5,7 +5,7 @@
 #ifndef UNIT_POOLMGR_CLIENT_RIG_H
 #define UNIT_POOLMGR_CLIENT_RIG_H
 
-#include "ipc/heritage.h"
+#include "ipc/inherited.h"
 #include "tests/unit/poolmgr/fake_worker.h"
 #include "tests/unit/poolmgr/rig.h"
 

@@ -7,7 +7,7 @@
 #include "base/fd.h"
 #include "base/mem.h"
 #include "poolmgr/pool/pool.h"
-#include "poolmgr/sandbox/autopsy.h"
+#include "poolmgr/sandbox/postmortem.h"
 #include "tests/unit/poolmgr/fake_warden.h"
 #include "tests/unit/poolmgr/slow_store.h"
 

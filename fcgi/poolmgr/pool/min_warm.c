@@ -1,4 +1,4 @@
-#include "poolmgr/pool/keep.h"
+#include "poolmgr/pool/min_warm.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -15,7 +15,7 @@
 #include <sys/types.h>
 
 #include "base/err.h"
-#include "master/resources/bequest.h"
+#include "master/resources/handover.h"
 
 /* The old berthd's end. */
 struct heir {

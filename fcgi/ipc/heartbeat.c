@@ -1,4 +1,4 @@
-#include "ipc/pulse.h"
+#include "ipc/heartbeat.h"
 
 #include <stddef.h>
 

@@ -1,4 +1,4 @@
-#include "master/resources/estate.h"
+#include "master/resources/layout.h"
 
 #include <dirent.h>
 #include <errno.h>

@@ -1,4 +1,4 @@
-#include "poolmgr/sandbox/autopsy.h"
+#include "poolmgr/sandbox/postmortem.h"
 
 #include <signal.h>
 #include <utlist.h>

@@ -4,7 +4,7 @@
 #include "base/fd.h"
 #include "base/mem.h"
 #include "poolmgr/pool/pool.h"
-#include "poolmgr/sandbox/autopsy.h"
+#include "poolmgr/sandbox/postmortem.h"
 
 /* A leased sandbox, and the time stands still: nothing but what the test does makes poolmgr look. */
 static struct sandbox *leased(struct worker *w, struct grant *g)

@@ -1,4 +1,4 @@
-#include "master/resources/bequest.h"
+#include "master/resources/handover.h"
 
 #include <fcntl.h>
 #include <sys/stat.h>

@@ -1,6 +1,6 @@
 #include "tests/unit/poolmgr/sandbox_rig.h"
 
-#include "poolmgr/sandbox/rest.h"
+#include "poolmgr/sandbox/freezer.h"
 
 static void what_rests_is_frozen_after_its_time_and_thawed_before_it_is_used(void **state)
 {

@@ -8,7 +8,7 @@
 #include "ipc/frame.h"
 #include "poolmgr/catalog/resolve.h"
 #include "poolmgr/catalog/store.h"
-#include "poolmgr/pool/keep.h"
+#include "poolmgr/pool/min_warm.h"
 #include "poolmgr/pool/pool.h"
 
 static struct {

@@ -1,4 +1,4 @@
-#include "run/patience.h"
+#include "run/slow_timer.h"
 
 #include "base/clock.h"
 #include "base/fd.h"

@@ -1,4 +1,4 @@
-#include "poolmgr/sandbox/rest.h"
+#include "poolmgr/sandbox/freezer.h"
 
 #include <stdbool.h>
 #include <utlist.h>

@@ -1,4 +1,4 @@
-#include "ipc/pulse.h"
+#include "ipc/heartbeat.h"
 
 #include "base/clock.h"
 #include "tests/unit/unit.h"

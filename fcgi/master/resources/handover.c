@@ -1,4 +1,4 @@
-#include "master/resources/bequest.h"
+#include "master/resources/handover.h"
 
 #include <errno.h>
 #include <fcntl.h>

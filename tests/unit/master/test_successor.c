@@ -1,4 +1,4 @@
-#include "master/heir.h"
+#include "master/successor.h"
 
 #include <fcntl.h>
 #include <signal.h>

@@ -1,4 +1,4 @@
-#include "ipc/heritage.h"
+#include "ipc/inherited.h"
 
 #include <string.h>
 
