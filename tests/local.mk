@@ -8,7 +8,7 @@ $(srcdir)/tests/sources.mk: always
 # The functions that a test or its rig replaces.
 tests_unit_poolmgr_node_test_client_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=accept4
 tests_unit_poolmgr_sandbox_test_stray_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=clock_mono_us
-tests_unit_run_test_invocation_log_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=patience_poll
+tests_unit_run_test_invocation_log_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=slow_timer_poll
 # These tests count round trips to PostgreSQL, and copies of a request's bytes.
 tests_unit_control_functions_test_functions_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=PQsendQuery -Wl,--wrap=PQsendPrepare \
 	-Wl,--wrap=PQsendQueryPrepared -Wl,--wrap=PQsendQueryParams

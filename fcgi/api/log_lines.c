@@ -54,15 +54,15 @@ struct listener {
 	bool has_enough;
 };
 
-static void tell(struct listener *l, const struct log_line *line)
+static void emit(struct listener *l, const struct log_line *line)
 {
 	if (!l->has_enough)
 		l->has_enough = !l->take(line, l->arg);
 }
 
-static void tell_platform(struct listener *l, int64_t at_us, const char *text)
+static void emit_platform(struct listener *l, int64_t at_us, const char *text)
 {
-	tell(l, &(struct log_line){at_us, LEVEL_PLATFORM, STR(text), false});
+	emit(l, &(struct log_line){at_us, LEVEL_PLATFORM, STR(text), false});
 }
 
 /* The end of the last whole character before text[max]. */
@@ -75,7 +75,7 @@ static uint32_t piece_of(const char *text, uint32_t max)
 	return len;
 }
 
-static void tell_in_pieces(struct listener *l, const struct log_line *line)
+static void emit_in_pieces(struct listener *l, const struct log_line *line)
 {
 	struct log_line piece = *line;
 	struct str rest = line->text;
@@ -83,12 +83,12 @@ static void tell_in_pieces(struct listener *l, const struct log_line *line)
 	piece.continues = true;
 	while (rest.len > LOG_LINE_BYTES) {
 		piece.text = (struct str){rest.data, piece_of(rest.data, LOG_LINE_BYTES)};
-		tell(l, &piece);
+		emit(l, &piece);
 		rest = (struct str){rest.data + piece.text.len, rest.len - piece.text.len};
 	}
 	piece.text = rest;
 	piece.continues = false;
-	tell(l, &piece);
+	emit(l, &piece);
 }
 
 /* ---- Streams ---- */
@@ -169,7 +169,7 @@ static void tell_printed(const struct log_source *s, struct listener *l)
 	}
 	while (!l->has_enough && (reels[0].has_next || reels[1].has_next)) {
 		bool second = !reels[0].has_next || (reels[1].has_next && reels[1].begun < reels[0].begun);
-		tell_in_pieces(l, &reels[second].next);
+		emit_in_pieces(l, &reels[second].next);
 		next_line(&reels[second]);
 	}
 	for (int i = 0; i < STREAMS; i++)
@@ -184,16 +184,16 @@ void log_lines(const struct log_source *s, bool (*take)(const struct log_line *l
 
 	if (s->orphan_bytes > 0) {
 		snprintf(text, sizeof(text), "%" PRIu64 " bytes printed before this invocation were not kept", s->orphan_bytes);
-		tell_platform(&l, s->requested_at_us, text);
+		emit_platform(&l, s->requested_at_us, text);
 	}
 	tell_printed(s, &l);
 	if (log_lines_lost(s) > 0) {
 		snprintf(text, sizeof(text), "log_bytes is reached: %" PRIu64 " more bytes were printed and not kept",
 			 log_lines_lost(s));
-		tell_platform(&l, end_us, text);
+		emit_platform(&l, end_us, text);
 	}
 	if (s->error_code[0] != '\0') {
 		snprintf(text, sizeof(text), "%s: %s", s->error_code, s->error_message);
-		tell_platform(&l, end_us, text);
+		emit_platform(&l, end_us, text);
 	}
 }

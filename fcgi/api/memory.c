@@ -34,7 +34,7 @@ int memory_bound(const struct conf *conf, struct err *err)
 	return 0;
 }
 
-void memory_rest(void)
+void memory_trim(void)
 {
 	if (mallinfo2().fordblks > TOLERATED_BYTES)
 		malloc_trim(0);

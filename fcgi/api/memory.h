@@ -12,6 +12,6 @@
 int memory_bound(const struct conf *conf, struct err *err);
 
 /* To be called after each request. Costs next to nothing when the request needed little. */
-void memory_rest(void);
+void memory_trim(void);
 
 #endif

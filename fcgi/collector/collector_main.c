@@ -70,17 +70,17 @@ static char *node_name(const struct conf *conf)
 	return mem_strdup(conf->master_node[0] != '\0' ? conf->master_node : host);
 }
 
-static int collector_init(struct collector *c, const struct heritage *h, struct err *err)
+static int collector_init(struct collector *c, const struct inherited *h, struct err *err)
 {
 	AUTO(mem_free) char *path = mem_printf("%s/%s", h->conf->master_state_dir, RECORD_SPOOL_DIR);
 	AUTO(mem_free) char *node = node_name(h->conf);
 
 	*c = (struct collector){.conf = h->conf, .signal_fd = -1, .failing = -1};
 	c->batch_limit = (size_t)c->conf->collector_batch_bytes;
-	if (scoreboard_attach(HERITAGE_SCOREBOARD_FD, &c->board, err) < 0)
+	if (scoreboard_attach(INHERITED_SCOREBOARD_FD, &c->board, err) < 0)
 		return -1;
 	c->slot = scoreboard_slot(c->board, h->slot);
-	pulse_begin(c->slot);
+	heartbeat_begin(c->slot);
 	if (open_signals(&c->signal_fd, err) < 0 || spool_open(path, node, &c->spool, err) < 0)
 		return -1;
 	c->exporter = exporter_new(c->conf, c->spool->node);
@@ -94,7 +94,7 @@ static void reload(struct collector *c)
 	struct conf *next;
 	struct err err;
 
-	if (conf_load_fd(HERITAGE_CONF_FD, &next, &err) < 0) {
+	if (conf_load_fd(INHERITED_CONF_FD, &next, &err) < 0) {
 		log_error("keeps its settings: %s", err.msg);
 		return;
 	}
@@ -135,7 +135,7 @@ static void take_signals(struct collector *c)
 /* Waits until the next round is due or the process has to stop. */
 static void wait_for_work(struct collector *c)
 {
-	struct pollfd fds[] = {{.fd = c->signal_fd, .events = POLLIN}, {.fd = HERITAGE_LIFE_FD, .events = POLLIN}};
+	struct pollfd fds[] = {{.fd = c->signal_fd, .events = POLLIN}, {.fd = INHERITED_LIFE_FD, .events = POLLIN}};
 	int64_t pause_ms = c->conf->collector_interval_ms;
 
 	if (c->failing >= 0 && c->failing != ENOTCONN && c->failing != ETIMEDOUT)
@@ -144,8 +144,8 @@ static void wait_for_work(struct collector *c)
 	int64_t due_us = clock_mono_us() + pause_ms * 1000;
 	int n;
 	do {
-		pulse_beat();
-		n = exporter_poll(c->exporter, fds, ARRAY_SIZE(fds), clock_left_ms(pulse_due_us(due_us)));
+		heartbeat_now();
+		n = exporter_poll(c->exporter, fds, ARRAY_SIZE(fds), clock_left_ms(heartbeat_due_us(due_us)));
 	} while (n == 0 && clock_left_ms(due_us) > 0);
 	if (n <= 0)
 		return;
@@ -154,12 +154,12 @@ static void wait_for_work(struct collector *c)
 		c->stopping = true;
 }
 
-int collector_main(const struct heritage *heritage)
+int collector_main(const struct inherited *inherited)
 {
 	AUTO(collector_free) struct collector c;
 	struct err err;
 
-	if (collector_init(&c, heritage, &err) < 0) {
+	if (collector_init(&c, inherited, &err) < 0) {
 		log_error("%s", err.msg);
 		return PROGRAM_FAILED;
 	}

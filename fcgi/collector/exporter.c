@@ -14,7 +14,7 @@
 #define BATCH_AGE_US   1000000 /* spans are sent after this time, however few there are */
 #define PAUSE_LEAST_US 1000000
 #define PAUSE_MOST_US  30000000
-#define PATIENCE_US    120000000 /* after this time a batch that cannot be sent is dropped */
+#define GIVE_UP_US     120000000 /* after this time a batch that cannot be sent is dropped */
 #define FLUSH_US       2000000
 #define COMPLAIN_US    60000000
 #define FDS_MAX        8
@@ -183,7 +183,7 @@ static void finish(struct exporter *e, CURLcode code, int64_t now_us)
 	}
 	if (e->pause_us == PAUSE_LEAST_US)
 		log_warn("spans to %s: %s, HTTP status %ld", e->endpoint, curl_easy_strerror(code), status);
-	if (!may_retry(code, status) || now_us - e->batch_us > PATIENCE_US) {
+	if (!may_retry(code, status) || now_us - e->batch_us > GIVE_UP_US) {
 		e->dropped += (uint64_t)e->batch_count;
 		end_batch(e);
 		return;

@@ -99,7 +99,7 @@ static int collect_file(struct collector *c, struct spool_file *file, struct err
 	file->looked_at_size = file->size;
 	file->looked_at_us = clock_mono_us();
 	while (more) {
-		pulse_beat();
+		heartbeat_now();
 		struct err why;
 		if (spool_read(c->spool->dir_fd, file->name, file->offset, &c->batch, &why) < 0) {
 			/* An error with one file must not stop the others. The next scan forgets a file that is gone. */

@@ -34,7 +34,7 @@ static const struct route routes[] = {
 	{METHOD_GET, "/invocations/{id}", "", ROUTE_NO_BODY, invocations_get},
 	{METHOD_GET, "/invocations/{id}/logs", "format cursor", ROUTE_NO_BODY, invocations_log},
 
-	{METHOD_GET, "/metrics", "", ROUTE_NO_BODY, prometheus_tell},
+	{METHOD_GET, "/metrics", "", ROUTE_NO_BODY, prometheus_get},
 	{METHOD_GET, "/metrics/system", PERIOD_PARAMS " runtime", ROUTE_NO_BODY, metrics_system},
 	{METHOD_GET, "/metrics/functions/{id}", PERIOD_PARAMS " version runtime", ROUTE_NO_BODY, metrics_function},
 	{METHOD_GET, "/metrics/runtimes", PERIOD_PARAMS " function version", ROUTE_NO_BODY, metrics_runtimes},
@@ -73,11 +73,11 @@ static int begin(struct worker *w, struct err *err)
 	return language_load_all(w->conf, &w->languages, err);
 }
 
-static void rest(struct worker *w)
+static void after_request(struct worker *w)
 {
 	db_log_news(w->db);
-	invocation_rest(w->invocation);
-	memory_rest();
+	invocation_trim(w->invocation);
+	memory_trim();
 }
 
 static void end(struct worker *w)
@@ -90,11 +90,11 @@ const struct service control_service = {
 	.routes = routes,
 	.route_count = ARRAY_SIZE(routes),
 	.begin = begin,
-	.rest = rest,
+	.after_request = after_request,
 	.end = end,
 };
 
-int control_main(const struct heritage *heritage)
+int control_main(const struct inherited *inherited)
 {
-	return worker_run(heritage, &control_service);
+	return worker_run(inherited, &control_service);
 }

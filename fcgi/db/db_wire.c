@@ -28,8 +28,8 @@ static short wait_socket(PGconn *conn, short events, int64_t deadline_us)
 	int n;
 
 	do {
-		pulse_beat();
-		n = poll(&p, 1, clock_left_ms(pulse_due_us(deadline_us)));
+		heartbeat_now();
+		n = poll(&p, 1, clock_left_ms(heartbeat_due_us(deadline_us)));
 	} while ((n < 0 && errno == EINTR) || (n == 0 && clock_left_ms(deadline_us) > 0));
 	return n > 0 ? p.revents : 0;
 }

@@ -1,6 +1,6 @@
 /*
  * Waits for PostgreSQL: each function returns at its deadline, even when the server hangs. The connection is non-blocking. The
- * heartbeat of the process goes on meanwhile (ipc/pulse.h).
+ * heartbeat of the process goes on meanwhile (ipc/heartbeat.h).
  */
 #ifndef DB_DB_WIRE_H
 #define DB_DB_WIRE_H

@@ -33,38 +33,38 @@ bool entry_is_child(int argc, char **argv)
 	       strncmp(argv[3], CLIENTS_OPTION, strlen(CLIENTS_OPTION)) == 0;
 }
 
-static bool read_arguments(char **argv, struct heritage *heritage)
+static bool read_arguments(char **argv, struct inherited *inherited)
 {
 	char end;
 
-	heritage->role = child_role_parse(argv[1] + strlen(CHILD_OPTION));
-	return heritage->role != CHILD_ROLE_COUNT &&
-	       sscanf(argv[2] + strlen(SLOT_OPTION), "%d%c", &heritage->slot, &end) == 1 && heritage->slot >= 0 &&
-	       sscanf(argv[3] + strlen(CLIENTS_OPTION), "%u,%u%c", &heritage->clients[0], &heritage->clients[1], &end) ==
-		       HERITAGE_CLIENTS;
+	inherited->role = child_role_parse(argv[1] + strlen(CHILD_OPTION));
+	return inherited->role != CHILD_ROLE_COUNT &&
+	       sscanf(argv[2] + strlen(SLOT_OPTION), "%d%c", &inherited->slot, &end) == 1 && inherited->slot >= 0 &&
+	       sscanf(argv[3] + strlen(CLIENTS_OPTION), "%u,%u%c", &inherited->clients[0], &inherited->clients[1], &end) ==
+		       INHERITED_CLIENTS;
 }
 
 int entry_child(int argc, char **argv, const entry_main_fn mains[CHILD_ROLE_COUNT])
 {
 	AUTO(conf_free) struct conf *conf = NULL;
-	struct heritage heritage = {.slot = -1};
+	struct inherited inherited = {.slot = -1};
 	char title[32];
 	struct err err;
 
 	shut_out_siblings();
-	if (!entry_is_child(argc, argv) || !read_arguments(argv, &heritage) || mains[heritage.role] == NULL ||
-	    fcntl(HERITAGE_LIFE_FD, F_GETFD) < 0) {
+	if (!entry_is_child(argc, argv) || !read_arguments(argv, &inherited) || mains[inherited.role] == NULL ||
+	    fcntl(INHERITED_LIFE_FD, F_GETFD) < 0) {
 		fprintf(stderr, "berthd: only the master starts children\n");
 		return USAGE;
 	}
 	prctl(PR_SET_NAME, "berthd"); /* a program executed through a descriptor has the descriptor's number as its name */
-	snprintf(title, sizeof(title), "%s/%d", child_role_name(heritage.role), heritage.slot);
+	snprintf(title, sizeof(title), "%s/%d", child_role_name(inherited.role), inherited.slot);
 	log_init(title, LOG_INFO);
-	if (conf_load_fd(HERITAGE_CONF_FD, &conf, &err) < 0) {
+	if (conf_load_fd(INHERITED_CONF_FD, &conf, &err) < 0) {
 		log_error("configuration: %s", err.msg);
 		return USAGE;
 	}
 	log_init(title, (enum log_level)log_level_parse(conf->log_level));
-	heritage.conf = conf;
-	return mains[heritage.role](&heritage);
+	inherited.conf = conf;
+	return mains[inherited.role](&inherited);
 }

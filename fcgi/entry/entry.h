@@ -1,4 +1,4 @@
-/* The start of a child, in either program: takes what it inherits from the master (ipc/heritage.h). */
+/* The start of a child, in either program: takes what it inherits from the master (ipc/inherited.h). */
 #ifndef ENTRY_ENTRY_H
 #define ENTRY_ENTRY_H
 
@@ -6,7 +6,7 @@
 
 #include "ipc/inherited.h"
 
-typedef int (*entry_main_fn)(const struct heritage *heritage);
+typedef int (*entry_main_fn)(const struct inherited *inherited);
 
 /* Whether the command line is that of a child. */
 bool entry_is_child(int argc, char **argv);

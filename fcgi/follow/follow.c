@@ -171,7 +171,7 @@ static void tell_late(struct process *p, bool all)
 
 static void accept_one(struct process *p)
 {
-	int fd = accept4(HERITAGE_LISTEN_FD, NULL, NULL, SOCK_CLOEXEC);
+	int fd = accept4(INHERITED_LISTEN_FD, NULL, NULL, SOCK_CLOEXEC);
 
 	if (fd < 0)
 		return;
@@ -183,7 +183,7 @@ static void accept_one(struct process *p)
 	log_set_request(NULL);
 }
 
-static int init(struct process *p, const struct heritage *h, struct err *err)
+static int init(struct process *p, const struct inherited *h, struct err *err)
 {
 	sigset_t blocked;
 
@@ -192,10 +192,10 @@ static int init(struct process *p, const struct heritage *h, struct err *err)
 		return -1;
 	if (sodium_init() < 0)
 		return err_set(err, 0, "initialise libsodium");
-	if (scoreboard_attach(HERITAGE_SCOREBOARD_FD, &p->board, err) < 0)
+	if (scoreboard_attach(INHERITED_SCOREBOARD_FD, &p->board, err) < 0)
 		return -1;
 	p->slot = scoreboard_slot(p->board, h->slot);
-	pulse_begin(p->slot);
+	heartbeat_begin(p->slot);
 	p->newcomers.asking = asking_new(h->conf, on_newcomer_told, p);
 	p->waiting.asking = asking_new(h->conf, on_waiting_told, p);
 	sigemptyset(&blocked);
@@ -235,8 +235,8 @@ static void wait_for_events(const struct process *p, struct pollfd fds[FDS])
 	fds[NEWCOMERS] = (struct pollfd){.fd = newcomers.fd, .events = newcomers.events};
 	fds[WAITING] = (struct pollfd){.fd = waiting.fd, .events = waiting.events};
 	fds[DOOR].events = p->newcomers.count < NEWCOMERS_MAX ? POLLIN : 0;
-	pulse_beat();
-	if (poll(fds, FDS, clock_left_ms(pulse_due_us(until_us))) < 0)
+	heartbeat_now();
+	if (poll(fds, FDS, clock_left_ms(heartbeat_due_us(until_us))) < 0)
 		for (int i = 0; i < FDS; i++)
 			fds[i].revents = 0;
 }
@@ -248,8 +248,8 @@ static void wait_for_events(const struct process *p, struct pollfd fds[FDS])
 static void serve(struct process *p)
 {
 	struct pollfd fds[FDS] = {[SIGNAL] = {.fd = p->signal_fd, .events = POLLIN},
-				  [LIFE] = {.fd = HERITAGE_LIFE_FD, .events = POLLIN},
-				  [DOOR] = {.fd = HERITAGE_GATE_FD}};
+				  [LIFE] = {.fd = INHERITED_LIFE_FD, .events = POLLIN},
+				  [DOOR] = {.fd = INHERITED_GATE_FD}};
 	bool stops = false;
 
 	while (!stops || p->newcomers.list != NULL) {
@@ -258,8 +258,8 @@ static void serve(struct process *p)
 			stops = true;
 			fds[SIGNAL].fd = fds[LIFE].fd = fds[DOOR].fd = -1;
 			atomic_store(&p->slot->state, SLOT_STOPPING);
-		} else if (fds[DOOR].revents != 0 && fds[DOOR].fd == HERITAGE_GATE_FD) {
-			fds[DOOR].fd = HERITAGE_LISTEN_FD;
+		} else if (fds[DOOR].revents != 0 && fds[DOOR].fd == INHERITED_GATE_FD) {
+			fds[DOOR].fd = INHERITED_LISTEN_FD;
 		} else if (fds[DOOR].revents != 0) {
 			accept_one(p);
 		}
@@ -282,12 +282,12 @@ static void process_free(struct process *p)
 	scoreboard_close(&p->board);
 }
 
-int follow_main(const struct heritage *heritage)
+int follow_main(const struct inherited *inherited)
 {
 	AUTO(process_free) struct process p = {.signal_fd = -1};
 	struct err err;
 
-	if (init(&p, heritage, &err) < 0) {
+	if (init(&p, inherited, &err) < 0) {
 		log_error("cannot start: %s", err.msg);
 		return EXIT_FAILURE;
 	}

@@ -165,5 +165,5 @@ void follower_end(struct follower **follower)
 	connection_free(&f->connection);
 	response_free(&f->response);
 	mem_free(follower);
-	memory_rest();
+	memory_trim();
 }

@@ -18,7 +18,7 @@ void response_begin(struct response *r, const struct request *request)
 	r->borrowed_count = 0;
 }
 
-void response_rest(struct response *r)
+void response_trim(struct response *r)
 {
 	r->borrowed_count = 0;
 	trim_buf(&r->headers);

@@ -28,7 +28,7 @@ struct response {
 };
 
 void response_begin(struct response *r, const struct request *request);
-void response_rest(struct response *r); /* after it was sent: frees the memory of a large response */
+void response_trim(struct response *r); /* after it was sent: frees the memory of a large response */
 void response_free(struct response *r); /* destructor for AUTO */
 
 /* Control characters in the value become spaces, so that no value can add a header. */
@@ -37,7 +37,7 @@ void response_header(struct response *r, const char *name, const char *value, ..
 /* The body consists of the parts in order, which are copied. */
 void response_body(struct response *r, int status, const char *content_type, const struct str *parts, size_t count);
 
-/* The same without a copy: the parts, at most RESPONSE_BORROWED_MAX, must stay valid until response_rest. */
+/* The same without a copy: the parts, at most RESPONSE_BORROWED_MAX, must stay valid until response_trim. */
 void response_borrow(struct response *r, int status, const char *content_type, const struct str *parts, size_t count);
 
 /* The caller still owns json. */
@@ -46,7 +46,7 @@ void response_json(struct response *r, int status, const char *content_type, con
 /* Answers with 204. */
 void response_no_content(struct response *r);
 
-/* Gets the parts to send, in order, and returns their number. They are valid until response_rest. */
+/* Gets the parts to send, in order, and returns their number. They are valid until response_trim. */
 size_t response_parts(const struct response *r, struct str parts[RESPONSE_PARTS_MAX]);
 
 #endif

@@ -19,9 +19,9 @@ static int begin(struct worker *w, struct err *err)
 }
 
 /* Called after the answer was sent: its output was in the invocation's buffer, which may be reused from now on. */
-static void rest(struct worker *w)
+static void after_request(struct worker *w)
 {
-	invocation_rest(w->invocation);
+	invocation_trim(w->invocation);
 }
 
 static void end(struct worker *w)
@@ -33,11 +33,11 @@ const struct service invoke_service = {
 	.routes = routes,
 	.route_count = ARRAY_SIZE(routes),
 	.begin = begin,
-	.rest = rest,
+	.after_request = after_request,
 	.end = end,
 };
 
-int invoke_main(const struct heritage *heritage)
+int invoke_main(const struct inherited *inherited)
 {
-	return worker_run(heritage, &invoke_service);
+	return worker_run(inherited, &invoke_service);
 }

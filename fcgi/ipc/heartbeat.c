@@ -6,19 +6,19 @@
 
 static struct slot *slot;
 
-void pulse_begin(struct slot *s)
+void heartbeat_begin(struct slot *s)
 {
 	slot = s;
-	pulse_beat();
+	heartbeat_now();
 }
 
-void pulse_beat(void)
+void heartbeat_now(void)
 {
 	if (slot != NULL)
 		atomic_store_explicit(&slot->beat_us, clock_mono_us(), memory_order_relaxed);
 }
 
-int64_t pulse_due_us(int64_t due_us)
+int64_t heartbeat_due_us(int64_t due_us)
 {
-	return slot != NULL ? MIN(due_us, clock_mono_us() + PULSE_US) : due_us;
+	return slot != NULL ? MIN(due_us, clock_mono_us() + HEARTBEAT_US) : due_us;
 }

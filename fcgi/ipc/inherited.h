@@ -1,6 +1,6 @@
 /*
  * What every child inherits from the master across fork and exec: descriptors with fixed numbers and three command line
- * options. Nothing else is inherited: descriptors above HERITAGE_FD_LAST are closed.
+ * options. Nothing else is inherited: descriptors above INHERITED_FD_LAST are closed.
  *
  *   berthd --child=<role> --slot=<n> --clients=<uid>,<uid>, or berthd-invoke for invoke workers
  *
@@ -14,29 +14,29 @@
  *
  * During an upgrade the workers of the new berthd find the gate closed; it opens when all children are ready.
  */
-#ifndef IPC_HERITAGE_H
-#define IPC_HERITAGE_H
+#ifndef IPC_INHERITED_H
+#define IPC_INHERITED_H
 
 #include <sys/types.h>
 
-#define HERITAGE_LISTENERS_MAX 64 /* the largest invoke.lanes */
-#define HERITAGE_CALLER_LANES  16 /* lanes of a pool that separates callers; scripts/render-nginx has the same number */
-#define HERITAGE_HEALTH_LANES  2  /* one for requests that wait for no other process, one for /readyz */
+#define INHERITED_LISTENERS_MAX 64 /* the largest invoke.lanes */
+#define INHERITED_CALLER_LANES  16 /* lanes of a pool that separates callers; scripts/render-nginx has the same number */
+#define INHERITED_HEALTH_LANES  2  /* one for requests that wait for no other process, one for /readyz */
 
-enum heritage_fd {
-	HERITAGE_CONF_FD = 3, /* memfd, read-only: the configuration as text for conf_load_fd; for invoke and warden without
+enum inherited_fd {
+	INHERITED_CONF_FD = 3, /* memfd, read-only: the configuration as text for conf_load_fd; for invoke and warden without
 				 database.conninfo */
-	HERITAGE_SCOREBOARD_FD = 4, /* memfd: shared scoreboard */
-	HERITAGE_LIFE_FD = 5,       /* pipe; end of file means that the master is gone: finish and exit */
-	HERITAGE_TURN_FD = 6,       /* invoke: eventfd, shared by the pool (worker/turn.h); others: none */
-	HERITAGE_WARDEN_FD = 7,     /* poolmgr, warden: their ends of a SOCK_SEQPACKET pair that outlives both; others: none */
-	HERITAGE_GATE_FD = 8,       /* workers and follow: eventfd, never read; accept when it is readable; others: none */
+	INHERITED_SCOREBOARD_FD = 4, /* memfd: shared scoreboard */
+	INHERITED_LIFE_FD = 5,       /* pipe; end of file means that the master is gone: finish and exit */
+	INHERITED_TURN_FD = 6,       /* invoke: eventfd, shared by the pool (worker/turn.h); others: none */
+	INHERITED_WARDEN_FD = 7,     /* poolmgr, warden: their ends of a SOCK_SEQPACKET pair that outlives both; others: none */
+	INHERITED_GATE_FD = 8,       /* workers and follow: eventfd, never read; accept when it is readable; others: none */
 	/*
-	 * FastCGI sockets: invoke.lanes for invoke, HERITAGE_CALLER_LANES for deploy and query, HERITAGE_HEALTH_LANES for
+	 * FastCGI sockets: invoke.lanes for invoke, INHERITED_CALLER_LANES for deploy and query, INHERITED_HEALTH_LANES for
 	 * health, one for control and follow; poolmgr: its IPC socket
 	 */
-	HERITAGE_LISTEN_FD = 9,
-	HERITAGE_FD_LAST = HERITAGE_LISTEN_FD + HERITAGE_LISTENERS_MAX - 1,
+	INHERITED_LISTEN_FD = 9,
+	INHERITED_FD_LAST = INHERITED_LISTEN_FD + INHERITED_LISTENERS_MAX - 1,
 };
 
 /*
@@ -44,7 +44,7 @@ enum heritage_fd {
  *
  *   SIGTERM  finish what you hold, then exit 0; SIGKILL follows after master.stop_timeout_ms
  *   SIGQUIT  exit now
- *   SIGHUP   poolmgr and collector: the text behind HERITAGE_CONF_FD has changed, load it again. A text that does not load is
+ *   SIGHUP   poolmgr and collector: the text behind INHERITED_CONF_FD has changed, load it again. A text that does not load is
  *            about to change once more: keep what you have. Workers never get it: they are replaced; nor does the warden, which
  * has no settings
  */
@@ -71,21 +71,21 @@ enum child_role child_role_parse(const char *name);
 
 struct conf;
 
-#define HERITAGE_CLIENTS 2
+#define INHERITED_CLIENTS 2
 
 /* The argument of a child's main function, which returns the process's exit status. */
-struct heritage {
+struct inherited {
 	enum child_role role;
-	int slot;                        /* its scoreboard slot */
-	uid_t clients[HERITAGE_CLIENTS]; /* who may connect to poolmgr besides root: invoke workers, control workers */
-	const struct conf *conf;         /* valid as long as the process's main runs */
+	int slot;                         /* its scoreboard slot */
+	uid_t clients[INHERITED_CLIENTS]; /* who may connect to poolmgr besides root: invoke workers, control workers */
+	const struct conf *conf;          /* valid as long as the process's main runs */
 };
 
-int invoke_main(const struct heritage *heritage);
-int control_main(const struct heritage *heritage); /* also for deploy, query and health */
-int follow_main(const struct heritage *heritage);
-int poolmgr_main(const struct heritage *heritage);
-int collector_main(const struct heritage *heritage);
-int warden_main(const struct heritage *heritage);
+int invoke_main(const struct inherited *inherited);
+int control_main(const struct inherited *inherited); /* also for deploy, query and health */
+int follow_main(const struct inherited *inherited);
+int poolmgr_main(const struct inherited *inherited);
+int collector_main(const struct inherited *inherited);
+int warden_main(const struct inherited *inherited);
 
 #endif

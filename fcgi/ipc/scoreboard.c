@@ -61,7 +61,7 @@ struct scoreboard {
 };
 
 /* The wait is bounded, because a master that is killed while it retires a slot leaves changes odd. */
-#define SUM_PATIENCE_US 100000
+#define SUM_TIMEOUT_US 100000
 
 #define SLOT_BYTES (sizeof(((struct shared *)0)->entries[0]) + sizeof(struct tally))
 
@@ -203,7 +203,7 @@ static struct scoreboard_sum sum_once(struct scoreboard *board, enum child_role 
 
 struct scoreboard_sum scoreboard_sum(struct scoreboard *board, enum child_role role)
 {
-	int64_t deadline_us = clock_mono_us() + SUM_PATIENCE_US;
+	int64_t deadline_us = clock_mono_us() + SUM_TIMEOUT_US;
 
 	/* A count read while a slot is being retired would be missing or counted twice, and the sum would seem to decrease. */
 	for (;;) {

@@ -30,7 +30,7 @@ struct slot {
 	_Atomic uint32_t state;  /* enum slot_state */
 	_Atomic uint32_t role;   /* enum child_role; written by the master, before pid */
 	_Atomic int32_t pid;     /* 0 when free */
-	_Atomic int64_t beat_us; /* CLOCK_MONOTONIC time of the latest heartbeat; 0: it has none (pulse.h) */
+	_Atomic int64_t beat_us; /* CLOCK_MONOTONIC time of the latest heartbeat; 0: it has none (heartbeat.h) */
 	_Atomic uint64_t requests;
 	_Atomic uint64_t dropped_records; /* spool records that could not be written */
 	_Atomic uint32_t has_turn;        /* invoke: accepts requests (worker/turn.h) */

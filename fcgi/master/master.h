@@ -19,17 +19,17 @@
 
 struct master_start {
 	const char *program;   /* the path it was called with, which an upgrade executes */
-	const char *inherited; /* what the previous berthd hands over (bequest.h); NULL: there is none */
+	const char *inherited; /* what the previous berthd hands over (handover.h); NULL: there is none */
 };
 
 /*
- * Which berthd owns the run directory: during an upgrade two of them work there (heir.h), and one is in charge. A berthd goes
- * from HEIR to IN_CHARGE and from there to RETIRED (standing.h).
+ * Which berthd owns the run directory: during an upgrade two of them work there (successor.h), and one is in charge. A berthd
+ * goes from SUCCESSOR to IN_CHARGE and from there to RETIRED (standing.h).
  */
 enum standing {
-	HEIR,      /* the previous berthd, until this one takes over */
+	SUCCESSOR, /* the previous berthd, until this one takes over */
 	IN_CHARGE, /* this one */
-	RETIRED,   /* the heir, which has taken over */
+	RETIRED,   /* the successor, which has taken over */
 };
 
 /* The children of one role (team.h). */
@@ -56,8 +56,8 @@ struct master {
 	int program_fds[CHILD_ROLE_COUNT]; /* the program that each role executes */
 	int fds[DESCRIPTOR_COUNT];
 	struct listeners listeners[LISTEN_KINDS];
-	struct bequest inherited; /* the descriptors that have not been taken from it yet */
-	struct heir heir;
+	struct handover inherited; /* the descriptors that have not been taken from it yet */
+	struct successor successor;
 	enum standing standing;
 	bool patient;                    /* stopping: requests in flight get all the time they need */
 	bool ready;                      /* whether the service manager has been told so */

@@ -6,11 +6,11 @@
  *             a network, uses no SQL and never talks to Docker.
  * Ended by    SIGTERM or SIGINT: the children finish stage by stage (role.c), and late ones are killed. A second signal kills
  *             them sooner. SIGHUP reads the configuration again.
- * Upgrade     SIGUSR2 starts the program anew, as an heir (heir.h). The heir inherits the sockets of nginx and the lock on the
- *             pid file, starts its own children and takes over when all are ready: its workers begin to accept, and it owns the
- *             run directory. This master then ends, after its requests. If the heir fails before that, nothing changes.
- * Its crash   closes the life pipe; every child notices that, finishes its request and exits. The sockets and the lock on the
- *             pid file are gone with the master, so a new one can start at once.
+ * Upgrade     SIGUSR2 starts the program anew, as a successor (successor.h). The successor inherits the sockets of nginx and
+ * the lock on the pid file, starts its own children and takes over when all are ready: its workers begin to accept, and it owns
+ * the run directory. This master then ends, after its requests. If the successor fails before that, nothing changes. Its crash
+ * closes the life pipe; every child notices that, finishes its request and exits. The sockets and the lock on the pid file are
+ * gone with the master, so a new one can start at once.
  */
 #include "master/master_main.h"
 
@@ -40,16 +40,16 @@
 
 static void master_free(struct master *m)
 {
-	if (m->standing == HEIR)
+	if (m->standing == SUCCESSOR)
 		standing_step_back(m);
 	for (int kind = 0; kind < LISTEN_KINDS; kind++)
 		listen_refuse(m->fds[FD_RUN_DIR], (enum listen_kind)kind, &m->listeners[kind]);
 	pidfile_remove(m->fds[FD_RUN_DIR], &m->fds[FD_PID]);
 	descriptor_close(m->fds);
-	fd_close(&m->heir.link_fd);
+	fd_close(&m->successor.link_fd);
 	for (int role = 0; role < CHILD_ROLE_COUNT; role++)
 		fd_close(&m->program_fds[role]);
-	bequest_free(&m->inherited);
+	handover_free(&m->inherited);
 	scoreboard_close(&m->board);
 	identity_free(&m->identity);
 	mem_free(&m->crew);
@@ -59,7 +59,7 @@ static void become_ready(struct master *m)
 {
 	struct err err;
 
-	if (m->standing == HEIR && standing_take_over(m, &err) < 0) {
+	if (m->standing == SUCCESSOR && standing_take_over(m, &err) < 0) {
 		log_error("cannot take over: %s", err.msg);
 		stop_order(m, "it cannot take over");
 		return;
@@ -93,7 +93,7 @@ static void reap_all(struct master *m)
 	struct crew_death death;
 
 	while (crew_reap(m->crew, &death)) {
-		if (death.pid == m->heir.pid)
+		if (death.pid == m->successor.pid)
 			upgrade_on_death(m, death.how);
 		if (death.role == CHILD_ROLE_COUNT)
 			continue;
@@ -132,23 +132,23 @@ static void handle_signals(struct master *m)
 		on_signal(m, (int)info.ssi_signo);
 }
 
-/* Whether the stop is complete, and no heir that is still starting is left. */
+/* Whether the stop is complete, and no successor that is still starting is left. */
 static bool is_over(const struct master *m)
 {
-	return m->stage == ROLE_STAGE_COUNT && m->heir.pid == 0;
+	return m->stage == ROLE_STAGE_COUNT && m->successor.pid == 0;
 }
 
 static void wait_for_events(struct master *m)
 {
 	struct pollfd fds[] = {{.fd = m->fds[FD_SIGNALS], .events = POLLIN},
-			       {.fd = m->heir.link_fd, .events = POLLIN},
-			       {.fd = m->fds[FD_TESTATOR], .events = POLLIN}};
+			       {.fd = m->successor.link_fd, .events = POLLIN},
+			       {.fd = m->fds[FD_PREDECESSOR], .events = POLLIN}};
 
 	if (poll(fds, ARRAY_SIZE(fds), clock_left_ms(m->next_tick_us)) <= 0)
 		return;
 	handle_signals(m);
 	upgrade_on_word(m);
-	if (heir_hear(&m->fds[FD_TESTATOR]) == HEIR_GONE)
+	if (successor_receive(&m->fds[FD_PREDECESSOR]) == SUCCESSOR_GONE)
 		upgrade_settle(m);
 }
 
@@ -175,8 +175,8 @@ int master_main(struct settings *settings, const struct master_start *start)
 		.settings = settings,
 		.program_fds = {[0 ... CHILD_ROLE_COUNT - 1] = -1},
 		.fds = {[0 ... DESCRIPTOR_COUNT - 1] = -1},
-		.heir = HEIR_NONE,
-		.standing = start->inherited != NULL ? HEIR : IN_CHARGE,
+		.successor = SUCCESSOR_NONE,
+		.standing = start->inherited != NULL ? SUCCESSOR : IN_CHARGE,
 		.stage = -1,
 	};
 	struct err err;

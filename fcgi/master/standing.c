@@ -18,7 +18,7 @@ void standing_step_back(struct master *m)
 {
 	listen_step_back(m->fds[FD_RUN_DIR]);
 	let_go(m);
-	fd_close(&m->fds[FD_TESTATOR]);
+	fd_close(&m->fds[FD_PREDECESSOR]);
 }
 
 int standing_take_over(struct master *m, struct err *err)
@@ -27,7 +27,7 @@ int standing_take_over(struct master *m, struct err *err)
 		return -1;
 	m->standing = IN_CHARGE;
 	eventfd_write(m->fds[FD_GATE], 1);
-	heir_say(m->fds[FD_TESTATOR], HEIR_READY);
+	successor_send(m->fds[FD_PREDECESSOR], SUCCESSOR_READY);
 	return 0;
 }
 

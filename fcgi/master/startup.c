@@ -23,7 +23,7 @@
 #define OOM_SCORE_ADJ "-900" /* without the master no process would be replaced */
 
 /* The program file is kept open, so that a newer file at the same path is used only at the next start. Its number must not be
- * one of heritage.h. */
+ * one of inherited.h. */
 static int open_program(struct master *m, enum child_role role, struct err *err)
 {
 	static const char self[] = "/proc/self/exe";
@@ -34,7 +34,7 @@ static int open_program(struct master *m, enum child_role role, struct err *err)
 		return err_set(err, errno, "read %s", self);
 	AUTO(mem_free) char *path = name != NULL ? mem_printf("%s/%s", dirname(where), name) : mem_strdup(self);
 	AUTO(fd_close) int low_fd = open(path, O_PATH | O_CLOEXEC);
-	m->program_fds[role] = low_fd < 0 ? -1 : fcntl(low_fd, F_DUPFD_CLOEXEC, HERITAGE_FD_LAST + 1);
+	m->program_fds[role] = low_fd < 0 ? -1 : fcntl(low_fd, F_DUPFD_CLOEXEC, INHERITED_FD_LAST + 1);
 	return m->program_fds[role] < 0 ? err_set(err, errno, "open '%s'", path) : 0;
 }
 
@@ -57,12 +57,12 @@ static int init_inheritance(struct master *m, struct err *err)
 {
 	const char *text = m->start->inherited;
 
-	if (m->standing != HEIR)
+	if (m->standing != SUCCESSOR)
 		return 0;
-	if (bequest_parse(text, &m->inherited, err) < 0)
+	if (handover_parse(text, &m->inherited, err) < 0)
 		return err_prefix(err, "inherited");
-	m->fds[FD_TESTATOR] = bequest_take(&m->inherited, HEIR_LINK);
-	return m->fds[FD_TESTATOR] < 0 ? err_set(err, 0, "inherited no " HEIR_LINK) : 0;
+	m->fds[FD_PREDECESSOR] = handover_take(&m->inherited, SUCCESSOR_LINK);
+	return m->fds[FD_PREDECESSOR] < 0 ? err_set(err, 0, "inherited no " SUCCESSOR_LINK) : 0;
 }
 
 static int init_identity(struct master *m, struct err *err)
@@ -79,11 +79,11 @@ static int init_run_dir(struct master *m, struct err *err)
 {
 	const struct conf *conf = m->settings->conf;
 
-	m->fds[FD_RUN_DIR] = estate_run_dir(conf, &m->identity, err);
+	m->fds[FD_RUN_DIR] = layout_run_dir(conf, &m->identity, err);
 	if (m->fds[FD_RUN_DIR] < 0)
 		return -1;
-	m->fds[FD_PID] = m->standing == HEIR ? bequest_take(&m->inherited, "pid") : pidfile_lock(m->fds[FD_RUN_DIR], err);
-	if (m->standing == HEIR && pidfile_check_inherited(m->fds[FD_RUN_DIR], m->fds[FD_PID], err) < 0)
+	m->fds[FD_PID] = m->standing == SUCCESSOR ? handover_take(&m->inherited, "pid") : pidfile_lock(m->fds[FD_RUN_DIR], err);
+	if (m->standing == SUCCESSOR && pidfile_check_inherited(m->fds[FD_RUN_DIR], m->fds[FD_PID], err) < 0)
 		fd_close(&m->fds[FD_PID]);
 	if (m->fds[FD_PID] < 0)
 		return err_prefix(err, "%s", conf->master_run_dir);
@@ -93,10 +93,10 @@ static int init_run_dir(struct master *m, struct err *err)
 /* Two poolmgrs respect each other's sandboxes only if they have the same state directory. */
 static int init_state_dir(struct master *m, struct err *err)
 {
-	AUTO(fd_close) int before_fd = bequest_take(&m->inherited, "state");
+	AUTO(fd_close) int before_fd = handover_take(&m->inherited, "state");
 	struct stat ours, before;
 
-	m->fds[FD_STATE_DIR] = estate_state_dir(m->settings->conf, &m->identity, before_fd >= 0, err);
+	m->fds[FD_STATE_DIR] = layout_state_dir(m->settings->conf, &m->identity, before_fd >= 0, err);
 	if (m->fds[FD_STATE_DIR] < 0)
 		return -1;
 	if (before_fd < 0)
@@ -149,7 +149,7 @@ static int init_shared(struct master *m, struct err *err)
 static int init_sockets(struct master *m, struct err *err)
 {
 	const struct conf *conf = m->settings->conf;
-	struct bequest *inherited = m->standing == HEIR ? &m->inherited : NULL;
+	struct handover *inherited = m->standing == SUCCESSOR ? &m->inherited : NULL;
 
 	if (listen_open(m->fds[FD_RUN_DIR], conf, &m->identity, inherited, m->listeners, err) < 0)
 		return err_prefix(err, "%s", conf->master_run_dir);

@@ -37,7 +37,7 @@ void stop_begin(struct master *m, const struct role_stage stages[ROLE_STAGE_COUN
 /* The workers of the previous berthd belong to the first stage too, because this collector stores what they still write. */
 static bool stage_is_over(const struct master *m)
 {
-	if (m->stage == 0 && m->fds[FD_TESTATOR] >= 0)
+	if (m->stage == 0 && m->fds[FD_PREDECESSOR] >= 0)
 		return false;
 	for (enum child_role role = 0; role < CHILD_ROLE_COUNT; role++)
 		if (m->stages[m->stage].has[role] && crew_has(m->crew, role))
@@ -52,13 +52,13 @@ void stop_advance(struct master *m)
 			begin_stage(m);
 }
 
-/* Stops the other berthds: the previous one ends sooner, and a starting heir ends. */
+/* Stops the other berthds: the previous one ends sooner, and a starting successor ends. */
 static void stop_others(struct master *m)
 {
-	if (m->standing != HEIR)
-		heir_say(m->fds[FD_TESTATOR], HEIR_HURRY);
-	if (m->heir.pid != 0)
-		heir_end(&m->heir, stop_deadline_us(m));
+	if (m->standing != SUCCESSOR)
+		successor_send(m->fds[FD_PREDECESSOR], SUCCESSOR_HURRY);
+	if (m->successor.pid != 0)
+		successor_end(&m->successor, stop_deadline_us(m));
 }
 
 void stop_order(struct master *m, const char *why)
@@ -68,7 +68,7 @@ void stop_order(struct master *m, const char *why)
 	stop_others(m);
 	if (m->stage < 0) {
 		log_info("%s: stopping", why);
-		if (m->standing == HEIR)
+		if (m->standing == SUCCESSOR)
 			standing_step_back(m);
 		else if (notify_send("STOPPING=1", &err) < 0)
 			log_warn("%s", err.msg);

@@ -1,6 +1,6 @@
 /*
- * The stop of the master: its children end stage by stage (role.c), and late ones are killed. A signal begins it, or an heir
- * that has taken over.
+ * The stop of the master: its children end stage by stage (role.c), and late ones are killed. A signal begins it, or a
+ * successor that has taken over.
  */
 #ifndef MASTER_STOP_H
 #define MASTER_STOP_H

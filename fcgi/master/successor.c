@@ -12,7 +12,7 @@
 #include "master/resources/notify.h"
 
 /* Runs in the new process. It has its own session, because it is independent of the terminal or shell of the first one. */
-static void become(const char *program, const char *config, const struct bequest *bequest)
+static void become(const char *program, const char *config, const struct handover *handover)
 {
 	struct err err = {0};
 	sigset_t none;
@@ -21,7 +21,7 @@ static void become(const char *program, const char *config, const struct bequest
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
 	notify_pass_on();
-	AUTO(mem_free) char *inherited = bequest_leave_new(bequest, &err);
+	AUTO(mem_free) char *inherited = handover_text_new(handover, &err);
 	AUTO(mem_free) char *inherit = mem_printf("--inherit=%s", inherited ? inherited : "");
 	AUTO(mem_free) char *option = mem_printf("--config=%s", config);
 	char **argv = (char *[]){(char *)program, option, inherit, NULL};
@@ -37,50 +37,51 @@ static void become(const char *program, const char *config, const struct bequest
 	log_error("execute '%s': %s", program, strerror(errno));
 }
 
-int heir_start(struct heir *heir, const char *program, const char *config, struct bequest *given, struct err *err)
+int successor_start(struct successor *successor, const char *program, const char *config, struct handover *given,
+		    struct err *err)
 {
-	AUTO(bequest_free) struct bequest bequest = *given;
+	AUTO(handover_free) struct handover handover = *given;
 	int ends[2];
 
-	*given = (struct bequest){0};
+	*given = (struct handover){0};
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, ends) < 0)
 		return err_set(err, errno, "link to the new berthd");
 	AUTO(fd_close) int ours = ends[0];
 	AUTO(fd_close) int its = ends[1];
-	if (bequest_add(&bequest, HEIR_LINK, its, err) < 0)
+	if (handover_add(&handover, SUCCESSOR_LINK, its, err) < 0)
 		return -1;
 	pid_t pid = fork();
 	if (pid < 0)
 		return err_set(err, errno, "fork");
 	if (pid == 0) {
-		become(program, config, &bequest);
+		become(program, config, &handover);
 		_exit(1);
 	}
-	*heir = (struct heir){.pid = pid, .link_fd = TAKE_FD(ours)};
+	*successor = (struct successor){.pid = pid, .link_fd = TAKE_FD(ours)};
 	return 0;
 }
 
-void heir_end(struct heir *heir, int64_t again_at_us)
+void successor_end(struct successor *successor, int64_t again_at_us)
 {
-	kill(heir->pid, heir->ending ? SIGKILL : SIGTERM);
-	heir->end_at_us = heir->ending ? INT64_MAX : again_at_us;
-	heir->ending = true;
+	kill(successor->pid, successor->ending ? SIGKILL : SIGTERM);
+	successor->end_at_us = successor->ending ? INT64_MAX : again_at_us;
+	successor->ending = true;
 }
 
-enum heir_word heir_hear(int *link_fd)
+enum successor_word successor_receive(int *link_fd)
 {
-	uint8_t word = HEIR_NOTHING;
+	uint8_t word = SUCCESSOR_NOTHING;
 	ssize_t n = *link_fd < 0 ? -1 : recv(*link_fd, &word, 1, MSG_DONTWAIT);
 
 	if (*link_fd < 0 || (n < 0 && (errno == EAGAIN || errno == EINTR)))
-		return HEIR_NOTHING;
+		return SUCCESSOR_NOTHING;
 	if (n > 0)
-		return word == HEIR_READY || word == HEIR_HURRY ? (enum heir_word)word : HEIR_NOTHING;
+		return word == SUCCESSOR_READY || word == SUCCESSOR_HURRY ? (enum successor_word)word : SUCCESSOR_NOTHING;
 	fd_close(link_fd);
-	return HEIR_GONE;
+	return SUCCESSOR_GONE;
 }
 
-void heir_say(int link_fd, enum heir_word word)
+void successor_send(int link_fd, enum successor_word word)
 {
 	uint8_t byte = (uint8_t)word;
 

@@ -5,14 +5,14 @@
 #include "master/children/child.h"
 #include "master/master.h"
 
-static void give_fds(const struct master *m, enum child_role role, int numbers[HERITAGE_FD_LAST + 1])
+static void give_fds(const struct master *m, enum child_role role, int numbers[INHERITED_FD_LAST + 1])
 {
 	enum listen_kind listens = roles[role].listens;
 
 	descriptor_give(m->fds, role, numbers);
-	numbers[HERITAGE_CONF_FD] = roles[role].stores ? m->settings->read_fd : m->settings->bare_fd;
+	numbers[INHERITED_CONF_FD] = roles[role].stores ? m->settings->read_fd : m->settings->bare_fd;
 	for (int i = 0; listens != LISTEN_NONE && i < m->listeners[listens].count; i++)
-		numbers[HERITAGE_LISTEN_FD + i] = m->listeners[listens].fds[i];
+		numbers[INHERITED_LISTEN_FD + i] = m->listeners[listens].fds[i];
 }
 
 static int start_child(struct master *m, enum child_role role, struct err *err)
@@ -25,7 +25,7 @@ static int start_child(struct master *m, enum child_role role, struct err *err)
 		.role = role,
 		.slot = slot,
 		.program_fd = m->program_fds[role],
-		.fds = {[0 ... HERITAGE_FD_LAST] = -1},
+		.fds = {[0 ... INHERITED_FD_LAST] = -1},
 		.identity = &m->identity,
 	};
 	give_fds(m, role, plan.fds);

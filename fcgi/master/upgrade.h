@@ -1,6 +1,6 @@
 /*
- * An upgrade, from the view of the running berthd: it starts an heir (heir.h), and stops after the heir has taken over, when
- * its requests are done. Also the work of the heir when the previous berthd has ended.
+ * An upgrade, from the view of the running berthd: it starts a successor (successor.h), and stops after the successor has taken
+ * over, when its requests are done. Also the work of the successor when the previous berthd has ended.
  */
 #ifndef MASTER_UPGRADE_H
 #define MASTER_UPGRADE_H
@@ -9,17 +9,17 @@
 
 struct master;
 
-/* Starts an heir, unless there is one, or this master is not ready or stops. If it fails, this berthd continues and logs the
- * reason. */
+/* Starts a successor, unless there is one, or this master is not ready or stops. If it fails, this berthd continues and logs
+ * the reason. */
 void upgrade_start(struct master *m);
 
-/* Handles a message of the heir, if there is one. */
+/* Handles a message of the successor, if there is one. */
 void upgrade_on_word(struct master *m);
 
-/* The heir has died; how: as in struct crew_death. */
+/* The successor has died; how: as in struct crew_death. */
 void upgrade_on_death(struct master *m, const char *how);
 
-/* Ends an heir that has exceeded its time limit. */
+/* Ends a successor that has exceeded its time limit. */
 void upgrade_check(struct master *m, int64_t now_us);
 
 /*

@@ -83,9 +83,9 @@ static void on_release(struct client *c, struct ipc_msg *m)
 		let_go_of_held(c);
 }
 
-static void on_autopsy(struct client *c, struct ipc_msg *m)
+static void on_postmortem(struct client *c, struct ipc_msg *m)
 {
-	autopsy_ask(c, pool_find_lease(c, m->autopsy.lease_id), m->autopsy.seq);
+	postmortem_ask(c, pool_find_lease(c, m->postmortem.lease_id), m->postmortem.seq);
 }
 
 static void on_invalidate(struct client *c, struct ipc_msg *m)
@@ -111,7 +111,7 @@ static void (*const handlers[IPC_TYPE_COUNT])(struct client *c, struct ipc_msg *
 	[IPC_HELLO] = on_hello,     [IPC_LEASE] = on_lease,
 	[IPC_CHECK] = on_check,     [IPC_CHECK_STORED] = on_check_stored,
 	[IPC_RELEASE] = on_release, [IPC_INVALIDATE] = on_invalidate,
-	[IPC_STATS] = on_stats,     [IPC_AUTOPSY] = on_autopsy,
+	[IPC_STATS] = on_stats,     [IPC_POSTMORTEM] = on_postmortem,
 };
 
 const char *messages_take(struct client *c, struct ipc_msg *m)

@@ -70,7 +70,7 @@ static void set_conf(const struct conf *c)
 	shape_set_conf(conf);
 	package_set_conf(conf);
 	boot_set_conf(conf);
-	rest_set_conf(conf);
+	freezer_set_conf(conf);
 	docker_set_conf(docker, conf);
 	store_set_conf(conf);
 	pool_set_conf(conf);
@@ -86,7 +86,7 @@ static void reload(void)
 	struct conf *next;
 	struct err err;
 
-	if (conf_load_fd(HERITAGE_CONF_FD, &next, &err) < 0) {
+	if (conf_load_fd(INHERITED_CONF_FD, &next, &err) < 0) {
 		log_error("keeps its settings: %s", err.msg);
 		return;
 	}
@@ -162,7 +162,7 @@ static void on_tick(uv_timer_t *timer)
 	int64_t now_us = clock_mono_us();
 
 	(void)timer;
-	pulse_beat();
+	heartbeat_now();
 	if (stop_deadline_us != 0) {
 		stop_tick(now_us);
 		return;
@@ -222,16 +222,16 @@ static const struct client_hooks client_hooks = {messages_take, messages_client_
 static const struct image_hooks image_hooks = {renewal_adopt, renewal_begin};
 static const struct store_hooks store_hooks = {pool_invalidate, pool_on_store_connected};
 
-static int init(const struct heritage *heritage, struct scoreboard *board, struct err *err)
+static int init(const struct inherited *inherited, struct scoreboard *board, struct err *err)
 {
-	conf = heritage->conf;
+	conf = inherited->conf;
 	loop = uv_default_loop();
 	if (language_load_all(conf, &languages, err) < 0 || docker_new(loop, conf, &docker_events, &docker, err) < 0 ||
 	    directory_init(loop, conf, err) < 0 || sandbox_init(loop, conf, docker, &sandbox_hooks, err) < 0 ||
 	    package_init(loop, conf, err) < 0)
 		return -1;
 	boot_init(loop, conf, docker);
-	rest_init(conf, docker);
+	freezer_init(conf, docker);
 	stray_init(docker);
 	store_init(loop, conf, &store_hooks);
 	shape_init(conf, languages);
@@ -240,10 +240,10 @@ static int init(const struct heritage *heritage, struct scoreboard *board, struc
 	shim_init(loop, conf);
 	reconcile_init(conf, docker);
 	stats_init(conf, docker, board);
-	bill_init(conf, board, heritage->slot);
-	autopsy_init(docker);
-	cgroup_init(loop, HERITAGE_WARDEN_FD);
-	client_init(loop, conf, HERITAGE_LISTEN_FD, heritage->clients, &client_hooks);
+	bill_init(conf, board, inherited->slot);
+	postmortem_init(docker);
+	cgroup_init(loop, INHERITED_WARDEN_FD);
+	client_init(loop, conf, INHERITED_LISTEN_FD, inherited->clients, &client_hooks);
 	return 0;
 }
 
@@ -259,20 +259,20 @@ static void watch_signals(void)
 	}
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL); /* signals that arrived before there was a handler are delivered now */
-	life = watch_new(loop, HERITAGE_LIFE_FD, UV_READABLE | UV_DISCONNECT, on_master_gone, &life);
+	life = watch_new(loop, INHERITED_LIFE_FD, UV_READABLE | UV_DISCONNECT, on_master_gone, &life);
 }
 
-int poolmgr_main(const struct heritage *heritage)
+int poolmgr_main(const struct inherited *inherited)
 {
 	struct scoreboard *board;
 	struct err err;
 
-	if (scoreboard_attach(HERITAGE_SCOREBOARD_FD, &board, &err) < 0 || init(heritage, board, &err) < 0) {
+	if (scoreboard_attach(INHERITED_SCOREBOARD_FD, &board, &err) < 0 || init(inherited, board, &err) < 0) {
 		log_error("cannot start: %s", err.msg);
 		return 1;
 	}
-	slot = scoreboard_slot(board, heritage->slot);
-	pulse_begin(slot);
+	slot = scoreboard_slot(board, inherited->slot);
+	heartbeat_begin(slot);
 	watch_signals();
 	ready_deadline_us = clock_mono_us() + READY_AFTER_US;
 	uv_timer_init(loop, &tick_timer);

@@ -233,7 +233,7 @@ static json_t *version_json(const struct version *v)
 
 	return json_pack("{s:s, s:s, s:I, s:s, s:o, s:i, s:i, s:I, s:I}", "function_id", v->spec->function_id, "name",
 			 v->spec->name, "version", (json_int_t)v->spec->version, "status", status, "sandboxes",
-			 states_json(SANDBOX_ASSIGNED, SANDBOX_DYING, NULL, v), "waiting", v->waiting, "min_warm", v->keep,
+			 states_json(SANDBOX_ASSIGNED, SANDBOX_DYING, NULL, v), "waiting", v->waiting, "min_warm", v->min_warm,
 			 "max_concurrency", (json_int_t)v->spec->max_concurrency, "usual_us", (json_int_t)v->usual_us);
 }
 
@@ -320,8 +320,8 @@ char *stats_text_new(bool whole)
 				 docker_is_up(docker), "detail", text_json(docker_problem(docker)), "version",
 				 text_json(docker_version(docker)), "runtimes", runtimes_json(), "egress", egress_json(),
 				 "database", "ok", store_is_up(), "detail", text_json(store_problem()), "images", image_json(),
-				 "sandboxes", states_json(SANDBOX_CREATING, SANDBOX_GONE, NULL, NULL), "min_warm", keep_json(),
-				 "waiting", pool_waiting(), "connections", client_count());
+				 "sandboxes", states_json(SANDBOX_CREATING, SANDBOX_GONE, NULL, NULL), "min_warm",
+				 min_warm_json(), "waiting", pool_waiting(), "connections", client_count());
 
 	add_shapes(json);
 	if (whole)

@@ -40,7 +40,7 @@ struct outgoing {
 struct invocation {
 	const struct conf *conf;
 	struct lease_client *client;
-	struct patience *patience;
+	struct slow_timer *slow_timer;
 
 	/* The state of the current invocation. */
 	struct lease *lease;
@@ -65,13 +65,13 @@ enum event {
 	EVENT_NONE,
 };
 
-struct invocation *invocation_new(const struct conf *conf, struct lease_client *client, struct patience *patience)
+struct invocation *invocation_new(const struct conf *conf, struct lease_client *client, struct slow_timer *slow_timer)
 {
 	struct invocation *v = mem_alloc(sizeof(*v));
 
 	v->conf = conf;
 	v->client = client;
-	v->patience = patience;
+	v->slow_timer = slow_timer;
 	return v;
 }
 
@@ -85,7 +85,7 @@ void invocation_free(struct invocation **invocation)
 	mem_free(invocation);
 }
 
-void invocation_rest(struct invocation *v)
+void invocation_trim(struct invocation *v)
 {
 	trim_buf(&v->in);
 	printed_trim(&v->printed, &v->log);
@@ -248,7 +248,7 @@ static enum event wait_once(struct invocation *v, int64_t deadline_us)
 
 	if (clock_left_ms(deadline_us) == 0)
 		return EVENT_TIMEOUT;
-	if (patience_poll(v->patience, p, ARRAY_SIZE(p), MIN(deadline_us, watch_due_us)) < 0)
+	if (slow_timer_poll(v->slow_timer, p, ARRAY_SIZE(p), MIN(deadline_us, watch_due_us)) < 0)
 		return EVENT_NONE; /* EINTR */
 	if (p[3].revents != 0 || clock_mono_us() >= watch_due_us)
 		lease_watch(v->client);
@@ -355,9 +355,9 @@ static void fail_ended(struct invocation *v, const char *phase)
 		return;
 	}
 	read_meter(v); /* measured now, because the cgroup will be gone when Docker has an answer */
-	patience_end(v->patience);
+	slow_timer_fire(v->slow_timer);
 	if (v->client != NULL)
-		finding = lease_autopsy(v->client, v->lease);
+		finding = lease_postmortem(v->client, v->lease);
 	if (finding.out_of_memory) {
 		fail_out_of_memory(v, phase);
 		return;
@@ -560,7 +560,7 @@ static void await_result(struct invocation *v, const char *id)
 
 	/* If the function usually takes longer, the worker gives up its turn now, after INVOKE was sent. */
 	flush(v);
-	patience_expect(v->patience, start_us + v->lease->usual_us);
+	slow_timer_expect(v->slow_timer, start_us + v->lease->usual_us);
 
 	enum event event = EVENT_NONE;
 	while (event == EVENT_NONE) {

@@ -17,8 +17,8 @@
 /* Holds the buffers, which are reused for one invocation after the other. */
 struct invocation;
 
-/* All are borrowed. client may be NULL, then poolmgr is not watched meanwhile; patience may be NULL. */
-struct invocation *invocation_new(const struct conf *conf, struct lease_client *client, struct patience *patience);
+/* All are borrowed. client may be NULL, then poolmgr is not watched meanwhile; slow_timer may be NULL. */
+struct invocation *invocation_new(const struct conf *conf, struct lease_client *client, struct slow_timer *slow_timer);
 void invocation_free(struct invocation **invocation); /* destructor for AUTO; accepts NULL */
 
 enum outcome_kind {
@@ -30,7 +30,7 @@ enum outcome_kind {
 /* Why loading the code failed. */
 enum init_failure { INIT_FINE, INIT_SYNTAX, INIT_HANDLER, INIT_EXCEPTION, INIT_EXITED, INIT_TIMEOUT };
 
-/* Pointers point into the invocation and are valid until invocation_rest or its next use. */
+/* Pointers point into the invocation and are valid until invocation_trim or its next use. */
 struct outcome {
 	enum outcome_kind kind;
 	struct problem problem;
@@ -66,6 +66,6 @@ void invocation_run(struct invocation *v, struct lease *lease, const struct invo
 void invocation_init(struct invocation *v, struct lease *lease, struct outcome *outcome);
 
 /* To be called between requests: frees the memory that a large one needed. */
-void invocation_rest(struct invocation *v);
+void invocation_trim(struct invocation *v);
 
 #endif

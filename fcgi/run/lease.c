@@ -16,8 +16,8 @@
 #include "http/json_text.h"
 #include "run/link.h"
 
-/* poolmgr answers before this time (poolmgr/sandbox/autopsy.c). */
-#define AUTOPSY_US 5500000
+/* poolmgr answers before this time (poolmgr/sandbox/postmortem.c). */
+#define POSTMORTEM_US 5500000
 
 struct lease_client {
 	struct link *link;
@@ -67,7 +67,7 @@ static void give_back(struct lease_client *c, struct lease *lease, enum counter 
 
 	memcpy(sandbox_id, lease->sandbox_id, sizeof(sandbox_id));
 	close_lease(lease);
-	if (link_fd(c->link) >= 0 && link_tell(c->link, &msg, &err) < 0)
+	if (link_fd(c->link) >= 0 && link_send(c->link, &msg, &err) < 0)
 		log_sandbox(LOG_WARN, sandbox_id, "sandbox not given back: %s", err.msg);
 }
 
@@ -89,7 +89,7 @@ void lease_give_back(struct lease_client *c)
 		give_back_kept(c, 0);
 }
 
-int64_t lease_rest(struct lease_client *c, int64_t now_us)
+int64_t lease_expire(struct lease_client *c, int64_t now_us)
 {
 	while (c->kept_count > 0 && now_us - c->kept[0].since_us >= LEASE_KEEP_US)
 		give_back_kept(c, 0);
@@ -373,12 +373,12 @@ uint64_t lease_watch_generation(const struct lease_client *c)
 
 int64_t lease_watch_due_us(const struct lease_client *c)
 {
-	return link_keep_due_us(c->link);
+	return link_maintain_due_us(c->link);
 }
 
 void lease_watch(struct lease_client *c)
 {
-	link_keep(c->link);
+	link_maintain(c->link);
 }
 
 void lease_hear(struct lease_client *c)
@@ -386,15 +386,15 @@ void lease_hear(struct lease_client *c)
 	link_hear(c->link);
 }
 
-struct finding lease_autopsy(struct lease_client *c, const struct lease *lease)
+struct finding lease_postmortem(struct lease_client *c, const struct lease *lease)
 {
-	struct ipc_msg msg = {.type = IPC_AUTOPSY, .autopsy.lease_id = lease->id};
+	struct ipc_msg msg = {.type = IPC_POSTMORTEM, .postmortem.lease_id = lease->id};
 	struct ipc_msg answer;
 	struct err err = {0};
 
 	/* Does not wait for another poolmgr, because one that did not grant the lease knows nothing about it. */
 	if (lease->generation != link_generation(c->link) || link_fd(c->link) < 0 ||
-	    link_ask_once(c->link, &msg, &msg.autopsy.seq, clock_mono_us() + AUTOPSY_US, &answer, &err) < 0)
+	    link_ask_once(c->link, &msg, &msg.postmortem.seq, clock_mono_us() + POSTMORTEM_US, &answer, &err) < 0)
 		return (struct finding){0};
 	return (struct finding){
 		.known = answer.finding.known != 0,
@@ -423,12 +423,12 @@ int lease_stats(struct lease_client *c, bool whole, int64_t deadline_us, struct 
 	return 0;
 }
 
-struct lease_client *lease_client_new(const char *run_dir, struct patience *patience, bool keeps)
+struct lease_client *lease_client_new(const char *run_dir, struct slow_timer *slow_timer, bool keeps)
 {
 	struct lease_client *c = mem_alloc(sizeof(*c));
 	struct link_hooks hooks = {on_recall, on_lost, c};
 
-	c->link = link_new(run_dir, &hooks, patience);
+	c->link = link_new(run_dir, &hooks, slow_timer);
 	c->keeps = keeps;
 	return c;
 }

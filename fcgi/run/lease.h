@@ -27,8 +27,8 @@
 
 struct lease_client;
 
-/* Does not connect yet. patience is borrowed and may be NULL. keeps: whether it may keep sandboxes. */
-struct lease_client *lease_client_new(const char *run_dir, struct patience *patience, bool keeps);
+/* Does not connect yet. slow_timer is borrowed and may be NULL. keeps: whether it may keep sandboxes. */
+struct lease_client *lease_client_new(const char *run_dir, struct slow_timer *slow_timer, bool keeps);
 
 /* Destructor for AUTO; accepts NULL. Gives kept sandboxes back. */
 void lease_client_free(struct lease_client **client);
@@ -104,7 +104,7 @@ struct finding {
  * Asks poolmgr how the sandbox in use ended. Usually takes a millisecond; if everything in the sandbox was killed, it takes as
  * long as Docker does, at most some seconds.
  */
-struct finding lease_autopsy(struct lease_client *client, const struct lease *lease);
+struct finding lease_postmortem(struct lease_client *client, const struct lease *lease);
 
 bool lease_keeps_any(const struct lease_client *client);
 
@@ -115,7 +115,7 @@ void lease_give_back(struct lease_client *client);
  * To be called between requests: gives back sandboxes that were kept long enough. Returns when to call again, INT64_MAX when
  * nothing is kept.
  */
-int64_t lease_rest(struct lease_client *client, int64_t now_us);
+int64_t lease_expire(struct lease_client *client, int64_t now_us);
 
 /*
  * While a sandbox is in use or kept, poolmgr may recall it or end; lease_watch_fd is then readable. During an invocation call

@@ -20,22 +20,22 @@
 struct link {
 	char *path;
 	struct link_hooks hooks;
-	struct patience *patience;
+	struct slow_timer *slow_timer;
 	int fd;       /* -1: not connected */
 	uint64_t seq; /* sequence number of the latest question */
 	uint64_t generation;
 	char held[64];
-	int64_t retry_at_us; /* link_keep: when to try to connect again; 0: not waiting */
+	int64_t retry_at_us; /* link_maintain: when to try to connect again; 0: not waiting */
 	struct buf scratch;  /* the buffer that the latest message points into */
 };
 
-struct link *link_new(const char *run_dir, const struct link_hooks *hooks, struct patience *patience)
+struct link *link_new(const char *run_dir, const struct link_hooks *hooks, struct slow_timer *slow_timer)
 {
 	struct link *l = mem_alloc(sizeof(*l));
 
 	l->path = mem_printf("%s/%s", run_dir, IPC_SOCKET_NAME);
 	l->hooks = *hooks;
-	l->patience = patience;
+	l->slow_timer = slow_timer;
 	l->fd = -1;
 	return l;
 }
@@ -95,7 +95,7 @@ static int connect_once(struct link *l, struct err *err)
 }
 
 /* Sends one message; waits a moment while the socket is full. */
-int link_tell(struct link *l, const struct ipc_msg *msg, struct err *err)
+int link_send(struct link *l, const struct ipc_msg *msg, struct err *err)
 {
 	int64_t deadline_us = clock_mono_us() + SEND_TIMEOUT_US;
 	struct err e = {0};
@@ -141,7 +141,7 @@ static bool is_answer(const struct ipc_msg *question, const struct ipc_msg *m)
 		{IPC_CHECK_STORED, {IPC_GRANT, IPC_DENY}},
 		{IPC_INVALIDATE, {IPC_DONE, IPC_DONE}},
 		{IPC_STATS, {IPC_STATS_REPLY, IPC_STATS_REPLY}},
-		{IPC_AUTOPSY, {IPC_FINDING, IPC_FINDING}},
+		{IPC_POSTMORTEM, {IPC_FINDING, IPC_FINDING}},
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(pairs); i++)
@@ -177,7 +177,7 @@ static int await(struct link *l, int64_t deadline_us, struct err *err)
 {
 	struct pollfd p = {.fd = l->fd, .events = POLLIN};
 
-	while (patience_poll(l->patience, &p, 1, deadline_us) <= 0)
+	while (slow_timer_poll(l->slow_timer, &p, 1, deadline_us) <= 0)
 		if (clock_left_ms(deadline_us) == 0)
 			return err_set(err, ETIMEDOUT, "not answered");
 	return 0;
@@ -193,7 +193,7 @@ static int ask_once(struct link *l, const struct ipc_msg *question, int64_t dead
 	enum heard heard = HEARD_NOTHING;
 	struct err e = {0};
 
-	if (link_tell(l, question, err) < 0)
+	if (link_send(l, question, err) < 0)
 		return -1;
 	while (heard == HEARD_NOTHING || heard == HEARD_UNASKED) {
 		if (l->fd < 0) /* the connection was lost while another message was sent */
@@ -239,7 +239,7 @@ int link_ask(struct link *l, struct ipc_msg *question, uint64_t *seq, int64_t de
 			return give_up(&e, err);
 		if (old)
 			continue;
-		patience_end(l->patience);
+		slow_timer_fire(l->slow_timer);
 		sleep_us(pause_us);
 		pause_us = MIN(pause_us * 2, PAUSE_MAX_US);
 	}
@@ -268,12 +268,12 @@ void link_hear(struct link *l)
 	}
 }
 
-int64_t link_keep_due_us(const struct link *l)
+int64_t link_maintain_due_us(const struct link *l)
 {
 	return l->fd < 0 && l->retry_at_us != 0 ? l->retry_at_us : INT64_MAX;
 }
 
-void link_keep(struct link *l)
+void link_maintain(struct link *l)
 {
 	struct err err = {0};
 

@@ -21,8 +21,8 @@ struct link_hooks {
 	void *arg;
 };
 
-/* Does not connect yet. patience is borrowed and may be NULL. */
-struct link *link_new(const char *run_dir, const struct link_hooks *hooks, struct patience *patience);
+/* Does not connect yet. slow_timer is borrowed and may be NULL. */
+struct link *link_new(const char *run_dir, const struct link_hooks *hooks, struct slow_timer *slow_timer);
 void link_free(struct link **link); /* destructor for AUTO; accepts NULL */
 
 /* Names the sandbox that must outlive the connection, because an invocation runs in it; "" for none. */
@@ -41,7 +41,7 @@ int link_ask_once(struct link *link, struct ipc_msg *question, uint64_t *seq, in
 		  struct err *err);
 
 /* Sends a message that has no answer. If that fails, the connection is given up. */
-int link_tell(struct link *link, const struct ipc_msg *msg, struct err *err);
+int link_send(struct link *link, const struct ipc_msg *msg, struct err *err);
 
 /* Handles messages that poolmgr has sent unasked; does not wait for more. */
 void link_hear(struct link *link);
@@ -54,10 +54,10 @@ uint64_t link_generation(const struct link *link);
 
 /*
  * For use during an invocation: handles messages, and reconnects when the connection is gone, so that the next poolmgr learns
- * that the sandbox is in use. To be called when link_fd is readable and at link_keep_due_us. Never blocks.
+ * that the sandbox is in use. To be called when link_fd is readable and at link_maintain_due_us. Never blocks.
  */
-void link_keep(struct link *link);
-int64_t link_keep_due_us(const struct link *link); /* INT64_MAX: never */
+void link_maintain(struct link *link);
+int64_t link_maintain_due_us(const struct link *link); /* INT64_MAX: never */
 
 void link_close(struct link *link);
 

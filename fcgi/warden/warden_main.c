@@ -54,7 +54,7 @@ static void send_answer(const struct ipc_msg *answer)
 {
 	struct err err;
 
-	if (ipc_send(HERITAGE_WARDEN_FD, answer, &err) < 0)
+	if (ipc_send(INHERITED_WARDEN_FD, answer, &err) < 0)
 		log_error("answer to poolmgr lost: %s", err.msg);
 }
 
@@ -108,7 +108,7 @@ static void serve_one(struct warden *w)
 	struct ipc_msg m;
 	struct err err = {0};
 
-	int rc = ipc_recv(HERITAGE_WARDEN_FD, IPC_POOLMGR, 0, &w->scratch, &m, &err);
+	int rc = ipc_recv(INHERITED_WARDEN_FD, IPC_POOLMGR, 0, &w->scratch, &m, &err);
 	if (rc <= 0) {
 		if (rc < 0 && err.code != EAGAIN && err.code != EINTR)
 			log_error("message refused: %s", err.msg);
@@ -121,7 +121,7 @@ static void serve_one(struct warden *w)
 	ipc_close_fds(&m);
 }
 
-static int init(struct warden *w, const struct heritage *heritage, struct err *err)
+static int init(struct warden *w, const struct inherited *inherited, struct err *err)
 {
 	sigset_t blocked;
 
@@ -132,33 +132,33 @@ static int init(struct warden *w, const struct heritage *heritage, struct err *e
 	w->signal_fd = signalfd(-1, &blocked, SFD_CLOEXEC | SFD_NONBLOCK);
 	if (w->signal_fd < 0)
 		return err_set(err, errno, "signalfd");
-	if (scoreboard_attach(HERITAGE_SCOREBOARD_FD, &w->board, err) < 0)
+	if (scoreboard_attach(INHERITED_SCOREBOARD_FD, &w->board, err) < 0)
 		return -1;
-	w->slot = scoreboard_slot(w->board, heritage->slot);
-	pulse_begin(w->slot);
+	w->slot = scoreboard_slot(w->board, inherited->slot);
+	heartbeat_begin(w->slot);
 	if (warden_mounts_read("/proc/self/mountinfo", &w->mounts, err) < 0)
 		return -1;
-	return confine(&w->mounts, heritage->conf->docker_containerd_dirs, err);
+	return confine(&w->mounts, inherited->conf->docker_containerd_dirs, err);
 }
 
-int warden_main(const struct heritage *heritage)
+int warden_main(const struct inherited *inherited)
 {
 	AUTO(warden_free) struct warden w = {.signal_fd = -1};
 	struct err err = {0};
 
-	if (init(&w, heritage, &err) < 0) {
+	if (init(&w, inherited, &err) < 0) {
 		log_error("cannot start: %s", err.msg);
 		return EXIT_FAILURE;
 	}
 	struct pollfd fds[] = {
 		{.fd = w.signal_fd, .events = POLLIN},
-		{.fd = HERITAGE_LIFE_FD, .events = POLLIN},
-		{.fd = HERITAGE_WARDEN_FD, .events = POLLIN},
+		{.fd = INHERITED_LIFE_FD, .events = POLLIN},
+		{.fd = INHERITED_WARDEN_FD, .events = POLLIN},
 	};
 	atomic_store(&w.slot->state, SLOT_IDLE);
 	while (fds[0].revents == 0 && fds[1].revents == 0) {
-		pulse_beat();
-		if (poll(fds, ARRAY_SIZE(fds), clock_left_ms(pulse_due_us(INT64_MAX))) > 0 && fds[2].revents != 0)
+		heartbeat_now();
+		if (poll(fds, ARRAY_SIZE(fds), clock_left_ms(heartbeat_due_us(INT64_MAX))) > 0 && fds[2].revents != 0)
 			serve_one(&w);
 	}
 	atomic_store(&w.slot->state, SLOT_STOPPING);

@@ -22,12 +22,12 @@
 struct lanes {
 	struct lanes_plan plan;
 	bool any_shut;
-	bool watched[HERITAGE_LISTENERS_MAX];
+	bool watched[INHERITED_LISTENERS_MAX];
 };
 
 int lanes_new(const struct lanes_plan *plan, struct lanes **lanes, struct err *err)
 {
-	assert(plan->count >= 1 && plan->count <= HERITAGE_LISTENERS_MAX);
+	assert(plan->count >= 1 && plan->count <= INHERITED_LISTENERS_MAX);
 	/*
 	 * Non-blocking, because all workers of a pool wait on the same sockets and another one may have taken the connection.
 	 */
@@ -49,11 +49,11 @@ void lanes_free(struct lanes **lanes)
  * Counts the requests that wait in each lane. Returns the number of workers that could still take one, including those not
  * started yet.
  */
-static int look(const struct lanes *l, int waiting[HERITAGE_LISTENERS_MAX])
+static int look(const struct lanes *l, int waiting[INHERITED_LISTENERS_MAX])
 {
 	int used = scoreboard_used(l->plan.board), busy = 0;
 
-	memset(waiting, 0, HERITAGE_LISTENERS_MAX * sizeof(*waiting));
+	memset(waiting, 0, INHERITED_LISTENERS_MAX * sizeof(*waiting));
 	for (int i = 0; i < used; i++) {
 		const struct slot *slot = scoreboard_slot(l->plan.board, i);
 		if (atomic_load_explicit(&slot->state, memory_order_relaxed) != SLOT_BUSY ||
@@ -61,7 +61,7 @@ static int look(const struct lanes *l, int waiting[HERITAGE_LISTENERS_MAX])
 			continue;
 		busy++;
 		uint32_t lane = atomic_load_explicit(&slot->waits_in, memory_order_relaxed);
-		if (lane >= 1 && lane <= HERITAGE_LISTENERS_MAX)
+		if (lane >= 1 && lane <= INHERITED_LISTENERS_MAX)
 			waiting[lane - 1]++;
 	}
 	return MAX(0, l->plan.max_workers - busy);
@@ -86,7 +86,7 @@ static int set_watched(struct lanes *l, int lane, bool watched, struct err *err)
 
 int lanes_watch(struct lanes *l, bool accepts, struct err *err)
 {
-	int waiting[HERITAGE_LISTENERS_MAX];
+	int waiting[INHERITED_LISTENERS_MAX];
 	int most = allowed(l, look(l, waiting));
 
 	l->any_shut = false;
@@ -106,14 +106,14 @@ bool lanes_any_shut(const struct lanes *l)
 
 bool lanes_workers_abound(const struct lanes *l)
 {
-	int waiting[HERITAGE_LISTENERS_MAX];
+	int waiting[INHERITED_LISTENERS_MAX];
 
 	return look(l, waiting) >= l->plan.max_workers / FREE_SHARE;
 }
 
 bool lanes_enter(const struct lanes *l, struct slot *slot, int lane)
 {
-	int waiting[HERITAGE_LISTENERS_MAX];
+	int waiting[INHERITED_LISTENERS_MAX];
 
 	if (!l->plan.in_halves)
 		return true;

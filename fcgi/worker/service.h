@@ -18,11 +18,11 @@ struct service {
 	const struct route *routes;
 	size_t route_count;
 	int (*begin)(struct worker *worker, struct err *err); /* called when the rest of the worker is ready */
-	void (*rest)(struct worker *worker);                  /* after each request; may be NULL */
+	void (*after_request)(struct worker *worker);         /* after each request; may be NULL */
 	void (*end)(struct worker *worker);                   /* called also when begin has failed or was not called */
 };
 
 /* Runs the worker until it ends; returns the exit status. */
-int worker_run(const struct heritage *heritage, const struct service *service);
+int worker_run(const struct inherited *inherited, const struct service *service);
 
 #endif

@@ -11,7 +11,7 @@
 struct db;
 struct invocation;
 struct lease_client;
-struct patience;
+struct slow_timer;
 struct service;
 struct spool;
 
@@ -19,11 +19,11 @@ struct worker {
 	const struct service *service;
 	enum child_role role;
 	const struct conf *conf;
-	struct scoreboard *board;  /* shared with the master */
-	struct slot *slot;         /* this process's own */
-	struct tally *tally;       /* the same */
-	struct patience *patience; /* of the current request */
-	int lane;                  /* the lane of the current request */
+	struct scoreboard *board;      /* shared with the master */
+	struct slot *slot;             /* this process's own */
+	struct tally *tally;           /* the same */
+	struct slow_timer *slow_timer; /* of the current request */
+	int lane;                      /* the lane of the current request */
 	struct lease_client *poolmgr;
 	struct invocation *invocation;
 	struct spool *spool;        /* invoke only */

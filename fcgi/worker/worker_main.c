@@ -52,11 +52,11 @@
 #define LOOK_SHUT_US 5000
 
 /*
- * A worker whose request takes, or usually takes, longer than PATIENCE_US passes its turn on if a processor is free. If it
- * takes longer than PATIENCE_MAX_US, or waits that long for its sandbox, the worker passes the turn on in any case.
+ * A worker whose request takes, or usually takes, longer than SLOW_US passes its turn on if a processor is free. If it
+ * takes longer than VERY_SLOW_US, or waits that long for its sandbox, the worker passes the turn on in any case.
  */
-#define PATIENCE_US     1000
-#define PATIENCE_MAX_US 10000
+#define SLOW_US      1000
+#define VERY_SLOW_US 10000
 
 struct process {
 	struct worker worker;
@@ -66,7 +66,7 @@ struct process {
 	struct buf body;
 	struct turn turn;
 	struct lanes *lanes;
-	struct patience patience;
+	struct slow_timer slow_timer;
 	struct load *load;
 	int64_t accepted_us;
 	int64_t look_us; /* when to look for requests and turns for which no worker was woken */
@@ -112,14 +112,14 @@ static int signals_init(struct process *p, struct err *err)
 	return p->signal_fd < 0 ? err_set(err, errno, "signalfd") : 0;
 }
 
-static int64_t on_patience_over(void *arg)
+static int64_t on_slow(void *arg)
 {
 	struct process *p = arg;
 	int64_t now_us = clock_mono_us();
 	bool waits = atomic_load_explicit(&p->worker.slot->waits_in, memory_order_relaxed) != 0;
 
-	if (!waits && MAX(now_us, p->patience.until_us) < p->accepted_us + PATIENCE_MAX_US && !load_has_idle(p->load))
-		return now_us + PATIENCE_US;
+	if (!waits && MAX(now_us, p->slow_timer.until_us) < p->accepted_us + VERY_SLOW_US && !load_has_idle(p->load))
+		return now_us + SLOW_US;
 	turn_pass(&p->turn);
 	lease_give_back(p->worker.poolmgr);
 	return INT64_MAX;
@@ -143,7 +143,7 @@ static int lanes_init(struct process *p, struct err *err)
 {
 	const struct conf *conf = p->worker.conf;
 	struct lanes_plan plan = {
-		.first_fd = HERITAGE_LISTEN_FD,
+		.first_fd = INHERITED_LISTEN_FD,
 		.count = 1,
 		.epoll_fd = p->accept_fd,
 		.board = p->worker.board,
@@ -157,12 +157,12 @@ static int lanes_init(struct process *p, struct err *err)
 		break;
 	case CHILD_DEPLOY:
 	case CHILD_QUERY:
-		plan.count = HERITAGE_CALLER_LANES;
+		plan.count = INHERITED_CALLER_LANES;
 		plan.max_workers = (int)(plan.role == CHILD_DEPLOY ? conf->deploy_max_workers : conf->query_workers);
 		break;
 	case CHILD_HEALTH:
-		plan.count = HERITAGE_HEALTH_LANES;
-		plan.max_workers = HERITAGE_HEALTH_LANES;
+		plan.count = INHERITED_HEALTH_LANES;
+		plan.max_workers = INHERITED_HEALTH_LANES;
 		break;
 	default:
 		break;
@@ -177,9 +177,9 @@ static int events_init(struct process *p, struct err *err)
 	p->stand_by_fd = epoll_create1(EPOLL_CLOEXEC);
 	if (p->accept_fd < 0 || p->stand_by_fd < 0)
 		return err_set(err, errno, "epoll_create1");
-	if (watch_always(p, p->signal_fd, err) < 0 || watch_always(p, HERITAGE_LIFE_FD, err) < 0)
+	if (watch_always(p, p->signal_fd, err) < 0 || watch_always(p, INHERITED_LIFE_FD, err) < 0)
 		return -1;
-	if (p->turn.limit > 0 && watch(p->stand_by_fd, HERITAGE_TURN_FD, EPOLLIN | EPOLLEXCLUSIVE, err) < 0)
+	if (p->turn.limit > 0 && watch(p->stand_by_fd, INHERITED_TURN_FD, EPOLLIN | EPOLLEXCLUSIVE, err) < 0)
 		return -1;
 	turn_take(&p->turn);
 	return lanes_init(p, err);
@@ -201,7 +201,7 @@ static int adjust_watches(struct process *p, struct err *err)
 	return 0;
 }
 
-static int worker_init(struct process *p, const struct heritage *h, struct err *err)
+static int worker_init(struct process *p, const struct inherited *h, struct err *err)
 {
 	struct worker *w = &p->worker;
 
@@ -209,15 +209,15 @@ static int worker_init(struct process *p, const struct heritage *h, struct err *
 	w->role = h->role;
 	if (sodium_init() < 0)
 		return err_set(err, 0, "initialise libsodium");
-	if (scoreboard_attach(HERITAGE_SCOREBOARD_FD, &w->board, err) < 0)
+	if (scoreboard_attach(INHERITED_SCOREBOARD_FD, &w->board, err) < 0)
 		return -1;
 	w->slot = scoreboard_slot(w->board, h->slot);
 	w->tally = scoreboard_tally(w->board, h->slot);
-	w->patience = &p->patience;
-	w->poolmgr = lease_client_new(w->conf->master_run_dir, w->patience, w->role == CHILD_INVOKE);
-	w->invocation = invocation_new(w->conf, w->poolmgr, w->patience);
+	w->slow_timer = &p->slow_timer;
+	w->poolmgr = lease_client_new(w->conf->master_run_dir, w->slow_timer, w->role == CHILD_INVOKE);
+	w->invocation = invocation_new(w->conf, w->poolmgr, w->slow_timer);
 	p->load = load_new();
-	p->turn = (struct turn){.board = w->board, .slot = w->slot, .wake_fd = HERITAGE_TURN_FD};
+	p->turn = (struct turn){.board = w->board, .slot = w->slot, .wake_fd = INHERITED_TURN_FD};
 	if (w->role == CHILD_INVOKE)
 		p->turn.limit = conf_turns(w->conf);
 	return w->service->begin(w, err);
@@ -235,7 +235,7 @@ static int read_body(struct process *p, const struct route *route, struct err *e
 	if (route->max_body == 0 || r->content_length == 0)
 		return 0;
 	if (r->content_length > LARGE_BYTES)
-		patience_end(&p->patience);
+		slow_timer_fire(&p->slow_timer);
 	if (connection_read(p->connection, (size_t)r->content_length, &p->body, err) < 0)
 		return -1;
 	r->body = p->body.data;
@@ -300,15 +300,15 @@ static void serve(struct process *p, int fd)
 	}
 	answer(p);
 	if (p->response.body_len > LARGE_BYTES)
-		patience_end(&p->patience);
+		slow_timer_fire(&p->slow_timer);
 	if (p->response.status == 0)
 		connection_abandon(p->connection);
 	else if (connection_end(p->connection, parts, response_parts(&p->response, parts), &err) < 0)
 		log_info("answer with status %d not delivered: %s", p->response.status, err.msg);
-	response_rest(&p->response);
+	response_trim(&p->response);
 	trim_buf(&p->body);
-	if (p->worker.service->rest != NULL)
-		p->worker.service->rest(&p->worker);
+	if (p->worker.service->after_request != NULL)
+		p->worker.service->after_request(&p->worker);
 	log_set_request(NULL);
 }
 
@@ -333,9 +333,9 @@ static bool accept_one(struct process *p, int lane)
 	atomic_store(&slot->state, SLOT_BUSY);
 	p->worker.lane = lane;
 	p->accepted_us = clock_mono_us();
-	p->patience.due_us = p->turn.limit > 0 ? p->accepted_us + PATIENCE_US : INT64_MAX;
+	p->slow_timer.due_us = p->turn.limit > 0 ? p->accepted_us + SLOW_US : INT64_MAX;
 	serve(p, fd);
-	p->patience.due_us = INT64_MAX;
+	p->slow_timer.due_us = INT64_MAX;
 	atomic_fetch_add(&slot->requests, 1);
 	atomic_store(&slot->state, SLOT_IDLE);
 	lanes_leave(p->lanes, slot);
@@ -344,12 +344,12 @@ static bool accept_one(struct process *p, int lane)
 
 static bool last_took_long(const struct process *p)
 {
-	return clock_mono_us() - p->accepted_us >= PATIENCE_US;
+	return clock_mono_us() - p->accepted_us >= SLOW_US;
 }
 
 static bool has_to_stop(const struct process *p)
 {
-	struct pollfd fds[] = {{.fd = p->signal_fd, .events = POLLIN}, {.fd = HERITAGE_LIFE_FD, .events = POLLIN}};
+	struct pollfd fds[] = {{.fd = p->signal_fd, .events = POLLIN}, {.fd = INHERITED_LIFE_FD, .events = POLLIN}};
 
 	return poll(fds, ARRAY_SIZE(fds), 0) > 0;
 }
@@ -380,11 +380,11 @@ static const char *on_event(struct process *p, int fd)
 
 	if (fd == p->signal_fd)
 		return "told to";
-	if (fd == HERITAGE_LIFE_FD)
+	if (fd == INHERITED_LIFE_FD)
 		return "the master is gone";
 	if (lane >= 0)
 		accept_from(p, lane);
-	else if (fd == HERITAGE_TURN_FD)
+	else if (fd == INHERITED_TURN_FD)
 		turn_on_wake(&p->turn);
 	else
 		lease_hear(p->worker.poolmgr);
@@ -426,7 +426,7 @@ static const char *serve_requests(struct process *p)
 			return "it cannot wait for requests";
 		}
 		int64_t now_us = clock_mono_us();
-		int64_t due_us = MIN(p->look_us, lease_rest(p->worker.poolmgr, now_us));
+		int64_t due_us = MIN(p->look_us, lease_expire(p->worker.poolmgr, now_us));
 		bool accepts = turn_has(&p->turn);
 		if (accepts && lanes_any_shut(p->lanes))
 			due_us = MIN(due_us, now_us + LOOK_SHUT_US);
@@ -444,9 +444,9 @@ static const char *serve_requests(struct process *p)
 /* Waits for the gate, which a new berthd opens when it has taken over from the old one. Returns NULL, or a reason to stop. */
 static const char *wait_for_gate(const struct process *p)
 {
-	struct pollfd fds[] = {{.fd = HERITAGE_GATE_FD, .events = POLLIN},
+	struct pollfd fds[] = {{.fd = INHERITED_GATE_FD, .events = POLLIN},
 			       {.fd = p->signal_fd, .events = POLLIN},
-			       {.fd = HERITAGE_LIFE_FD, .events = POLLIN}};
+			       {.fd = INHERITED_LIFE_FD, .events = POLLIN}};
 
 	atomic_store(&p->worker.slot->state, SLOT_IDLE);
 	while (poll(fds, ARRAY_SIZE(fds), -1) < 0)
@@ -454,15 +454,15 @@ static const char *wait_for_gate(const struct process *p)
 	return fds[1].revents != 0 ? "told to" : fds[0].revents == 0 ? "the master is gone" : NULL;
 }
 
-int worker_run(const struct heritage *heritage, const struct service *service)
+int worker_run(const struct inherited *inherited, const struct service *service)
 {
 	AUTO(process_free) struct process p = {.worker.service = service, .signal_fd = -1, .accept_fd = -1, .stand_by_fd = -1};
-	p.patience = (struct patience){.due_us = INT64_MAX, .over = on_patience_over, .arg = &p};
+	p.slow_timer = (struct slow_timer){.due_us = INT64_MAX, .over = on_slow, .arg = &p};
 	struct err err = {0};
 
 	/* A fixed threshold disables glibc's dynamic one, so that large buffers are always returned to the system. */
 	mallopt(M_MMAP_THRESHOLD, TRIM_ABOVE);
-	if (worker_init(&p, heritage, &err) < 0 || connection_new(&p.connection, &err) < 0 || signals_init(&p, &err) < 0 ||
+	if (worker_init(&p, inherited, &err) < 0 || connection_new(&p.connection, &err) < 0 || signals_init(&p, &err) < 0 ||
 	    events_init(&p, &err) < 0) {
 		log_error("cannot start: %s", err.msg);
 		return EXIT_FAILURE;

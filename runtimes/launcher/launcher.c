@@ -188,7 +188,7 @@ static int attend(pid_t agent, const sigset_t *signals)
 	}
 }
 
-static void tell_end(int code)
+static void report_end(int code)
 {
 	const unsigned char byte = (unsigned char)code;
 
@@ -231,6 +231,6 @@ int main(int argc, char **argv)
 		return EXIT_DESCRIPTORS;
 	}
 	int code = attend(agent, &all);
-	tell_end(code);
+	report_end(code);
 	return code;
 }

@@ -138,8 +138,8 @@ class Load:
     def __exit__(self, *_):
         self.close()
 
-    def run(self, seconds, at_most=None, patience_s=120):
-        """Sends for so long, or so many on each connection; waits for the last answers, but not longer than patience_s."""
+    def run(self, seconds, at_most=None, timeout_s=120):
+        """Sends for so long, or so many on each connection; waits for the last answers, but not longer than timeout_s."""
         taken, self.left = [], (at_most or 2**62) * len(self.clients)
         cpu, begin = time.process_time(), time.perf_counter()
         self.until = begin + seconds
@@ -148,8 +148,8 @@ class Load:
         while any(client.sent for client in self.clients):
             ready = self.selector.select(1)
             now = time.perf_counter()
-            if now > self.until + patience_s:
-                raise Failure(f"an answer took longer than {patience_s} s")
+            if now > self.until + timeout_s:
+                raise Failure(f"an answer took longer than {timeout_s} s")
             for key, _ in ready:
                 self.serve(key.data, taken)
         wall, cpu = time.perf_counter() - begin, time.process_time() - cpu

@@ -59,7 +59,7 @@ class Side:
         return Load(self.api, "POST", f"/execute/{quoted(function['name'])}", self.request_body, concurrency)
 
     def run(self, load, *args, **options):
-        options["patience_s"] = self.kept["timeout_ms"] / 1000 + 60
+        options["timeout_s"] = self.kept["timeout_ms"] / 1000 + 60
         result = load.run(*args, **options)
         self.calls += sum(answer.status != 0 for answer in result.answers)
         return result
@@ -90,7 +90,7 @@ class Side:
 
     def call_fresh(self, load):
         """One call, kept under the kind of start that it had. Returns that kind."""
-        (answer,) = load.run(60, at_most=1, patience_s=self.kept["timeout_ms"] / 1000 + 60).answers
+        (answer,) = load.run(60, at_most=1, timeout_s=self.kept["timeout_ms"] / 1000 + 60).answers
         if answer.status == 200 and answer.start in self.starts:
             self.starts[answer.start].append(answer)
         return answer.start

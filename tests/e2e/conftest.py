@@ -36,8 +36,9 @@ def pytest_runtest_makereport(item):
     faults = contract.take_faults()
     if faults:
         text = "\n".join(["Not as /openapi.json describes it (fcgi/openapi/):", *faults])
-        report.sections.append(("Answers", text))
-        if not report.failed:
+        if report.failed:
+            report.sections.append(("Answers", text))
+        else:
             report.outcome, report.longrepr = "failed", text
     if report.failed:
         report.sections += item.log_watch.sections()

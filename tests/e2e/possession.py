@@ -11,7 +11,7 @@ import time
 
 SEIZE, INTERRUPT, DETACH, SINGLESTEP, GETREGS, SETREGS = 0x4206, 0x4207, 17, 9, 12, 13
 WALL = 0x40000000  # waitpid(2), __WALL
-PATIENCE_S = 20
+TIMEOUT_S = 20
 
 # x86-64: struct user_regs_struct, and the numbers of the calls.
 REGISTERS = (
@@ -86,7 +86,7 @@ class Possessed:
         ptrace(DETACH, self.pid)
 
     def stop_in_a_call(self):
-        deadline = time.monotonic() + PATIENCE_S
+        deadline = time.monotonic() + TIMEOUT_S
         while True:
             ptrace(INTERRUPT, self.pid)
             self.wait()

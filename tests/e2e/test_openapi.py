@@ -114,7 +114,7 @@ def test_every_place_that_nginx_passes_on_is_described(stack):
     assert [path for path in paths if not any(re.search(place, path) for place in found)] == []
 
 
-def test_what_is_not_as_described_is_told():
+def test_what_is_not_as_described_is_told(api):
     def faults(method, path, status, body, **headers):
         answer = requests.Response()
         answer.status_code, answer._content = status, json.dumps(body).encode()
@@ -135,6 +135,10 @@ def test_what_is_not_as_described_is_told():
     throttled = problem | {"type": "urn:berth:problem:throttled", "title": "Too many requests", "status": 429, "code": "throttled", "reason": "queue_full"}
     assert faults("POST", "/execute/x", 429, throttled) == ["the header Retry-After is missing"]
     assert faults("POST", "/execute/x", 429, throttled, Retry_After="1") == []
+    # Where one of several schemas may hold, what is wrong with the one that was meant.
+    state = api.get("/readyz").json()
+    assert faults("GET", "/readyz", 200, state | {"pool": state["pool"] | {"mood": "good"}}) == \
+        ["body.pool: Additional properties are not allowed ('mood' was unexpected)"]  # fmt: skip
     assert faults("GET", "/healthz/more", 200, {}) == ["there is no such operation"]
     assert faults("GET", "/nothing", 404, problem) == []
     assert faults("GET", "/nothing", 404, problem | {"code": "lost"})[0].startswith("body.code: 'lost' is not one of")

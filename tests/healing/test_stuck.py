@@ -15,7 +15,7 @@ def metric(api, name):
     return float(re.search(rf"^{re.escape(name)} (\S+)$", api.get("/metrics").text, re.M)[1])
 
 
-def obituary(stack, role, pid, mark):
+def log_of_end(stack, role, pid, mark):
     return re.search(rf"{role}/\d+ \(pid {pid}\) was killed, for it had not moved for [0-9.]+ s", stack.log_since(mark))
 
 
@@ -37,7 +37,7 @@ def test_a_stopped_poolmgr_is_told_as_down_and_replaced(api, runtime, stack, sta
     traffic.stop()
     # Who came when it had just stopped waits for the next one, and is told when that takes too long.
     assert {(a.status, a.code) for a in traffic.failed()} <= {(503, "overloaded")}
-    assert obituary(stack, "poolmgr", stopped.pid, mark)
+    assert log_of_end(stack, "poolmgr", stopped.pid, mark)
     assert metric(api, 'berth_processes_silent{role="poolmgr"}') == 0
 
 
@@ -70,7 +70,7 @@ def test_any_other_single_process_is_replaced_too(role, api, reload, stack, star
     traffic.go_on(20)
     traffic.stop()
     assert traffic.failed() == []
-    assert obituary(stack, role, stopped.pid, mark)
+    assert log_of_end(stack, role, stopped.pid, mark)
 
 
 def test_a_machine_that_sleeps_costs_nobody_his_process(api, stack, start_traffic):

@@ -13,7 +13,7 @@
 #include "base/fd.h"
 #include "tests/support/fake_agent.h"
 
-#define PATIENCE_US 10000000
+#define TIMEOUT_US 10000000
 
 char fake_poolmgr_held[64];
 uint64_t fake_poolmgr_lease_id = FAKE_LEASE_ID;
@@ -101,7 +101,7 @@ int fake_poolmgr_receive(int fd, struct ipc_msg *msg)
 	static struct buf scratch;
 	struct err err = {0};
 
-	int rc = ipc_recv(fd, IPC_WORKER, clock_mono_us() + PATIENCE_US, &scratch, msg, &err);
+	int rc = ipc_recv(fd, IPC_WORKER, clock_mono_us() + TIMEOUT_US, &scratch, msg, &err);
 	if (rc < 0)
 		die(err.msg);
 	return rc;
@@ -179,7 +179,7 @@ void fake_poolmgr_grant(int fd, const struct ipc_msg *question, const char *init
 void fake_poolmgr_find(int fd, const struct ipc_msg *question, int known, int out_of_memory, uint32_t exit_code)
 {
 	struct ipc_msg finding = {.type = IPC_FINDING,
-				  .finding = {.seq = question->autopsy.seq,
+				  .finding = {.seq = question->postmortem.seq,
 					      .known = known != 0,
 					      .out_of_memory = out_of_memory != 0,
 					      .exit_code = exit_code}};

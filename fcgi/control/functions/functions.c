@@ -96,7 +96,7 @@ static int check_input(struct deployment *d, const struct spec *current, struct 
 	AUTO(json_decrefp) json_t *errors = json_array();
 
 	/* Two simultaneous deployments may not see each other's min_warm; poolmgr still enforces the limit
-	 * (poolmgr/pool/keep.h). */
+	 * (poolmgr/pool/min_warm.h). */
 	rules.others = (struct function_warm){d->look.warm_sandboxes, d->look.warm_memory_mb};
 	if (current != NULL && !d->copies)
 		rules.before = (struct function_warm){current->min_warm, current->min_warm * current->memory_limit_mb};

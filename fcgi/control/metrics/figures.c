@@ -85,7 +85,7 @@ static json_t *times_json(const struct histogram *h, uint64_t sum_us, uint64_t m
 	return json;
 }
 
-void figures_tell(const struct figures *figures, int64_t length_us, json_t *json)
+void figures_write(const struct figures *figures, int64_t length_us, json_t *json)
 {
 	const struct rollup *r = &figures->rollup;
 	json_int_t errors = error_count(figures);

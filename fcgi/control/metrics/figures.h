@@ -17,6 +17,6 @@ int figures_add(struct figures *figures, const struct rollup_row *row, struct er
 void figures_merge(struct figures *to, const struct figures *from);
 
 /* Adds the figures to an object. length_us: the length of their period. */
-void figures_tell(const struct figures *figures, int64_t length_us, json_t *json);
+void figures_write(const struct figures *figures, int64_t length_us, json_t *json);
 
 #endif

@@ -22,7 +22,7 @@
 /* Members of poolmgr's numbers that are not about the pool. */
 static const char *const besides[] = {"berthd", "processes", "lanes", "spool_bytes"};
 
-static void tell_now(struct worker *w, struct response *response)
+static void answer_now(struct worker *w, struct response *response)
 {
 	AUTO(json_decrefp) json_t *json = json_object();
 	AUTO(json_decrefp) json_t *pool = NULL;
@@ -66,7 +66,7 @@ static int take_point(const struct rollup_row *row, void *arg, struct err *err)
 	return figures_add(&series->points[at], row, err);
 }
 
-static void tell_period(const struct period *period, json_t *json)
+static void answer_period(const struct period *period, json_t *json)
 {
 	json_object_set_new(json, "from", json_time(period->from_us));
 	json_object_set_new(json, "to", json_time(period->to_us));
@@ -79,7 +79,7 @@ static json_t *points_json(const struct series *series)
 	for (int i = 0; i < period_points(&series->period); i++) {
 		json_t *point = json_object();
 		json_object_set_new(point, "at", json_time(series->period.from_us + i * series->period.step_us));
-		figures_tell(&series->points[i], series->period.step_us, point);
+		figures_write(&series->points[i], series->period.step_us, point);
 		json_array_append_new(points, point);
 	}
 	return points;
@@ -92,13 +92,13 @@ static json_t *summary_json(const struct series *series)
 
 	for (int i = 0; i < period_points(&series->period); i++)
 		figures_merge(&all, &series->points[i]);
-	figures_tell(&all, series->period.to_us - series->period.from_us, json);
+	figures_write(&all, series->period.to_us - series->period.from_us, json);
 	return json;
 }
 
-static void tell_series(const struct series *series, json_t *json)
+static void answer_series(const struct series *series, json_t *json)
 {
-	tell_period(&series->period, json);
+	answer_period(&series->period, json);
 	json_object_set_new(json, "step_s", json_integer(series->period.step_us / 1000000));
 	json_object_set_new(json, "summary", summary_json(series));
 	json_object_set_new(json, "points", points_json(series));
@@ -149,12 +149,12 @@ void metrics_function(struct worker *w, const struct request *request, struct re
 		return;
 	}
 	json_object_set_new(json, "function_id", json_string(id));
-	tell_series(&series, json);
+	answer_series(&series, json);
 	response_json(response, 200, "application/json", json);
 }
 
 /* Adds the samples of the machines; a step without a sample gets zeros, like one without invocations. */
-static void tell_machines(const PGresult *samples, const struct series *series, json_t *json)
+static void answer_machines(const PGresult *samples, const struct series *series, json_t *json)
 {
 	json_t *points = json_object_get(json, "points"), *point;
 	size_t i;
@@ -175,7 +175,7 @@ static void tell_machines(const PGresult *samples, const struct series *series, 
 	}
 }
 
-static void tell_history(struct worker *w, const struct request *request, struct response *response)
+static void answer_history(struct worker *w, const struct request *request, struct response *response)
 {
 	AUTO(series_free) struct series series = {0};
 	AUTO(db_result_clear) PGresult *samples = NULL;
@@ -191,17 +191,17 @@ static void tell_history(struct worker *w, const struct request *request, struct
 		db_problem_respond(response, &err, "");
 		return;
 	}
-	tell_series(&series, json);
-	tell_machines(samples, &series, json);
+	answer_series(&series, json);
+	answer_machines(samples, &series, json);
 	response_json(response, 200, "application/json", json);
 }
 
 void metrics_system(struct worker *w, const struct request *request, struct response *response)
 {
 	if (request->param_count > 0)
-		tell_history(w, request, response);
+		answer_history(w, request, response);
 	else
-		tell_now(w, response);
+		answer_now(w, response);
 }
 
 /* One for each runtime in drivers. */
@@ -250,11 +250,11 @@ void metrics_runtimes(struct worker *w, const struct request *request, struct re
 		db_problem_respond(response, &err, "");
 		return;
 	}
-	tell_period(&period, json);
+	answer_period(&period, json);
 	json_t *runtimes = json_object();
 	for (size_t i = 0; i < driver_count; i++) {
 		json_t *one = json_object();
-		figures_tell(&c.figures[i], period.to_us - period.from_us, one);
+		figures_write(&c.figures[i], period.to_us - period.from_us, one);
 		json_object_set_new(runtimes, drivers[i]->name, one);
 	}
 	json_object_set_new(json, "runtimes", runtimes);

@@ -336,7 +336,7 @@ void prometheus_write(struct scoreboard *board, const struct conf *conf, struct 
 	}
 }
 
-void prometheus_tell(struct worker *w, const struct request *request, struct response *response)
+void prometheus_get(struct worker *w, const struct request *request, struct response *response)
 {
 	AUTO(buf_free) struct buf text = {0};
 

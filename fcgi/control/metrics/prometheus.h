@@ -13,7 +13,7 @@ struct worker;
 struct request;
 struct response;
 
-void prometheus_tell(struct worker *worker, const struct request *request, struct response *response);
+void prometheus_get(struct worker *worker, const struct request *request, struct response *response);
 
 /* Writes the text. */
 void prometheus_write(struct scoreboard *board, const struct conf *conf, struct buf *text);

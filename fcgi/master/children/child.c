@@ -45,20 +45,20 @@ static bool is_output(int number)
 /* All descriptors are first moved to higher numbers, because one may have the number that another one needs. */
 static int arrange_fds(const struct child_plan *plan, struct err *err)
 {
-	int fds[HERITAGE_FD_LAST + 1];
+	int fds[INHERITED_FD_LAST + 1];
 
 	memcpy(fds, plan->fds, sizeof(fds));
 	fds[STDIN_FILENO] = open("/dev/null", O_RDONLY | O_CLOEXEC);
 	if (fds[STDIN_FILENO] < 0)
 		return err_set(err, errno, "open /dev/null");
-	for (int number = 0; number <= HERITAGE_FD_LAST; number++) {
+	for (int number = 0; number <= INHERITED_FD_LAST; number++) {
 		if (fds[number] < 0 || is_output(number))
 			continue;
-		fds[number] = fcntl(fds[number], F_DUPFD_CLOEXEC, HERITAGE_FD_LAST + 1);
+		fds[number] = fcntl(fds[number], F_DUPFD_CLOEXEC, INHERITED_FD_LAST + 1);
 		if (fds[number] < 0)
 			return err_set(err, errno, "duplicate descriptor %d", number);
 	}
-	for (int number = 0; number <= HERITAGE_FD_LAST; number++) {
+	for (int number = 0; number <= INHERITED_FD_LAST; number++) {
 		if (is_output(number))
 			continue;
 		if (fds[number] < 0)
@@ -66,7 +66,7 @@ static int arrange_fds(const struct child_plan *plan, struct err *err)
 		else if (dup2(fds[number], number) < 0)
 			return err_set(err, errno, "duplicate descriptor %d", number);
 	}
-	if (close_range(HERITAGE_FD_LAST + 1, ~0u, CLOSE_RANGE_CLOEXEC) < 0)
+	if (close_range(INHERITED_FD_LAST + 1, ~0u, CLOSE_RANGE_CLOEXEC) < 0)
 		return err_set(err, errno, "close_range");
 	return 0;
 }
@@ -133,7 +133,7 @@ pid_t child_spawn(const struct child_plan *plan, struct err *err)
 {
 	struct err why = {0};
 
-	assert(plan->program_fd > HERITAGE_FD_LAST);
+	assert(plan->program_fd > INHERITED_FD_LAST);
 	pid_t pid = fork();
 	if (pid < 0)
 		return err_set(err, errno, "fork");

@@ -145,10 +145,11 @@ void crew_kill_stuck(struct crew *crew, int64_t now_us, int64_t stuck_after_us)
 	crew->look_us = now_us + CREW_LOOK_US;
 	for (int i = 0; i < crew->used; i++) {
 		struct crew_member *m = &crew->members[i];
-		if (m->pid == 0 || m->stopping || m->stuck_us != 0 || roles[m->role].pulse == 0)
+		if (m->pid == 0 || m->stopping || m->stuck_us != 0 || roles[m->role].heartbeat == 0)
 			continue;
 		int64_t still_us = look_at(m, scoreboard_slot(crew->board, i));
-		if (stuck_after_us == 0 || still_us < roles[m->role].pulse * MAX(stuck_after_us, LOOKS_LEAST * CREW_LOOK_US))
+		if (stuck_after_us == 0 ||
+		    still_us < roles[m->role].heartbeat * MAX(stuck_after_us, LOOKS_LEAST * CREW_LOOK_US))
 			continue;
 		m->stuck_us = still_us;
 		log_error("%s/%d (pid %d) has not moved for %.1f s: it is killed and replaced", child_role_name(m->role), i,
@@ -175,7 +176,7 @@ static void say_how(int status, int64_t stuck_us, char *how, size_t size)
 		snprintf(how, size, "exited with status %d", WEXITSTATUS(status));
 }
 
-static void write_obituary(const struct crew_member *m, int slot, uint64_t requests, const struct crew_death *death)
+static void log_end(const struct crew_member *m, int slot, uint64_t requests, const struct crew_death *death)
 {
 	double seconds = (double)(clock_mono_us() - m->started_us) / 1e6;
 	bool failed = !death->asked && !death->success;
@@ -203,7 +204,7 @@ bool crew_reap(struct crew *crew, struct crew_death *death)
 	death->started_us = m->started_us;
 	death->asked = m->stopping;
 	death->success = WIFEXITED(status) && WEXITSTATUS(status) == 0;
-	write_obituary(m, slot, atomic_load(&shared->requests), death);
+	log_end(m, slot, atomic_load(&shared->requests), death);
 	if (!death->asked && !death->success)
 		scoreboard_count_failure(crew->board, m->role);
 	scoreboard_retire(crew->board, slot);

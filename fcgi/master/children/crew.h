@@ -36,7 +36,7 @@ struct crew {
 	struct crew_member members[CREW_SLOTS];
 };
 
-/* How a child ended, for the obituary and the throttle. */
+/* How a child ended, for the log and the throttle. */
 struct crew_death {
 	pid_t pid;
 	char how[96]; /* "exited with status 1" */

@@ -9,21 +9,21 @@ const struct role roles[CHILD_ROLE_COUNT] = {
 	[CHILD_QUERY] = {.listens = LISTEN_QUERY, .stores = true, .at_reload = RELOAD_REPLACE, .batch = true},
 	[CHILD_HEALTH] = {.listens = LISTEN_HEALTH, .stores = true, .at_reload = RELOAD_REPLACE, .niceness = -10},
 	[CHILD_CONTROL] = {.listens = LISTEN_CONTROL, .stores = true, .at_reload = RELOAD_REPLACE, .niceness = -10},
-	[CHILD_FOLLOW] = {.listens = LISTEN_FOLLOW, .stores = true, .at_reload = RELOAD_REPLACE, .pulse = WAITS},
+	[CHILD_FOLLOW] = {.listens = LISTEN_FOLLOW, .stores = true, .at_reload = RELOAD_REPLACE, .heartbeat = WAITS},
 	[CHILD_POOLMGR] = {.listens = LISTEN_POOLMGR,
 			   .privilege = PRIVILEGE_DOCKER,
 			   .stores = true,
 			   .at_reload = RELOAD_SIGNAL,
 			   .niceness = -10,
-			   .pulse = 1,
+			   .heartbeat = 1,
 			   .oom_score_adj = -500},
 	[CHILD_COLLECTOR] = {.listens = LISTEN_NONE,
 			     .privilege = PRIVILEGE_SPOOL,
 			     .stores = true,
 			     .at_reload = RELOAD_SIGNAL,
 			     .batch = true,
-			     .pulse = WAITS},
-	[CHILD_WARDEN] = {.listens = LISTEN_NONE, .privilege = PRIVILEGE_CGROUPS, .at_reload = RELOAD_NOTHING, .pulse = 1},
+			     .heartbeat = WAITS},
+	[CHILD_WARDEN] = {.listens = LISTEN_NONE, .privilege = PRIVILEGE_CGROUPS, .at_reload = RELOAD_NOTHING, .heartbeat = 1},
 };
 
 #define WORKERS                                                                                                                \
@@ -38,7 +38,7 @@ const struct role_stage role_stop[ROLE_STAGE_COUNT] = {
 	{"collector and warden", {[CHILD_COLLECTOR] = true, [CHILD_WARDEN] = true}},
 };
 
-/* The heir's collector waits for this one to end, and stores what these workers still write. */
+/* The successor's collector waits for this one to end, and stores what these workers still write. */
 const struct role_stage role_handover[ROLE_STAGE_COUNT] = {
 	{"workers and collector", {WORKERS, [CHILD_COLLECTOR] = true}},
 	{"poolmgr", {[CHILD_POOLMGR] = true}},
@@ -55,7 +55,7 @@ struct sizing_limits role_limits(enum child_role role, const struct conf *conf)
 	case CHILD_QUERY:
 		return (struct sizing_limits){(int)conf->query_workers, (int)conf->query_workers};
 	case CHILD_HEALTH: /* one worker for each lane */
-		return (struct sizing_limits){HERITAGE_HEALTH_LANES, HERITAGE_HEALTH_LANES};
+		return (struct sizing_limits){INHERITED_HEALTH_LANES, INHERITED_HEALTH_LANES};
 	case CHILD_CONTROL:
 		return (struct sizing_limits){(int)conf->control_workers, (int)conf->control_workers};
 	default:

@@ -22,11 +22,12 @@ struct role {
 	enum privilege privilege;
 	bool stores; /* it gets the connection string of PostgreSQL */
 	enum role_reload at_reload;
-	int niceness; /* nice(2), relative to the master: processes that answer at once and use little have priority on a busy
-			 node */
-	bool batch;   /* SCHED_BATCH: when it wakes up, it does not preempt another process */
-	int pulse; /* it has one (ipc/pulse.h), and is stuck after so many times master.stuck_after_ms without; 0: it has none
-		    */
+	int niceness;  /* nice(2), relative to the master: processes that answer at once and use little have priority on a busy
+			  node */
+	bool batch;    /* SCHED_BATCH: when it wakes up, it does not preempt another process */
+	int heartbeat; /* it has one (ipc/heartbeat.h), and is stuck after so many times master.stuck_after_ms without; 0: it
+			* has none
+			*/
 	int oom_score_adj; /* the kernel spares processes with smaller values longer when memory runs out */
 };
 
@@ -42,6 +43,6 @@ struct role_stage {
 
 #define ROLE_STAGE_COUNT 3
 extern const struct role_stage role_stop[ROLE_STAGE_COUNT];
-extern const struct role_stage role_handover[ROLE_STAGE_COUNT]; /* after an heir has taken over */
+extern const struct role_stage role_handover[ROLE_STAGE_COUNT]; /* after a successor has taken over */
 
 #endif

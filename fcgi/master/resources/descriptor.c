@@ -11,18 +11,18 @@
 
 /* Which children get which descriptor, and at which number; no child gets a descriptor without a row. */
 static const struct {
-	enum heritage_fd number;
+	enum inherited_fd number;
 	bool is_for[CHILD_ROLE_COUNT];
 } gifts[DESCRIPTOR_COUNT] = {
-	[FD_SCOREBOARD] = {HERITAGE_SCOREBOARD_FD, {EVERYBODY}},
-	[FD_LIFE] = {HERITAGE_LIFE_FD, {EVERYBODY}},
-	[FD_TURN] = {HERITAGE_TURN_FD, {[CHILD_INVOKE] = true}},
-	[FD_GATE] = {HERITAGE_GATE_FD, {WORKERS}},
-	[FD_POOLMGR] = {HERITAGE_WARDEN_FD, {[CHILD_POOLMGR] = true}},
-	[FD_WARDEN] = {HERITAGE_WARDEN_FD, {[CHILD_WARDEN] = true}},
+	[FD_SCOREBOARD] = {INHERITED_SCOREBOARD_FD, {EVERYBODY}},
+	[FD_LIFE] = {INHERITED_LIFE_FD, {EVERYBODY}},
+	[FD_TURN] = {INHERITED_TURN_FD, {[CHILD_INVOKE] = true}},
+	[FD_GATE] = {INHERITED_GATE_FD, {WORKERS}},
+	[FD_POOLMGR] = {INHERITED_WARDEN_FD, {[CHILD_POOLMGR] = true}},
+	[FD_WARDEN] = {INHERITED_WARDEN_FD, {[CHILD_WARDEN] = true}},
 };
 
-void descriptor_give(const int fds[DESCRIPTOR_COUNT], enum child_role role, int numbers[HERITAGE_FD_LAST + 1])
+void descriptor_give(const int fds[DESCRIPTOR_COUNT], enum child_role role, int numbers[INHERITED_FD_LAST + 1])
 {
 	for (int i = 0; i < DESCRIPTOR_COUNT; i++)
 		if (gifts[i].is_for[role])

@@ -18,14 +18,14 @@ enum descriptor {
 	FD_SIGNALS,
 	FD_RUN_DIR,
 	FD_STATE_DIR,
-	FD_PID,      /* holds the lock on the pid file */
-	FD_TESTATOR, /* link to the previous berthd; -1: there is none, or it has ended */
+	FD_PID,         /* holds the lock on the pid file */
+	FD_PREDECESSOR, /* link to the previous berthd; -1: there is none, or it has ended */
 	DESCRIPTOR_COUNT
 };
 
 /* Sets the numbers of the descriptors that a child of that role gets; other numbers are unchanged. The master keeps owning
  * them. */
-void descriptor_give(const int fds[DESCRIPTOR_COUNT], enum child_role role, int numbers[HERITAGE_FD_LAST + 1]);
+void descriptor_give(const int fds[DESCRIPTOR_COUNT], enum child_role role, int numbers[INHERITED_FD_LAST + 1]);
 
 /* Closes all open descriptors. */
 void descriptor_close(int fds[DESCRIPTOR_COUNT]);

@@ -11,7 +11,7 @@
 #include "base/fd.h"
 #include "base/mem.h"
 
-void bequest_free(struct bequest *b)
+void handover_free(struct handover *b)
 {
 	for (int i = 0; i < b->count; i++) {
 		mem_free(&b->items[i].name);
@@ -21,14 +21,14 @@ void bequest_free(struct bequest *b)
 	b->count = 0;
 }
 
-/* The bequest owns name and fd from now on. */
-static void append(struct bequest *b, char *name, int fd)
+/* The handover owns name and fd from now on. */
+static void append(struct handover *b, char *name, int fd)
 {
 	b->items = mem_realloc(b->items, (size_t)(b->count + 1) * sizeof(*b->items));
-	b->items[b->count++] = (struct bequest_item){name, fd};
+	b->items[b->count++] = (struct handover_item){name, fd};
 }
 
-int bequest_add(struct bequest *b, const char *name, int fd, struct err *err)
+int handover_add(struct handover *b, const char *name, int fd, struct err *err)
 {
 	int copy = fcntl(fd, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
 
@@ -38,7 +38,7 @@ int bequest_add(struct bequest *b, const char *name, int fd, struct err *err)
 	return 0;
 }
 
-int bequest_take(struct bequest *b, const char *name)
+int handover_take(struct handover *b, const char *name)
 {
 	for (int i = 0; i < b->count; i++) {
 		if (strcmp(b->items[i].name, name) != 0)
@@ -51,7 +51,7 @@ int bequest_take(struct bequest *b, const char *name)
 	return -1;
 }
 
-char *bequest_leave_new(const struct bequest *b, struct err *err)
+char *handover_text_new(const struct handover *b, struct err *err)
 {
 	AUTO(buf_free) struct buf text = {0};
 
@@ -64,7 +64,7 @@ char *bequest_leave_new(const struct bequest *b, struct err *err)
 }
 
 /* Parses "name:number". Standard streams cannot be handed over. */
-static int parse_one(const char *word, struct bequest *b, struct err *err)
+static int parse_one(const char *word, struct handover *b, struct err *err)
 {
 	int name_len = 0, fd = -1, end = 0;
 
@@ -76,17 +76,17 @@ static int parse_one(const char *word, struct bequest *b, struct err *err)
 	return 0;
 }
 
-int bequest_parse(const char *text, struct bequest *b, struct err *err)
+int handover_parse(const char *text, struct handover *b, struct err *err)
 {
-	AUTO(bequest_free) struct bequest found = {0};
+	AUTO(handover_free) struct handover found = {0};
 	AUTO(mem_free) char *copy = mem_strdup(text);
 	char *rest = copy, *word;
 
 	while ((word = strsep(&rest, ",")) != NULL)
 		if (parse_one(word, &found, err) < 0)
 			return -1;
-	bequest_free(b);
+	handover_free(b);
 	*b = found;
-	found = (struct bequest){0};
+	found = (struct handover){0};
 	return 0;
 }

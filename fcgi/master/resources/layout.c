@@ -80,7 +80,7 @@ static int open_path(const char *path, const struct identity *id, struct err *er
 	return TAKE_FD(fd);
 }
 
-int estate_run_dir(const struct conf *conf, const struct identity *id, struct err *err)
+int layout_run_dir(const struct conf *conf, const struct identity *id, struct err *err)
 {
 	return open_path(conf->master_run_dir, id, err);
 }
@@ -248,7 +248,7 @@ static void hand_over_below(int dir_fd, const struct holding *h, const struct co
 		walk_below(dir_fd, h->name, &walk, 0);
 }
 
-int estate_settle(int dir_fd, const struct conf *conf, const struct identity *id, struct err *err)
+int layout_settle(int dir_fd, const struct conf *conf, const struct identity *id, struct err *err)
 {
 	struct stat st;
 
@@ -291,7 +291,7 @@ static int take(int dir_fd, const struct conf *conf, const struct identity *id, 
 	return 0;
 }
 
-int estate_state_dir(const struct conf *conf, const struct identity *id, bool shared, struct err *err)
+int layout_state_dir(const struct conf *conf, const struct identity *id, bool shared, struct err *err)
 {
 	AUTO(fd_close) int dir_fd = open_path(conf->master_state_dir, id, err);
 
@@ -299,7 +299,7 @@ int estate_state_dir(const struct conf *conf, const struct identity *id, bool sh
 		return -1;
 	if (take(dir_fd, conf, id, shared, err) < 0)
 		return err_prefix(err, "%s", conf->master_state_dir);
-	if (!shared && estate_settle(dir_fd, conf, id, err) < 0)
+	if (!shared && layout_settle(dir_fd, conf, id, err) < 0)
 		return -1;
 	return TAKE_FD(dir_fd);
 }

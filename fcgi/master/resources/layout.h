@@ -9,8 +9,8 @@
  * Files of another user, which remain after a change of settings or of Berth's version, are handed over, except the package
  * cache: a cache that others could write to is not used any more.
  */
-#ifndef MASTER_RESOURCES_ESTATE_H
-#define MASTER_RESOURCES_ESTATE_H
+#ifndef MASTER_RESOURCES_LAYOUT_H
+#define MASTER_RESOURCES_LAYOUT_H
 
 #include "base/err.h"
 #include "conf/conf.h"
@@ -20,18 +20,18 @@
  * Makes run_dir (mode 0755, parents too) unless it exists, and returns a descriptor of it. If others could write to it, it
  * belongs to root alone from then on.
  */
-int estate_run_dir(const struct conf *conf, const struct identity *id, struct err *err);
+int layout_run_dir(const struct conf *conf, const struct identity *id, struct err *err);
 
 /*
  * The same for state_dir and its contents. shared: the previous berthd uses it too, perhaps as other users, who keep their
- * files until estate_settle; otherwise everything is settled at once.
+ * files until layout_settle; otherwise everything is settled at once.
  */
-int estate_state_dir(const struct conf *conf, const struct identity *id, bool shared, struct err *err);
+int layout_state_dir(const struct conf *conf, const struct identity *id, bool shared, struct err *err);
 
 /*
  * No other berthd uses state_dir any more: hands all files to their owners. The time depends on the number of such files, which
  * is usually 0.
  */
-int estate_settle(int state_dir_fd, const struct conf *conf, const struct identity *id, struct err *err);
+int layout_settle(int state_dir_fd, const struct conf *conf, const struct identity *id, struct err *err);
 
 #endif

@@ -15,7 +15,8 @@
 #define BACKLOG   4096
 #define NAME_SIZE 32
 #define NEW_IPC_SOCKET                                                                                                         \
-	IPC_SOCKET_NAME ".new" /* its name until the heir takes over, because the previous berthd still needs the other one */
+	IPC_SOCKET_NAME                                                                                                        \
+		".new" /* its name until the successor takes over, because the previous berthd still needs the other one */
 
 static const struct {
 	const char *name;
@@ -37,7 +38,7 @@ static const struct {
 struct opening {
 	int run_dir_fd;
 	const struct identity *id;
-	struct bequest *inherited; /* NULL: nothing was */
+	struct handover *inherited; /* NULL: nothing was */
 };
 
 static void name_of(enum listen_kind kind, int index, char name[NAME_SIZE])
@@ -56,7 +57,7 @@ static int open_one(const struct opening *o, enum listen_kind kind, int index, s
 
 	name_of(kind, index, name);
 	if (o->inherited != NULL && sockets[kind].for_nginx)
-		fd = bequest_take(o->inherited, name);
+		fd = handover_take(o->inherited, name);
 	else if (o->inherited != NULL)
 		snprintf(name, NAME_SIZE, NEW_IPC_SOCKET);
 	if (fd < 0)
@@ -97,15 +98,15 @@ static int count_of(enum listen_kind kind, const struct conf *conf)
 		return (int)conf->invoke_lanes;
 	case LISTEN_DEPLOY:
 	case LISTEN_QUERY:
-		return HERITAGE_CALLER_LANES;
+		return INHERITED_CALLER_LANES;
 	case LISTEN_HEALTH:
-		return HERITAGE_HEALTH_LANES;
+		return INHERITED_HEALTH_LANES;
 	default:
 		return 1;
 	}
 }
 
-int listen_open(int run_dir_fd, const struct conf *conf, const struct identity *id, struct bequest *inherited,
+int listen_open(int run_dir_fd, const struct conf *conf, const struct identity *id, struct handover *inherited,
 		struct listeners listeners[LISTEN_KINDS], struct err *err)
 {
 	const struct opening opening = {run_dir_fd, id, inherited};
@@ -123,14 +124,14 @@ int listen_open(int run_dir_fd, const struct conf *conf, const struct identity *
 	return 0;
 }
 
-int listen_bequeath(const struct listeners listeners[LISTEN_KINDS], struct bequest *bequest, struct err *err)
+int listen_hand_over(const struct listeners listeners[LISTEN_KINDS], struct handover *handover, struct err *err)
 {
 	char name[NAME_SIZE];
 
 	for (int kind = 0; kind < LISTEN_KINDS; kind++) {
 		for (int i = 0; i < listeners[kind].count && sockets[kind].for_nginx; i++) {
 			name_of((enum listen_kind)kind, i, name);
-			if (bequest_add(bequest, name, listeners[kind].fds[i], err) < 0)
+			if (handover_add(handover, name, listeners[kind].fds[i], err) < 0)
 				return -1;
 		}
 	}

@@ -23,25 +23,25 @@ enum listen_kind {
 	LISTEN_NONE = LISTEN_KINDS
 };
 
-/* The sockets of one kind; ipc/heritage.h has their number. */
+/* The sockets of one kind; ipc/inherited.h has their number. */
 struct listeners {
 	int count; /* 0: not open */
-	int fds[HERITAGE_LISTENERS_MAX];
+	int fds[INHERITED_LISTENERS_MAX];
 };
 
 /*
  * Opens every socket; those of nginx are taken from inherited if they are there. inherited NULL: nothing was inherited. On
  * failure no socket stays open, and listeners is untouched.
  *
- * Until an heir takes over, the name of the IPC socket belongs to the old poolmgr, for workers that connect to it.
+ * Until a successor takes over, the name of the IPC socket belongs to the old poolmgr, for workers that connect to it.
  */
-int listen_open(int run_dir_fd, const struct conf *conf, const struct identity *id, struct bequest *inherited,
+int listen_open(int run_dir_fd, const struct conf *conf, const struct identity *id, struct handover *inherited,
 		struct listeners listeners[LISTEN_KINDS], struct err *err);
 int listen_take_over(int run_dir_fd, struct err *err); /* the names belong to this berthd from now on */
 void listen_step_back(int run_dir_fd);                 /* they will never belong to it */
 
-/* Adds the sockets that an heir continues to use. */
-int listen_bequeath(const struct listeners listeners[LISTEN_KINDS], struct bequest *bequest, struct err *err);
+/* Adds the sockets that a successor continues to use. */
+int listen_hand_over(const struct listeners listeners[LISTEN_KINDS], struct handover *handover, struct err *err);
 
 /* Closes the sockets of one kind in this process; other processes continue to use them. The list is then empty. */
 void listen_close(struct listeners *listeners);

@@ -35,7 +35,7 @@ struct shape {
 	int users;    /* sandboxes and versions that refer to it */
 
 	struct version *hungry;   /* versions with requests waiting, served in turn */
-	struct version *kept;     /* versions with version->keep > 0, which have sandboxes even without requests */
+	struct version *kept;     /* versions with version->min_warm > 0, which have sandboxes even without requests */
 	int64_t used_us;          /* when a function last asked for it */
 	int64_t start_us;         /* how long a start takes, moving average */
 	struct forecast forecast; /* predicts how many spares requests will need */

@@ -163,7 +163,7 @@ bool version_needs_package(const char *sha256)
 	if (u == NULL)
 		return false;
 	DL_FOREACH2 (u->versions, v, package_next)
-		if (v->waiters != NULL || v->keep > v->live)
+		if (v->waiters != NULL || v->min_warm > v->live)
 			return true;
 	return false;
 }
@@ -198,7 +198,7 @@ void version_unref(struct version **version)
 	*version = NULL;
 	if (v == NULL || --v->refs > 0)
 		return;
-	assert(v->waiters == NULL && v->idle == NULL && v->live == 0 && !v->hungry && !v->collided && v->keep == 0);
+	assert(v->waiters == NULL && v->idle == NULL && v->live == 0 && !v->hungry && !v->collided && v->min_warm == 0);
 	remove_user(v);
 	if (v->candidate)
 		DL_DELETE(candidates, v);

@@ -47,14 +47,15 @@ struct version {
 	bool hungry;            /* it is in shape->hungry */
 	struct version *hungry_prev, *hungry_next;
 
-	int keep; /* its share of min_warm while it is the current version; if not 0, it is in shape->kept (poolmgr/pool/keep.h)
-		   */
+	int min_warm; /* its share of min_warm while it is the current version; if not 0, it is in shape->kept
+		       * (poolmgr/pool/min_warm.h)
+		       */
 	struct version *kept_prev, *kept_next;
 	struct version *held_prev, *held_next;
-	int keep_failures;      /* failures in a row to load its code for min_warm */
-	int64_t keep_failed_us; /* the latest */
-	int64_t keep_retry_us;
-	char keep_problem[256]; /* reason of the latest failure; "": none */
+	int min_warm_failures;      /* failures in a row to load its code for min_warm */
+	int64_t min_warm_failed_us; /* the latest */
+	int64_t min_warm_retry_us;
+	char min_warm_problem[256]; /* reason of the latest failure; "": none */
 
 	bool candidate;              /* a version that is being tried and, as far as is known here, not stored yet */
 	struct version *prev, *next; /* candidates */

@@ -27,14 +27,14 @@ struct file {
 };
 
 struct search {
-	struct file files[HERITAGE_LISTENERS_MAX];
+	struct file files[INHERITED_LISTENERS_MAX];
 	int count;
 	struct backlog *backlog;
 };
 
 static int find_files(const char *run_dir, int lanes, struct search *s)
 {
-	for (int i = 0; i < lanes && i < HERITAGE_LISTENERS_MAX; i++) {
+	for (int i = 0; i < lanes && i < INHERITED_LISTENERS_MAX; i++) {
 		AUTO(mem_free) char *path = mem_printf("%s/invoke-%d.sock", run_dir, i);
 		struct stat st;
 		if (stat(path, &st) == 0)
@@ -106,13 +106,13 @@ static int take_piece(struct search *s, const char *data, size_t len, struct err
 int backlog_read(const char *run_dir, int lanes, struct backlog *backlog, struct err *err)
 {
 	AUTO(fd_close) int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_SOCK_DIAG);
-	const struct timeval patience = {.tv_usec = ANSWER_MS * 1000};
+	const struct timeval timeout = {.tv_usec = ANSWER_MS * 1000};
 	struct search search = {.backlog = backlog};
 	_Alignas(struct nlmsghdr) char data[16384];
 	int more = 1;
 
 	*backlog = (struct backlog){0};
-	if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience)) < 0)
+	if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof(timeout)) < 0)
 		return err_set(err, errno, "socket to the kernel");
 	if (find_files(run_dir, lanes, &search) == 0)
 		return 0;

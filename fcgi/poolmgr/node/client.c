@@ -33,7 +33,7 @@ struct client {
 
 static uv_loop_t *loop;
 static int listen_fd;
-static const uid_t *welcome;       /* HERITAGE_CLIENTS of them */
+static const uid_t *welcome;       /* INHERITED_CLIENTS of them */
 static struct watch *listen_watch; /* NULL: accepting pauses */
 static uv_timer_t accept_timer;    /* ends the pause */
 static bool out_of_fds;            /* accepting has failed since the last success, and that was logged */
@@ -95,7 +95,7 @@ static const char *excess(const struct client *c, enum ipc_type type)
 	switch (type) {
 	case IPC_HELLO:
 		return c->greeted ? "says HELLO once more" : NULL;
-	case IPC_AUTOPSY:
+	case IPC_POSTMORTEM:
 		return c->wants_finding ? "asks how a sandbox ended while it waits to hear of another" : NULL;
 	default:
 		return NULL;
@@ -108,7 +108,7 @@ static void note_question(struct client *c, const struct ipc_msg *m)
 		c->pid = m->hello.pid;
 	c->greeted = c->greeted || m->type == IPC_HELLO;
 	c->wants_sandbox = c->wants_sandbox || for_a_sandbox[m->type];
-	c->wants_finding = c->wants_finding || m->type == IPC_AUTOPSY;
+	c->wants_finding = c->wants_finding || m->type == IPC_POSTMORTEM;
 }
 
 static void note_answer(struct client *c, enum ipc_type type)
@@ -269,7 +269,7 @@ void client_set_conf(const struct conf *c)
 	conf = c;
 }
 
-void client_init(uv_loop_t *l, const struct conf *c, int fd, const uid_t uids[HERITAGE_CLIENTS], const struct client_hooks *h)
+void client_init(uv_loop_t *l, const struct conf *c, int fd, const uid_t uids[INHERITED_CLIENTS], const struct client_hooks *h)
 {
 	loop = l;
 	hooks = *h;

@@ -27,7 +27,7 @@ struct client_hooks {
 };
 
 /* Serves the listening socket, which stays the caller's, for these users and root; clients must remain valid. */
-void client_init(uv_loop_t *loop, const struct conf *conf, int listen_fd, const uid_t clients[HERITAGE_CLIENTS],
+void client_init(uv_loop_t *loop, const struct conf *conf, int listen_fd, const uid_t clients[INHERITED_CLIENTS],
 		 const struct client_hooks *hooks);
 void client_set_conf(const struct conf *conf);
 

@@ -161,7 +161,7 @@ static int lock_directory(int dir_fd, int how, struct err *err)
 }
 
 /*
- * If an old poolmgr that runs as another user still works below the same directory (fcgi/master/resources/estate.c), it must be
+ * If an old poolmgr that runs as another user still works below the same directory (fcgi/master/resources/layout.c), it must be
  * able to open our directories to see that they are locked.
  */
 static int show_to_group(int dir_fd, int fd, struct err *err)

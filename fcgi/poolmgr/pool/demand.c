@@ -108,9 +108,9 @@ static int for_start(const struct version *v)
 
 int demand_kept(const struct version *v, int64_t now_us)
 {
-	if (v->stale || now_us < v->keep_retry_us)
+	if (v->stale || now_us < v->min_warm_retry_us)
 		return 0;
-	return MAX(0, v->keep - v->live);
+	return MAX(0, v->min_warm - v->live);
 }
 
 int demand_waiting(const struct shape *shape)

@@ -43,17 +43,17 @@ static void ask(void);
 /* ---- Which versions are kept ---- */
 
 /* Puts the version on the lists of kept versions, or removes it. */
-static void set_keep(struct version *v, int count)
+static void set_share(struct version *v, int count)
 {
-	if (v->keep > 0 && count == 0) {
+	if (v->min_warm > 0 && count == 0) {
 		DL_DELETE2(v->shape->kept, v, kept_prev, kept_next);
 		DL_DELETE2(held, v, held_prev, held_next);
 	}
-	if (v->keep == 0 && count > 0) {
+	if (v->min_warm == 0 && count > 0) {
 		DL_APPEND2(v->shape->kept, v, kept_prev, kept_next);
 		DL_APPEND2(held, v, held_prev, held_next);
 	}
-	v->keep = count;
+	v->min_warm = count;
 }
 
 /* Computes how many sandboxes each version may keep. */
@@ -67,10 +67,10 @@ static void allot(void)
 		struct version *v = k->version;
 		if (v == NULL)
 			continue;
-		set_keep(v, (int)MIN(v->spec->min_warm, MIN(sandboxes, memory_mb / v->spec->memory_limit_mb)));
-		sandboxes -= v->keep;
-		memory_mb -= v->keep * v->spec->memory_limit_mb;
-		missing += v->spec->min_warm - v->keep;
+		set_share(v, (int)MIN(v->spec->min_warm, MIN(sandboxes, memory_mb / v->spec->memory_limit_mb)));
+		sandboxes -= v->min_warm;
+		memory_mb -= v->min_warm * v->spec->memory_limit_mb;
+		missing += v->spec->min_warm - v->min_warm;
 	}
 	if (missing > short_by)
 		log_warn("%lld fewer sandboxes than min_warm are kept: pool.min_warm_percent limits all functions together",
@@ -85,7 +85,7 @@ static void set_version(struct kept *k, struct version *v)
 	if (v == before)
 		return;
 	if (before != NULL) {
-		set_keep(before, 0);
+		set_share(before, 0);
 		version_unref(&k->version);
 	}
 	if (v != NULL)
@@ -182,7 +182,7 @@ static void ask(void)
 	store_kept(on_list, NULL);
 }
 
-void keep_refresh(void)
+void min_warm_refresh(void)
 {
 	if (list == KNOWN && store_is_up())
 		ask();
@@ -192,41 +192,41 @@ void keep_refresh(void)
 
 /* ---- Keeping them ---- */
 
-void keep_failed(struct version *v, const char *why)
+void min_warm_failed(struct version *v, const char *why)
 {
 	int64_t now_us = clock_mono_us();
 
-	if (v->keep == 0)
+	if (v->min_warm == 0)
 		return;
-	if (now_us - v->keep_failed_us > 2 * RETRY_MOST_US)
-		v->keep_failures = 0;
-	int64_t pause_us = MIN(RETRY_FIRST_US << MIN(v->keep_failures, 10), RETRY_MOST_US);
-	v->keep_failures++;
-	v->keep_failed_us = now_us;
-	v->keep_retry_us = now_us + pause_us;
-	snprintf(v->keep_problem, sizeof(v->keep_problem), "%s", why);
+	if (now_us - v->min_warm_failed_us > 2 * RETRY_MOST_US)
+		v->min_warm_failures = 0;
+	int64_t pause_us = MIN(RETRY_FIRST_US << MIN(v->min_warm_failures, 10), RETRY_MOST_US);
+	v->min_warm_failures++;
+	v->min_warm_failed_us = now_us;
+	v->min_warm_retry_us = now_us + pause_us;
+	snprintf(v->min_warm_problem, sizeof(v->min_warm_problem), "%s", why);
 	log_warn("%s: cannot be kept warm: %s; tried again in %lld s", v->key, why, (long long)pause_us / 1000000);
 }
 
-void keep_on_warm(struct sandbox *s, const char *why)
+void min_warm_on_warm(struct sandbox *s, const char *why)
 {
 	AUTO(version_unref) struct version *v = version_ref(s->version);
 
 	if (why != NULL) {
 		sandbox_kill(s, COUNT_KILL_INIT_ERROR);
-		keep_failed(v, why);
+		min_warm_failed(v, why);
 		return;
 	}
 	s->initialised = true;
-	v->keep_problem[0] = '\0';
+	v->min_warm_problem[0] = '\0';
 	sandbox_set_state(s, SANDBOX_IDLE);
 	serve_queue(v);
 }
 
-void keep_on_dead(struct sandbox *s)
+void min_warm_on_dead(struct sandbox *s)
 {
 	if (s->state == SANDBOX_IDLE && clock_mono_us() - s->since_us < SETTLED_US)
-		keep_failed(s->version, "the sandbox ended right after its code was loaded");
+		min_warm_failed(s->version, "the sandbox ended right after its code was loaded");
 }
 
 static void supply(struct version *v, int64_t now_us)
@@ -237,12 +237,12 @@ static void supply(struct version *v, int64_t now_us)
 		serve_assign(v, v->shape->spares);
 }
 
-void keep_tick(int64_t now_us)
+void min_warm_tick(int64_t now_us)
 {
 	struct version *v, *next;
 
 	if (ask_again_us != 0 && now_us >= ask_again_us)
-		keep_refresh();
+		min_warm_refresh();
 	if (unallotted)
 		allot();
 	DL_FOREACH_SAFE2 (held, v, next, held_next)
@@ -256,14 +256,14 @@ static json_t *problem_json(const struct version *v)
 
 	snprintf(few, sizeof(few),
 		 "min_warm is %lld, but only %d are kept: pool.min_warm_percent limits all functions together",
-		 (long long)v->spec->min_warm, v->keep);
-	if (v->keep_problem[0] == '\0' && v->keep >= v->spec->min_warm)
+		 (long long)v->spec->min_warm, v->min_warm);
+	if (v->min_warm_problem[0] == '\0' && v->min_warm >= v->spec->min_warm)
 		return NULL;
 	return json_pack("{s:s, s:s, s:s}", "function", v->spec->function_id, "name", v->spec->name, "problem",
-			 v->keep_problem[0] != '\0' ? v->keep_problem : few);
+			 v->min_warm_problem[0] != '\0' ? v->min_warm_problem : few);
 }
 
-json_t *keep_json(void)
+json_t *min_warm_json(void)
 {
 	json_t *problems = json_array();
 	int functions = 0, wanted = 0, live = 0;
@@ -276,8 +276,8 @@ json_t *keep_json(void)
 		functions++;
 		if (v == NULL)
 			continue;
-		wanted += v->keep;
-		live += MIN(v->live, v->keep);
+		wanted += v->min_warm;
+		live += MIN(v->live, v->min_warm);
 		json_t *problem = json_array_size(problems) < PROBLEMS_MAX ? problem_json(v) : NULL;
 		if (problem != NULL)
 			json_array_append_new(problems, problem);
@@ -285,7 +285,7 @@ json_t *keep_json(void)
 	return json_pack("{s:i, s:i, s:i, s:o}", "functions", functions, "wanted", wanted, "live", live, "problems", problems);
 }
 
-void keep_set_conf(const struct conf *c)
+void min_warm_set_conf(const struct conf *c)
 {
 	conf = c;
 	unallotted = true;

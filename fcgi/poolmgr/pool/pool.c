@@ -237,7 +237,7 @@ bool pool_release(struct client *client, const struct ipc_release *r)
 	} else {
 		sandbox_set_state(s, SANDBOX_IDLE);
 		if (s->restless && v->waiters == NULL)
-			rest_at_once(s);
+			freezer_freeze(s);
 	}
 	serve_queue(v);
 	if (v->waiters != NULL)
@@ -279,7 +279,7 @@ void pool_recall_all(void)
 void pool_invalidate(const char *function_id, int64_t version)
 {
 	resolve_invalidate(function_id, version, on_stale);
-	keep_refresh();
+	min_warm_refresh();
 	supply_now();
 }
 
@@ -288,7 +288,7 @@ void pool_on_store_connected(void)
 {
 	resolve_forget_all();
 	pool_recall_all();
-	keep_refresh();
+	min_warm_refresh();
 }
 
 void pool_client_gone(struct client *client)
@@ -335,8 +335,8 @@ void pool_on_gone(void)
 
 void pool_on_dead(struct sandbox *s)
 {
-	autopsy_on_dead(s);
-	keep_on_dead(s);
+	postmortem_on_dead(s);
+	min_warm_on_dead(s);
 }
 
 static void on_package_ready(struct version *v)
@@ -350,7 +350,7 @@ static void on_package_failed(struct version *v, const struct err *err)
 	enum problem_code code = err->code == ENOTCONN ? PROBLEM_STORE_UNAVAILABLE : PROBLEM_RUNTIME_UNAVAILABLE;
 
 	waiter_deny_all(v, code, err->msg, obstacle_retry_after_ms(v));
-	keep_failed(v, err->msg);
+	min_warm_failed(v, err->msg);
 }
 
 void pool_on_engine_down(void)
@@ -438,12 +438,12 @@ void pool_tick(int64_t now_us)
 	egress_tick(now_us);
 	serve_late();
 	demand_tick();
-	autopsy_tick(now_us);
+	postmortem_tick(now_us);
 	warmup_tick(now_us);
-	keep_tick(now_us);
+	min_warm_tick(now_us);
 	room_tick(now_us);
 	boot_tick(now_us);
-	rest_tick(now_us);
+	freezer_tick(now_us);
 	sandbox_tick(now_us);
 	renewal_tick(now_us);
 	supply_tick(now_us);
@@ -495,9 +495,9 @@ void pool_init(uv_loop_t *loop, const struct conf *c, struct docker *docker)
 	fetch_init(&fetch_hooks);
 	obstacle_init(docker);
 	egress_init(c, on_egress_change);
-	serve_init(keep_failed);
+	serve_init(min_warm_failed);
 	supply_init(docker);
-	warmup_init(loop, keep_on_warm);
+	warmup_init(loop, min_warm_on_warm);
 	pool_set_conf(c);
 }
 
@@ -511,7 +511,7 @@ void pool_set_conf(const struct conf *c)
 		shape_retry_all(); /* the file may be the reason why some could not be started */
 	}
 	demand_set_conf(c);
-	keep_set_conf(c);
+	min_warm_set_conf(c);
 	room_set_conf(c);
 	serve_set_conf(c);
 	supply_set_conf(c);

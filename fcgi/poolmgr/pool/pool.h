@@ -1,6 +1,6 @@
 /*
  * The interface of the pool: requests of workers, and events of PostgreSQL, Docker and the clock. Behind it are the decisions
- * which request gets which sandbox (serve.h), and how many sandboxes are needed (demand.h), kept without requests (keep.h),
+ * which request gets which sandbox (serve.h), and how many sandboxes are needed (demand.h), kept without requests (min_warm.h),
  * started (supply.h) and possible (room.h).
  */
 #ifndef POOLMGR_POOL_POOL_H

@@ -28,7 +28,7 @@ static bool will_have(int sandboxes, int64_t memory_mb)
 
 static bool is_kept(const struct sandbox *s)
 {
-	return s->version->live <= s->version->keep;
+	return s->version->live <= s->version->min_warm;
 }
 
 static bool evict_idle(bool kept)

@@ -75,8 +75,8 @@ static void grant(struct version *v, struct sandbox *s)
 	counters[grants[m.grant.start_kind]]++;
 	s->initialised = true; /* it stays so unless it is given back as reusable */
 	s->recalled = false;
-	s->autopsy_seq = 0; /* the previous holder's */
-	s->autopsy_us = s->autopsy_end_us = 0;
+	s->postmortem_seq = 0; /* the previous holder's */
+	s->postmortem_us = s->postmortem_end_us = 0;
 	sandbox_set_state(s, SANDBOX_LEASED);
 	client_send(w->client, &m);
 	log_set_request(w->request_id);
@@ -112,7 +112,7 @@ static void use_linked(struct sandbox *s, const struct err *err)
 		grant(v, s);
 	else if (v->stale)
 		sandbox_kill(s, COUNT_KILL_STALE);
-	else if (v->keep > 0)
+	else if (v->min_warm > 0)
 		warmup_start(s);
 	else
 		sandbox_set_state(s, SANDBOX_IDLE);

@@ -69,25 +69,25 @@ static void settle_resting(enum sandbox_state state, int64_t now_us)
 		thaw_resting(state);
 }
 
-void rest_at_once(struct sandbox *s)
+void freezer_freeze(struct sandbox *s)
 {
 	if (docker_is_heard(docker))
 		cgroup_freeze(&s->cgroup);
 }
 
-void rest_tick(int64_t now_us)
+void freezer_tick(int64_t now_us)
 {
 	settle_resting(SANDBOX_SPARE, now_us);
 	settle_resting(SANDBOX_IDLE, now_us);
 }
 
-void rest_init(const struct conf *c, struct docker *d)
+void freezer_init(const struct conf *c, struct docker *d)
 {
 	docker = d;
-	rest_set_conf(c);
+	freezer_set_conf(c);
 }
 
-void rest_set_conf(const struct conf *c)
+void freezer_set_conf(const struct conf *c)
 {
 	conf = c;
 }

@@ -3,19 +3,19 @@
  * intervals. A sandbox whose function works between invocations is frozen as soon as this is noticed, and from then on as soon
  * as it is idle.
  */
-#ifndef POOLMGR_SANDBOX_REST_H
-#define POOLMGR_SANDBOX_REST_H
+#ifndef POOLMGR_SANDBOX_FREEZER_H
+#define POOLMGR_SANDBOX_FREEZER_H
 
 #include <stdint.h>
 
 #include "conf/conf.h"
 #include "engine/docker.h"
 
-void rest_init(const struct conf *conf, struct docker *docker);
-void rest_set_conf(const struct conf *conf);
-void rest_tick(int64_t now_us);
+void freezer_init(const struct conf *conf, struct docker *docker);
+void freezer_set_conf(const struct conf *conf);
+void freezer_tick(int64_t now_us);
 
 struct sandbox;
-void rest_at_once(struct sandbox *sandbox);
+void freezer_freeze(struct sandbox *sandbox);
 
 #endif

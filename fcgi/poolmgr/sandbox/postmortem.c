@@ -39,9 +39,9 @@ static void send_finding(struct client *client, uint64_t seq, int exit_code, boo
 
 static void answer(struct sandbox *s, int exit_code, bool out_of_memory)
 {
-	uint64_t seq = s->autopsy_seq;
+	uint64_t seq = s->postmortem_seq;
 
-	s->autopsy_seq = 0;
+	s->postmortem_seq = 0;
 	send_finding(s->holder, seq, exit_code, out_of_memory);
 }
 
@@ -50,20 +50,20 @@ static void on_inspected(const struct err *err, const struct docker_state *state
 	struct sandbox *s = arg;
 	bool has_ended = err == NULL && !state->running;
 
-	if (s->autopsy_seq != 0 && s->state == SANDBOX_LEASED) { /* otherwise its worker is gone or was answered */
+	if (s->postmortem_seq != 0 && s->state == SANDBOX_LEASED) { /* otherwise its worker is gone or was answered */
 		if (has_ended)
 			answer(s, s->exit_code >= 0 ? s->exit_code : state->exit_code, state->oom_killed);
 		else if (s->exit_code >= 0 || !s->launcher_gone)
 			answer(s, s->exit_code, false);
 		else
-			s->autopsy_us = clock_mono_us() + AGAIN_US;
+			s->postmortem_us = clock_mono_us() + AGAIN_US;
 	}
 	sandbox_release_hold(s);
 }
 
 static void look(struct sandbox *s)
 {
-	s->autopsy_us = 0;
+	s->postmortem_us = 0;
 	sandbox_hold(s);
 	docker_inspect(docker, s->id, on_inspected, s);
 }
@@ -77,12 +77,12 @@ static void conclude(struct sandbox *s)
 		answer(s, s->exit_code, false);
 		return;
 	}
-	s->autopsy_end_us = clock_mono_us() + MEMORY_US;
-	if (s->autopsy_us != 0)
+	s->postmortem_end_us = clock_mono_us() + MEMORY_US;
+	if (s->postmortem_us != 0)
 		look(s);
 }
 
-void autopsy_ask(struct client *client, struct sandbox *s, uint64_t seq)
+void postmortem_ask(struct client *client, struct sandbox *s, uint64_t seq)
 {
 	int64_t now_us = clock_mono_us();
 
@@ -90,34 +90,34 @@ void autopsy_ask(struct client *client, struct sandbox *s, uint64_t seq)
 		send_finding(client, seq, -1, false);
 		return;
 	}
-	s->autopsy_seq = seq;
-	s->autopsy_us = now_us + ALIVE_US;
-	s->autopsy_end_us = now_us + GONE_US;
+	s->postmortem_seq = seq;
+	s->postmortem_us = now_us + ALIVE_US;
+	s->postmortem_end_us = now_us + GONE_US;
 	if (s->exit_code >= 0)
 		conclude(s);
 }
 
-void autopsy_on_dead(struct sandbox *s)
+void postmortem_on_dead(struct sandbox *s)
 {
-	if (s->state == SANDBOX_LEASED && s->autopsy_seq != 0 && s->exit_code >= 0)
+	if (s->state == SANDBOX_LEASED && s->postmortem_seq != 0 && s->exit_code >= 0)
 		conclude(s);
 }
 
-void autopsy_tick(int64_t now_us)
+void postmortem_tick(int64_t now_us)
 {
 	struct sandbox *s, *next;
 
 	DL_FOREACH_SAFE (sandbox_lists[SANDBOX_LEASED], s, next) {
-		if (s->autopsy_seq == 0)
+		if (s->postmortem_seq == 0)
 			continue;
-		if (now_us >= s->autopsy_end_us)
+		if (now_us >= s->postmortem_end_us)
 			answer(s, s->exit_code, false);
-		else if (s->autopsy_us != 0 && now_us >= s->autopsy_us)
+		else if (s->postmortem_us != 0 && now_us >= s->postmortem_us)
 			look(s);
 	}
 }
 
-void autopsy_init(struct docker *d)
+void postmortem_init(struct docker *d)
 {
 	docker = d;
 }

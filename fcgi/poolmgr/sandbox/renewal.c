@@ -10,8 +10,8 @@
 #include "poolmgr/sandbox/image.h"
 #include "poolmgr/sandbox/sandbox.h"
 
-#define PACE_US     500000   /* pause between two sandboxes of a shape when the shape has enough spares */
-#define PATIENCE_US 10000000 /* pause when it has not */
+#define PACE_US      500000   /* pause between two sandboxes of a shape when the shape has enough spares */
+#define SLOW_PACE_US 10000000 /* pause when it has not */
 
 static bool replacing; /* there may be sandboxes of an older image */
 
@@ -78,7 +78,7 @@ static void ask_back(struct sandbox *s)
 static bool may_lose_one(const struct shape *shape, int64_t now_us)
 {
 	bool has_its_spares = shape->spare_count >= shape_spares_wanted(shape, now_us);
-	int64_t pause_us = has_its_spares ? PACE_US : PATIENCE_US;
+	int64_t pause_us = has_its_spares ? PACE_US : SLOW_PACE_US;
 
 	return shape->starting == 0 && shape->failures == 0 && now_us - shape->replaced_us >= pause_us;
 }

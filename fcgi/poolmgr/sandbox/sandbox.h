@@ -60,15 +60,15 @@ struct sandbox {
 	bool recalled;         /* its worker was asked to give it back (RECALL) */
 	enum counter unwanted; /* why it will be killed when it is given back; 0: it will not */
 
-	bool initialised;        /* the code is loaded: the next start is warm */
-	bool dead;               /* its agent or container ended while it was LEASED; the worker notices by itself */
-	int exit_code;           /* exit code of its agent; -1: not known */
-	bool launcher_gone;      /* reported by the launcher */
-	uint64_t autopsy_seq;    /* seq of the worker's question how it ended (poolmgr/sandbox/autopsy.h); 0: none */
-	int64_t autopsy_us;      /* when to ask Docker, unless it reports before; 0: it is being asked */
-	int64_t autopsy_end_us;  /* when to answer the worker with what is known by then */
-	int holds;               /* number of operations that must end before it is removed */
-	int64_t remove_retry_us; /* DYING: when to try removing it again; 0: a removal is under way */
+	bool initialised;          /* the code is loaded: the next start is warm */
+	bool dead;                 /* its agent or container ended while it was LEASED; the worker notices by itself */
+	int exit_code;             /* exit code of its agent; -1: not known */
+	bool launcher_gone;        /* reported by the launcher */
+	uint64_t postmortem_seq;   /* seq of the worker's question how it ended (poolmgr/sandbox/postmortem.h); 0: none */
+	int64_t postmortem_us;     /* when to ask Docker, unless it reports before; 0: it is being asked */
+	int64_t postmortem_end_us; /* when to answer the worker with what is known by then */
+	int holds;                 /* number of operations that must end before it is removed */
+	int64_t remove_retry_us;   /* DYING: when to try removing it again; 0: a removal is under way */
 	int remove_failures;
 
 	int64_t cpu_read_us; /* processor time at the end of its latest invocation; -1: not known */

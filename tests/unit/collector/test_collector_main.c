@@ -21,7 +21,7 @@
 #include "tests/support/pg_group.h"
 #include "tests/unit/collector/spool_fixture.h"
 
-#define PATIENCE_US 60000000
+#define TIMEOUT_US 60000000
 
 struct fixture {
 	struct conf *conf;
@@ -59,7 +59,7 @@ static int set_up(void **state)
 
 static void start(struct fixture *f)
 {
-	const struct heritage heritage = {.role = CHILD_COLLECTOR, .slot = 1, .conf = f->conf};
+	const struct inherited inherited = {.role = CHILD_COLLECTOR, .slot = 1, .conf = f->conf};
 
 	f->pid = fork();
 	assert_true(f->pid >= 0);
@@ -72,10 +72,10 @@ static void start(struct fixture *f)
 	int conf = fcntl(fileno(f->conf_text), F_DUPFD, 20);
 	close(f->life[1]);
 	dup2(log, STDERR_FILENO);
-	dup2(conf, HERITAGE_CONF_FD);
-	dup2(board, HERITAGE_SCOREBOARD_FD);
-	dup2(life, HERITAGE_LIFE_FD);
-	_exit(collector_main(&heritage));
+	dup2(conf, INHERITED_CONF_FD);
+	dup2(board, INHERITED_SCOREBOARD_FD);
+	dup2(life, INHERITED_LIFE_FD);
+	_exit(collector_main(&inherited));
 }
 
 /* Its exit status, or minus the signal that ended it. */
@@ -115,7 +115,7 @@ static long stored(void)
 
 static void wait_until_stored(long count)
 {
-	int64_t deadline_us = clock_mono_us() + PATIENCE_US;
+	int64_t deadline_us = clock_mono_us() + TIMEOUT_US;
 
 	while (stored() < count && clock_mono_us() < deadline_us)
 		usleep(20000); /* counting takes from who stores */
@@ -124,7 +124,7 @@ static void wait_until_stored(long count)
 
 static void wait_until_gone(struct fixture *f, const char *name)
 {
-	int64_t deadline_us = clock_mono_us() + PATIENCE_US;
+	int64_t deadline_us = clock_mono_us() + TIMEOUT_US;
 
 	while (file_size(&f->dir, name) >= 0 && clock_mono_us() < deadline_us)
 		usleep(5000);
@@ -145,7 +145,7 @@ static int log_lines(struct fixture *f, const char *text)
 
 static void wait_for_log(struct fixture *f, const char *text)
 {
-	int64_t deadline_us = clock_mono_us() + PATIENCE_US;
+	int64_t deadline_us = clock_mono_us() + TIMEOUT_US;
 
 	while (access(f->log, F_OK) < 0 || (log_lines(f, text) == 0 && clock_mono_us() < deadline_us))
 		usleep(5000);

@@ -78,6 +78,8 @@ static void a_new_file_stays_as_long_as_somebody_has_locked_it(void **state)
 	assert_false(is_there_after_a_scan(f, UUID RECORD_NEW_SUFFIX));
 }
 
+#define NEWER ".99.spool" /* no version that there is */
+
 static void other_names_are_never_removed(void **state)
 {
 	static const char *const names[] = {"id.new", "x" UUID ".new", UUID ".newer",     UUID,
@@ -91,8 +93,6 @@ static void other_names_are_never_removed(void **state)
 }
 
 /* It is for a newer collector to read. */
-#define NEWER ".99.spool" /* no version that there is */
-
 static void a_file_of_a_newer_version_is_left_alone(void **state)
 {
 	struct fixture *f = *state;

@@ -55,14 +55,14 @@ struct fixture {
 
 static void become_follower(const struct fixture *f)
 {
-	struct heritage h = {.role = CHILD_FOLLOW, .slot = 0, .conf = f->conf};
+	struct inherited h = {.role = CHILD_FOLLOW, .slot = 0, .conf = f->conf};
 	struct {
 		int fd, number;
 	} fds[] = {
-		{f->board_fd, HERITAGE_SCOREBOARD_FD},
-		{f->life[0], HERITAGE_LIFE_FD},
-		{f->listen_fd, HERITAGE_LISTEN_FD},
-		{f->gate_fd, HERITAGE_GATE_FD},
+		{f->board_fd, INHERITED_SCOREBOARD_FD},
+		{f->life[0], INHERITED_LIFE_FD},
+		{f->listen_fd, INHERITED_LISTEN_FD},
+		{f->gate_fd, INHERITED_GATE_FD},
 	};
 
 	prctl(PR_SET_PDEATHSIG, SIGKILL);

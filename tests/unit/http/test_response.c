@@ -70,7 +70,7 @@ static void one_is_used_again_for_the_next_request(void **state)
 
 	response_header(r, "Allow", "POST");
 	response_no_content(r);
-	response_rest(r);
+	response_trim(r);
 	response_begin(r, &request);
 	assert_int_equal(r->status, 0);
 	response_no_content(r);

@@ -37,7 +37,7 @@ int master_rig_set_up(void **state)
 		.settings = &r->settings,
 		.program_fds = {[0 ... CHILD_ROLE_COUNT - 1] = -1},
 		.fds = {[0 ... DESCRIPTOR_COUNT - 1] = -1},
-		.heir = HEIR_NONE,
+		.successor = SUCCESSOR_NONE,
 		.standing = IN_CHARGE,
 		.stage = -1,
 	};
@@ -66,7 +66,7 @@ int master_rig_tear_down(void **state)
 	for (int kind = 0; kind < LISTEN_KINDS; kind++)
 		listen_close(&r->m.listeners[kind]);
 	descriptor_close(r->m.fds);
-	fd_close(&r->m.heir.link_fd);
+	fd_close(&r->m.successor.link_fd);
 	scoreboard_close(&r->m.board);
 	mem_free(&r->m.crew);
 	settings_free(&r->settings);
@@ -77,9 +77,9 @@ int master_rig_tear_down(void **state)
 	return 0;
 }
 
-int master_rig_become_heir(struct master_rig *r)
+int master_rig_become_successor(struct master_rig *r)
 {
-	struct bequest none = {0};
+	struct handover none = {0};
 	struct err err;
 	int link[2];
 
@@ -87,8 +87,8 @@ int master_rig_become_heir(struct master_rig *r)
 		listen_close(&r->m.listeners[kind]);
 	assert_ok(listen_open(r->m.fds[FD_RUN_DIR], r->settings.conf, &r->m.identity, &none, r->m.listeners, &err));
 	assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, link), 0);
-	r->m.fds[FD_TESTATOR] = link[0];
-	r->m.standing = HEIR;
+	r->m.fds[FD_PREDECESSOR] = link[0];
+	r->m.standing = SUCCESSOR;
 	return link[1];
 }
 

@@ -21,7 +21,7 @@ int master_rig_set_up(void **state); /* *state is a struct master_rig; in charge
 int master_rig_tear_down(void **state);
 
 /* Makes it one that is about to take over; returns the other end of its link to the berthd before. */
-int master_rig_become_heir(struct master_rig *r);
+int master_rig_become_successor(struct master_rig *r);
 
 /* Writes the configuration: the directories, and this text. */
 void master_rig_configure(struct master_rig *r, const char *text);

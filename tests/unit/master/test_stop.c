@@ -63,18 +63,18 @@ static void workers_of_the_berthd_before_are_waited_for(void **state)
 	int link[2];
 
 	assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, link), 0);
-	r->m.fds[FD_TESTATOR] = link[0];
+	r->m.fds[FD_PREDECESSOR] = link[0];
 	stop_order(&r->m, "test");
 	stop_advance(&r->m);
 	assert_int_equal(r->m.stage, 0);
-	assert_int_equal(heir_hear(&link[1]), HEIR_HURRY);
-	fd_close(&r->m.fds[FD_TESTATOR]);
+	assert_int_equal(successor_receive(&link[1]), SUCCESSOR_HURRY);
+	fd_close(&r->m.fds[FD_PREDECESSOR]);
 	stop_advance(&r->m);
 	assert_int_equal(r->m.stage, ROLE_STAGE_COUNT);
 	fd_close(&link[1]);
 }
 
-static void an_order_ends_the_patience_with_requests_in_flight_and_a_second_one_all(void **state)
+static void an_order_ends_the_wait_for_requests_in_flight_and_a_second_one_all(void **state)
 {
 	struct master_rig *r = *state;
 	int slot = master_rig_add_child(r, CHILD_INVOKE, SLOT_BUSY);
@@ -89,17 +89,17 @@ static void an_order_ends_the_patience_with_requests_in_flight_and_a_second_one_
 	assert_int_equal(r->m.stage, 0);
 }
 
-static void an_heir_that_is_told_to_stop_leaves_the_run_directory_as_it_is(void **state)
+static void an_successor_that_is_told_to_stop_leaves_the_run_directory_as_it_is(void **state)
 {
 	struct master_rig *r = *state;
-	AUTO(fd_close) int before = master_rig_become_heir(r);
+	AUTO(fd_close) int before = master_rig_become_successor(r);
 
 	stop_order(&r->m, "test");
 	assert_true(master_rig_has_file(r, "invoke-0.sock"));
 	assert_true(master_rig_has_file(r, "poolmgr.sock"));
 	assert_false(master_rig_has_file(r, "poolmgr.sock.new"));
-	assert_int_equal(heir_hear(&before), HEIR_GONE);
-	assert_int_equal(r->m.standing, HEIR);
+	assert_int_equal(successor_receive(&before), SUCCESSOR_GONE);
+	assert_int_equal(r->m.standing, SUCCESSOR);
 }
 
 int main(void)
@@ -108,8 +108,8 @@ int main(void)
 		MASTER_TEST(a_stage_begins_when_nobody_of_the_one_before_is_left),
 		MASTER_TEST(a_stage_shuts_the_sockets_of_its_roles_and_no_others),
 		MASTER_TEST(workers_of_the_berthd_before_are_waited_for),
-		MASTER_TEST(an_order_ends_the_patience_with_requests_in_flight_and_a_second_one_all),
-		MASTER_TEST(an_heir_that_is_told_to_stop_leaves_the_run_directory_as_it_is),
+		MASTER_TEST(an_order_ends_the_wait_for_requests_in_flight_and_a_second_one_all),
+		MASTER_TEST(an_successor_that_is_told_to_stop_leaves_the_run_directory_as_it_is),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

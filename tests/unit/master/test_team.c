@@ -17,7 +17,7 @@ static void set_program(struct master_rig *r, enum child_role role, const char *
 {
 	AUTO(fd_close) int fd = open(path, O_RDONLY | O_CLOEXEC);
 
-	r->m.program_fds[role] = fcntl(fd, F_DUPFD_CLOEXEC, HERITAGE_FD_LAST + 1);
+	r->m.program_fds[role] = fcntl(fd, F_DUPFD_CLOEXEC, INHERITED_FD_LAST + 1);
 	assert_true(r->m.program_fds[role] >= 0);
 }
 

@@ -124,7 +124,7 @@ uint64_t worker_lease_until(struct worker *w, const char *function, uint32_t ver
 
 uint64_t worker_lease(struct worker *w, const char *function, uint32_t version)
 {
-	return worker_lease_until(w, function, version, clock_mono_us() + 2 * RIG_PATIENCE_US);
+	return worker_lease_until(w, function, version, clock_mono_us() + 2 * RIG_TIMEOUT_US);
 }
 
 uint64_t worker_check_fd(struct worker *w, const char *spec, int fd, int64_t deadline_us)
@@ -145,7 +145,7 @@ uint64_t worker_check_stored(struct worker *w, const json_t *spec)
 	struct ipc_msg m = {.type = IPC_CHECK_STORED,
 			    .check_stored = {.seq = ++w->seq,
 					     .spec = STR(text),
-					     .deadline_us = (uint64_t)(clock_mono_us() + 2 * RIG_PATIENCE_US),
+					     .deadline_us = (uint64_t)(clock_mono_us() + 2 * RIG_TIMEOUT_US),
 					     .request_id = STR("request")}};
 
 	json_decref((json_t *)spec);
@@ -160,7 +160,7 @@ uint64_t worker_check(struct worker *w, const json_t *spec, const struct buf *ar
 	assert_int_equal(write(fd, archive->data, archive->len), archive->len);
 	assert_int_equal(fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE), 0);
 	json_decref((json_t *)spec);
-	return worker_check_fd(w, text, fd, clock_mono_us() + 2 * RIG_PATIENCE_US);
+	return worker_check_fd(w, text, fd, clock_mono_us() + 2 * RIG_TIMEOUT_US);
 }
 
 static void give_back(struct worker *w, struct ipc_msg *msg)
@@ -200,9 +200,9 @@ uint64_t worker_invalidate(struct worker *w, const char *function_id, uint32_t v
 	return w->seq;
 }
 
-uint64_t worker_autopsy(struct worker *w, uint64_t lease_id)
+uint64_t worker_postmortem(struct worker *w, uint64_t lease_id)
 {
-	struct ipc_msg m = {.type = IPC_AUTOPSY, .autopsy = {.seq = ++w->seq, .lease_id = lease_id}};
+	struct ipc_msg m = {.type = IPC_POSTMORTEM, .postmortem = {.seq = ++w->seq, .lease_id = lease_id}};
 
 	send_over(w->all[connection_of(w, lease_id)].fd, &m);
 	return w->seq;

@@ -48,7 +48,7 @@ uint64_t worker_check_fd(struct worker *w, const char *spec, int fd, int64_t dea
 void worker_release(struct worker *w, uint64_t lease_id, bool destroy); /* after one quick invocation */
 void worker_release_after(struct worker *w, uint64_t lease_id, uint32_t runs, uint64_t busy_us);
 uint64_t worker_invalidate(struct worker *w, const char *function_id, uint32_t version);
-uint64_t worker_autopsy(struct worker *w, uint64_t lease_id);
+uint64_t worker_postmortem(struct worker *w, uint64_t lease_id);
 
 struct grant {
 	uint64_t lease_id;

@@ -61,7 +61,7 @@ static const struct image_hooks image_hooks = {renewal_adopt, renewal_begin};
 static const struct store_hooks store_hooks = {pool_invalidate, pool_on_store_connected};
 
 /* The users that may connect as invoke and as control workers: both are this one. */
-static uid_t clients[HERITAGE_CLIENTS];
+static uid_t clients[INHERITED_CLIENTS];
 
 void pool_rig_start(const char *conninfo)
 {
@@ -84,13 +84,13 @@ void pool_rig_start(const char *conninfo)
 	assert_ok(scoreboard_create(POOL_RIG_SLOTS, &pool_rig_board, &board_fd, &err));
 	close(board_fd);
 	stats_init(rig.conf, rig.docker, pool_rig_board);
-	autopsy_init(rig.docker);
+	postmortem_init(rig.docker);
 	cgroup_init(rig.loop, -1);
 	int dir_fd = open(rig.dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	listen_fd = fd_listen_unix(dir_fd, "poolmgr.sock", SOCK_SEQPACKET | SOCK_NONBLOCK, 0600, 64, &err);
 	close(dir_fd);
 	assert_true(listen_fd >= 0);
-	for (int i = 0; i < HERITAGE_CLIENTS; i++)
+	for (int i = 0; i < INHERITED_CLIENTS; i++)
 		clients[i] = geteuid();
 	client_init(rig.loop, rig.conf, listen_fd, clients, &client_hooks);
 	if (conninfo != NULL)
@@ -258,7 +258,7 @@ void worker_check_at_once(const struct worker *w, const struct function *f)
 	struct ipc_msg m = {.type = IPC_CHECK,
 			    .check = {.seq = 1,
 				      .spec = STR(spec),
-				      .deadline_us = (uint64_t)(clock_mono_us() + 2 * RIG_PATIENCE_US),
+				      .deadline_us = (uint64_t)(clock_mono_us() + 2 * RIG_TIMEOUT_US),
 				      .request_id = STR("")},
 			    .fds = {fd, -1, -1, -1, -1, -1}};
 	struct err err;

@@ -13,6 +13,6 @@ void rig_init_sandboxes(const struct sandbox_hooks *hooks)
 	assert_ok(directory_init(rig.loop, rig.conf, &err));
 	assert_ok(sandbox_init(rig.loop, rig.conf, rig.docker, hooks, &err));
 	boot_init(rig.loop, rig.conf, rig.docker);
-	rest_init(rig.conf, rig.docker);
+	freezer_init(rig.conf, rig.docker);
 	stray_init(rig.docker);
 }

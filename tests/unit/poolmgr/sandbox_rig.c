@@ -99,7 +99,7 @@ struct sandbox *create_with(uint8_t v, const struct fake_cgroup *c)
 void tick(int64_t now_us)
 {
 	boot_tick(now_us);
-	rest_tick(now_us);
+	freezer_tick(now_us);
 	sandbox_tick(now_us);
 }
 

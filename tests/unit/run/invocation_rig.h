@@ -19,7 +19,7 @@ struct fixture {
 	struct fake_agent agent;
 	struct lease lease;
 	struct outcome outcome;
-	struct patience patience;
+	struct slow_timer slow_timer;
 	int over; /* how many times it has ended */
 
 	/* For tests in which the sandbox comes from a poolmgr. */

@@ -43,9 +43,9 @@ void lease_rig_serve(struct fixture *f, void (*const *scripts)(int fd), int coun
 	fake_poolmgr_start(&f->poolmgr, f->dir, scripts, count, restart);
 }
 
-int acquire(struct fixture *f, int64_t patience_us)
+int acquire(struct fixture *f, int64_t slow_timer_us)
 {
-	return lease_acquire(f->client, "hello", 3, "req-1", clock_mono_us() + patience_us, &f->lease, &f->denial);
+	return lease_acquire(f->client, "hello", 3, "req-1", clock_mono_us() + slow_timer_us, &f->lease, &f->denial);
 }
 
 void use_one(struct fixture *f, const char *function, uint32_t version, enum ipc_start_kind expected)

@@ -32,7 +32,7 @@ void lease_rig_serve(struct fixture *f, void (*const *scripts)(int fd), int coun
 		lease_rig_serve(f, scripts_, ARRAY_SIZE(scripts_), restart);                                                   \
 	} while (0)
 
-int acquire(struct fixture *f, int64_t patience_us);
+int acquire(struct fixture *f, int64_t slow_timer_us);
 
 /* Gets a sandbox and gives it back at once, so that it is kept. */
 void use_one(struct fixture *f, const char *function, uint32_t version, enum ipc_start_kind expected);

@@ -249,7 +249,7 @@ static void one_sandbox_serves_one_invocation_after_the_other(void **state)
 	run_script(f, answer_large);
 	assert_int_equal(f->outcome.kind, OUTCOME_SUCCESS);
 	assert_int_equal(f->outcome.output.len, (1 << 20) - 1);
-	invocation_rest(f->invocation);
+	invocation_trim(f->invocation);
 	invoke(f);
 	assert_output(f, "2");
 	assert_script_ended_well(f);

@@ -184,14 +184,14 @@ static void a_function_that_closes_its_log_can_still_answer(void **state)
 static void (*before_poll)(const struct pollfd *p);
 static void (*after_poll)(const struct pollfd *p);
 
-int __real_patience_poll(struct patience *p, struct pollfd *fds, nfds_t count, int64_t deadline_us);
-int __wrap_patience_poll(struct patience *p, struct pollfd *fds, nfds_t count, int64_t deadline_us);
+int __real_slow_timer_poll(struct slow_timer *p, struct pollfd *fds, nfds_t count, int64_t deadline_us);
+int __wrap_slow_timer_poll(struct slow_timer *p, struct pollfd *fds, nfds_t count, int64_t deadline_us);
 
-int __wrap_patience_poll(struct patience *p, struct pollfd *fds, nfds_t count, int64_t deadline_us)
+int __wrap_slow_timer_poll(struct slow_timer *p, struct pollfd *fds, nfds_t count, int64_t deadline_us)
 {
 	if (before_poll != NULL)
 		before_poll(fds);
-	int rc = __real_patience_poll(p, fds, count, deadline_us);
+	int rc = __real_slow_timer_poll(p, fds, count, deadline_us);
 	if (after_poll != NULL)
 		after_poll(fds);
 	return rc;

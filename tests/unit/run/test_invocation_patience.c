@@ -1,4 +1,4 @@
-/* How a worker reacts to an invocation that takes long (run/patience.h). */
+/* How a worker reacts to an invocation that takes long (run/slow_timer.h). */
 #include "run/invocation.h"
 
 #include "base/clock.h"
@@ -12,11 +12,11 @@ static int64_t on_over(void *arg)
 	return INT64_MAX;
 }
 
-static void be_patient(struct fixture *f, int64_t patience_us, int64_t (*over)(void *arg))
+static void be_patient(struct fixture *f, int64_t slow_timer_us, int64_t (*over)(void *arg))
 {
-	f->patience = (struct patience){.due_us = clock_mono_us() + patience_us, .over = over, .arg = f};
+	f->slow_timer = (struct slow_timer){.due_us = clock_mono_us() + slow_timer_us, .over = over, .arg = f};
 	invocation_free(&f->invocation);
-	f->invocation = invocation_new(f->conf, NULL, &f->patience);
+	f->invocation = invocation_new(f->conf, NULL, &f->slow_timer);
 }
 
 static void answer_in_a_while(int control, int log)
@@ -30,7 +30,7 @@ static void answer_in_a_while(int control, int log)
 	fake_agent_wait_for_close(control);
 }
 
-static void patience_ends_when_an_answer_takes_long(void **state)
+static void the_slow_timer_fires_when_an_answer_takes_long(void **state)
 {
 	struct fixture *f = *state;
 
@@ -51,7 +51,7 @@ static void load_slowly(int control, int log)
 	fake_agent_wait_for_close(control);
 }
 
-static void patience_ends_when_loading_takes_long(void **state)
+static void the_slow_timer_fires_when_loading_takes_long(void **state)
 {
 	struct fixture *f = *state;
 
@@ -65,7 +65,7 @@ static void patience_ends_when_loading_takes_long(void **state)
 
 #define MINUTE 60000000
 
-static void a_fast_answer_does_not_cost_patience(void **state)
+static void a_fast_answer_does_not_fire_the_slow_timer(void **state)
 {
 	struct fixture *f = *state;
 
@@ -100,9 +100,9 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, invocation_set_up, invocation_tear_down)
-		TEST(patience_ends_when_an_answer_takes_long),
-		TEST(patience_ends_when_loading_takes_long),
-		TEST(a_fast_answer_does_not_cost_patience),
+		TEST(the_slow_timer_fires_when_an_answer_takes_long),
+		TEST(the_slow_timer_fires_when_loading_takes_long),
+		TEST(a_fast_answer_does_not_fire_the_slow_timer),
 		TEST(a_version_known_to_be_slow_ends_it_as_soon_as_it_has_its_request),
 #undef TEST
 	};

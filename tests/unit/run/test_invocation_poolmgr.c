@@ -201,7 +201,7 @@ static void a_new_sandbox_serves_even_when_it_is_asked_for_already(void **state)
 	invoke(f);
 	assert_output(f, "1");
 	lease_release(f->client, &f->lease, 0);
-	assert_true(lease_rest(f->client, clock_mono_us()) == INT64_MAX);
+	assert_true(lease_expire(f->client, clock_mono_us()) == INT64_MAX);
 	lease_client_free(&f->client);
 	assert_int_equal(fake_poolmgr_wait(&f->poolmgr), 0);
 }
@@ -216,8 +216,8 @@ static void find_out(int fd)
 
 	fake_poolmgr_expect(fd, IPC_LEASE, &m);
 	fake_poolmgr_grant(fd, &m, "", print_and_exit);
-	fake_poolmgr_expect(fd, IPC_AUTOPSY, &m);
-	fake_poolmgr_check(m.autopsy.lease_id == FAKE_LEASE_ID, "lease id");
+	fake_poolmgr_expect(fd, IPC_POSTMORTEM, &m);
+	fake_poolmgr_check(m.postmortem.lease_id == FAKE_LEASE_ID, "lease id");
 	fake_poolmgr_find(fd, &m, finding.known, finding.out_of_memory, finding.exit_code);
 	fake_poolmgr_expect(fd, IPC_RELEASE, &m);
 	fake_poolmgr_check(m.release.reason != 0, "not to be used again");
@@ -312,7 +312,7 @@ static void find_out_of_memory_when_the_cgroup_is_gone(int fd)
 
 	fake_poolmgr_expect(fd, IPC_LEASE, &m);
 	fake_poolmgr_grant(fd, &m, "", print_and_exit_in_a_cgroup);
-	fake_poolmgr_expect(fd, IPC_AUTOPSY, &m);
+	fake_poolmgr_expect(fd, IPC_POSTMORTEM, &m);
 	cgroup_says("", "", "");
 	fake_poolmgr_find(fd, &m, true, true, 137);
 	fake_poolmgr_expect(fd, IPC_RELEASE, &m);

@@ -52,7 +52,7 @@ static void a_granted_sandbox_comes_with_all_its_descriptors_and_goes_back(void 
 	assert_int_equal(unit_open_fds(), fds + 1 + FDS_OF_A_LEASE);
 	lease_release(f->client, &f->lease, COUNT_KILL_TIMEOUT); /* is not kept */
 	assert_int_equal(f->lease.control_fd, -1);
-	assert_true(lease_rest(f->client, clock_mono_us()) == INT64_MAX);
+	assert_true(lease_expire(f->client, clock_mono_us()) == INT64_MAX);
 
 	assert_int_equal(acquire(f, SECOND), 0);
 	assert_int_equal(f->lease.start_kind, IPC_START_PREWARMED);

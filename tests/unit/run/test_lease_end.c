@@ -10,8 +10,8 @@ static void answer_autopsies(int fd)
 
 	grant_as(fd, 5);
 	for (int i = 0; i < 3; i++) {
-		fake_poolmgr_expect(fd, IPC_AUTOPSY, &m);
-		fake_poolmgr_check(m.autopsy.lease_id == 5, "lease id");
+		fake_poolmgr_expect(fd, IPC_POSTMORTEM, &m);
+		fake_poolmgr_check(m.postmortem.lease_id == 5, "lease id");
 		fake_poolmgr_recall(fd, 5); /* a recall may come at any time */
 		fake_poolmgr_find(fd, &m, i != 2, i == 1, i == 0 ? 139 : 0);
 	}
@@ -25,12 +25,12 @@ static void poolmgr_is_asked_how_a_sandbox_ended(void **state)
 
 	SERVE(f, 0, answer_autopsies);
 	assert_int_equal(acquire(f, 5 * SECOND), 0);
-	struct finding signal = lease_autopsy(f->client, &f->lease);
+	struct finding signal = lease_postmortem(f->client, &f->lease);
 	assert_true(signal.known && !signal.out_of_memory);
 	assert_int_equal(signal.exit_code, 139);
-	struct finding memory = lease_autopsy(f->client, &f->lease);
+	struct finding memory = lease_postmortem(f->client, &f->lease);
 	assert_true(memory.known && memory.out_of_memory);
-	struct finding nothing = lease_autopsy(f->client, &f->lease);
+	struct finding nothing = lease_postmortem(f->client, &f->lease);
 	assert_false(nothing.known || nothing.out_of_memory);
 	lease_release(f->client, &f->lease, COUNT_KILL_EXITED);
 	lease_client_free(&f->client);
@@ -42,7 +42,7 @@ static void grant_and_never_answer(int fd)
 	struct ipc_msg m;
 
 	grant_as(fd, 1);
-	fake_poolmgr_expect(fd, IPC_AUTOPSY, &m);
+	fake_poolmgr_expect(fd, IPC_POSTMORTEM, &m);
 	fake_poolmgr_expect_close(fd);
 }
 
@@ -53,7 +53,7 @@ static void a_poolmgr_that_is_stuck_makes_nobody_wait_for_ever(void **state)
 	SERVE(f, 0, grant_and_never_answer);
 	assert_int_equal(acquire(f, 5 * SECOND), 0);
 	int64_t start_us = clock_mono_us();
-	assert_false(lease_autopsy(f->client, &f->lease).known);
+	assert_false(lease_postmortem(f->client, &f->lease).known);
 	assert_in_range(clock_mono_us() - start_us, 6400000, 8000000); /* it is longer than poolmgr waits for Docker */
 	lease_release(f->client, &f->lease, COUNT_KILL_EXITED);
 	assert_int_equal(fake_poolmgr_wait(&f->poolmgr), 0);
@@ -64,7 +64,7 @@ static void vanish_when_asked(int fd)
 	struct ipc_msg m;
 
 	grant_as(fd, 1);
-	fake_poolmgr_expect(fd, IPC_AUTOPSY, &m);
+	fake_poolmgr_expect(fd, IPC_POSTMORTEM, &m);
 }
 
 /* The new poolmgr knows nothing of the previous one's grants. */
@@ -80,27 +80,27 @@ static void another_poolmgr_is_not_asked_how_it_ended(void **state)
 	SERVE(f, 1, vanish_when_asked, expect_no_question);
 	assert_int_equal(acquire(f, 5 * SECOND), 0);
 	int64_t start_us = clock_mono_us();
-	assert_false(lease_autopsy(f->client, &f->lease).known); /* poolmgr ends */
+	assert_false(lease_postmortem(f->client, &f->lease).known); /* poolmgr ends */
 	assert_int_equal(lease_watch_fd(f->client), -1);
-	assert_false(lease_autopsy(f->client, &f->lease).known); /* poolmgr has ended */
+	assert_false(lease_postmortem(f->client, &f->lease).known); /* poolmgr has ended */
 	assert_true(clock_mono_us() - start_us < 500000);
 	for (int i = 0; i < 100 && lease_watch_fd(f->client) < 0; i++) {
 		usleep(20000);
 		lease_watch(f->client);
 	}
 	assert_int_equal(lease_watch_generation(f->client), 2);
-	assert_false(lease_autopsy(f->client, &f->lease).known); /* another poolmgr runs */
+	assert_false(lease_postmortem(f->client, &f->lease).known); /* another poolmgr runs */
 	lease_release(f->client, &f->lease, COUNT_KILL_EXITED);
 	assert_int_equal(fake_poolmgr_wait(&f->poolmgr), 0);
 }
 
-static void answer_an_autopsy_with_done(int fd)
+static void answer_a_postmortem_with_done(int fd)
 {
 	struct ipc_msg m;
 
 	grant_as(fd, 1);
-	fake_poolmgr_expect(fd, IPC_AUTOPSY, &m);
-	struct ipc_msg done = {.type = IPC_DONE, .done.seq = m.autopsy.seq};
+	fake_poolmgr_expect(fd, IPC_POSTMORTEM, &m);
+	struct ipc_msg done = {.type = IPC_DONE, .done.seq = m.postmortem.seq};
 	fake_poolmgr_send(fd, &done);
 	fake_poolmgr_expect_close(fd);
 }
@@ -109,9 +109,9 @@ static void only_a_finding_says_how_a_sandbox_ended(void **state)
 {
 	struct fixture *f = *state;
 
-	SERVE(f, 0, answer_an_autopsy_with_done);
+	SERVE(f, 0, answer_a_postmortem_with_done);
 	assert_int_equal(acquire(f, 5 * SECOND), 0);
-	assert_false(lease_autopsy(f->client, &f->lease).known);
+	assert_false(lease_postmortem(f->client, &f->lease).known);
 	lease_release(f->client, &f->lease, COUNT_KILL_EXITED);
 	assert_int_equal(fake_poolmgr_wait(&f->poolmgr), 0);
 }
@@ -163,7 +163,7 @@ static void no_descriptor_outlasts_its_lease(void **state)
 
 	use_one(f, "hello", 3, IPC_START_PREWARMED);
 	assert_int_equal(unit_open_fds(), fds + FDS_OF_A_LEASE);
-	lease_rest(f->client, clock_mono_us() + LEASE_KEEP_US);
+	lease_expire(f->client, clock_mono_us() + LEASE_KEEP_US);
 	assert_int_equal(unit_open_fds(), fds);
 
 	assert_int_equal(acquire(f, 5 * SECOND), 0);

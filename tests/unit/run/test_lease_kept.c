@@ -221,21 +221,21 @@ static void what_was_kept_long_enough_goes_back(void **state)
 	struct err err = {0};
 
 	SERVE(f, 0, grant_two_and_expect_both_back_at_their_time);
-	assert_true(lease_rest(f->client, clock_mono_us()) == INT64_MAX);
+	assert_true(lease_expire(f->client, clock_mono_us()) == INT64_MAX);
 	int64_t before_us = clock_mono_us();
 	use_one(f, "one", 1, IPC_START_PREWARMED);
 	int64_t between_us = clock_mono_us();
 	usleep(1000);
 	use_one(f, "two", 1, IPC_START_PREWARMED);
-	int64_t first_us = lease_rest(f->client, before_us);
+	int64_t first_us = lease_expire(f->client, before_us);
 	assert_true(first_us >= before_us + LEASE_KEEP_US && first_us <= between_us + LEASE_KEEP_US);
-	assert_true(lease_rest(f->client, first_us - 1) == first_us);
+	assert_true(lease_expire(f->client, first_us - 1) == first_us);
 	assert_ok(lease_stats(f->client, false, clock_mono_us() + 5 * SECOND, &json, &err));
-	int64_t second_us = lease_rest(f->client, first_us);
+	int64_t second_us = lease_expire(f->client, first_us);
 	assert_true(second_us > between_us + LEASE_KEEP_US);
 	assert_ok(lease_stats(f->client, false, clock_mono_us() + 5 * SECOND, &json, &err));
-	assert_true(lease_rest(f->client, second_us) == INT64_MAX);
-	assert_true(lease_rest(f->client, second_us + SECOND) == INT64_MAX);
+	assert_true(lease_expire(f->client, second_us) == INT64_MAX);
+	assert_true(lease_expire(f->client, second_us + SECOND) == INT64_MAX);
 	lease_client_free(&f->client);
 	assert_int_equal(fake_poolmgr_wait(&f->poolmgr), 0);
 }
@@ -265,7 +265,7 @@ static void all_that_is_kept_can_be_given_back_but_not_what_is_in_hand(void **st
 	assert_int_equal(lease_acquire(f->client, "three", 1, "req-1", deadline_us, &f->lease, &f->denial), 0);
 	lease_give_back(f->client);
 	lease_give_back(f->client);
-	assert_true(lease_rest(f->client, clock_mono_us()) == INT64_MAX);
+	assert_true(lease_expire(f->client, clock_mono_us()) == INT64_MAX);
 	assert_true(lease_is_ours(f->client));
 	assert_ok(lease_stats(f->client, false, deadline_us, &json, &err));
 	lease_release(f->client, &f->lease, 0);
@@ -292,7 +292,7 @@ static void what_is_kept_is_gone_with_its_poolmgr(void **state)
 	lease_hear(f->client);
 	assert_int_equal(lease_watch_fd(f->client), -1);
 	assert_int_equal(unit_open_fds(), fds);
-	assert_true(lease_rest(f->client, clock_mono_us()) == INT64_MAX);
+	assert_true(lease_expire(f->client, clock_mono_us()) == INT64_MAX);
 	assert_true(lease_watch_due_us(f->client) == INT64_MAX); /* nothing is held */
 	use_one(f, "hello", 3, IPC_START_PREWARMED);
 	assert_int_equal(lease_watch_generation(f->client), 2);
@@ -344,7 +344,7 @@ static void who_may_not_keep_gives_back_at_once(void **state)
 	f->client = lease_client_new(f->dir, NULL, false);
 	SERVE(f, 0, grant_again_and_again);
 	use_one(f, "hello", 3, IPC_START_PREWARMED);
-	assert_true(lease_rest(f->client, clock_mono_us()) == INT64_MAX);
+	assert_true(lease_expire(f->client, clock_mono_us()) == INT64_MAX);
 	use_one(f, "hello", 3, IPC_START_PREWARMED);
 	lease_client_free(&f->client);
 	assert_int_equal(fake_poolmgr_wait(&f->poolmgr), 0);
@@ -398,7 +398,7 @@ static void a_sandbox_for_one_invocation_goes_back_after_it(void **state)
 		assert_int_equal(f->lease.start_kind, IPC_START_PREWARMED);
 		assert_true(f->lease.single_use);
 		lease_release(f->client, &f->lease, 0);
-		assert_true(lease_rest(f->client, clock_mono_us()) == INT64_MAX);
+		assert_true(lease_expire(f->client, clock_mono_us()) == INT64_MAX);
 	}
 	lease_client_free(&f->client);
 	assert_int_equal(fake_poolmgr_wait(&f->poolmgr), 0);

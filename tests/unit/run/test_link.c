@@ -17,7 +17,7 @@ struct fixture {
 	char *dir;
 	struct link *link;
 	struct fake_poolmgr poolmgr;
-	struct patience patience;
+	struct slow_timer slow_timer;
 	int over; /* times */
 	int lost;
 	int recalled;
@@ -52,7 +52,7 @@ static void on_recall(uint64_t lease_id, void *arg)
 	assert_true(f->recalled < (int)ARRAY_SIZE(f->recalled_ids));
 	f->recalled_ids[f->recalled++] = lease_id;
 	if (f->tell_on_recall)
-		link_tell(f->link, &release, NULL);
+		link_send(f->link, &release, NULL);
 }
 
 static void on_lost(void *arg)
@@ -78,8 +78,8 @@ static int set_up(void **state)
 
 	f->fds = unit_open_fds();
 	f->dir = unit_make_dir();
-	f->patience = (struct patience){.due_us = INT64_MAX, .over = on_over, .arg = f};
-	f->link = link_new(f->dir, &hooks, &f->patience);
+	f->slow_timer = (struct slow_timer){.due_us = INT64_MAX, .over = on_over, .arg = f};
+	f->link = link_new(f->dir, &hooks, &f->slow_timer);
 	go_fd = eventfd(0, EFD_CLOEXEC);
 	*state = f;
 	return 0;
@@ -110,11 +110,11 @@ static void assert_scripts_ended_well(struct fixture *f)
 	assert_int_equal(fake_poolmgr_wait(&f->poolmgr), 0);
 }
 
-static int ask(struct fixture *f, int64_t patience_us, struct err *err)
+static int ask(struct fixture *f, int64_t slow_timer_us, struct err *err)
 {
 	struct ipc_msg question = {.type = IPC_STATS}, answer;
 
-	if (link_ask(f->link, &question, &question.stats.seq, clock_mono_us() + patience_us, &answer, err) < 0)
+	if (link_ask(f->link, &question, &question.stats.seq, clock_mono_us() + slow_timer_us, &answer, err) < 0)
 		return -1;
 	assert_int_equal(answer.type, IPC_STATS_REPLY);
 	assert_int_equal(answer.stats_reply.seq, question.stats.seq);
@@ -178,7 +178,7 @@ static void nothing_is_connected_before_it_is_needed(void **state)
 
 	assert_int_equal(link_fd(f->link), -1);
 	assert_int_equal(link_generation(f->link), 0);
-	assert_true(link_keep_due_us(f->link) == INT64_MAX);
+	assert_true(link_maintain_due_us(f->link) == INT64_MAX);
 	link_hear(f->link);
 	link_close(f->link);
 	assert_int_equal(f->lost, 0);
@@ -260,7 +260,7 @@ static void the_end_of_the_connection_is_told_once(void **state)
 	link_hear(f->link);
 	link_close(f->link);
 	assert_int_equal(f->lost, 1);
-	assert_true(link_keep_due_us(f->link) == INT64_MAX); /* nothing is held */
+	assert_true(link_maintain_due_us(f->link) == INT64_MAX); /* nothing is held */
 }
 
 static void agent(int control, int log)
@@ -417,29 +417,29 @@ static int64_t on_over_go(void *arg)
 	return on_over(arg);
 }
 
-static void patience_ends_while_an_answer_is_waited_for(void **state)
+static void the_slow_timer_fires_while_an_answer_is_waited_for(void **state)
 {
 	struct fixture *f = *state;
 	struct err err = {0};
 
-	f->patience.due_us = clock_mono_us() + 20000;
-	f->patience.over = on_over_go;
+	f->slow_timer.due_us = clock_mono_us() + 20000;
+	f->slow_timer.over = on_over_go;
 	SERVE(f, 0, take_long_to_answer);
 	assert_ok(ask(f, 5 * SECOND, &err));
 	assert_int_equal(f->over, 1);
 }
 
-static void patience_ends_at_once_when_nobody_is_there(void **state)
+static void the_slow_timer_fires_at_once_when_nobody_is_there(void **state)
 {
 	struct fixture *f = *state;
 	struct err err = {0};
 
-	f->patience.due_us = clock_mono_us() + 60 * (int64_t)SECOND;
+	f->slow_timer.due_us = clock_mono_us() + 60 * (int64_t)SECOND;
 	assert_fails(ask(f, 50000, &err), "");
 	assert_int_equal(f->over, 1);
 }
 
-static void no_patience_is_fine(void **state)
+static void no_slow_timer_is_fine(void **state)
 {
 	struct fixture *f = *state;
 	struct link_hooks hooks = {on_recall, on_lost, f};
@@ -473,7 +473,7 @@ static void each_connection_names_what_is_held_then(void **state)
 	assert_ok(ask(f, 5 * SECOND, &err));
 	link_set_held(f->link, "sandbox-1");
 	await_hangup(f);
-	link_keep(f->link);
+	link_maintain(f->link);
 	assert_int_equal(f->lost, 1);
 	assert_true(link_fd(f->link) >= 0);
 	assert_int_equal(link_generation(f->link), 2);
@@ -492,23 +492,23 @@ static void keeping_tries_again_in_a_while_and_never_waits(void **state)
 	SERVE(f, 0, answer_and_wait);
 	assert_ok(ask(f, 5 * SECOND, &err));
 	link_set_held(f->link, "sandbox-1");
-	link_keep(f->link); /* nothing to do yet */
+	link_maintain(f->link); /* nothing to do yet */
 	assert_int_equal(link_generation(f->link), 1);
-	assert_true(link_keep_due_us(f->link) == INT64_MAX);
+	assert_true(link_maintain_due_us(f->link) == INT64_MAX);
 	go();
 	assert_scripts_ended_well(f);
 	for (int i = 0; i < 20; i++) {
 		int64_t start_us = clock_mono_us();
-		link_keep(f->link);
+		link_maintain(f->link);
 		assert_true(clock_mono_us() - start_us < 500000);
 		assert_int_equal(link_fd(f->link), -1);
-		assert_in_range(link_keep_due_us(f->link) - start_us, 1000, SECOND);
+		assert_in_range(link_maintain_due_us(f->link) - start_us, 1000, SECOND);
 	}
 	assert_int_equal(f->lost, 1);
 	SERVE(f, 0, expect_held);
-	link_keep(f->link);
+	link_maintain(f->link);
 	assert_true(link_fd(f->link) >= 0);
-	assert_true(link_keep_due_us(f->link) == INT64_MAX);
+	assert_true(link_maintain_due_us(f->link) == INT64_MAX);
 	link_close(f->link);
 	assert_scripts_ended_well(f);
 }
@@ -518,10 +518,10 @@ static void who_has_given_the_sandbox_back_does_not_try_again(void **state)
 	struct fixture *f = *state;
 
 	link_set_held(f->link, "sandbox-1");
-	link_keep(f->link);
-	assert_true(link_keep_due_us(f->link) != INT64_MAX);
+	link_maintain(f->link);
+	assert_true(link_maintain_due_us(f->link) != INT64_MAX);
 	link_set_held(f->link, "");
-	assert_true(link_keep_due_us(f->link) == INT64_MAX);
+	assert_true(link_maintain_due_us(f->link) == INT64_MAX);
 }
 
 static void who_holds_a_sandbox_connects_anew_whoever_found_the_connection_broken(void **state)
@@ -534,11 +534,11 @@ static void who_holds_a_sandbox_connects_anew_whoever_found_the_connection_broke
 	assert_ok(ask(f, 5 * SECOND, &err));
 	link_set_held(f->link, "sandbox-1");
 	await_hangup(f);
-	assert_fails(link_tell(f->link, &release, &err), "");
+	assert_fails(link_send(f->link, &release, &err), "");
 	assert_int_equal(f->lost, 1);
 	/* There is no descriptor any more that could say so. */
-	assert_in_range(link_keep_due_us(f->link), 1, clock_mono_us() + SECOND);
-	link_keep(f->link);
+	assert_in_range(link_maintain_due_us(f->link), 1, clock_mono_us() + SECOND);
+	link_maintain(f->link);
 	assert_true(link_fd(f->link) >= 0);
 	link_close(f->link);
 	assert_scripts_ended_well(f);
@@ -568,7 +568,7 @@ static void a_full_socket_is_waited_for(void **state)
 	assert_ok(ask(f, 5 * SECOND, &err));
 	for (int i = 0; i < MANY; i++) {
 		struct ipc_msg release = release_of((uint64_t)i);
-		assert_ok(link_tell(f->link, &release, &err));
+		assert_ok(link_send(f->link, &release, &err));
 	}
 	link_close(f->link);
 	assert_scripts_ended_well(f);
@@ -584,7 +584,7 @@ static void a_socket_that_stays_full_is_given_up_after_a_second(void **state)
 
 	SERVE(f, 0, answer_and_wait);
 	assert_ok(ask(f, 5 * SECOND, &err));
-	while (said < MANY && link_tell(f->link, &release, &err) == 0)
+	while (said < MANY && link_send(f->link, &release, &err) == 0)
 		said++;
 	assert_in_range(said, 1, MANY - 1);
 	assert_in_range(clock_mono_us() - start_us, SECOND, 3 * SECOND);
@@ -624,9 +624,9 @@ int main(void)
 		TEST(nobody_there_is_refused_by_the_deadline),
 		TEST(one_who_does_not_answer_is_given_up_a_second_after_the_deadline),
 		TEST(what_is_said_meanwhile_does_not_move_the_deadline),
-		TEST(patience_ends_while_an_answer_is_waited_for),
-		TEST(patience_ends_at_once_when_nobody_is_there),
-		TEST(no_patience_is_fine),
+		TEST(the_slow_timer_fires_while_an_answer_is_waited_for),
+		TEST(the_slow_timer_fires_at_once_when_nobody_is_there),
+		TEST(no_slow_timer_is_fine),
 		TEST(each_connection_names_what_is_held_then),
 		TEST(keeping_tries_again_in_a_while_and_never_waits),
 		TEST(who_has_given_the_sandbox_back_does_not_try_again),

@@ -5,7 +5,7 @@
 #include "tests/unit/unit.h"
 
 struct fixture {
-	struct patience patience;
+	struct slow_timer slow_timer;
 	struct pollfd pipe; /* empty */
 	int write_fd;
 	int over; /* times */
@@ -21,7 +21,7 @@ static int64_t on_over(void *arg)
 	struct fixture *f = arg;
 
 	f->over_at_us = clock_mono_us();
-	f->until_us = f->patience.until_us;
+	f->until_us = f->slow_timer.until_us;
 	if (++f->over == f->write_at)
 		assert_int_equal(write(f->write_fd, "x", 1), 1);
 	return f->again-- > 0 ? f->over_at_us + f->again_us : INT64_MAX;
@@ -35,7 +35,7 @@ static int set_up(void **state)
 	assert_int_equal(pipe(fds), 0);
 	f->pipe = (struct pollfd){.fd = fds[0], .events = POLLIN};
 	f->write_fd = fds[1];
-	f->patience = (struct patience){.due_us = INT64_MAX, .over = on_over, .arg = f};
+	f->slow_timer = (struct slow_timer){.due_us = INT64_MAX, .over = on_over, .arg = f};
 	*state = f;
 	return 0;
 }
@@ -52,26 +52,26 @@ static int tear_down(void **state)
 
 static int wait_until(struct fixture *f, int64_t deadline_us)
 {
-	return patience_poll(&f->patience, &f->pipe, 1, deadline_us);
+	return slow_timer_poll(&f->slow_timer, &f->pipe, 1, deadline_us);
 }
 
-static void without_patience_it_is_poll(void **state)
+static void without_a_slow_timer_it_is_poll(void **state)
 {
 	struct fixture *f = *state;
 	int64_t start_us = clock_mono_us();
 
-	patience_end(NULL);
-	assert_int_equal(patience_poll(NULL, &f->pipe, 1, start_us + 20000), 0);
+	slow_timer_fire(NULL);
+	assert_int_equal(slow_timer_poll(NULL, &f->pipe, 1, start_us + 20000), 0);
 	assert_true(clock_mono_us() >= start_us + 20000);
 	assert_int_equal(write(f->write_fd, "x", 1), 1);
-	assert_int_equal(patience_poll(NULL, &f->pipe, 1, INT64_MAX), 1);
+	assert_int_equal(slow_timer_poll(NULL, &f->pipe, 1, INT64_MAX), 1);
 }
 
 static void nobody_is_told_when_nobody_wants_to_know(void **state)
 {
 	struct fixture *f = *state;
 
-	patience_end(&f->patience);
+	slow_timer_fire(&f->slow_timer);
 	assert_int_equal(wait_until(f, clock_mono_us() + 10000), 0);
 	assert_int_equal(f->over, 0);
 }
@@ -81,12 +81,12 @@ static void it_ends_when_it_is_due_and_the_wait_goes_on(void **state)
 	struct fixture *f = *state;
 	int64_t start_us = clock_mono_us();
 
-	f->patience.due_us = start_us + 20000;
+	f->slow_timer.due_us = start_us + 20000;
 	assert_int_equal(wait_until(f, start_us + 60000), 0);
 	assert_int_equal(f->over, 1);
 	assert_true(f->over_at_us >= start_us + 20000);
 	assert_true(clock_mono_us() >= start_us + 60000);
-	assert_true(f->patience.due_us == INT64_MAX);
+	assert_true(f->slow_timer.due_us == INT64_MAX);
 	assert_int_equal(wait_until(f, clock_mono_us()), 0);
 	assert_int_equal(f->over, 1);
 }
@@ -96,7 +96,7 @@ static void what_comes_while_it_ends_is_still_seen(void **state)
 	struct fixture *f = *state;
 
 	f->write_at = 1;
-	f->patience.due_us = clock_mono_us() + 5000;
+	f->slow_timer.due_us = clock_mono_us() + 5000;
 	assert_int_equal(wait_until(f, INT64_MAX), 1);
 	assert_int_equal(f->over, 1);
 	assert_int_equal(f->pipe.revents, POLLIN);
@@ -107,7 +107,7 @@ static void what_is_there_already_does_not_cost_it(void **state)
 	struct fixture *f = *state;
 
 	assert_int_equal(write(f->write_fd, "x", 1), 1);
-	f->patience.due_us = clock_mono_us() - 1000;
+	f->slow_timer.due_us = clock_mono_us() - 1000;
 	assert_int_equal(wait_until(f, INT64_MAX), 1);
 	assert_int_equal(f->over, 0);
 }
@@ -117,10 +117,10 @@ static void a_deadline_before_it_is_due_leaves_it_as_it_is(void **state)
 	struct fixture *f = *state;
 	int64_t start_us = clock_mono_us(), due_us = start_us + 60000000;
 
-	f->patience.due_us = due_us;
+	f->slow_timer.due_us = due_us;
 	assert_int_equal(wait_until(f, start_us + 10000), 0);
 	assert_int_equal(f->over, 0);
-	assert_true(f->patience.due_us == due_us);
+	assert_true(f->slow_timer.due_us == due_us);
 }
 
 static void it_may_want_to_be_asked_again(void **state)
@@ -131,21 +131,21 @@ static void it_may_want_to_be_asked_again(void **state)
 	f->again = 2;
 	f->again_us = 10000;
 	f->write_at = 3;
-	f->patience.due_us = start_us + 10000;
+	f->slow_timer.due_us = start_us + 10000;
 	assert_int_equal(wait_until(f, INT64_MAX), 1);
 	assert_int_equal(f->over, 3);
 	assert_true(f->over_at_us >= start_us + 30000);
-	assert_true(f->patience.due_us == INT64_MAX);
+	assert_true(f->slow_timer.due_us == INT64_MAX);
 }
 
 static void it_can_be_ended_before_it_is_due_and_ends_once(void **state)
 {
 	struct fixture *f = *state;
 
-	f->patience.due_us = clock_mono_us() + 60000000;
-	patience_end(&f->patience);
+	f->slow_timer.due_us = clock_mono_us() + 60000000;
+	slow_timer_fire(&f->slow_timer);
 	assert_int_equal(f->over, 1);
-	patience_end(&f->patience);
+	slow_timer_fire(&f->slow_timer);
 	assert_int_equal(f->over, 1);
 }
 
@@ -153,23 +153,23 @@ static void what_is_known_to_outlast_it_ends_it_at_once_and_says_until_when(void
 {
 	struct fixture *f = *state;
 
-	f->patience.due_us = 1000;
-	patience_expect(&f->patience, 1000);
+	f->slow_timer.due_us = 1000;
+	slow_timer_expect(&f->slow_timer, 1000);
 	assert_int_equal(f->over, 0);
-	patience_expect(&f->patience, 5000);
+	slow_timer_expect(&f->slow_timer, 5000);
 	assert_int_equal(f->over, 1);
 	assert_int_equal(f->until_us, 5000);
-	assert_int_equal(f->patience.until_us, 0);
-	patience_expect(&f->patience, 9000); /* nobody wants to know any more */
+	assert_int_equal(f->slow_timer.until_us, 0);
+	slow_timer_expect(&f->slow_timer, 9000); /* nobody wants to know any more */
 	assert_int_equal(f->over, 1);
-	patience_expect(NULL, 9000);
+	slow_timer_expect(NULL, 9000);
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
-		TEST(without_patience_it_is_poll),
+		TEST(without_a_slow_timer_it_is_poll),
 		TEST(nobody_is_told_when_nobody_wants_to_know),
 		TEST(it_ends_when_it_is_due_and_the_wait_goes_on),
 		TEST(what_comes_while_it_ends_is_still_seen),

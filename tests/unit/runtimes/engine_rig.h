@@ -49,11 +49,11 @@ int engine_rig_each(void **state);
 void rig_turn(void);
 
 /* A bound for what never takes that long, not even under valgrind on a busy machine. */
-#define RIG_PATIENCE_US INT64_C(20000000)
+#define RIG_TIMEOUT_US INT64_C(20000000)
 
 #define WAIT_FOR(condition)                                                                                                    \
 	do {                                                                                                                   \
-		int64_t deadline_ = clock_mono_us() + RIG_PATIENCE_US;                                                         \
+		int64_t deadline_ = clock_mono_us() + RIG_TIMEOUT_US;                                                          \
 		while (!(condition)) {                                                                                         \
 			if (clock_mono_us() > deadline_)                                                                       \
 				fail_msg("waited in vain for %s", #condition);                                                 \

@@ -20,10 +20,10 @@
 #include "run/meter.h"
 #include "warden/warden.h"
 
-#define ID          "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff"
-#define PATIENCE_US INT64_C(10000000)
-#define LIFE_US     (3 * PATIENCE_US) /* should the test be killed itself */
-#define NOBODY      65534
+#define ID         "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff"
+#define TIMEOUT_US INT64_C(10000000)
+#define LIFE_US    (3 * TIMEOUT_US) /* should the test be killed itself */
+#define NOBODY     65534
 
 static char *dir;       /* the hierarchy is mounted there, for this process and its children only */
 static char *top, *own; /* DIR/berth-test-PID and the container's cgroup in it */
@@ -54,7 +54,7 @@ static void wait_until_it_says(const char *name, const char *wanted)
 	int64_t start_us = clock_mono_us();
 
 	while (!says(name, wanted)) {
-		if (clock_mono_us() - start_us > PATIENCE_US)
+		if (clock_mono_us() - start_us > TIMEOUT_US)
 			fail_msg("%s does not say '%s'", name, wanted);
 		usleep(1000);
 	}
@@ -219,7 +219,7 @@ static int nothing_is_left(void **state)
 	cgroup_close(&cgroup);
 	cgroup = CGROUP_NONE;
 	if (*state != NULL) {
-		while (rmdir(own) < 0 && errno == EBUSY && clock_mono_us() - start_us < PATIENCE_US) {
+		while (rmdir(own) < 0 && errno == EBUSY && clock_mono_us() - start_us < TIMEOUT_US) {
 			say(own, "cgroup.kill", "1"); /* not with the code under test */
 			usleep(1000);
 		}

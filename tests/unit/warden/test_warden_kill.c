@@ -39,13 +39,13 @@ static void cgroup_read(const char *of, const char *name, char *text, size_t siz
 	text[MAX(n, 0)] = '\0';
 }
 
-#define PATIENCE_US INT64_C(20000000)
+#define TIMEOUT_US INT64_C(20000000)
 
-static bool says_within_patience(const char *of, const char *name, const char *wanted)
+static bool says_within_timeout(const char *of, const char *name, const char *wanted)
 {
 	char text[4096];
 
-	for (int64_t start_us = clock_mono_us(); clock_mono_us() - start_us < PATIENCE_US; usleep(1000)) {
+	for (int64_t start_us = clock_mono_us(); clock_mono_us() - start_us < TIMEOUT_US; usleep(1000)) {
 		cgroup_read(of, name, text, sizeof(text));
 		if (strcmp(text, wanted) == 0)
 			return true;
@@ -89,11 +89,11 @@ static void remove_cgroups(void)
 {
 	int64_t start_us = clock_mono_us();
 
-	while (kernels != NULL && rmdir(kernels) < 0 && clock_mono_us() - start_us < PATIENCE_US) {
+	while (kernels != NULL && rmdir(kernels) < 0 && clock_mono_us() - start_us < TIMEOUT_US) {
 		kill_everybody();
 		usleep(1000);
 	}
-	while (top != NULL && rmdir(top) < 0 && clock_mono_us() - start_us < PATIENCE_US)
+	while (top != NULL && rmdir(top) < 0 && clock_mono_us() - start_us < TIMEOUT_US)
 		usleep(1000);
 	mem_free(&kernels);
 	mem_free(&top);
@@ -159,12 +159,12 @@ static void everybody_in_a_frozen_cgroup_is_killed_though_they_were_forking_all_
 		start_in_cgroup(kernels, keep_forking);
 	start_in_cgroup(kernels, sleep_on);
 	cgroup_say(kernels, "freezer.state", "FROZEN");
-	assert_true(says_within_patience(kernels, "freezer.state", "FROZEN\n"));
+	assert_true(says_within_timeout(kernels, "freezer.state", "FROZEN\n"));
 	int killed = warden_kill(procs, freezer, &err);
 	assert_ok(killed);
 	assert_true(killed >= BOMBS + 1); /* it may be more, because parents may have been frozen before their end */
-	assert_true(says_within_patience(kernels, "cgroup.procs", ""));
-	assert_true(says_within_patience(kernels, "freezer.state", "THAWED\n"));
+	assert_true(says_within_timeout(kernels, "cgroup.procs", ""));
+	assert_true(says_within_timeout(kernels, "freezer.state", "THAWED\n"));
 
 	assert_int_equal(warden_kill(procs, freezer, &err), 0); /* there is no process any more */
 	assert_int_equal(rmdir(kernels), 0);

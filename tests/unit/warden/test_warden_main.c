@@ -21,8 +21,8 @@
 #include "ipc/scoreboard.h"
 #include "tests/support/fake_shim.h"
 
-#define ID          "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff"
-#define PATIENCE_US INT64_C(20000000)
+#define ID         "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff"
+#define TIMEOUT_US INT64_C(20000000)
 
 static struct fixture {
 	char *dir, *log;
@@ -38,7 +38,7 @@ static struct fixture {
 static void start(void)
 {
 	const struct conf conf = {.docker_containerd_dirs = f.dir};
-	const struct heritage heritage = {.role = CHILD_WARDEN, .slot = 1, .conf = &conf};
+	const struct inherited inherited = {.role = CHILD_WARDEN, .slot = 1, .conf = &conf};
 
 	fflush(NULL);
 	f.pid = fork();
@@ -51,10 +51,10 @@ static void start(void)
 	close(f.life[1]);
 	close(f.socket[0]);
 	dup2(log, STDERR_FILENO);
-	dup2(board, HERITAGE_SCOREBOARD_FD);
-	dup2(life, HERITAGE_LIFE_FD);
-	dup2(warden, HERITAGE_WARDEN_FD);
-	_exit(warden_main(&heritage));
+	dup2(board, INHERITED_SCOREBOARD_FD);
+	dup2(life, INHERITED_LIFE_FD);
+	dup2(warden, INHERITED_WARDEN_FD);
+	_exit(warden_main(&inherited));
 }
 
 /* Its exit status, or minus the signal that ended it. */
@@ -90,7 +90,7 @@ static struct ipc_msg answer(void)
 	struct ipc_msg m;
 	struct err err;
 
-	assert_int_equal(poll(&p, 1, (int)(PATIENCE_US / 1000)), 1);
+	assert_int_equal(poll(&p, 1, (int)(TIMEOUT_US / 1000)), 1);
 	assert_int_equal(ipc_recv(f.socket[0], IPC_WARDEN, 0, &f.scratch, &m, &err), 1);
 	return m;
 }
@@ -449,7 +449,7 @@ static void remove_cgroup(void)
 {
 	int64_t start_us = clock_mono_us();
 
-	while (f.cgroup != NULL && rmdir(f.cgroup) < 0 && errno == EBUSY && clock_mono_us() - start_us < PATIENCE_US)
+	while (f.cgroup != NULL && rmdir(f.cgroup) < 0 && errno == EBUSY && clock_mono_us() - start_us < TIMEOUT_US)
 		usleep(1000); /* a test that failed leaves a process there that ends itself */
 	if (f.top != NULL)
 		rmdir(f.top);

@@ -8,7 +8,7 @@
 #include "base/clock.h"
 #include "tests/unit/unit.h"
 
-#define PATIENCE_US 20000000
+#define TIMEOUT_US 20000000
 
 static void looking_opens_one_file_and_closes_it(void **state)
 {
@@ -42,7 +42,7 @@ static void more_work_than_processors_leaves_none_idle(void **state)
 {
 	long count = sysconf(_SC_NPROCESSORS_ONLN) + 1;
 	pid_t *pids = calloc((size_t)count, sizeof(*pids));
-	int64_t deadline_us = clock_mono_us() + PATIENCE_US;
+	int64_t deadline_us = clock_mono_us() + TIMEOUT_US;
 	struct load *load = load_new();
 	bool idle = true;
 

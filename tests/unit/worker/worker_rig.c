@@ -21,12 +21,12 @@ enum child_role worker_role = CHILD_INVOKE;
 
 static void become_worker(const struct fixture *f, int slot)
 {
-	struct heritage h = {.role = worker_role, .slot = slot, .conf = f->conf};
+	struct inherited h = {.role = worker_role, .slot = slot, .conf = f->conf};
 	struct {
 		int fd, number;
 	} fds[] = {
-		{f->board_fd, HERITAGE_SCOREBOARD_FD}, {f->life[0], HERITAGE_LIFE_FD}, {f->lanes[0], HERITAGE_LISTEN_FD},
-		{f->lanes[1], HERITAGE_LISTEN_FD + 1}, {f->turn_fd, HERITAGE_TURN_FD}, {f->gate_fd, HERITAGE_GATE_FD},
+		{f->board_fd, INHERITED_SCOREBOARD_FD}, {f->life[0], INHERITED_LIFE_FD}, {f->lanes[0], INHERITED_LISTEN_FD},
+		{f->lanes[1], INHERITED_LISTEN_FD + 1}, {f->turn_fd, INHERITED_TURN_FD}, {f->gate_fd, INHERITED_GATE_FD},
 	};
 
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
@@ -184,8 +184,8 @@ int send_request(struct fixture *f, const char *method, const char *uri, const c
 	int fd = fd_connect_unix(path, SOCK_STREAM, &err);
 	if (fd < 0)
 		fail_msg("%s", err.msg);
-	struct timeval patience = {.tv_sec = WORKER_RIG_PATIENCE_US / 1000000};
-	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
+	struct timeval timeout = {.tv_sec = WORKER_RIG_TIMEOUT_US / 1000000};
+	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof(timeout));
 	snprintf(length, sizeof(length), "%zu", len);
 	add_record(&out, 1, "\0\1\0\0\0\0\0\0", 8);
 	add_param(&params, "REQUEST_METHOD", method);

@@ -15,7 +15,7 @@
 #define LANES       2
 
 /* A time limit that is never reached, however busy the machine is. */
-#define WORKER_RIG_PATIENCE_US INT64_C(20000000)
+#define WORKER_RIG_TIMEOUT_US INT64_C(20000000)
 
 /* Memory that the test, its poolmgr and its agents share. */
 extern struct shared {
@@ -67,7 +67,7 @@ int worker_rig_tear_down(void **state);
 /* Waits until another process has made the condition true. */
 #define AWAIT(condition)                                                                                                       \
 	do {                                                                                                                   \
-		int64_t deadline_ = clock_mono_us() + WORKER_RIG_PATIENCE_US;                                                  \
+		int64_t deadline_ = clock_mono_us() + WORKER_RIG_TIMEOUT_US;                                                   \
 		while (!(condition)) {                                                                                         \
 			if (clock_mono_us() > deadline_)                                                                       \
 				fail_msg("waited in vain for %s", #condition);                                                 \

@@ -44,7 +44,7 @@ static void check_exit(int fd, struct finding finding)
 	struct ipc_msg m;
 
 	check_as(fd, IPC_CHECK_STORED, exit_while_loading);
-	fake_poolmgr_expect(fd, IPC_AUTOPSY, &m);
+	fake_poolmgr_expect(fd, IPC_POSTMORTEM, &m);
 	fake_poolmgr_find(fd, &m, finding.known, finding.out_of_memory, finding.exit_code);
 }
 

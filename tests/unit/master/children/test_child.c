@@ -45,7 +45,7 @@ static int child_that_looks(void)
 	static const struct {
 		int number;
 		char text;
-	} wanted[] = {{HERITAGE_CONF_FD, 'c'}, {HERITAGE_LIFE_FD, 'l'}, {HERITAGE_FD_LAST, 'z'}};
+	} wanted[] = {{INHERITED_CONF_FD, 'c'}, {INHERITED_LIFE_FD, 'l'}, {INHERITED_FD_LAST, 'z'}};
 	int others = -(int)ARRAY_SIZE(wanted);
 
 	for (size_t i = 0; i < ARRAY_SIZE(wanted); i++)
@@ -54,7 +54,7 @@ static int child_that_looks(void)
 	for (int fd = 0; fd <= STDERR_FILENO; fd++)
 		if (fcntl(fd, F_GETFD) < 0)
 			return 2;
-	for (int fd = HERITAGE_CONF_FD; fd <= 2 * HERITAGE_FD_LAST; fd++)
+	for (int fd = INHERITED_CONF_FD; fd <= 2 * INHERITED_FD_LAST; fd++)
 		others += fcntl(fd, F_GETFD) >= 0;
 	return others == 0 ? 0 : 3;
 }
@@ -65,18 +65,18 @@ static int status_after(int signal)
 	struct err err;
 	struct identity nobody_else = {0};
 	AUTO(fd_close) int self = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
-	AUTO(fd_close) int program = fcntl(self, F_DUPFD_CLOEXEC, HERITAGE_FD_LAST + 1);
+	AUTO(fd_close) int program = fcntl(self, F_DUPFD_CLOEXEC, INHERITED_FD_LAST + 1);
 	AUTO(fd_close) int null = open("/dev/null", O_RDWR | O_CLOEXEC);
 	struct child_plan plan = {
 		.role = CHILD_INVOKE,
 		.slot = 3,
 		.program_fd = program,
-		.fds = {[0 ... HERITAGE_FD_LAST] = -1},
+		.fds = {[0 ... INHERITED_FD_LAST] = -1},
 		.identity = &nobody_else,
 	};
 	int status;
 
-	assert_true(program > HERITAGE_FD_LAST);
+	assert_true(program > INHERITED_FD_LAST);
 	pid_t pid = child_spawn(&plan, &err);
 	assert_true(pid > 0);
 	kill(pid, signal);
@@ -127,7 +127,7 @@ static void put_file(int number, char text)
 
 	assert_non_null(file);
 	assert_int_equal(pwrite(fileno(file), &text, 1, 0), 1);
-	int fd = fcntl(fileno(file), F_DUPFD_CLOEXEC, HERITAGE_FD_LAST + 1);
+	int fd = fcntl(fileno(file), F_DUPFD_CLOEXEC, INHERITED_FD_LAST + 1);
 	fclose(file); /* which may have had that very number */
 	assert_int_equal(dup2(fd, number), number);
 	fd_close(&fd);
@@ -145,21 +145,21 @@ static void a_child_finds_what_is_planned_at_its_numbers_and_nothing_else(void *
 	assert_true(pid >= 0);
 	if (pid == 0) {
 		int self = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
-		int program = fcntl(self, F_DUPFD_CLOEXEC, HERITAGE_FD_LAST + 1);
+		int program = fcntl(self, F_DUPFD_CLOEXEC, INHERITED_FD_LAST + 1);
 		struct child_plan plan = {
 			.role = CHILD_QUERY,
 			.program_fd = program,
-			.fds = {[0 ... HERITAGE_FD_LAST] = -1},
+			.fds = {[0 ... INHERITED_FD_LAST] = -1},
 			.identity = &nobody_else,
 		};
 		/* Each where another one is to be. */
-		put_file(HERITAGE_LIFE_FD, 'c');
-		put_file(HERITAGE_FD_LAST, 'l');
-		put_file(HERITAGE_CONF_FD, 'z');
-		put_file(HERITAGE_TURN_FD, 'x');
-		plan.fds[HERITAGE_CONF_FD] = HERITAGE_LIFE_FD;
-		plan.fds[HERITAGE_LIFE_FD] = HERITAGE_FD_LAST;
-		plan.fds[HERITAGE_FD_LAST] = HERITAGE_CONF_FD;
+		put_file(INHERITED_LIFE_FD, 'c');
+		put_file(INHERITED_FD_LAST, 'l');
+		put_file(INHERITED_CONF_FD, 'z');
+		put_file(INHERITED_TURN_FD, 'x');
+		plan.fds[INHERITED_CONF_FD] = INHERITED_LIFE_FD;
+		plan.fds[INHERITED_LIFE_FD] = INHERITED_FD_LAST;
+		plan.fds[INHERITED_FD_LAST] = INHERITED_CONF_FD;
 		pid_t child_pid = child_spawn(&plan, &err);
 		_exit(waitpid(child_pid, &status, 0) == child_pid && WIFEXITED(status) ? WEXITSTATUS(status) : 99);
 	}

@@ -244,7 +244,7 @@ static bool is_alive(int slot)
 	return f.crew->members[slot].stuck_us == 0;
 }
 
-static void who_does_not_move_is_killed_and_its_obituary_says_why(void **state)
+static void who_does_not_move_is_killed_and_the_log_says_why(void **state)
 {
 	(void)state;
 	int poolmgr = start(CHILD_POOLMGR, 0, SLOT_IDLE), warden = start(CHILD_WARDEN, 0, SLOT_IDLE);
@@ -291,7 +291,7 @@ static void time_that_the_master_did_not_see_pass_does_not_count(void **state)
 	assert_true(is_alive(poolmgr));
 }
 
-static void who_may_wait_for_a_disk_has_more_time_and_who_has_no_pulse_all(void **state)
+static void who_may_wait_for_a_disk_has_more_time_and_who_has_no_heartbeat_all(void **state)
 {
 	(void)state;
 	int collector = start(CHILD_COLLECTOR, 0, SLOT_IDLE), worker = start(CHILD_INVOKE, 0, SLOT_BUSY);
@@ -332,10 +332,10 @@ int main(void)
 		CREW_TEST(only_an_idle_one_is_chosen_when_a_pool_shrinks),
 		CREW_TEST(older_generations_are_stopped_and_the_new_one_goes_on),
 		CREW_TEST(who_does_not_finish_in_time_is_killed),
-		CREW_TEST(who_does_not_move_is_killed_and_its_obituary_says_why),
+		CREW_TEST(who_does_not_move_is_killed_and_the_log_says_why),
 		CREW_TEST(one_beat_is_enough_to_be_alive),
 		CREW_TEST(time_that_the_master_did_not_see_pass_does_not_count),
-		CREW_TEST(who_may_wait_for_a_disk_has_more_time_and_who_has_no_pulse_all),
+		CREW_TEST(who_may_wait_for_a_disk_has_more_time_and_who_has_no_heartbeat_all),
 		CREW_TEST(nobody_is_killed_when_the_setting_says_never_or_who_is_to_stop_anyway),
 		CREW_TEST(a_hurry_concerns_only_those_who_are_stopping),
 	};

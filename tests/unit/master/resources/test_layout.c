@@ -25,7 +25,7 @@ static void have_users(struct place *p)
 static void make_state_dirs(const struct place *p, bool shared)
 {
 	struct err err;
-	AUTO(fd_close) int fd = estate_state_dir(p->conf, &p->id, shared, &err);
+	AUTO(fd_close) int fd = layout_state_dir(p->conf, &p->id, shared, &err);
 
 	assert_ok(fd);
 }
@@ -35,7 +35,7 @@ static void settle(const struct place *p)
 	struct err err;
 	AUTO(fd_close) int fd = open(p->state_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
-	assert_ok(estate_settle(fd, p->conf, &p->id, &err));
+	assert_ok(layout_settle(fd, p->conf, &p->id, &err));
 }
 
 static struct stat look_at(const char *dir, const char *name)
@@ -88,8 +88,8 @@ static void directories_are_made_with_their_parents_whatever_the_umask(void **st
 
 	(void)state;
 	mode_t old = umask(0177);
-	AUTO(fd_close) int run_dir_fd = estate_run_dir(p.conf, &p.id, &err);
-	AUTO(fd_close) int state_dir_fd = estate_state_dir(p.conf, &p.id, false, &err);
+	AUTO(fd_close) int run_dir_fd = layout_run_dir(p.conf, &p.id, &err);
+	AUTO(fd_close) int state_dir_fd = layout_state_dir(p.conf, &p.id, false, &err);
 	umask(old);
 	assert_ok(run_dir_fd);
 	assert_ok(state_dir_fd);
@@ -133,7 +133,7 @@ static void a_link_in_place_of_a_private_directory_is_refused(void **state)
 	make_state_dirs(&p, false);
 	assert_int_equal(rmdir(cache), 0);
 	assert_int_equal(symlink(p.dir, cache), 0);
-	assert_fails(estate_state_dir(p.conf, &p.id, false, &err), "open directory 'cache'");
+	assert_fails(layout_state_dir(p.conf, &p.id, false, &err), "open directory 'cache'");
 	assert_int_equal(mode_of(p.dir, "."), 0700);
 }
 
@@ -145,7 +145,7 @@ static void a_file_in_place_of_a_directory_is_refused(void **state)
 
 	(void)state;
 	unit_write_file(path, "");
-	assert_fails(estate_run_dir(p.conf, &p.id, &err), "Not a directory");
+	assert_fails(layout_run_dir(p.conf, &p.id, &err), "Not a directory");
 }
 
 static void what_is_made_belongs_to_who_uses_it_alone(void **state)
@@ -265,7 +265,7 @@ static void workers_cannot_become_others_while_the_ones_before_still_write(void 
 	have_users(&p);
 	make_state_dirs(&p, false);
 	p.id.accounts[CHILD_INVOKE].gid = INVOKE + 1;
-	assert_fails(estate_state_dir(p.conf, &p.id, true, &err), "only a restart changes invoke.user");
+	assert_fails(layout_state_dir(p.conf, &p.id, true, &err), "only a restart changes invoke.user");
 	make_state_dirs(&p, false);
 	assert_held(&p, "spool", COLLECTOR, INVOKE + 1, 01730);
 }

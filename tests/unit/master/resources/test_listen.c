@@ -37,7 +37,7 @@ static void sockets_have_their_types_and_modes(void **state)
 		{"invoke-0.sock", SOCK_STREAM, 0660, LISTEN_INVOKE, 0},
 		{"invoke-2.sock", SOCK_STREAM, 0660, LISTEN_INVOKE, 2},
 		{"deploy-0.sock", SOCK_STREAM, 0660, LISTEN_DEPLOY, 0},
-		{"query-15.sock", SOCK_STREAM, 0660, LISTEN_QUERY, HERITAGE_CALLER_LANES - 1},
+		{"query-15.sock", SOCK_STREAM, 0660, LISTEN_QUERY, INHERITED_CALLER_LANES - 1},
 		{"health-1.sock", SOCK_STREAM, 0660, LISTEN_HEALTH, 1},
 		{"control.sock", SOCK_STREAM, 0660, LISTEN_CONTROL, 0},
 		{"follow.sock", SOCK_STREAM, 0660, LISTEN_FOLLOW, 0},
@@ -49,10 +49,10 @@ static void sockets_have_their_types_and_modes(void **state)
 
 	(void)state;
 	p.conf->invoke_lanes = 3;
-	AUTO(fd_close) int run_dir_fd = estate_run_dir(p.conf, &p.id, &err);
+	AUTO(fd_close) int run_dir_fd = layout_run_dir(p.conf, &p.id, &err);
 	assert_ok(listen_open(run_dir_fd, p.conf, &p.id, NULL, listeners, &err));
 	assert_int_equal(listeners[LISTEN_INVOKE].count, 3);
-	assert_int_equal(listeners[LISTEN_DEPLOY].count, HERITAGE_CALLER_LANES);
+	assert_int_equal(listeners[LISTEN_DEPLOY].count, INHERITED_CALLER_LANES);
 	for (size_t i = 0; i < ARRAY_SIZE(wanted); i++) {
 		int fd = listeners[wanted[i].kind].fds[wanted[i].index];
 		AUTO(mem_free) char *path = mem_printf("%s/%s", p.run_dir, wanted[i].name);
@@ -73,7 +73,7 @@ static void when_one_socket_fails_none_stays_open(void **state)
 	struct err err;
 
 	(void)state;
-	AUTO(fd_close) int run_dir_fd = estate_run_dir(p.conf, &p.id, &err);
+	AUTO(fd_close) int run_dir_fd = layout_run_dir(p.conf, &p.id, &err);
 	assert_int_equal(mkdir(in_the_way, 0700), 0);
 	int before = unit_open_fds();
 	assert_fails(listen_open(run_dir_fd, p.conf, &p.id, NULL, listeners, &err), "poolmgr.sock");
@@ -92,7 +92,7 @@ static void refusing_sockets_end_waiting_and_new_connections_at_once(void **stat
 
 	(void)state;
 	p.conf->invoke_lanes = 2;
-	AUTO(fd_close) int run_dir_fd = estate_run_dir(p.conf, &p.id, &err);
+	AUTO(fd_close) int run_dir_fd = layout_run_dir(p.conf, &p.id, &err);
 	assert_ok(listen_open(run_dir_fd, p.conf, &p.id, NULL, listeners, &err));
 	assert_int_equal(link(path, hidden), 0);
 	AUTO(fd_close) int shared = dup(listeners[LISTEN_INVOKE].fds[1]); /* as a worker has it */
@@ -119,19 +119,19 @@ static int try_to_connect(const struct place *p, const char *name, int type)
 static void the_next_berthd_goes_on_with_the_sockets_of_nginx_and_has_a_poolmgr_socket_of_its_own(void **state)
 {
 	AUTO(place_free) struct place p = place_make();
-	AUTO(bequest_free) struct bequest bequest = {0};
+	AUTO(handover_free) struct handover handover = {0};
 	struct listeners before[LISTEN_KINDS], after[LISTEN_KINDS];
 	struct err err;
 
 	(void)state;
 	p.conf->invoke_lanes = 2;
-	AUTO(fd_close) int run_dir_fd = estate_run_dir(p.conf, &p.id, &err);
+	AUTO(fd_close) int run_dir_fd = layout_run_dir(p.conf, &p.id, &err);
 	assert_ok(listen_open(run_dir_fd, p.conf, &p.id, NULL, before, &err));
-	assert_ok(listen_bequeath(before, &bequest, &err));
+	assert_ok(listen_hand_over(before, &handover, &err));
 	AUTO(fd_close) int waiting = try_to_connect(&p, "invoke-1.sock", SOCK_STREAM);
 	assert_ok(waiting);
-	assert_ok(listen_open(run_dir_fd, p.conf, &p.id, &bequest, after, &err));
-	assert_int_equal(bequest.count, 0);
+	assert_ok(listen_open(run_dir_fd, p.conf, &p.id, &handover, after, &err));
+	assert_int_equal(handover.count, 0);
 	AUTO(fd_close) int accepted = accept(after[LISTEN_INVOKE].fds[1], NULL, NULL); /* it was there before */
 	assert_true(accepted >= 0);
 
@@ -153,15 +153,15 @@ static void the_next_berthd_goes_on_with_the_sockets_of_nginx_and_has_a_poolmgr_
 static void one_that_steps_back_leaves_the_names_as_they_were(void **state)
 {
 	AUTO(place_free) struct place p = place_make();
-	AUTO(bequest_free) struct bequest bequest = {0};
+	AUTO(handover_free) struct handover handover = {0};
 	struct listeners before[LISTEN_KINDS], after[LISTEN_KINDS];
 	struct err err;
 
 	(void)state;
-	AUTO(fd_close) int run_dir_fd = estate_run_dir(p.conf, &p.id, &err);
+	AUTO(fd_close) int run_dir_fd = layout_run_dir(p.conf, &p.id, &err);
 	assert_ok(listen_open(run_dir_fd, p.conf, &p.id, NULL, before, &err));
-	assert_ok(listen_bequeath(before, &bequest, &err));
-	assert_ok(listen_open(run_dir_fd, p.conf, &p.id, &bequest, after, &err));
+	assert_ok(listen_hand_over(before, &handover, &err));
+	assert_ok(listen_open(run_dir_fd, p.conf, &p.id, &handover, after, &err));
 	close_all(after);
 	listen_step_back(run_dir_fd);
 	for (int kind = 0; kind < LISTEN_KINDS; kind++)
@@ -172,27 +172,27 @@ static void one_that_steps_back_leaves_the_names_as_they_were(void **state)
 static void a_socket_that_was_not_inherited_is_opened_and_one_that_is_not_wanted_is_left_over(void **state)
 {
 	AUTO(place_free) struct place p = place_make();
-	AUTO(bequest_free) struct bequest bequest = {0};
+	AUTO(handover_free) struct handover handover = {0};
 	struct listeners before[LISTEN_KINDS], after[LISTEN_KINDS];
 	struct err err;
 
 	(void)state;
 	p.conf->invoke_lanes = 2;
-	AUTO(fd_close) int run_dir_fd = estate_run_dir(p.conf, &p.id, &err);
+	AUTO(fd_close) int run_dir_fd = layout_run_dir(p.conf, &p.id, &err);
 	assert_ok(listen_open(run_dir_fd, p.conf, &p.id, NULL, before, &err));
-	assert_ok(listen_bequeath(before, &bequest, &err));
+	assert_ok(listen_hand_over(before, &handover, &err));
 	p.conf->invoke_lanes = 3;
-	assert_ok(listen_open(run_dir_fd, p.conf, &p.id, &bequest, after, &err));
-	assert_int_equal(bequest.count, 0);
+	assert_ok(listen_open(run_dir_fd, p.conf, &p.id, &handover, after, &err));
+	assert_int_equal(handover.count, 0);
 	AUTO(fd_close) int client = try_to_connect(&p, "invoke-2.sock", SOCK_STREAM);
 	assert_ok(client);
 	close_all(before);
 
-	assert_ok(listen_bequeath(after, &bequest, &err));
+	assert_ok(listen_hand_over(after, &handover, &err));
 	p.conf->invoke_lanes = 2;
-	assert_ok(listen_open(run_dir_fd, p.conf, &p.id, &bequest, before, &err));
-	assert_int_equal(bequest.count, 1);
-	assert_string_equal(bequest.items[0].name, "invoke-2.sock");
+	assert_ok(listen_open(run_dir_fd, p.conf, &p.id, &handover, before, &err));
+	assert_int_equal(handover.count, 1);
+	assert_string_equal(handover.items[0].name, "invoke-2.sock");
 	close_all(before);
 	close_all(after);
 }

@@ -64,7 +64,7 @@ int client_rig_set_up(void **state)
 
 	listen_fd = fd_listen_unix(dir, "poolmgr.sock", SOCK_SEQPACKET | SOCK_NONBLOCK, 0600, 64, &err);
 	assert_ok(listen_fd);
-	for (int i = 0; i < HERITAGE_CLIENTS; i++)
+	for (int i = 0; i < INHERITED_CLIENTS; i++)
 		client_rig.users[i] = geteuid();
 	client_init(rig.loop, rig.conf, listen_fd, client_rig.users, &hooks);
 	return rc;

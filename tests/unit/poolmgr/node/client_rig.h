@@ -10,9 +10,9 @@
 #include "tests/unit/poolmgr/rig.h"
 
 extern struct client_rig {
-	uid_t users[HERITAGE_CLIENTS]; /* the users that may connect as invoke and as control workers: both are this one */
-	bool keeps_open;               /* requests for a sandbox stay open; false: they are denied */
-	int open;                      /* open requests */
+	uid_t users[INHERITED_CLIENTS]; /* the users that may connect as invoke and as control workers: both are this one */
+	bool keeps_open;                /* requests for a sandbox stay open; false: they are denied */
+	int open;                       /* open requests */
 	int releases;
 	int gone; /* clients that have ended */
 } client_rig;

@@ -167,7 +167,7 @@ static void send_lease(const struct worker *w, const char *function)
 	struct ipc_msg m = {.type = IPC_LEASE,
 			    .lease = {.seq = 1,
 				      .function = STR(function),
-				      .deadline_us = (uint64_t)(clock_mono_us() + 2 * RIG_PATIENCE_US),
+				      .deadline_us = (uint64_t)(clock_mono_us() + 2 * RIG_TIMEOUT_US),
 				      .request_id = STR("")}};
 	struct err err;
 
@@ -180,7 +180,7 @@ static void send_check(const struct worker *w)
 	struct ipc_msg m = {.type = IPC_CHECK,
 			    .check = {.seq = 1,
 				      .spec = STR("{}"),
-				      .deadline_us = (uint64_t)(clock_mono_us() + 2 * RIG_PATIENCE_US),
+				      .deadline_us = (uint64_t)(clock_mono_us() + 2 * RIG_TIMEOUT_US),
 				      .request_id = STR("")},
 			    .fds = {fd, -1, -1, -1, -1, -1}};
 	struct err err;
@@ -218,7 +218,7 @@ static void a_worker_that_has_its_answer_may_ask_again(void **state)
 	(void)state;
 	for (int i = 0; i < 3; i++) {
 		worker_denied(&w, worker_lease(&w, "any", 0));
-		worker_denied(&w, worker_check_fd(&w, "{}", fd, clock_mono_us() + 2 * RIG_PATIENCE_US));
+		worker_denied(&w, worker_check_fd(&w, "{}", fd, clock_mono_us() + 2 * RIG_TIMEOUT_US));
 	}
 	assert_int_equal(w.count, 1);
 }

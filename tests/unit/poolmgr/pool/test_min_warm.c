@@ -79,7 +79,7 @@ static int with_agents(void **state)
 
 static int kept_functions(void)
 {
-	json_t *json = keep_json();
+	json_t *json = min_warm_json();
 	int n = (int)json_integer_value(json_object_get(json, "functions"));
 
 	json_decref(json);
@@ -217,7 +217,7 @@ static void all_together_are_kept_what_the_settings_allow_and_the_rest_is_told(v
 	deploy(&g);
 	wait_for_idle(first, 5);
 	wait_for_idle(second, 1);
-	json_t *json = keep_json(), *problem = json_array_get(json_object_get(json, "problems"), 0);
+	json_t *json = min_warm_json(), *problem = json_array_get(json_object_get(json, "problems"), 0);
 	assert_int_equal(json_integer_value(json_object_get(json, "wanted")), 6);
 	assert_string_equal(json_string_value(json_object_get(problem, "function")), second->id);
 	assert_non_null(strstr(json_string_value(json_object_get(problem, "problem")), "min_warm is 5, but only 1 are kept"));
@@ -247,7 +247,7 @@ static void one_that_is_kept_is_no_problem_from_the_start(void **state)
 	do {
 		json_decref(json);
 		rig_turn();
-		json = keep_json();
+		json = min_warm_json();
 	} while (json_integer_value(json_object_get(json, "wanted")) == 0);
 	assert_int_equal(json_array_size(json_object_get(json, "problems")), 0);
 	json_decref(json);
@@ -311,7 +311,7 @@ static void one_that_dies_is_replaced(void **state)
 	wait_for_idle(&f, 1);
 	die_long_after_loading(sandbox_lists[SANDBOX_IDLE]);
 	wait_for_idle(&f, 1);
-	assert_int_equal(version_of(&f)->keep_failures, 0);
+	assert_int_equal(version_of(&f)->min_warm_failures, 0);
 }
 
 static void a_new_version_is_loaded_and_the_old_one_goes(void **state)
@@ -359,7 +359,7 @@ static void what_a_request_needs_comes_first_and_counts(void **state)
 	struct grant g = worker_take(&w, f.name);
 	assert_int_equal(g.kind, IPC_START_COLD);
 	rig.tick = tick;
-	WAIT_FOR(version_of(&f)->keep == 1);
+	WAIT_FOR(version_of(&f)->min_warm == 1);
 	for (int i = 0; i < 10; i++)
 		rig_barrier();
 	assert_int_equal(sandbox_total(), 1);
@@ -400,25 +400,25 @@ static void code_that_does_not_load_is_told_and_tried_again_with_growing_pauses(
 		agents.manner = (int)ways[i].manner;
 		deploy_code(&f, ways[i].words);
 		for (int failures = 1; failures <= 3; failures++) {
-			WAIT_FOR(version_of(&f) != NULL && version_of(&f)->keep_failures == failures);
+			WAIT_FOR(version_of(&f) != NULL && version_of(&f)->min_warm_failures == failures);
 			struct version *v = (struct version *)version_of(&f);
-			assert_non_null(strstr(v->keep_problem, ways[i].words));
-			assert_int_equal(v->keep_retry_us - v->keep_failed_us, 500000 << failures);
+			assert_non_null(strstr(v->min_warm_problem, ways[i].words));
+			assert_int_equal(v->min_warm_retry_us - v->min_warm_failed_us, 500000 << failures);
 			WAIT_FOR(sandbox_total() == 0);
 			int inits = agents.inits;
 			rig_barrier();
 			assert_int_equal(agents.inits, inits);
-			v->keep_retry_us = 0;
+			v->min_warm_retry_us = 0;
 		}
 	}
-	json_t *json = keep_json();
+	json_t *json = min_warm_json();
 	assert_int_equal(json_array_size(json_object_get(json, "problems")), 1);
 	json_decref(json);
 	assert_int_equal(default_shape()->failures, 0); /* its containers start well */
 	agents.manner = LOADS;
-	((struct version *)version_of(&f))->keep_retry_us = 0;
+	((struct version *)version_of(&f))->min_warm_retry_us = 0;
 	wait_for_idle(&f, 1);
-	assert_string_equal(version_of(&f)->keep_problem, "");
+	assert_string_equal(version_of(&f)->min_warm_problem, "");
 }
 
 static void code_that_takes_too_long_to_load_is_given_up(void **state)
@@ -433,7 +433,7 @@ static void code_that_takes_too_long_to_load_is_given_up(void **state)
 	assert_int_equal(sandbox_counts[SANDBOX_WARMING], 1);
 	pool_tick(since_us + 4000001);
 	assert_int_equal(sandbox_counts[SANDBOX_WARMING], 0);
-	assert_non_null(strstr(version_of(&f)->keep_problem, "init_timeout_ms"));
+	assert_non_null(strstr(version_of(&f)->min_warm_problem, "init_timeout_ms"));
 }
 
 static void one_that_ends_as_soon_as_it_has_loaded_its_code_is_not_replaced_at_once(void **state)
@@ -444,7 +444,7 @@ static void one_that_ends_as_soon_as_it_has_loaded_its_code_is_not_replaced_at_o
 	wait_for_idle(&f, 1);
 	fake_container_hang_up(rig.engine->containers);
 	WAIT_FOR(sandbox_total() == 0);
-	assert_int_equal(version_of(&f)->keep_failures, 1);
+	assert_int_equal(version_of(&f)->min_warm_failures, 1);
 	rig_barrier();
 	assert_int_equal(sandbox_total(), 0);
 }

@@ -219,7 +219,7 @@ static void a_check_that_cannot_be_is_denied_in_words(void **state)
 	AUTO(function_free) struct function other = function_new("other archive");
 	AUTO(fd_close) int empty = memfd_create("empty", MFD_CLOEXEC | MFD_ALLOW_SEALING);
 	AUTO(fd_close) int unsealed = memfd_create("unsealed", MFD_CLOEXEC | MFD_ALLOW_SEALING);
-	int64_t later_us = clock_mono_us() + RIG_PATIENCE_US;
+	int64_t later_us = clock_mono_us() + RIG_TIMEOUT_US;
 	int ends[2];
 
 	(void)state;
@@ -542,10 +542,10 @@ static void what_one_worker_asked_is_not_answered_to_the_next(void **state)
 		struct sandbox *s = sandbox_find(g.sandbox_id);
 		rig.tick = NULL;
 		rig.engine->manner[FAKE_INSPECT].hold = true;
-		worker_autopsy(&w, g.lease_id);
-		WAIT_FOR(s->autopsy_us != 0);
+		worker_postmortem(&w, g.lease_id);
+		WAIT_FOR(s->postmortem_us != 0);
 		if (docker_was_asked) {
-			autopsy_tick(s->autopsy_us);
+			postmortem_tick(s->postmortem_us);
 			WAIT_FOR(fake_docker_held(rig.engine, FAKE_INSPECT) == 1);
 		}
 		worker_release(&w, g.lease_id, false);
@@ -554,7 +554,7 @@ static void what_one_worker_asked_is_not_answered_to_the_next(void **state)
 		assert_string_equal(again.sandbox_id, g.sandbox_id);
 		rig.engine->manner[FAKE_INSPECT].hold = false;
 		fake_docker_let_go(rig.engine, FAKE_INSPECT);
-		autopsy_tick(INT64_MAX);
+		postmortem_tick(INT64_MAX);
 		WAIT_FOR(s->holds == 0);
 		rig_barrier();
 		worker_assert_silent(&next);

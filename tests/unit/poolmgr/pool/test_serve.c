@@ -468,7 +468,7 @@ static void a_deadline_that_passes_after_a_failed_start_says_why_it_failed(void 
 	warm_up(&w, f.name);
 	sandbox_kill(sandbox_lists[SANDBOX_IDLE], COUNT_KILL_USED_UP);
 	rig.engine->boot = FAKE_BOOT_HANGS_UP;
-	int64_t deadline_us = clock_mono_us() + RIG_PATIENCE_US;
+	int64_t deadline_us = clock_mono_us() + RIG_TIMEOUT_US;
 	uint64_t seq = worker_lease_until(&w, f.name, 0, deadline_us);
 	WAIT_FOR(default_shape()->failures == 1);
 	default_shape()->retry_us = deadline_us; /* there is no second one */

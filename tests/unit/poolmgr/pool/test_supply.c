@@ -181,7 +181,7 @@ static void starts_that_fail_are_told_in_dockers_words_and_tried_again_after_a_p
 	int calls = rig.engine->calls[FAKE_CREATE];
 	assert_true(calls >= 2); /* one may be bad luck */
 	struct shape *shape = default_shape();
-	shape->retry_us = clock_mono_us() + RIG_PATIENCE_US;
+	shape->retry_us = clock_mono_us() + RIG_TIMEOUT_US;
 	d = worker_denied(&w, worker_lease(&w, f.name, 0)); /* during the pause: at once */
 	assert_non_null(strstr(d.detail, "no such thing"));
 	assert_true(d.retry_after_ms >= 1000);

@@ -143,7 +143,7 @@ static void what_works_on_while_it_is_idle_is_frozen_as_soon_as_that_is_seen(voi
 	assert_string_equal(fake_cgroup_written(&c, CGROUP_FREEZER), "THAWED");
 	assert_true(s->restless);
 	give_back(s, 70000);
-	rest_at_once(s);
+	freezer_freeze(s);
 	assert_string_equal(fake_cgroup_written(&c, CGROUP_FREEZER), "FROZEN");
 	sandbox_kill(s, COUNT_KILL_USED_UP);
 }

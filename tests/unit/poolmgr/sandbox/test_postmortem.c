@@ -49,9 +49,9 @@ static void an_end_docker_told_before_the_question_is_answered_at_once(void **st
 	container_of(&g)->exit_code = 3;
 	fake_docker_die(rig.engine, g.sandbox_id, true);
 	WAIT_FOR(s->exit_code == 3);
-	assert_found(&w, worker_autopsy(&w, g.lease_id), false, 3);
+	assert_found(&w, worker_postmortem(&w, g.lease_id), false, 3);
 	assert_int_equal(s->state, SANDBOX_LEASED); /* until its worker gives it back */
-	assert_found(&w, worker_autopsy(&w, g.lease_id), false, 3);
+	assert_found(&w, worker_postmortem(&w, g.lease_id), false, 3);
 }
 
 static void a_question_waits_for_docker_to_tell_the_end(void **state)
@@ -65,8 +65,8 @@ static void a_question_waits_for_docker_to_tell_the_end(void **state)
 	fake_container_hang_up(container_of(&g)); /* the agent is gone some milliseconds before Docker says so */
 	WAIT_FOR(s->dead);
 	rig.engine->calls[FAKE_INSPECT] = 0;
-	uint64_t seq = worker_autopsy(&w, g.lease_id);
-	WAIT_FOR(s->autopsy_seq == seq);
+	uint64_t seq = worker_postmortem(&w, g.lease_id);
+	WAIT_FOR(s->postmortem_seq == seq);
 	rig_barrier();
 	assert_false(worker_has_message(&w));
 	assert_int_equal(rig.engine->calls[FAKE_INSPECT], 0);
@@ -85,12 +85,12 @@ static void an_end_docker_never_tells_is_asked_for_after_a_while(void **state)
 	container_of(&g)->exit_code = 1;
 	fake_docker_die(rig.engine, g.sandbox_id, false);
 	WAIT_FOR(s->dead);
-	uint64_t seq = worker_autopsy(&w, g.lease_id);
-	WAIT_FOR(s->autopsy_us != 0);
-	autopsy_tick(s->autopsy_us - 1);
+	uint64_t seq = worker_postmortem(&w, g.lease_id);
+	WAIT_FOR(s->postmortem_us != 0);
+	postmortem_tick(s->postmortem_us - 1);
 	rig_barrier();
 	assert_false(worker_has_message(&w));
-	autopsy_tick(s->autopsy_us);
+	postmortem_tick(s->postmortem_us);
 	assert_found(&w, seq, false, 1);
 }
 
@@ -104,7 +104,7 @@ static void nothing_is_known_of_a_container_that_still_runs_after_the_wait(void 
 	fake_container_hang_up(container_of(&g));
 	rig.tick = pool_tick;
 	int64_t start_us = clock_mono_us();
-	assert_unknown(&w, worker_autopsy(&w, g.lease_id));
+	assert_unknown(&w, worker_postmortem(&w, g.lease_id));
 	assert_true(clock_mono_us() - start_us >= 400000); /* it had its time to end */
 	assert_int_equal(s->state, SANDBOX_LEASED);
 	worker_assert_silent(&w); /* once */
@@ -130,12 +130,12 @@ static void an_end_that_is_known_is_told_though_docker_does_not_say_more(void **
 	WAIT_FOR(s->exit_code == 137);
 	for (size_t i = 0; i < ARRAY_SIZE(says_nothing); i++) {
 		rig.engine->manner[FAKE_INSPECT] = says_nothing[i];
-		assert_found(&w, worker_autopsy(&w, g.lease_id), false, 137);
+		assert_found(&w, worker_postmortem(&w, g.lease_id), false, 137);
 	}
 	rig.engine->manner[FAKE_INSPECT] = (struct fake_manner){.hold = true};
-	uint64_t seq = worker_autopsy(&w, g.lease_id);
+	uint64_t seq = worker_postmortem(&w, g.lease_id);
 	WAIT_FOR(fake_docker_held(rig.engine, FAKE_INSPECT) == 1);
-	autopsy_tick(s->autopsy_end_us);
+	postmortem_tick(s->postmortem_end_us);
 	assert_found(&w, seq, false, 137);
 	rig.engine->manner[FAKE_INSPECT] = (struct fake_manner){0};
 	fake_docker_let_go(rig.engine, FAKE_INSPECT);
@@ -154,18 +154,18 @@ static void what_has_ended_altogether_is_asked_for_until_docker_knows(void **sta
 	fake_container_hang_up(container_of(&g));
 	fd_close(&container_of(&g)->end_fd);
 	WAIT_FOR(s->launcher_gone);
-	uint64_t seq = worker_autopsy(&w, g.lease_id);
+	uint64_t seq = worker_postmortem(&w, g.lease_id);
 	for (size_t i = 0; i < ARRAY_SIZE(says_nothing); i++) {
-		WAIT_FOR(s->autopsy_us != 0);
+		WAIT_FOR(s->postmortem_us != 0);
 		rig.engine->manner[FAKE_INSPECT] = says_nothing[i];
-		autopsy_tick(s->autopsy_us);
+		postmortem_tick(s->postmortem_us);
 		assert_false(worker_has_message(&w));
 	}
-	WAIT_FOR(s->autopsy_us != 0);
+	WAIT_FOR(s->postmortem_us != 0);
 	rig.engine->manner[FAKE_INSPECT] = (struct fake_manner){0};
 	container_of(&g)->exit_code = 139;
 	fake_docker_die(rig.engine, g.sandbox_id, false);
-	autopsy_tick(s->autopsy_us);
+	postmortem_tick(s->postmortem_us);
 	assert_found(&w, seq, false, 139);
 }
 
@@ -179,9 +179,9 @@ static void in_the_end_a_worker_is_told_that_nothing_is_known(void **state)
 	fake_container_hang_up(container_of(&g));
 	fd_close(&container_of(&g)->end_fd);
 	WAIT_FOR(s->launcher_gone);
-	uint64_t seq = worker_autopsy(&w, g.lease_id);
-	WAIT_FOR(s->autopsy_seq == seq);
-	autopsy_tick(s->autopsy_end_us);
+	uint64_t seq = worker_postmortem(&w, g.lease_id);
+	WAIT_FOR(s->postmortem_seq == seq);
+	postmortem_tick(s->postmortem_end_us);
 	assert_unknown(&w, seq);
 }
 
@@ -197,14 +197,14 @@ static void what_the_launcher_says_need_not_be_asked(void **state)
 	fake_container_hang_up(container_of(&before));
 	fake_container_say_end(container_of(&before), 3);
 	WAIT_FOR(s->exit_code == 3);
-	assert_found(&w, worker_autopsy(&w, before.lease_id), false, 3);
+	assert_found(&w, worker_postmortem(&w, before.lease_id), false, 3);
 
 	rig.tick = pool_tick;
 	s = leased(&other, &after);
 	rig.engine->calls[FAKE_INSPECT] = 0;
 	fake_container_hang_up(container_of(&after));
-	uint64_t seq = worker_autopsy(&other, after.lease_id);
-	WAIT_FOR(s->autopsy_seq == seq);
+	uint64_t seq = worker_postmortem(&other, after.lease_id);
+	WAIT_FOR(s->postmortem_seq == seq);
 	fake_container_say_end(container_of(&after), 139);
 	assert_found(&other, seq, false, 139);
 	assert_int_equal(rig.engine->calls[FAKE_INSPECT], 0);
@@ -219,10 +219,10 @@ static void docker_is_asked_whether_a_kill_that_the_launcher_tells_was_for_memor
 	leased(&w, &g);
 	fake_container_hang_up(container_of(&g));
 	fake_container_say_end(container_of(&g), 137);
-	assert_found(&w, worker_autopsy(&w, g.lease_id), false, 137); /* it still runs, says Docker */
+	assert_found(&w, worker_postmortem(&w, g.lease_id), false, 137); /* it still runs, says Docker */
 	container_of(&g)->oom_killed = true;
 	fake_docker_die(rig.engine, g.sandbox_id, false);
-	assert_found(&w, worker_autopsy(&w, g.lease_id), true, 137);
+	assert_found(&w, worker_postmortem(&w, g.lease_id), true, 137);
 }
 
 static void nothing_is_known_of_a_lease_the_worker_does_not_have(void **state)
@@ -233,11 +233,11 @@ static void nothing_is_known_of_a_lease_the_worker_does_not_have(void **state)
 
 	(void)state;
 	struct sandbox *s = leased(&w, &g);
-	assert_unknown(&w, worker_autopsy(&w, 12345));
-	assert_unknown(&other, worker_autopsy(&other, g.lease_id));
-	assert_int_equal(s->autopsy_seq, 0);
+	assert_unknown(&w, worker_postmortem(&w, 12345));
+	assert_unknown(&other, worker_postmortem(&other, g.lease_id));
+	assert_int_equal(s->postmortem_seq, 0);
 	worker_release(&w, g.lease_id, true);
-	assert_unknown(&w, worker_autopsy(&w, g.lease_id));
+	assert_unknown(&w, worker_postmortem(&w, g.lease_id));
 }
 
 static void a_second_question_before_the_first_is_answered_ends_the_connection(void **state)
@@ -247,8 +247,8 @@ static void a_second_question_before_the_first_is_answered_ends_the_connection(v
 
 	(void)state;
 	leased(&w, &g);
-	worker_autopsy(&w, g.lease_id);
-	worker_autopsy(&w, 12345);
+	worker_postmortem(&w, g.lease_id);
+	worker_postmortem(&w, 12345);
 	worker_wait_for_close(&w);
 	WAIT_FOR(sandbox_find(g.sandbox_id) == NULL);
 }
@@ -262,7 +262,7 @@ static void a_worker_that_goes_meanwhile_is_told_nothing_and_its_sandbox_removed
 	(void)state;
 	struct sandbox *s = leased(&w, &g);
 	rig.engine->manner[FAKE_INSPECT].hold = true;
-	worker_autopsy(&w, g.lease_id);
+	worker_postmortem(&w, g.lease_id);
 	fake_docker_die(rig.engine, g.sandbox_id, true);
 	WAIT_FOR(fake_docker_held(rig.engine, FAKE_INSPECT) == 1);
 	worker_close(&w);
@@ -284,10 +284,10 @@ static void a_worker_that_goes_before_docker_was_asked_leaves_no_question_behind
 	(void)state;
 	leased(&w, &g);
 	rig.engine->calls[FAKE_INSPECT] = 0;
-	worker_autopsy(&w, g.lease_id);
+	worker_postmortem(&w, g.lease_id);
 	worker_close(&w);
 	WAIT_FOR(sandbox_find(g.sandbox_id) == NULL);
-	autopsy_tick(INT64_MAX);
+	postmortem_tick(INT64_MAX);
 	rig_barrier();
 	assert_int_equal(rig.engine->calls[FAKE_INSPECT], 0);
 }
