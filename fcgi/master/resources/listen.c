@@ -16,7 +16,7 @@
 #define NAME_SIZE 32
 #define NEW_IPC_SOCKET                                                                                                         \
 	IPC_SOCKET_NAME                                                                                                        \
-		".new" /* its name until the successor takes over, because the previous berthd still needs the other one */
+	".new" /* its name until the successor takes over, because the previous berthd still needs the other one */
 
 static const struct {
 	const char *name;
