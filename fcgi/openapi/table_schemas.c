@@ -182,6 +182,17 @@ static void add_field(struct document *d, const struct function_field *f)
 	}
 }
 
+/* The example of a function leaves out fields that have their default, so that a new setting needs no change there. */
+static void complete_example(struct document *d, const struct function_field *f)
+{
+	json_t *example = json_object_get(document_component(d, "examples", "WholeFunction"), "value");
+	AUTO(json_decrefp) json_t *schema = function_schema(f);
+	json_t *by_default = json_object_get(schema, "default");
+
+	if (is_shown(f) && by_default != NULL && json_object_get(example, f->name) == NULL)
+		json_object_set(example, f->name, by_default);
+}
+
 static void add_functions(struct document *d)
 {
 	json_object_update_new(document_component(d, "schemas", "FunctionSettingLimits"),
@@ -189,8 +200,10 @@ static void add_functions(struct document *d)
 	json_object_update_new(document_component(d, "schemas", "FunctionSettingsInForce"),
 			       json_pack("{s:s, s:[o]}", "description", "All settings of a function.", "allOf",
 					 document_ref("schemas", "FunctionSettings")));
-	for (const struct function_field *f = function_fields; f->name != NULL; f++)
+	for (const struct function_field *f = function_fields; f->name != NULL; f++) {
 		add_field(d, f);
+		complete_example(d, f);
+	}
 	close_object(document_component(d, "schemas", "FunctionSettingLimits"));
 }
 

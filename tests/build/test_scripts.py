@@ -231,8 +231,8 @@ def check(tmp_path):
 def test_a_run_of_all_parts_runs_each_test_once(check):
     done, called = check()
     assert done.returncode == 0, done.stderr + done.stdout
-    assert done.stdout.endswith("\n12 passed, 0 failed\n")
-    parts = "lint unit build e2e_1 hostile e2e_2 healing berth agents nginx alone".split()
+    assert done.stdout.endswith("\n13 passed, 0 failed\n")
+    parts = "lint unit openapi build e2e_1 hostile e2e_2 healing berth agents nginx alone".split()
     assert [line.split()[0] for line in done.stdout.splitlines() if " passed " in line and line.endswith(" s")] == parts
     halves = [call for call in called if any(word.startswith("tests/e2e/") for word in call)]
     assert [half[:2] for half in halves] == [["-m", "not alone"]] * 2
