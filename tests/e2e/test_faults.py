@@ -302,11 +302,13 @@ def test_each_process_says_once_that_postgresql_is_away_and_once_that_it_is_back
     assert lines("PostgreSQL is back") == {}
     postgres.start()
 
-    wait_for("all of them to be back", lambda: ask() and lines("PostgreSQL is back") == away, 60)
+    # A worker may be back that was not asked meanwhile: it had said in an earlier test that PostgreSQL is away.
+    wait_for("all of them to be back", lambda: ask() and lines("PostgreSQL is back") >= away, 60)
     for _ in range(3):
         assert set(ask()) == {200}
-    assert lines("PostgreSQL is back") == away
-    assert lines("PostgreSQL") == away + away
+    back = lines("PostgreSQL is back")
+    assert set(back.values()) == {1}, back
+    assert lines("PostgreSQL") == away + back
 
 
 def test_connections_that_break_again_and_again_lose_and_double_no_record(database, traffic):

@@ -36,7 +36,8 @@ def test_all_containers(end_all, api, deploy, stack, start_traffic):
     wait_for("some to be frozen", lambda: len(frozen(stack)) >= len(resting))
     before = set(stack.containers())
     end_all(stack)
-    wait_for("all of them to go", lambda: not before & set(stack.containers()), 20)
+    # A frozen process dies when its sandbox is let go for a moment, which happens every twenty seconds.
+    wait_for("all of them to go", lambda: not before & set(stack.containers()))
     for traffic in all_traffic:
         traffic.go_on(20)
         traffic.stop()
