@@ -17,6 +17,8 @@ OUTSIDE = re.compile(  # what is the reader's, the kernel's, Docker's or a libra
 
 OTHERS = re.compile(r".*\.(sock|c|h|def|py|sh|md)|pool\.egress")  # look like settings: files, and a field of GET /readyz
 
+MOST_CHARACTERS = 140
+
 
 def files():
     for directory, names, files in os.walk(ROOT):
@@ -103,12 +105,22 @@ def unlisted_rooms():
             yield f"{room} is not in the list of rooms in {above}/README.md"
 
 
+def long_lines():
+    """Tables and blocks cannot be wrapped."""
+    for name, text in {**DOCUMENTS, "CHANGELOG.md": read("CHANGELOG.md")}.items():
+        blank = re.sub(r"^```.*?^```", lambda block: "\n" * block[0].count("\n"), text, flags=re.M | re.S)
+        for number, line in enumerate(blank.split("\n"), 1):
+            if len(line) > MOST_CHARACTERS and not line.startswith("|"):
+                yield f"{name}:{number} has {len(line)} characters, more than {MOST_CHARACTERS}"
+
+
 CHECKS = {
     "every link in the documents leads to a file and a heading that exist": broken_links,
     "every file that the documents name exists": missing_files,
     "every identifier that the documents name is in the sources": missing_identifiers,
     "every setting that the documents name is in conf.def": missing_settings,
     "every room has a README and is listed": unlisted_rooms,
+    "every line of the documents is short enough": long_lines,
 }
 print(f"1..{len(CHECKS)}")
 for number, (what, check) in enumerate(CHECKS.items(), 1):
