@@ -1,4 +1,4 @@
-# %D% is this directory. One library for each room; what stands below is above in this list.
+# %D% is this directory. One library for each directory (README.md); what stands below is above in this list.
 include %D%/base/local.mk
 include %D%/conf/local.mk
 include %D%/ipc/local.mk

@@ -58,7 +58,7 @@ readme: tests/unit/control/functions/test_readme$(EXEEXT)
 	$(AM_V_GEN)$< --write $(srcdir)/README.md
 
 AM_TESTS_ENVIRONMENT = CMOCKA_MESSAGE_OUTPUT=TAP; export CMOCKA_MESSAGE_OUTPUT;
-LOG_DRIVER = env AM_TAP_AWK='$(AWK)' $(SHELL) $(top_srcdir)/build-aux/tap-driver.sh
+LOG_DRIVER = env AM_TAP_AWK='$(AWK)' $(SHELL) $(top_srcdir)/tests/timed-driver
 # A script is a test by itself: it does not run under what LOG_COMPILER names.
 TEST_EXTENSIONS = .sh .py
 SH_LOG_DRIVER = $(LOG_DRIVER)
@@ -96,4 +96,4 @@ fuzz:
 clean-local:
 	rm -rf asan coverage fuzz
 
-EXTRA_DIST += tests/list-sources tests/unit/README.md
+EXTRA_DIST += tests/list-sources tests/timed-driver tests/unit/README.md

@@ -2,14 +2,10 @@
 #ifndef BASE_DEFS_H
 #define BASE_DEFS_H
 
-#include <stddef.h>
 #include <sys/param.h> /* MIN, MAX */
 
 #define ARRAY_SIZE(a)           (sizeof(a) / sizeof((a)[0]))
 #define PRINTF_LIKE(fmt, first) __attribute__((format(printf, fmt, first)))
-#define MUST_CHECK              __attribute__((warn_unused_result))
-
-#define CONTAINER_OF(ptr, type, member) ((type *)((char *)(ptr)-offsetof(type, member)))
 
 /*
  * Scope-bound ownership: AUTO(fd_close) int fd = -1; runs fd_close(&fd) when the scope ends. Hand ownership on with

@@ -24,4 +24,4 @@ libcontrol_a_SOURCES = \
 	%D%/metrics/metrics.c %D%/metrics/metrics.h \
 	%D%/metrics/period.c %D%/metrics/period.h \
 	%D%/metrics/prometheus.c %D%/metrics/prometheus.def %D%/metrics/prometheus.h
-EXTRA_DIST += %D%/README.md
+EXTRA_DIST += %D%/README.md %D%/functions/README.md %D%/health/README.md %D%/invocations/README.md %D%/metrics/README.md

@@ -1,4 +1,7 @@
-/* How a connection to PostgreSQL begins, for blocking connections (db/db.h) and for poolmgr's on its loop. */
+/*
+ * How a connection to PostgreSQL begins, for connections that block (db/db.h) and for those of processes that may not block
+ * (db/db_async.h).
+ */
 #ifndef DB_DB_CONNECT_H
 #define DB_DB_CONNECT_H
 

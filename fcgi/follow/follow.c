@@ -103,7 +103,7 @@ static void on_told(struct process *p, struct group *g, struct follower *f, cons
 	if (news->again) {
 		g->ask_us = 0;
 	} else if (news->count > 0 || !f->waits) {
-		follower_tell(f, logs, news);
+		follower_answer(f, logs, news);
 		leave(g, f);
 		end(p, f);
 	} else {
@@ -163,7 +163,7 @@ static void tell_late(struct process *p, bool all)
 	DL_FOREACH_SAFE (p->waiting.list, f, next) {
 		if (!all && now_us < f->deadline_us)
 			continue;
-		follower_tell_nothing(f);
+		follower_answer_nothing(f);
 		leave(&p->waiting, f);
 		end(p, f);
 	}

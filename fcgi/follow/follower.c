@@ -133,7 +133,7 @@ static void add_logs(struct follower *f, const PGresult *logs, const struct db_l
 	}
 }
 
-void follower_tell(struct follower *f, const PGresult *logs, const struct db_log_reply *news)
+void follower_answer(struct follower *f, const PGresult *logs, const struct db_log_reply *news)
 {
 	AUTO(buf_free) struct buf json = {0};
 
@@ -149,9 +149,9 @@ void follower_tell(struct follower *f, const PGresult *logs, const struct db_log
 	response_body(&f->response, 200, "application/json", &(struct str){json.data, (uint32_t)json.len}, 1);
 }
 
-void follower_tell_nothing(struct follower *f)
+void follower_answer_nothing(struct follower *f)
 {
-	follower_tell(f, NULL, &(struct db_log_reply){.place = f->place});
+	follower_answer(f, NULL, &(struct db_log_reply){.place = f->place});
 }
 
 void follower_end(struct follower **follower)

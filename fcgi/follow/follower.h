@@ -45,8 +45,8 @@ bool follower_begin(struct follower *follower, const struct conf *conf, int fd);
 struct db_log_asker follower_asker(const struct follower *follower);
 
 /* Make the answer: with logs, or an empty list and the place to continue from. */
-void follower_tell(struct follower *follower, const PGresult *logs, const struct db_log_reply *news);
-void follower_tell_nothing(struct follower *follower);
+void follower_answer(struct follower *follower, const PGresult *logs, const struct db_log_reply *news);
+void follower_answer_nothing(struct follower *follower);
 
 /* Sends the answer, if there is one, and frees the follower. */
 void follower_end(struct follower **follower);

@@ -83,7 +83,7 @@ int connection_begin(struct connection *connection, int fd, int64_t timeout_ms, 
 	r->ipcFd = TAKE_FD(owned);
 	r->keepConnection = 1;
 	r->detached = 1;
-	if (FCGX_Accept_r(r) < 0) /* it libfcgi has closed ipcFd and set it to -1 */
+	if (FCGX_Accept_r(r) < 0) /* libfcgi has closed ipcFd and set it to -1 */
 		return err_set(err, 0, "the connection sent no FastCGI request in time");
 	return 0;
 }

@@ -61,7 +61,7 @@ struct master {
 	enum standing standing;
 	bool patient;                    /* stopping: requests in flight get all the time they need */
 	bool ready;                      /* whether the service manager has been told so */
-	int stage;                       /* stage stage of the stop; -1 while running, ROLE_STAGE_COUNT when done */
+	int stage;                       /* stage of the stop; -1 while running, ROLE_STAGE_COUNT when done */
 	const struct role_stage *stages; /* the order of the stop */
 	int64_t next_tick_us;
 };

@@ -7,10 +7,11 @@
  * Ended by    SIGTERM or SIGINT: the children finish stage by stage (role.c), and late ones are killed. A second signal kills
  *             them sooner. SIGHUP reads the configuration again.
  * Upgrade     SIGUSR2 starts the program anew, as a successor (successor.h). The successor inherits the sockets of nginx and
- * the lock on the pid file, starts its own children and takes over when all are ready: its workers begin to accept, and it owns
- * the run directory. This master then ends, after its requests. If the successor fails before that, nothing changes. Its crash
- * closes the life pipe; every child notices that, finishes its request and exits. The sockets and the lock on the pid file are
- * gone with the master, so a new one can start at once.
+ *             the lock on the pid file, starts its own children and takes over when all are ready: its workers begin to accept,
+ *             and it owns the run directory. This master then ends, after its requests. If the successor fails before that,
+ *             nothing changes.
+ * Its crash   closes the life pipe; every child notices that, finishes its request and exits. The sockets and the lock on the
+ *             pid file are gone with the master, so a new one can start at once.
  */
 #include "master/master_main.h"
 

@@ -4,8 +4,9 @@
  * descriptors of handover.h. This file has both ends of the link between the two:
  *
  *   successor → predecessor  SUCCESSOR_READY  the successor has taken over: the predecessor stops when its requests are done
- *                    SUCCESSOR_HURRY  the successor was told to stop and waits for the predecessor, which has the time limit of
- * any stop predecessor → successor  no messages; the link closes when the predecessor has ended
+ *                            SUCCESSOR_HURRY  the successor was told to stop and waits for the predecessor, which has the
+ *                                             time limit of any stop
+ *   predecessor → successor  no messages; the link closes when the predecessor has ended
  */
 #ifndef MASTER_SUCCESSOR_H
 #define MASTER_SUCCESSOR_H

@@ -106,7 +106,7 @@ static void check_references(struct document *d, json_t *node)
 		check_references(d, child);
 }
 
-/* A constant says all there is to say: it narrows what is described elsewhere. */
+/* A property with a constant value needs no description: it narrows a property that is described elsewhere. */
 static void check_descriptions(struct document *d, const char *schema, json_t *node)
 {
 	json_t *child, *properties = json_object_get(node, "properties");
@@ -136,7 +136,7 @@ static void collect_references(json_t *node, json_t *used)
 		collect_references(child, used);
 }
 
-/* All but Problem, which is for answers to what is no operation. */
+/* Nothing in the document refers to the schema Problem: it is for answers to requests that are not an operation. */
 static void check_used(struct document *d)
 {
 	AUTO(json_decrefp) json_t *used = json_pack("{s:b}", "#/components/schemas/Problem", 1);

@@ -1,6 +1,6 @@
 /*
- * The description of the API while it is put together: one JSON document, and what is wrong with it. Nothing fails at once: all
- * faults are told together.
+ * The description of the API while it is put together: one JSON document, and the list of its faults. A fault does not end the
+ * work, so that all faults are reported together.
  */
 #ifndef OPENAPI_DOCUMENT_H
 #define OPENAPI_DOCUMENT_H
@@ -18,22 +18,28 @@ struct document {
 void document_init(struct document *d);
 void document_clear(struct document *d); /* destructor for AUTO */
 
-/* Adds what a file says: its objects are merged into those there are, its arrays appended. -1: it cannot be read. */
+/*
+ * Adds the contents of a file: its objects are merged into those of the document, its arrays are appended. -1: the file cannot
+ * be read or is not a JSON object.
+ */
 int document_add(struct document *d, const char *path, struct err *err);
 
+/* Adds a fault to the list. */
 void document_fault(struct document *d, const char *text, ...) PRINTF_LIKE(2, 3);
 
-/* The member of an object that is an object itself; made when it is not there. Borrowed. */
+/* The member of this name, which is an object; an empty one is made if there is none. Borrowed. */
 json_t *document_member(json_t *object, const char *name);
 
-/* components/kind/name, made when it is not there; and a reference to it, which is new. */
+/* The object components/<kind>/<name>; an empty one is made if there is none. Borrowed. */
 json_t *document_component(struct document *d, const char *kind, const char *name);
+
+/* An object with a "$ref" to that component. A new reference. */
 json_t *document_ref(const char *kind, const char *name);
 
-/* What a node refers to, or the node itself. NULL: nothing. Borrowed. */
+/* The target of a node's "$ref", or the node itself if it has none. NULL: the target does not exist. Borrowed. */
 json_t *document_target(const struct document *d, json_t *node);
 
-/* Faults: references to nothing, components that nothing refers to, and properties of schemas without a description. */
+/* Reports "$ref"s whose target does not exist, components that nothing refers to, and properties without a description. */
 void document_check(struct document *d);
 
 #endif

@@ -1,4 +1,4 @@
-/* The whole description: from what is written by hand to what is served. */
+/* The whole description of the API: completes the document that the hand-written files make. */
 #ifndef OPENAPI_OPENAPI_H
 #define OPENAPI_OPENAPI_H
 
@@ -9,7 +9,7 @@
 enum { OPENAPI_SERVICES = 3 };
 void openapi_routes(struct operations_table tables[OPENAPI_SERVICES]);
 
-/* Adds what the tables say, and tells in d->faults where they and the files do not agree. */
+/* Adds the contents of the tables of the code to the document, and reports in d->faults where the two do not agree. */
 void openapi_complete(struct document *d, const struct operations_table *tables, size_t count);
 
 #endif

@@ -1,7 +1,7 @@
 /*
- * openapi-document FILE…: prints the description of the API (OpenAPI 3.1), put together from the files, which are written by
- * hand, and the tables of the code. Run by make; it ends with 1, and says why, when something is not described, or is described
- * and does not exist.
+ * openapi-document FILE…: prints the description of the API (OpenAPI 3.1), which it makes from the files, written by hand, and
+ * the tables of the code. make runs it. Its exit code is 1, and it prints the faults, if a part of the API is not described, or
+ * if a described part does not exist.
  */
 #include <stdio.h>
 #include <stdlib.h>

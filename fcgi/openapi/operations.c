@@ -18,12 +18,12 @@ struct operation {
 	struct document *d;
 	const struct route *route;
 	char name[160]; /* "GET /functions" */
-	json_t *path;   /* what its path's operations share */
+	json_t *path;   /* the path item, with the parameters of all its operations */
 	json_t *json;
-	bool *used; /* codes that are answered by any operation */
+	bool *used; /* for each problem code: whether any operation may answer it */
 };
 
-/* "get": as OpenAPI calls it. */
+/* The method in lower case, as in OpenAPI. */
 static const char *method_key(enum request_method method, char key[METHOD_SIZE])
 {
 	snprintf(key, METHOD_SIZE, "%s", request_method_name(method));
@@ -92,7 +92,7 @@ static void check_query(const struct operation *o)
 	}
 }
 
-/* The names in {…}. */
+/* Checks the parameters in the path, which are the names in braces. */
 static void check_path(const struct operation *o)
 {
 	char name[64];
@@ -148,7 +148,7 @@ static void add_codes(const struct operation *o, const json_t *names, struct cod
 		add_code(o, json_string_value(name) ?: "", codes);
 }
 
-/* What it may answer because of what it is, and what it says of itself. */
+/* The codes that follow from the route, by the rules in problems.json, and those of the operation's own x-problems. */
 static void collect_codes(const struct operation *o, struct codes *codes)
 {
 	const json_t *rules = json_object_get(o->d->root, "x-problems");
@@ -168,7 +168,7 @@ static void collect_codes(const struct operation *o, struct codes *codes)
 	add_codes(o, json_object_get(o->json, "x-problems"), codes);
 }
 
-/* What is described of a status by hand, and its problems: a new reference, NULL when there is neither. */
+/* The response of a status: what is described by hand, with the status's problems. A new reference; NULL: there is none. */
 static json_t *response_of(const struct operation *o, int status, const struct codes *all)
 {
 	json_t *headers = json_object_get(o->json, "x-problem-headers"), *described;

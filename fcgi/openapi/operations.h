@@ -1,4 +1,6 @@
-/* Operations: the document's paths are the routes of the services, no more and no fewer, and say which problems each answers.
+/*
+ * The operations of the document, which are its paths with their methods: exactly one for each route of the services, with the
+ * problems that it may answer.
  */
 #ifndef OPENAPI_OPERATIONS_H
 #define OPENAPI_OPERATIONS_H
@@ -14,8 +16,9 @@ struct operations_table {
 };
 
 /*
- * Compares paths, query parameters and bodies with the routes, and completes each operation: the responses for its problems,
- * X-Request-Id in all. Takes the members x-problems and x-problem-headers out. problem_schemas_add comes first.
+ * Compares paths, query parameters and bodies with the routes. Adds the responses with problems to each operation, and the
+ * header X-Request-Id to each response. Removes the members x-problems and x-problem-headers, from which the responses are
+ * made. To be called after problem_schemas_add.
  */
 void operations_add(struct document *d, const struct operations_table *tables, size_t count);
 

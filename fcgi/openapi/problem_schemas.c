@@ -25,7 +25,7 @@ const size_t problem_schemas_count = ARRAY_SIZE(rows);
 #define CODES_MAX ARRAY_SIZE(rows)
 #define NAME_SIZE 64
 
-/* "not_found" is NotFound, and its schema NotFoundProblem. */
+/* The name of a component: the code "not_found" gives NotFound, and with the suffix "Problem" NotFoundProblem. */
 static const char *name_of(const char *code, const char *suffix, char name[NAME_SIZE])
 {
 	size_t len = 0;
@@ -56,7 +56,7 @@ int problem_schemas_status(size_t i)
 	return rows[i].status;
 }
 
-/* members: what the code has beyond what all have, or NULL. */
+/* members: the members of this problem in addition to those of every problem; NULL: none. */
 static void add_schema(struct document *d, const struct row *row, json_t *members)
 {
 	char name[NAME_SIZE];

@@ -12,7 +12,7 @@
 #include "poolmgr/sandbox/sandbox.h"
 #include "runtimes/driver.h"
 
-/* ---- Tables that say no more than names: the i-th, NULL behind the last ---- */
+/* ---- Tables of names only: each function returns the i-th name, and NULL behind the last ---- */
 
 static const char *sample_column(size_t i)
 {
@@ -45,7 +45,7 @@ static const char *runtime(size_t i)
 	return i < driver_count ? drivers[i]->name : NULL;
 }
 
-/* Schemas that are written by hand, and the table that their properties are those of; besides: and others. */
+/* The schemas that are written by hand, with the table of their properties. besides: they have other properties, too. */
 static const struct {
 	const char *schema;
 	const char *(*name)(size_t i);
@@ -97,7 +97,7 @@ static void add_processes(struct document *d)
 		schema, json_pack("{s:s, s:s, s:{}}", "description", "Processes by kind.", "type", "object", "properties"));
 	for (size_t i = 0; process_kind(i) != NULL; i++) {
 		json_t *kind = document_ref("schemas", "ProcessStates");
-		json_object_set_new(kind, "description", json_sprintf("Those of the kind %s.", process_kind(i)));
+		json_object_set_new(kind, "description", json_sprintf("The processes of the kind `%s`.", process_kind(i)));
 		json_object_set_new(json_object_get(schema, "properties"), process_kind(i), kind);
 	}
 	close_object(schema);
@@ -112,7 +112,7 @@ static void add_runtimes(struct document *d)
 	json_object_set_new(document_component(d, "schemas", "Runtime"), "enum", names);
 }
 
-/* ---- Counters: the families are described by hand ---- */
+/* ---- Counters: the families are described by hand, the counters in their table ---- */
 
 static const char *family_name(size_t i)
 {
@@ -140,7 +140,7 @@ static void add_counters(struct document *d)
 	close_object(schema);
 }
 
-/* ---- Functions: ipc/function.def has the words, too ---- */
+/* ---- Functions: ipc/function.def also has the descriptions ---- */
 
 /* Steals schema. */
 static void add_property(struct document *d, const char *to, const char *name, json_t *schema)
@@ -157,7 +157,7 @@ static void require(struct document *d, const char *of, const char *name)
 	json_array_append_new(required, json_string(name));
 }
 
-/* Answers show the code never, and the environment masked. */
+/* No answer contains the code. Answers contain the environment masked, so its schema is written by hand. */
 static bool is_shown(const struct function_field *f)
 {
 	return f->type != FUNCTION_SOURCE && f->type != FUNCTION_VARIABLES;
@@ -177,7 +177,7 @@ static void add_field(struct document *d, const struct function_field *f)
 	}
 	if (f->when != FUNCTION_GIVEN) {
 		json_t *limits = document_ref("schemas", "FieldLimits");
-		json_object_set_new(limits, "description", json_sprintf("Of %s.", f->name));
+		json_object_set_new(limits, "description", json_sprintf("The bounds and the default of `%s`.", f->name));
 		add_property(d, "FunctionSettingLimits", f->name, limits);
 	}
 }

@@ -21,7 +21,7 @@
 
 enum printed_stream { PRINTED_STDOUT, PRINTED_STDERR, PRINTED_STREAMS };
 
-/* Text from offset on was read at this time, after this number of marks. */
+/* When a piece of the text was read: the piece begins at offset, after so many marks, and was read ms after the request. */
 struct printed_note {
 	uint32_t offset, marks, ms;
 };

@@ -14,8 +14,8 @@ import time
 
 import burst
 import calls
+import idle
 import recording
-import rest
 import strain
 import throughput
 from engine import Engine
@@ -29,8 +29,8 @@ PARTS = {
     "throughput": (throughput.measure, throughput.report),
     "recording": (recording.measure, recording.report),
     "sparse": (calls.measure_sparse, calls.report_sparse),
-    "idle": (rest.measure_idle, rest.report_idle),
-    "memory": (rest.measure_memory, rest.report_memory),
+    "idle": (idle.measure_idle, idle.report_idle),
+    "memory": (idle.measure_memory, idle.report_memory),
     "soak": (strain.measure_soak, strain.report_soak),
     "overload": (strain.measure_overload, strain.report_overload),
 }

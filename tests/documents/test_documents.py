@@ -17,6 +17,8 @@ OUTSIDE = re.compile(  # what is the reader's, the kernel's, Docker's or a libra
 
 OTHERS = re.compile(r".*\.(sock|c|h|def|py|sh|md)|pool\.egress")  # look like settings: files, and a field of GET /readyz
 
+MOST_CHARACTERS = 140
+
 
 def files():
     for directory, names, files in os.walk(ROOT):
@@ -93,15 +95,23 @@ def missing_settings():
 
 
 def unlisted_rooms():
-    """Each room, which is a directory with C files, has a README and is in the list of rooms."""
-    listed = read("fcgi/README.md") + read("fcgi/poolmgr/README.md")
+    """Each room, which is a directory with C files, has a README, which the README of the directory above links to."""
     rooms = {os.path.dirname(name) for name in TREE if name.startswith("fcgi/") and name.endswith(".c")}
     for room in sorted(rooms):
         above = os.path.dirname(room)
-        if f"{room}/README.md" not in TREE and f"`{os.path.basename(room)}/`" not in read(f"{above}/README.md"):
-            yield f"{room} has no README.md, and {above}/README.md does not describe it"
-        elif above in ("fcgi", "fcgi/poolmgr") and f"`{os.path.basename(room)}/`" not in listed:
-            yield f"{room} is not in the list of rooms"
+        if f"{room}/README.md" not in TREE:
+            yield f"{room} has no README.md"
+        if f"[`{os.path.basename(room)}/`]({os.path.basename(room)}/README.md)" not in read(f"{above}/README.md"):
+            yield f"{room} is not in the list of rooms in {above}/README.md"
+
+
+def long_lines():
+    """Tables and blocks cannot be wrapped."""
+    for name, text in {**DOCUMENTS, "CHANGELOG.md": read("CHANGELOG.md")}.items():
+        blank = re.sub(r"^```.*?^```", lambda block: "\n" * block[0].count("\n"), text, flags=re.M | re.S)
+        for number, line in enumerate(blank.split("\n"), 1):
+            if len(line) > MOST_CHARACTERS and not line.startswith("|"):
+                yield f"{name}:{number} has {len(line)} characters, more than {MOST_CHARACTERS}"
 
 
 CHECKS = {
@@ -110,6 +120,7 @@ CHECKS = {
     "every identifier that the documents name is in the sources": missing_identifiers,
     "every setting that the documents name is in conf.def": missing_settings,
     "every room has a README and is listed": unlisted_rooms,
+    "every line of the documents is short enough": long_lines,
 }
 print(f"1..{len(CHECKS)}")
 for number, (what, check) in enumerate(CHECKS.items(), 1):

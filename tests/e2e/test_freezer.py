@@ -35,7 +35,7 @@ def wait_until_frozen(stack, uid):
     return cgroup
 
 
-def resting(stack, runtime):
+def cgroups_of(stack, runtime):
     """The cgroups of all sandboxes of this runtime."""
     return [
         stack.cgroup_of_user(container["Config"]["User"].partition(":")[0])
@@ -54,9 +54,9 @@ def test_what_rests_is_frozen_and_uses_no_processor_and_wakes_at_once(api, funct
     uid = api.output(function, "spin")  # without a freezer it would never rest
     wait_until_frozen(stack, uid)
     api.wait_for_rest()
-    wait_for("spares to be there and frozen, too", lambda: len(resting(stack, runtime)) >= 2 and
-             all(cgroup.is_frozen() for cgroup in resting(stack, runtime)), 20)  # fmt: skip
-    cgroups = resting(stack, runtime)
+    wait_for("spares to be there and frozen, too", lambda: len(cgroups_of(stack, runtime)) >= 2 and
+             all(cgroup.is_frozen() for cgroup in cgroups_of(stack, runtime)), 20)  # fmt: skip
+    cgroups = cgroups_of(stack, runtime)
     used = cpu_s_of_a_second(cgroups)
     assert max(used) < 0.1, used
     # Each is let go for a moment every twenty seconds: that one is not due again in the next second.

@@ -29,11 +29,11 @@ def frozen(stack):
 
 @pytest.mark.parametrize("end_all", WAYS.values(), ids=WAYS.keys())
 def test_all_containers(end_all, api, deploy, stack, start_traffic):
-    resting = [deploy("def handler(event, context):\n    return 1\n", runtime=runtime) for runtime in RUNTIMES]
-    for function in resting:
+    idle = [deploy("def handler(event, context):\n    return 1\n", runtime=runtime) for runtime in RUNTIMES]
+    for function in idle:
         api.output(function)
     all_traffic = [start_traffic(runtime) for runtime in RUNTIMES]
-    wait_for("some to be frozen", lambda: len(frozen(stack)) >= len(resting))
+    wait_for("some to be frozen", lambda: len(frozen(stack)) >= len(idle))
     before = set(stack.containers())
     end_all(stack)
     # A frozen process dies when its sandbox is let go for a moment, which happens every twenty seconds.
@@ -43,5 +43,5 @@ def test_all_containers(end_all, api, deploy, stack, start_traffic):
         traffic.stop()
         assert {(a.status, a.code) for a in traffic.failed()} <= {(502, "sandbox_exited")}, traffic.failed()
         assert len(traffic.failed()) <= 2 * len(traffic.loads) * traffic.THREADS, traffic.failed()
-    for function in resting:
+    for function in idle:
         assert api.output(function) == 1

@@ -39,7 +39,7 @@ void fake_poolmgr_grant(int fd, const struct ipc_msg *question, const char *init
 void fake_poolmgr_deny(int fd, const struct ipc_msg *question, enum problem_code code, const char *reason,
 		       uint32_t retry_after_ms);
 
-/* Answers an POSTMORTEM. */
+/* Answers a POSTMORTEM. */
 void fake_poolmgr_find(int fd, const struct ipc_msg *question, int known, int out_of_memory, uint32_t exit_code);
 
 /* What the next grant says; a script may change it. */

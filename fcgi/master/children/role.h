@@ -25,9 +25,7 @@ struct role {
 	int niceness;  /* nice(2), relative to the master: processes that answer at once and use little have priority on a busy
 			  node */
 	bool batch;    /* SCHED_BATCH: when it wakes up, it does not preempt another process */
-	int heartbeat; /* it has one (ipc/heartbeat.h), and is stuck after so many times master.stuck_after_ms without; 0: it
-			* has none
-			*/
+	int heartbeat; /* it is stuck after so many times master.stuck_after_ms without one (ipc/heartbeat.h); 0: it has none */
 	int oom_score_adj; /* the kernel spares processes with smaller values longer when memory runs out */
 };
 

@@ -13,7 +13,7 @@
 static const struct {
 	enum inherited_fd number;
 	bool is_for[CHILD_ROLE_COUNT];
-} gifts[DESCRIPTOR_COUNT] = {
+} descriptors[DESCRIPTOR_COUNT] = {
 	[FD_SCOREBOARD] = {INHERITED_SCOREBOARD_FD, {EVERYBODY}},
 	[FD_LIFE] = {INHERITED_LIFE_FD, {EVERYBODY}},
 	[FD_TURN] = {INHERITED_TURN_FD, {[CHILD_INVOKE] = true}},
@@ -25,8 +25,8 @@ static const struct {
 void descriptor_give(const int fds[DESCRIPTOR_COUNT], enum child_role role, int numbers[INHERITED_FD_LAST + 1])
 {
 	for (int i = 0; i < DESCRIPTOR_COUNT; i++)
-		if (gifts[i].is_for[role])
-			numbers[gifts[i].number] = fds[i];
+		if (descriptors[i].is_for[role])
+			numbers[descriptors[i].number] = fds[i];
 }
 
 void descriptor_close(int fds[DESCRIPTOR_COUNT])

@@ -1,7 +1,6 @@
 /*
- * The descriptors that a master hands to the one that takes over from it (successor.h), each with a name, as text on the
- * command line: "pid:9,invoke-0.sock:12". The two may have different versions, so each takes the descriptors that it knows by
- * name.
+ * The descriptors that a master hands to its successor (successor.h), each with a name, as text on the command line:
+ * "pid:9,invoke-0.sock:12". The two may have different versions, so each takes the descriptors that it knows by name.
  */
 #ifndef MASTER_RESOURCES_HANDOVER_H
 #define MASTER_RESOURCES_HANDOVER_H

@@ -18,12 +18,12 @@
 #define EARLIER_CACHE "packages"
 
 /* The contents of state_dir. ARCHITECTURE.md, "Trust", gives the reasons for the modes. */
-static const struct holding {
+static const struct entry {
 	const char *name;
 	enum { DIRECTORY, FILE_TO_MAKE, FILE_IF_THERE } kind;
 	enum child_role owner, group;
 	mode_t mode;
-} holdings[] = {
+} entries[] = {
 	{"sandboxes", DIRECTORY, CHILD_POOLMGR, CHILD_POOLMGR, 0700},
 	{"cache", DIRECTORY, CHILD_POOLMGR, CHILD_POOLMGR, 0700},
 	{"uids", FILE_TO_MAKE, CHILD_POOLMGR, CHILD_POOLMGR, 0600},
@@ -173,40 +173,40 @@ static void discard(int dir_fd, const char *name, const struct stat *st, const s
 	unlinkat(dir_fd, name, S_ISDIR(st->st_mode) ? AT_REMOVEDIR : 0);
 }
 
-/* ---- The holdings ---- */
+/* ---- The entries ---- */
 
 /* Opens without following a link, so that the directory that is changed is the one that was checked. */
-static int open_holding(int dir_fd, const struct holding *h, struct stat *st, struct err *err)
+static int open_entry(int dir_fd, const struct entry *e, struct stat *st, struct err *err)
 {
 	static const int flags[] = {[DIRECTORY] = O_RDONLY | O_DIRECTORY,
 				    [FILE_TO_MAKE] = O_RDWR | O_CREAT,
 				    [FILE_IF_THERE] = O_RDONLY | O_NONBLOCK};
 
-	if (h->kind == DIRECTORY && mkdirat(dir_fd, h->name, 0700) < 0 && errno != EEXIST)
-		return err_set(err, errno, "create directory '%s'", h->name);
-	AUTO(fd_close) int fd = openat(dir_fd, h->name, flags[h->kind] | O_NOFOLLOW | O_CLOEXEC, 0600);
+	if (e->kind == DIRECTORY && mkdirat(dir_fd, e->name, 0700) < 0 && errno != EEXIST)
+		return err_set(err, errno, "create directory '%s'", e->name);
+	AUTO(fd_close) int fd = openat(dir_fd, e->name, flags[e->kind] | O_NOFOLLOW | O_CLOEXEC, 0600);
 	if (fd < 0 || fstat(fd, st) < 0)
-		return err_set(err, errno, "open %s'%s'", h->kind == DIRECTORY ? "directory " : "", h->name);
+		return err_set(err, errno, "open %s'%s'", e->kind == DIRECTORY ? "directory " : "", e->name);
 	return TAKE_FD(fd);
 }
 
-static bool is_missing(int dir_fd, const struct holding *h)
+static bool is_missing(int dir_fd, const struct entry *e)
 {
-	return h->kind == FILE_IF_THERE && faccessat(dir_fd, h->name, F_OK, AT_SYMLINK_NOFOLLOW) < 0 && errno == ENOENT;
+	return e->kind == FILE_IF_THERE && faccessat(dir_fd, e->name, F_OK, AT_SYMLINK_NOFOLLOW) < 0 && errno == ENOENT;
 }
 
-static int give(int fd, const struct holding *h, uid_t uid, gid_t gid, mode_t mode, struct err *err)
+static int give(int fd, const struct entry *e, uid_t uid, gid_t gid, mode_t mode, struct err *err)
 {
 	if (uid != (uid_t)-1 && fchown(fd, uid, gid) < 0)
-		return err_set(err, errno, "chown '%s'", h->name);
+		return err_set(err, errno, "chown '%s'", e->name);
 	if (fchmod(fd, mode) < 0)
-		return err_set(err, errno, "chmod '%s'", h->name);
+		return err_set(err, errno, "chmod '%s'", e->name);
 	return 0;
 }
 
-static bool is_foreign(const struct holding *h, const struct stat *st, const struct identity *id)
+static bool is_foreign(const struct entry *e, const struct stat *st, const struct identity *id)
 {
-	return id->can_switch && st->st_uid != 0 && st->st_uid != id->accounts[h->owner].uid;
+	return id->can_switch && st->st_uid != 0 && st->st_uid != id->accounts[e->owner].uid;
 }
 
 static void remove_earlier_cache(int dir_fd)
@@ -218,48 +218,48 @@ static void remove_earlier_cache(int dir_fd)
 }
 
 /* The previous owner still has access, as a member of the group. */
-static int take_foreign(int fd, const struct holding *h, const struct stat *st, const struct identity *id, struct err *err)
+static int take_foreign(int fd, const struct entry *e, const struct stat *st, const struct identity *id, struct err *err)
 {
-	return give(fd, h, id->accounts[h->owner].uid, st->st_gid, h->kind == DIRECTORY ? 01770 : 0660, err);
+	return give(fd, e, id->accounts[e->owner].uid, st->st_gid, e->kind == DIRECTORY ? 01770 : 0660, err);
 }
 
-static int take_holding(int dir_fd, const struct holding *h, const struct identity *id, struct err *err)
+static int take_entry(int dir_fd, const struct entry *e, const struct identity *id, struct err *err)
 {
 	struct stat st;
 
-	if (is_missing(dir_fd, h))
+	if (is_missing(dir_fd, e))
 		return 0;
-	AUTO(fd_close) int fd = open_holding(dir_fd, h, &st, err);
+	AUTO(fd_close) int fd = open_entry(dir_fd, e, &st, err);
 	if (fd < 0)
 		return -1;
 	if (!id->can_switch)
-		return give(fd, h, (uid_t)-1, (gid_t)-1, h->mode, err);
-	if (is_foreign(h, &st, id))
-		return take_foreign(fd, h, &st, id, err);
+		return give(fd, e, (uid_t)-1, (gid_t)-1, e->mode, err);
+	if (is_foreign(e, &st, id))
+		return take_foreign(fd, e, &st, id, err);
 	/* It already has its owner, or was made just now. */
-	return st.st_uid != 0 ? 0 : give(fd, h, id->accounts[h->owner].uid, id->accounts[h->group].gid, h->mode, err);
+	return st.st_uid != 0 ? 0 : give(fd, e, id->accounts[e->owner].uid, id->accounts[e->group].gid, e->mode, err);
 }
 
-static void hand_over_below(int dir_fd, const struct holding *h, const struct conf *conf, const struct identity *id)
+static void hand_over_below(int dir_fd, const struct entry *e, const struct conf *conf, const struct identity *id)
 {
-	const struct walk walk = {strcmp(h->name, RECORD_SPOOL_DIR) == 0 ? hand_over_spooled : hand_over, conf, id, h->owner};
+	const struct walk walk = {strcmp(e->name, RECORD_SPOOL_DIR) == 0 ? hand_over_spooled : hand_over, conf, id, e->owner};
 
-	if (h->kind == DIRECTORY)
-		walk_below(dir_fd, h->name, &walk, 0);
+	if (e->kind == DIRECTORY)
+		walk_below(dir_fd, e->name, &walk, 0);
 }
 
 int layout_settle(int dir_fd, const struct conf *conf, const struct identity *id, struct err *err)
 {
 	struct stat st;
 
-	for (size_t i = 0; i < ARRAY_SIZE(holdings) && id->can_switch; i++) {
-		const struct holding *h = &holdings[i];
-		if (is_missing(dir_fd, h))
+	for (size_t i = 0; i < ARRAY_SIZE(entries) && id->can_switch; i++) {
+		const struct entry *e = &entries[i];
+		if (is_missing(dir_fd, e))
 			continue;
-		AUTO(fd_close) int fd = open_holding(dir_fd, h, &st, err);
-		if (fd < 0 || give(fd, h, id->accounts[h->owner].uid, id->accounts[h->group].gid, h->mode, err) < 0)
+		AUTO(fd_close) int fd = open_entry(dir_fd, e, &st, err);
+		if (fd < 0 || give(fd, e, id->accounts[e->owner].uid, id->accounts[e->group].gid, e->mode, err) < 0)
 			return err_prefix(err, "%s", conf->master_state_dir);
-		hand_over_below(dir_fd, h, conf, id);
+		hand_over_below(dir_fd, e, conf, id);
 	}
 	remove_earlier_cache(dir_fd);
 	return 0;
@@ -283,8 +283,8 @@ static int take(int dir_fd, const struct conf *conf, const struct identity *id, 
 
 	if (shared && check_workers(dir_fd, id, err) < 0)
 		return -1;
-	for (size_t i = 0; i < ARRAY_SIZE(holdings); i++)
-		if (take_holding(dir_fd, &holdings[i], id, err) < 0)
+	for (size_t i = 0; i < ARRAY_SIZE(entries); i++)
+		if (take_entry(dir_fd, &entries[i], id, err) < 0)
 			return -1;
 	if (id->can_switch)
 		walk_below(dir_fd, RECORD_SPOOL_DIR, &spool, 0);

@@ -47,9 +47,7 @@ struct version {
 	bool hungry;            /* it is in shape->hungry */
 	struct version *hungry_prev, *hungry_next;
 
-	int min_warm; /* its share of min_warm while it is the current version; if not 0, it is in shape->kept
-		       * (poolmgr/pool/min_warm.h)
-		       */
+	int min_warm; /* its share while it is the current version (pool/min_warm.h); if not 0, it is in shape->kept */
 	struct version *kept_prev, *kept_next;
 	struct version *held_prev, *held_next;
 	int min_warm_failures;      /* failures in a row to load its code for min_warm */

@@ -16,9 +16,9 @@ static struct docker *docker;
  * Frozen sandboxes are thawed for a moment at intervals, so that signals sent to them take effect, and so that gVisor's kernel,
  * which Docker Engine must ask to end a sandbox, can answer.
  */
-static bool breathes(int64_t rested_us)
+static bool breathes(int64_t frozen_us)
 {
-	return rested_us % BREATH_PERIOD_US >= BREATH_PERIOD_US - BREATH_US;
+	return frozen_us % BREATH_PERIOD_US >= BREATH_PERIOD_US - BREATH_US;
 }
 
 /* Looks at a sandbox that is not frozen yet; the longer it has been idle, the less often. */
@@ -35,17 +35,17 @@ static void freeze_restless(struct sandbox *s, int64_t now_us)
 }
 
 /* The lists are in the order in which the sandboxes entered the state. */
-static void freeze_resting(enum sandbox_state state, int64_t now_us)
+static void freeze_all(enum sandbox_state state, int64_t now_us)
 {
 	struct sandbox *s;
 
 	DL_FOREACH (sandbox_lists[state], s) {
-		int64_t rested_us = now_us - s->since_us - conf->pool_freeze_after_ms * 1000;
-		if (rested_us < 0) {
+		int64_t frozen_us = now_us - s->since_us - conf->pool_freeze_after_ms * 1000;
+		if (frozen_us < 0) {
 			freeze_restless(s, now_us);
 			continue;
 		}
-		if (breathes(rested_us))
+		if (breathes(frozen_us))
 			cgroup_thaw(&s->cgroup);
 		else
 			cgroup_freeze(&s->cgroup);
@@ -53,7 +53,7 @@ static void freeze_resting(enum sandbox_state state, int64_t now_us)
 }
 
 /* Docker Engine ends its containers when it stops or starts, and waits long for frozen ones. */
-static void thaw_resting(enum sandbox_state state)
+static void thaw_all(enum sandbox_state state)
 {
 	struct sandbox *s;
 
@@ -61,12 +61,12 @@ static void thaw_resting(enum sandbox_state state)
 		cgroup_thaw(&s->cgroup);
 }
 
-static void settle_resting(enum sandbox_state state, int64_t now_us)
+static void freeze_if_heard(enum sandbox_state state, int64_t now_us)
 {
 	if (docker_is_heard(docker))
-		freeze_resting(state, now_us);
+		freeze_all(state, now_us);
 	else
-		thaw_resting(state);
+		thaw_all(state);
 }
 
 void freezer_freeze(struct sandbox *s)
@@ -77,8 +77,8 @@ void freezer_freeze(struct sandbox *s)
 
 void freezer_tick(int64_t now_us)
 {
-	settle_resting(SANDBOX_SPARE, now_us);
-	settle_resting(SANDBOX_IDLE, now_us);
+	freeze_if_heard(SANDBOX_SPARE, now_us);
+	freeze_if_heard(SANDBOX_IDLE, now_us);
 }
 
 void freezer_init(const struct conf *c, struct docker *d)

@@ -122,6 +122,16 @@ static void wait_until_stored(long count)
 	assert_int_equal(stored(), count);
 }
 
+/* Waits for a round that finds so many bytes in the spool that are not stored. */
+static void wait_until_pending(struct fixture *f, uint64_t bytes)
+{
+	int64_t deadline_us = clock_mono_us() + TIMEOUT_US;
+
+	while (atomic_load(scoreboard_spool_bytes(f->board)) != bytes && clock_mono_us() < deadline_us)
+		usleep(5000);
+	assert_int_equal(atomic_load(scoreboard_spool_bytes(f->board)), bytes);
+}
+
 static void wait_until_gone(struct fixture *f, const char *name)
 {
 	int64_t deadline_us = clock_mono_us() + TIMEOUT_US;
@@ -225,13 +235,15 @@ static void without_postgresql_records_wait_and_the_log_says_so_once(void **stat
 	start(f);
 	writer_records(&f->writer, 10);
 	wait_until_stored(10);
+	int64_t stored_bytes = file_size(&f->dir, f->writer.name);
 	pg_scratch_stop(pg);
-	writer_records(&f->writer, 20);
+	for (int round = 0; round < 5; round++) {
+		writer_records(&f->writer, 10);
+		wait_until_pending(f, (uint64_t)(file_size(&f->dir, f->writer.name) - stored_bytes));
+	}
 	wait_for_log(f, "records stay in the spool");
-	usleep(300000);
-	assert_int_equal(atomic_load(scoreboard_spool_bytes(f->board)), file_size(&f->dir, f->writer.name) * 2 / 3);
 	pg_scratch_start(pg);
-	wait_until_stored(30);
+	wait_until_stored(60);
 	wait_for_log(f, "records are stored again");
 	assert_int_equal(log_lines(f, "records stay in the spool"), 1);
 	assert_int_equal(end(f, SIGTERM), 0);
@@ -300,9 +312,10 @@ static void a_file_that_cannot_be_read_does_not_stop_the_others(void **state)
 
 	assert_int_equal(mkdirat(f->dir.dir_fd, "0192d3a0-0000-7000-8000-000000000000.spool", 0700), 0);
 	start(f);
-	writer_records(&f->writer, 10);
-	wait_until_stored(10);
-	usleep(100000);
+	for (int stored_before = 0; stored_before < 50; stored_before += 10) {
+		writer_records(&f->writer, 10);
+		wait_until_stored(stored_before + 10);
+	}
 	assert_int_equal(end(f, SIGTERM), 0);
 	assert_int_equal(log_lines(f, "level=error"), 1);
 }

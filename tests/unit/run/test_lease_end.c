@@ -4,7 +4,7 @@
 #include "base/clock.h"
 #include "tests/unit/run/lease_rig.h"
 
-static void answer_autopsies(int fd)
+static void answer_postmortems(int fd)
 {
 	struct ipc_msg m;
 
@@ -23,7 +23,7 @@ static void poolmgr_is_asked_how_a_sandbox_ended(void **state)
 {
 	struct fixture *f = *state;
 
-	SERVE(f, 0, answer_autopsies);
+	SERVE(f, 0, answer_postmortems);
 	assert_int_equal(acquire(f, 5 * SECOND), 0);
 	struct finding signal = lease_postmortem(f->client, &f->lease);
 	assert_true(signal.known && !signal.out_of_memory);

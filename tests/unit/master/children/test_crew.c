@@ -20,7 +20,7 @@ static struct fixture f;
 static int set_up(void **state)
 {
 	(void)state;
-	log_init("test", LOG_ERROR + 1); /* obituaries are not looked at */
+	log_init("test", LOG_ERROR + 1); /* the lines about ended children are not looked at */
 	f.crew = mem_alloc(sizeof(*f.crew));
 	return scoreboard_create(CREW_SLOTS, &f.crew->board, &f.board_fd, NULL);
 }

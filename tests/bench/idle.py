@@ -13,9 +13,9 @@ PSS_WORKERS = 64
 
 
 @contextlib.contextmanager
-def resting(bench, runtime, language, count):
+def frozen_sandboxes(bench, runtime, language, count):
     """The cgroups of at least so many idle, frozen sandboxes of one function, spares of its kind included."""
-    stack, name, code = bench.stack, f"rest-{runtime}-{language}", sleeper(language, 1000)
+    stack, name, code = bench.stack, f"idle-{runtime}-{language}", sleeper(language, 1000)
     with stack.function(name, runtime, language, code, max_concurrency=count):
 
         def call_all():
@@ -31,7 +31,7 @@ def resting(bench, runtime, language, count):
             with contextlib.suppress(FileNotFoundError):
                 return len(found) >= count and all(cgroup.is_frozen() for cgroup in found)
 
-        wait_for("sandboxes to rest", all_frozen, 30)
+        wait_for("sandboxes to be frozen", all_frozen, 30)
         yield found
 
 
@@ -51,7 +51,7 @@ def measure_idle(bench):
     o = bench.options
     rows = []
     for runtime in o.runtimes:
-        with resting(bench, runtime, "python", o.idle_sandboxes) as cgroups:
+        with frozen_sandboxes(bench, runtime, "python", o.idle_sandboxes) as cgroups:
             wait_for_workers_to_go(bench)
             before, begin = usage.stack_accounts(bench.stack, cgroups), time.monotonic()
             time.sleep(o.idle_seconds)
@@ -84,7 +84,7 @@ def measure_memory(bench):
     rows = []
     for runtime in o.runtimes:
         for language in o.languages:
-            with resting(bench, runtime, language, o.memory_sandboxes) as cgroups:
+            with frozen_sandboxes(bench, runtime, language, o.memory_sandboxes) as cgroups:
                 mb = [cgroup.memory_mb() for cgroup in cgroups]
             rows.append({"runtime": runtime, "language": language, "mb": mb})
             bench.say(f"memory of an idle sandbox, {runtime} {language}: {median(mb):.1f} MB")

@@ -12,9 +12,9 @@ static int64_t on_over(void *arg)
 	return INT64_MAX;
 }
 
-static void be_patient(struct fixture *f, int64_t slow_timer_us, int64_t (*over)(void *arg))
+static void use_slow_timer(struct fixture *f, int64_t after_us, int64_t (*over)(void *arg))
 {
-	f->slow_timer = (struct slow_timer){.due_us = clock_mono_us() + slow_timer_us, .over = over, .arg = f};
+	f->slow_timer = (struct slow_timer){.due_us = clock_mono_us() + after_us, .over = over, .arg = f};
 	invocation_free(&f->invocation);
 	f->invocation = invocation_new(f->conf, NULL, &f->slow_timer);
 }
@@ -34,7 +34,7 @@ static void the_slow_timer_fires_when_an_answer_takes_long(void **state)
 {
 	struct fixture *f = *state;
 
-	be_patient(f, 20000, on_over);
+	use_slow_timer(f, 20000, on_over);
 	run_script(f, answer_in_a_while);
 	assert_output(f, "1");
 	assert_int_equal(f->over, 1);
@@ -55,7 +55,7 @@ static void the_slow_timer_fires_when_loading_takes_long(void **state)
 {
 	struct fixture *f = *state;
 
-	be_patient(f, 20000, on_over);
+	use_slow_timer(f, 20000, on_over);
 	buf_add_str(&f->lease.init, INIT);
 	start_agent(f, load_slowly);
 	invocation_init(f->invocation, &f->lease, &f->outcome);
@@ -69,7 +69,7 @@ static void a_fast_answer_does_not_fire_the_slow_timer(void **state)
 {
 	struct fixture *f = *state;
 
-	be_patient(f, 5 * MINUTE, on_over);
+	use_slow_timer(f, 5 * MINUTE, on_over);
 	f->lease.usual_us = MINUTE;
 	run_script(f, print_and_answer);
 	assert_output(f, "{\"a\": [1]}");
@@ -89,7 +89,7 @@ static void a_version_known_to_be_slow_ends_it_as_soon_as_it_has_its_request(voi
 {
 	struct fixture *f = *state;
 
-	be_patient(f, MINUTE, on_over_wait_for_the_agent);
+	use_slow_timer(f, MINUTE, on_over_wait_for_the_agent);
 	f->lease.usual_us = 2 * MINUTE;
 	run_script(f, print_and_answer);
 	assert_output(f, "{\"a\": [1]}");
