@@ -176,8 +176,8 @@ static void deny(struct denial *denial, const struct ipc_deny *d)
 	json_t *members = json_object();
 	char detail[900];
 
-	if (code == PROBLEM_THROTTLED && d->reason.len > 0)
-		json_object_set_new(members, "reason", json_textn(d->reason.data, d->reason.len));
+	if (code == PROBLEM_THROTTLED && d->reason != THROTTLED_NONE)
+		json_object_set_new(members, "reason", json_string(throttled_name((enum throttled)d->reason)));
 	if (code == PROBLEM_FUNCTION_TIMEOUT)
 		json_object_set_new(members, "phase", json_string("queue"));
 	if (discreet_text(d->detail.data, d->detail.len, detail, sizeof(detail)))

@@ -90,14 +90,14 @@ static void deny_known(int fd)
 	struct ipc_msg deny = {.type = IPC_DENY,
 			       .deny = {.seq = m.lease.seq,
 					.code = PROBLEM_THROTTLED,
-					.reason = STR("function_concurrency"),
+					.reason = THROTTLED_FUNCTION_CONCURRENCY,
 					.detail = STR("50 sandboxes run it"),
 					.retry_after_ms = 1500,
 					.function_id = uuid_new(),
 					.version = 2}};
 	fake_poolmgr_send(fd, &deny);
 	fake_poolmgr_expect(fd, IPC_LEASE, &m);
-	fake_poolmgr_deny(fd, &m, PROBLEM_NOT_FOUND, "", 0);
+	fake_poolmgr_deny(fd, &m, PROBLEM_NOT_FOUND, THROTTLED_NONE, 0);
 	fake_poolmgr_expect_close(fd);
 }
 
