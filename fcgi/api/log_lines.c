@@ -7,7 +7,14 @@
 #include "base/buf.h"
 #include "base/leb128.h"
 
-#define LEVEL_PLATFORM "platform"
+/* A function's streams, and all levels that lines have: first those of the streams. */
+enum { STREAMS = 2, LEVEL_PLATFORM = STREAMS };
+static const char *const levels[] = {"info", "error", [LEVEL_PLATFORM] = "platform"};
+
+const char *log_lines_level(size_t i)
+{
+	return i < ARRAY_SIZE(levels) ? levels[i] : NULL;
+}
 
 /* Walks through the times at which bytes were printed. */
 struct clockwork {
@@ -62,7 +69,7 @@ static void emit(struct listener *l, const struct log_line *line)
 
 static void emit_platform(struct listener *l, int64_t at_us, const char *text)
 {
-	emit(l, &(struct log_line){at_us, LEVEL_PLATFORM, STR(text), false});
+	emit(l, &(struct log_line){at_us, levels[LEVEL_PLATFORM], STR(text), false});
 }
 
 /* The end of the last whole character before text[max]. */
@@ -92,10 +99,6 @@ static void emit_in_pieces(struct listener *l, const struct log_line *line)
 }
 
 /* ---- Streams ---- */
-
-enum { STREAMS = 2 };
-
-static const char *const levels[STREAMS] = {"info", "error"};
 
 /* Walks through the bytes of one stream. */
 struct reel {

@@ -19,11 +19,15 @@ struct log_source {
 #define LOG_LINE_BYTES (512u << 10) /* a longer line is split into pieces, between characters */
 
 struct log_line {
-	int64_t at_us;     /* when its first byte was printed */
-	const char *level; /* "info" for stdout, "error" for stderr, "platform" for messages of the platform */
-	struct str text;   /* without the newline; any bytes */
-	bool continues;    /* the next one is another piece of the same line */
+	int64_t at_us; /* when its first byte was printed */
+	const char
+		*level;  /* one of log_lines_level(): "info" for stdout, "error" for stderr, "platform" for Berth's messages */
+	struct str text; /* without the newline; any bytes */
+	bool continues;  /* the next one is another piece of the same line */
 };
+
+/* The i-th level of a line; NULL behind the last. */
+const char *log_lines_level(size_t i);
 
 /* The number of bytes that were printed and not kept. */
 uint64_t log_lines_lost(const struct log_source *source);

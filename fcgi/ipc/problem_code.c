@@ -57,3 +57,26 @@ bool problem_exists(unsigned code)
 {
 	return code < PROBLEM_COUNT;
 }
+
+static const struct {
+	const char *name, *text;
+} reasons[THROTTLED_COUNT] = {
+	[THROTTLED_NONE] = {"", ""},
+#define THROTTLED(NAME, reason, text) [THROTTLED_##NAME] = {#reason, text},
+#include "ipc/problem.def"
+};
+
+const char *throttled_name(enum throttled reason)
+{
+	return reasons[reason].name;
+}
+
+const char *throttled_text(enum throttled reason)
+{
+	return reasons[reason].text;
+}
+
+bool throttled_exists(unsigned reason)
+{
+	return reason < THROTTLED_COUNT;
+}

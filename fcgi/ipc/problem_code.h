@@ -21,6 +21,18 @@ uint32_t problem_retry_after_s(enum problem_code code); /* 0: none */
 const char *problem_title(enum problem_code code);
 const char *problem_help(enum problem_code code);
 
+/* Which limit a request was over; NONE: none, the problem is another one. */
+enum throttled {
+	THROTTLED_NONE,
+#define THROTTLED(NAME, reason, text) THROTTLED_##NAME,
+#include "ipc/problem.def"
+	THROTTLED_COUNT
+};
+
+const char *throttled_name(enum throttled reason); /* "queue_full"; "" for NONE */
+const char *throttled_text(enum throttled reason); /* which limit that is, in words */
+bool throttled_exists(unsigned reason);
+
 /* PROBLEM_COUNT when there is no such code. */
 enum problem_code problem_find(const char *name, size_t len);
 

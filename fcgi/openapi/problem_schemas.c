@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/buf.h"
 #include "ipc/problem_code.h"
 
 static const struct row {
@@ -123,6 +124,22 @@ json_t *problem_schemas_response(struct document *d, const size_t *codes, size_t
 	return document_ref("responses", name);
 }
 
+/* Which limits there are for requests. */
+static void add_reasons(struct document *d)
+{
+	json_t *reasons = json_array(), *schema = document_component(d, "schemas", "ThrottledReason");
+	AUTO(buf_free) struct buf text = {0};
+
+	for (unsigned i = THROTTLED_NONE + 1; i < THROTTLED_COUNT; i++) {
+		const char *name = throttled_name((enum throttled)i);
+		json_array_append_new(reasons, json_string(name));
+		buf_printf(&text, "%s%s (`%s`)", text.len > 0 ? "; " : "The limit of ", throttled_text((enum throttled)i),
+			   name);
+	}
+	json_object_update_new(schema, json_pack("{s:o, s:s, s:o}", "description", json_sprintf("%s.", buf_str(&text)), "type",
+						 "string", "enum", reasons));
+}
+
 void problem_schemas_add(struct document *d)
 {
 	json_t *members = json_object_get(json_object_get(d->root, "x-problems"), "members"), *unused;
@@ -143,4 +160,5 @@ void problem_schemas_add(struct document *d)
 	for (unsigned i = 0; i < PROBLEM_COUNT; i++)
 		json_array_append_new(codes, json_string(problem_name((enum problem_code)i)));
 	json_object_set_new(document_component(d, "schemas", "ProblemCode"), "enum", codes);
+	add_reasons(d);
 }

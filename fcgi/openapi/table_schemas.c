@@ -3,12 +3,16 @@
 #include <stdbool.h>
 #include <string.h>
 
+#include "api/log_lines.h"
 #include "control/functions/function_fields.h"
+#include "control/functions/function_input_error.h"
 #include "control/functions/function_schema.h"
 #include "control/invocations/invocation_json.h"
 #include "ipc/counter.h"
 #include "ipc/inherited.h"
 #include "ipc/scoreboard.h"
+#include "ipc/start_kind.h"
+#include "poolmgr/catalog/version.h"
 #include "poolmgr/sandbox/sandbox.h"
 #include "runtimes/driver.h"
 
@@ -43,6 +47,44 @@ static const char *process_kind(size_t i)
 static const char *runtime(size_t i)
 {
 	return i < driver_count ? drivers[i]->name : NULL;
+}
+
+static const char *start_kind(size_t i)
+{
+	return i + IPC_START_WARM < IPC_START_COUNT ? start_kind_name((enum ipc_start_kind)(i + IPC_START_WARM)) : NULL;
+}
+
+static const char *status_of_version(size_t i)
+{
+	return i < VERSION_STATUS_COUNT ? version_status_name((enum version_status)i) : NULL;
+}
+
+static const char *mistake(size_t i)
+{
+	return i < MISTAKE_COUNT ? mistake_name((enum mistake)i) : NULL;
+}
+
+/* Texts of which there are only a few: the schema, or its property, and the table of these texts, which becomes its enum. */
+static const struct {
+	const char *schema, *property; /* NULL: the schema itself */
+	const char *(*name)(size_t i);
+} worded[] = {
+	{"Runtime", NULL, runtime},
+	{"StartKind", NULL, start_kind},
+	{"FieldError", "code", mistake},
+	{"LogLine", "level", log_lines_level},
+	{"FunctionState", "status", status_of_version},
+};
+
+static void add_words(struct document *d, const char *of, const char *property, const char *(*name)(size_t i))
+{
+	json_t *words = json_array(), *schema = document_component(d, "schemas", of);
+
+	for (size_t i = 0; name(i) != NULL; i++)
+		json_array_append_new(words, json_string(name(i)));
+	if (property != NULL)
+		schema = document_member(document_member(schema, "properties"), property);
+	json_object_set_new(schema, "enum", words);
 }
 
 /* The schemas that are written by hand, with the table of their properties. besides: they have other properties, too. */
@@ -103,15 +145,6 @@ static void add_processes(struct document *d)
 	close_object(schema);
 }
 
-static void add_runtimes(struct document *d)
-{
-	json_t *names = json_array();
-
-	for (size_t i = 0; runtime(i) != NULL; i++)
-		json_array_append_new(names, json_string(runtime(i)));
-	json_object_set_new(document_component(d, "schemas", "Runtime"), "enum", names);
-}
-
 /* ---- Counters: the families are described by hand, the counters in their table ---- */
 
 static const char *family_name(size_t i)
@@ -170,6 +203,8 @@ static void add_field(struct document *d, const struct function_field *f)
 	add_property(d, is_shown(f) ? shown_in : "FunctionInput", f->name, function_schema(f));
 	if (is_shown(f))
 		require(d, f->when == FUNCTION_GIVEN ? "StoredFunction" : "FunctionSettingsInForce", f->name);
+	if (f->when == FUNCTION_REQUIRED)
+		require(d, "RequiredFields", f->name);
 	if (f->when == FUNCTION_LIMIT) {
 		add_property(d, "FunctionLimits", f->name,
 			     json_pack("{s:s, s:s}", "description", f->text, "type", function_field_type(f)));
@@ -211,8 +246,9 @@ void table_schemas_add(struct document *d)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(described); i++)
 		compare(d, described[i].schema, described[i].name, described[i].besides);
+	for (size_t i = 0; i < ARRAY_SIZE(worded); i++)
+		add_words(d, worded[i].schema, worded[i].property, worded[i].name);
 	add_processes(d);
-	add_runtimes(d);
 	add_counters(d);
 	add_functions(d);
 }

@@ -229,10 +229,9 @@ static void add_shapes(json_t *json)
 
 static json_t *version_json(const struct version *v)
 {
-	const char *status = v->candidate ? "trial" : v->stale ? "superseded" : "current";
-
 	return json_pack("{s:s, s:s, s:I, s:s, s:o, s:i, s:i, s:I, s:I}", "function_id", v->spec->function_id, "name",
-			 v->spec->name, "version", (json_int_t)v->spec->version, "status", status, "sandboxes",
+			 v->spec->name, "version", (json_int_t)v->spec->version, "status",
+			 version_status_name(version_status(v)), "sandboxes",
 			 states_json(SANDBOX_ASSIGNED, SANDBOX_DYING, NULL, v), "waiting", v->waiting, "min_warm", v->min_warm,
 			 "max_concurrency", (json_int_t)v->spec->max_concurrency, "usual_us", (json_int_t)v->usual_us);
 }

@@ -176,10 +176,8 @@ static void deny(struct denial *denial, const struct ipc_deny *d)
 	json_t *members = json_object();
 	char detail[900];
 
-	if (code == PROBLEM_THROTTLED && d->reason.len > 0)
-		json_object_set_new(members, "reason", json_textn(d->reason.data, d->reason.len));
-	if (code == PROBLEM_FUNCTION_TIMEOUT)
-		json_object_set_new(members, "phase", json_string("queue"));
+	if (code == PROBLEM_THROTTLED && d->reason != THROTTLED_NONE)
+		json_object_set_new(members, "reason", json_string(throttled_name((enum throttled)d->reason)));
 	if (discreet_text(d->detail.data, d->detail.len, detail, sizeof(detail)))
 		log_info("no sandbox: %.*s", (int)d->detail.len, d->detail.data);
 	/* libpq's messages about the connection contain host and user, so they are not passed on; poolmgr has logged them. */

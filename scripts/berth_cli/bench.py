@@ -73,7 +73,7 @@ def arguments(parser):
     add = parser.add_argument
     add("function", nargs="?", metavar="FUNCTION", help="name or id of a function, or a folder")
     add("--all", action="store_true", help="all workloads that come with Berth, instead of FUNCTION")
-    add("--runtimes", type=list_of(str, "runtimes"), default=["docker", "gvisor"], metavar="A,B", help="runtimes to compare (default: docker,gvisor)")
+    add("--runtimes", type=list_of(str, "runtimes"), metavar="A,B", help="runtimes to compare (default: all that Berth has)")
     add("--concurrency", type=list_of(whole(1, 512), "numbers"), default=[1, 8, 32], metavar="N,…",
         help="numbers of concurrent calls (default: 1,8,32)")
     add("--duration", type=seconds, default=5.0, metavar="S", help="seconds of each measurement of warm calls (default: 5)")
@@ -93,6 +93,10 @@ def subjects(api, options):
     if workloads.is_path(options.function):
         return workloads.from_path(options.function)
     return workloads.deployed(api, options.function)
+
+
+def all_runtimes(api):
+    return api.get("/limits")["function"]["runtime"]["values"]
 
 
 def check_runtimes(api, names):
@@ -170,6 +174,7 @@ def run(options):
     api = Api(options.url, options.ca)
     check_writable(options.report, options.json)
     found = subjects(api, options)
+    options.runtimes = options.runtimes or all_runtimes(api)
     check_runtimes(api, options.runtimes)
     result = begin(api, options, found)
     say = Progress()

@@ -11,6 +11,7 @@ import pathlib
 from berth_cli import Failure
 from berth_cli.api import quoted
 
+# As runtimes/*/runtime.json say in the source tree: berth may run on a machine without it.
 SOURCES = {"main.py": "python", "main.js": "javascript"}
 MORE = {"settings", "input"}
 

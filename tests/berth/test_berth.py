@@ -1,6 +1,7 @@
 """The berth command without a platform: its arguments, its numbers, and a page that nothing in the figures can break."""
 
 import html.parser
+import json
 import pathlib
 import random
 import statistics
@@ -12,7 +13,7 @@ import pytest
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "scripts"))
 
-from berth_cli import Failure, figures, load, report, table, workloads  # noqa: E402
+from berth_cli import Failure, bench, figures, load, report, table, workloads  # noqa: E402
 
 HOSTILE = '<script>alert("&\'1")</script>\x1b[2J'
 NOBODY = ["--url", "https://127.0.0.1:1"]
@@ -80,10 +81,15 @@ def test_what_cannot_work_is_told_in_one_line_and_what_was_called_wrongly_with_a
 # Workloads
 
 
-def test_all_workloads_are_there_in_both_languages():
+def test_the_languages_are_those_in_the_tree():
+    found = [json.loads(file.read_text()) for file in (ROOT / "runtimes").glob("*/runtime.json")]
+    assert workloads.SOURCES == {language["source_file"]: language["language"] for language in found}
+
+
+def test_all_workloads_are_there_in_all_languages():
     found = workloads.all_of_them(ROOT / "scripts/workloads")
     assert {s.name for s in found} == {
-        f"{group}/{language}" for group in ("cpu", "memory", "files", "syscalls", "startup") for language in ("python", "javascript")
+        f"{group}/{language}" for group in ("cpu", "memory", "files", "syscalls", "startup") for language in workloads.SOURCES.values()
     }
 
 
@@ -103,6 +109,18 @@ def test_settings_and_input_of_a_folder_are_taken_and_nonsense_is_refused(tmp_pa
         (tmp_path / "function.json").write_text(text)
         with pytest.raises(Failure):
             workloads.from_path(tmp_path)
+
+
+class Limits:
+    """A platform that has three runtimes."""
+
+    def get(self, path):
+        assert path == "/limits"
+        return {"function": {"runtime": {"values": ["docker", "gvisor", "kata"]}}}
+
+
+def test_all_runtimes_of_the_platform_are_compared():
+    assert bench.all_runtimes(Limits()) == ["docker", "gvisor", "kata"]
 
 
 # Numbers

@@ -126,6 +126,8 @@ class Description:
         """Of what is no operation: errors are problems, and nothing of the API answers otherwise."""
         if media_type(answer) == "application/problem+json":
             return [] if method == "HEAD" else faults_of(self.problem, answer.json())
+        if answer.status_code >= 400:
+            return [f"an error whose type is {media_type(answer)!r}, so it is no problem"]
         if answer.status_code < 300 and path.partition("?")[0].split("/")[1] in self.rooms:
             return ["there is no such operation"]
         return []

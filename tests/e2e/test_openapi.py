@@ -141,4 +141,6 @@ def test_what_is_not_as_described_is_told(api):
         ["body.pool: Additional properties are not allowed ('mood' was unexpected)"]  # fmt: skip
     assert faults("GET", "/healthz/more", 200, {}) == ["there is no such operation"]
     assert faults("GET", "/nothing", 404, problem) == []
+    assert faults("GET", "/nothing", 404, problem, Content_Type="text/html") == ["an error whose type is 'text/html', so it is no problem"]
+    assert faults("GET", "/nothing", 304, None, Content_Type="") == []
     assert faults("GET", "/nothing", 404, problem | {"code": "lost"})[0].startswith("body.code: 'lost' is not one of")

@@ -5,6 +5,7 @@ differs from the usual settings of a function.
     python3 table.py    prints the table of README.md
 """
 
+import json
 import sys
 from pathlib import Path
 
@@ -15,7 +16,10 @@ import checks  # noqa: E402
 from expect import Limit, Output, Problem, Refused  # noqa: E402
 
 RUNTIMES = ("docker", "gvisor")
-LANGUAGES = {".py": "python", ".js": "javascript"}
+LANGUAGES = {  # by what the names of their files end in
+    Path(language["source_file"]).suffix: language["language"]
+    for language in (json.loads(file.read_text()) for file in (HERE.parents[1] / "runtimes").glob("*/runtime.json"))
+}
 
 # Small, so that limits are reached at once; the same for all where that is possible, so that spares serve them.
 SETTINGS = {

@@ -2,6 +2,7 @@
 
 #include <ctype.h>
 #include <stdbool.h>
+#include <stdio.h>
 
 #include "openapi/document.h"
 #include "tests/unit/unit.h"
@@ -145,4 +146,15 @@ void assert_answer_described(const char *method, const char *uri, int status, co
 	/* Not ready is no problem. */
 	json_t *body = json_object_get(json, "code") == NULL ? json_object_get(content, "application/json") : NULL;
 	look(what, json_object_get(body ?: json_object_get(content, type), "schema"), json);
+}
+
+void assert_written_answer_described(const char *method, const char *uri, const char *answer)
+{
+	const char *body = strstr(answer, "\r\n\r\n");
+	int status;
+
+	assert_int_equal(sscanf(answer, "Status: %d\r\n", &status), 1);
+	assert_non_null(body);
+	AUTO(json_decrefp) json_t *json = json_loads(body + 4, 0, NULL);
+	assert_answer_described(method, uri, status, json);
 }

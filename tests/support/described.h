@@ -18,4 +18,7 @@ void assert_problem_described(const struct problem *problem);
 /* The operation has the status, and its schema all of json's members; NULL: no JSON. What is no operation is not looked at. */
 void assert_answer_described(const char *method, const char *uri, int status, const json_t *json);
 
+/* The same of an answer as a worker writes it, with its headers. */
+void assert_written_answer_described(const char *method, const char *uri, const char *answer);
+
 #endif

@@ -187,13 +187,13 @@ void fake_poolmgr_find(int fd, const struct ipc_msg *question, int known, int ou
 	fake_poolmgr_send(fd, &finding);
 }
 
-void fake_poolmgr_deny(int fd, const struct ipc_msg *question, enum problem_code code, const char *reason,
+void fake_poolmgr_deny(int fd, const struct ipc_msg *question, enum problem_code code, enum throttled reason,
 		       uint32_t retry_after_ms)
 {
 	struct ipc_msg deny = {.type = IPC_DENY,
 			       .deny = {.seq = seq_of(question),
 					.code = (uint8_t)code,
-					.reason = STR(reason),
+					.reason = (uint8_t)reason,
 					.detail = STR("said by a test"),
 					.retry_after_ms = retry_after_ms}};
 

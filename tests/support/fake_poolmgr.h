@@ -36,7 +36,7 @@ void fake_poolmgr_recall(int fd, uint64_t lease_id);
 
 /* Answers a LEASE, CHECK or CHECK_STORED with the sandbox of an agent script; init as in GRANT. */
 void fake_poolmgr_grant(int fd, const struct ipc_msg *question, const char *init, void (*agent)(int control, int log));
-void fake_poolmgr_deny(int fd, const struct ipc_msg *question, enum problem_code code, const char *reason,
+void fake_poolmgr_deny(int fd, const struct ipc_msg *question, enum problem_code code, enum throttled reason,
 		       uint32_t retry_after_ms);
 
 /* Answers a POSTMORTEM. */

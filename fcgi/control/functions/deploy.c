@@ -39,12 +39,12 @@ static int refuse(struct problem *problem, const struct outcome *o)
 	bool syntax = o->init_failure == INIT_SYNTAX;
 
 	if (syntax && o->init_line > 0)
-		function_input_error(errors, "code", "does_not_compile", "Line %" PRId64 ": %s", o->init_line,
+		function_input_error(errors, "code", MISTAKE_DOES_NOT_COMPILE, "Line %" PRId64 ": %s", o->init_line,
 				     problem_detail(&o->problem));
 	else if (syntax)
-		function_input_error(errors, "code", "does_not_compile", "%s", problem_detail(&o->problem));
+		function_input_error(errors, "code", MISTAKE_DOES_NOT_COMPILE, "%s", problem_detail(&o->problem));
 	else
-		function_input_error(errors, "handler", "handler_not_found", "%s", problem_detail(&o->problem));
+		function_input_error(errors, "handler", MISTAKE_HANDLER_NOT_FOUND, "%s", problem_detail(&o->problem));
 	if (syntax && o->init_line > 0)
 		json_object_set_new(json_array_get(errors, 0), "line", json_integer(o->init_line));
 	problem_set(problem, PROBLEM_INVALID_FUNCTION, json_pack("{s:O}", "errors", errors), "%s; nothing was stored",

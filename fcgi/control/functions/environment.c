@@ -39,7 +39,7 @@ void environment_unmask(json_t *environment, const json_t *stored, json_t *error
 			continue;
 		}
 		snprintf(field, sizeof(field), "environment.%.128s", name);
-		function_input_error(errors, field, "no_stored_value",
+		function_input_error(errors, field, MISTAKE_NO_STORED_VALUE,
 				     ENVIRONMENT_MASK
 				     " stands for the stored value, but none is stored; send the value itself");
 	}

@@ -72,7 +72,7 @@ static void check_unknown(const json_t *body, json_t *errors)
 
 	json_object_foreach ((json_t *)body, name, value)
 		if (function_field_find(name) == NULL)
-			function_input_error(errors, name, "unknown_field", "Unknown field '%.64s'", name);
+			function_input_error(errors, name, MISTAKE_UNKNOWN_FIELD, "Unknown field '%.64s'", name);
 }
 
 /* The default handler depends on the language. */
@@ -90,7 +90,7 @@ static void check_together(const struct function_rules *rules, const struct spec
 {
 	function_rules_check(rules, input->spec, errors);
 	if (current != NULL && input->code == NULL && strcmp(current->language, input->spec->language) != 0)
-		function_input_error(errors, "code", "required", "A change of language needs new code; send code too");
+		function_input_error(errors, "code", MISTAKE_REQUIRED, "A change of language needs new code; send code too");
 }
 
 int function_input_parse(const struct function_rules *rules, const json_t *body, const struct spec *current,
@@ -102,7 +102,7 @@ int function_input_parse(const struct function_rules *rules, const json_t *body,
 	for (const struct function_field *f = function_fields; f->name != NULL; f++) {
 		const json_t *value = f->when != FUNCTION_GIVEN ? json_object_get(body, f->name) : NULL;
 		if (value == NULL && f->when == FUNCTION_REQUIRED && current == NULL)
-			function_input_error(errors, f->name, "required", "%s is missing", f->name);
+			function_input_error(errors, f->name, MISTAKE_REQUIRED, "%s is missing", f->name);
 		else if (value != NULL && function_rules_allow(rules, f, value, errors))
 			store(f, value, &parsed);
 	}

@@ -8,7 +8,18 @@
 /* The maximum length of a client's field name in an error. */
 #define FIELD_NAME_MAX 160
 
-void function_input_error(json_t *errors, const char *field, const char *code, const char *message, ...)
+const char *mistake_name(enum mistake code)
+{
+	static const char *const names[MISTAKE_COUNT] = {
+#define MISTAKE(NAME, code) [MISTAKE_##NAME] = #code,
+		MISTAKES(MISTAKE)
+#undef MISTAKE
+	};
+
+	return names[code];
+}
+
+void function_input_error(json_t *errors, const char *field, enum mistake code, const char *message, ...)
 {
 	char text[512];
 	va_list ap;
@@ -19,5 +30,6 @@ void function_input_error(json_t *errors, const char *field, const char *code, c
 	vsnprintf(text, sizeof(text), message, ap);
 	va_end(ap);
 	json_t *name = json_textn(field, json_text_cut(field, strlen(field), FIELD_NAME_MAX));
-	json_array_append_new(errors, json_pack("{s:o, s:s, s:o}", "field", name, "code", code, "message", json_text(text)));
+	json_array_append_new(
+		errors, json_pack("{s:o, s:s, s:o}", "field", name, "code", mistake_name(code), "message", json_text(text)));
 }

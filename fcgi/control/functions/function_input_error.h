@@ -11,7 +11,30 @@
 /* Further mistakes are not reported, so that an answer does not become larger than its request. */
 #define FUNCTION_INPUT_ERRORS_MAX 20
 
+/* The codes of mistakes: X(NAME, code). Programs compare the code, so it never changes. The API's description lists them. */
+#define MISTAKES(X)                                                                                                            \
+	X(REQUIRED, required)                                                                                                  \
+	X(WRONG_TYPE, wrong_type)                                                                                              \
+	X(INVALID_VALUE, invalid_value)                                                                                        \
+	X(OUT_OF_RANGE, out_of_range)                                                                                          \
+	X(TOO_LARGE, too_large)                                                                                                \
+	X(UNKNOWN_FIELD, unknown_field)                                                                                        \
+	X(RESERVED, reserved)                                                                                                  \
+	X(NOT_FOUND, not_found)                                                                                                \
+	X(NO_STORED_VALUE, no_stored_value)                                                                                    \
+	X(DOES_NOT_COMPILE, does_not_compile)                                                                                  \
+	X(HANDLER_NOT_FOUND, handler_not_found)
+
+enum mistake {
+#define MISTAKE(NAME, code) MISTAKE_##NAME,
+	MISTAKES(MISTAKE)
+#undef MISTAKE
+		MISTAKE_COUNT
+};
+
+const char *mistake_name(enum mistake code); /* "wrong_type" */
+
 /* Appends a mistake, unless there are FUNCTION_INPUT_ERRORS_MAX already. field may have any bytes and any length. */
-void function_input_error(json_t *errors, const char *field, const char *code, const char *message, ...) PRINTF_LIKE(4, 5);
+void function_input_error(json_t *errors, const char *field, enum mistake code, const char *message, ...) PRINTF_LIKE(4, 5);
 
 #endif

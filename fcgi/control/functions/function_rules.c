@@ -32,10 +32,10 @@ static bool valid_name(const struct check *check)
 	struct uuid u;
 
 	if (strspn(name, LOWER DIGIT "-_") != strlen(name) || name[0] == '-' || name[0] == '_')
-		return WRONG(check, "invalid_value",
+		return WRONG(check, MISTAKE_INVALID_VALUE,
 			     "A name may contain only a-z, 0-9, '-' and '_', and must begin with a letter or a digit");
 	if (uuid_parse(name, &u))
-		return WRONG(check, "invalid_value", "A name must not look like an id (UUID)");
+		return WRONG(check, MISTAKE_INVALID_VALUE, "A name must not look like an id (UUID)");
 	return true;
 }
 
@@ -48,7 +48,7 @@ static bool valid_language(const struct check *check)
 		return true;
 	for (const struct language *l = check->rules->languages; l != NULL; l = l->next)
 		buf_printf(&known, "%s%s", known.len ? ", " : "", l->name);
-	return WRONG(check, "invalid_value", "Unknown language '%s'; available: %s", name, buf_str(&known));
+	return WRONG(check, MISTAKE_INVALID_VALUE, "Unknown language '%s'; available: %s", name, buf_str(&known));
 }
 
 /* For example "main.handler" or "pkg/mod.handler". What the parts mean depends on the language. */
@@ -59,7 +59,7 @@ static bool valid_handler(const struct check *check)
 
 	if (strspn(handler, LOWER UPPER DIGIT "_$-./") != strlen(handler) || handler[0] == '/' ||
 	    strstr(handler, "..") != NULL || dot == NULL || dot == handler || dot[1] == '\0')
-		return WRONG(check, "invalid_value",
+		return WRONG(check, MISTAKE_INVALID_VALUE,
 			     "A handler must be 'file.function', for example main.handler or lib/api.handler");
 	return true;
 }
@@ -74,7 +74,7 @@ static bool valid_word(const struct check *check)
 			return true;
 		buf_printf(&known, "%s%s", known.len ? ", " : "", word);
 	}
-	return WRONG(check, "invalid_value", "%s must be one of: %s", check->field->name, buf_str(&known));
+	return WRONG(check, MISTAKE_INVALID_VALUE, "%s must be one of: %s", check->field->name, buf_str(&known));
 }
 
 static bool valid_variable(const char *name, const json_t *value, json_t *errors)
@@ -85,14 +85,14 @@ static bool valid_variable(const char *name, const json_t *value, json_t *errors
 
 	snprintf(path, sizeof(path), "environment.%.128s", name);
 	if (name[0] == '\0' || isdigit((unsigned char)name[0]) || strspn(name, LOWER UPPER DIGIT "_") != strlen(name))
-		return WRONG(&check, "invalid_value",
+		return WRONG(&check, MISTAKE_INVALID_VALUE,
 			     "A variable's name may contain only letters, digits and '_', and must not begin with a digit");
 	if (strncmp(name, "BERTH_", 6) == 0)
-		return WRONG(&check, "reserved", "Names that begin with BERTH_ are reserved for Berth");
+		return WRONG(&check, MISTAKE_RESERVED, "Names that begin with BERTH_ are reserved for Berth");
 	if (!json_is_string(value))
-		return WRONG(&check, "wrong_type", "The value of a variable must be a string");
+		return WRONG(&check, MISTAKE_WRONG_TYPE, "The value of a variable must be a string");
 	if (strlen(json_string_value(value)) != json_string_length(value))
-		return WRONG(&check, "invalid_value", "The value of a variable must not contain a NUL character");
+		return WRONG(&check, MISTAKE_INVALID_VALUE, "The value of a variable must not contain a NUL character");
 	return true;
 }
 
@@ -105,7 +105,7 @@ static bool valid_variables(const struct check *check)
 	bool ok = true;
 
 	if (size > max)
-		return WRONG(check, "too_large", "The environment has %zu bytes as JSON; the limit is %zu", size, max);
+		return WRONG(check, MISTAKE_TOO_LARGE, "The environment has %zu bytes as JSON; the limit is %zu", size, max);
 	json_object_foreach ((json_t *)check->value, name, v)
 		ok = valid_variable(name, v, check->errors) && ok;
 	return ok;
@@ -119,12 +119,12 @@ static bool valid_length(const struct check *check)
 	int64_t max = function_value_number(&f->max, check->rules->conf);
 
 	if (len < min)
-		return WRONG(check, "out_of_range", "%s must not be empty", f->name);
+		return WRONG(check, MISTAKE_OUT_OF_RANGE, "%s must not be empty", f->name);
 	if (len > max)
-		return WRONG(check, "too_large", "%s has %lld bytes; the limit is %lld", f->name, (long long)len,
+		return WRONG(check, MISTAKE_TOO_LARGE, "%s has %lld bytes; the limit is %lld", f->name, (long long)len,
 			     (long long)max);
 	if (f->type != FUNCTION_SOURCE && strlen(json_string_value(check->value)) != (size_t)len)
-		return WRONG(check, "invalid_value", "%s must not contain a NUL character", f->name);
+		return WRONG(check, MISTAKE_INVALID_VALUE, "%s must not contain a NUL character", f->name);
 	return true;
 }
 
@@ -138,7 +138,7 @@ static bool valid_number(const struct check *check)
 
 	/* The number is rounded before it is compared, so that 0.1 as a binary fraction does not miss a bound of 0.1. */
 	if (!(round(number) >= (double)min && round(number) <= (double)max))
-		return WRONG(check, "out_of_range", "%s must be from %g to %g", f->name, (double)min / scale,
+		return WRONG(check, MISTAKE_OUT_OF_RANGE, "%s must be from %g to %g", f->name, (double)min / scale,
 			     (double)max / scale);
 	return true;
 }
@@ -170,7 +170,7 @@ bool function_rules_allow(const struct function_rules *rules, const struct funct
 	const struct check check = {.rules = rules, .field = field, .value = value, .errors = errors};
 
 	if (!has_type(field, value))
-		return WRONG(&check, "wrong_type", "%s must be of type %s", field->name, function_field_type(field));
+		return WRONG(&check, MISTAKE_WRONG_TYPE, "%s must be of type %s", field->name, function_field_type(field));
 	if (function_field_is_text(field) && !valid_length(&check))
 		return false;
 	return valid[field->type] == NULL || valid[field->type](&check);
@@ -181,8 +181,8 @@ bool function_rules_allow(const struct function_rules *rules, const struct funct
 static void check_memory(const struct spec *spec, const char *who, int64_t least_mb, json_t *errors)
 {
 	if (spec->memory_limit_mb < least_mb)
-		function_input_error(errors, "memory_limit_mb", "out_of_range", "%s needs a memory_limit_mb of at least %lld",
-				     who, (long long)least_mb);
+		function_input_error(errors, "memory_limit_mb", MISTAKE_OUT_OF_RANGE,
+				     "%s needs a memory_limit_mb of at least %lld", who, (long long)least_mb);
 }
 
 /* Checks the requirements of the runtime. */
@@ -191,7 +191,7 @@ static void check_runtime(const struct spec *spec, json_t *errors)
 	const struct driver *d = driver_find(spec->runtime);
 
 	if (d == NULL) /* an update of a function whose runtime no longer exists, or a wrong setting of the default runtime */
-		function_input_error(errors, "runtime", "invalid_value", "Unknown runtime '%s'", spec->runtime);
+		function_input_error(errors, "runtime", MISTAKE_INVALID_VALUE, "Unknown runtime '%s'", spec->runtime);
 	else
 		check_memory(spec, d->name, d->least_memory_mb, errors);
 }
@@ -201,7 +201,7 @@ static void check_sum(json_t *errors, const char *what, int64_t own, int64_t oth
 {
 	if (own <= before || own + others <= most)
 		return;
-	function_input_error(errors, "min_warm", "out_of_range",
+	function_input_error(errors, "min_warm", MISTAKE_OUT_OF_RANGE,
 			     "min_warm of all functions together would keep %lld %s ready, %lld of them for this function; the "
 			     "limit is %lld, so that requests have the rest. Lower min_warm of this or another function, or "
 			     "raise pool.min_warm_percent",
@@ -211,7 +211,7 @@ static void check_sum(json_t *errors, const char *what, int64_t own, int64_t oth
 static void check_min_warm(const struct function_rules *r, const struct spec *spec, json_t *errors)
 {
 	if (spec->min_warm > spec->max_concurrency)
-		function_input_error(errors, "min_warm", "out_of_range",
+		function_input_error(errors, "min_warm", MISTAKE_OUT_OF_RANGE,
 				     "min_warm must not exceed max_concurrency, which is %lld",
 				     (long long)spec->max_concurrency);
 	check_sum(errors, "sandboxes", spec->min_warm, r->others.sandboxes, r->before.sandboxes, conf_warm_sandboxes(r->conf));
@@ -224,7 +224,7 @@ void function_rules_check(const struct function_rules *rules, const struct spec 
 	const struct language *l = language_find(rules->languages, spec->language);
 
 	if (l == NULL) { /* an update of a function whose language is no longer available */
-		function_input_error(errors, "language", "invalid_value", "The language '%s' is no longer available",
+		function_input_error(errors, "language", MISTAKE_INVALID_VALUE, "The language '%s' is no longer available",
 				     spec->language);
 		return;
 	}

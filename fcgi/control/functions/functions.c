@@ -101,14 +101,14 @@ static int check_input(struct deployment *d, const struct spec *current, struct 
 	if (current != NULL && !d->copies)
 		rules.before = (struct function_warm){current->min_warm, current->min_warm * current->memory_limit_mb};
 	if (d->copies && json_object_get(d->body, "name") == NULL)
-		function_input_error(errors, "name", "required", "name is missing: a copy needs its own name");
+		function_input_error(errors, "name", MISTAKE_REQUIRED, "name is missing: a copy needs its own name");
 	environment_unmask(json_object_get(d->body, "environment"), current != NULL ? current->environment : NULL, errors);
 	if (function_input_parse(&rules, d->body, current, &d->input, errors) < 0 || json_array_size(errors) > 0)
 		return refuse_input(errors, problem);
 	return 0;
 }
 
-static int refuse_source(const char *code, const char *message, struct problem *problem)
+static int refuse_source(enum mistake code, const char *message, struct problem *problem)
 {
 	AUTO(json_decrefp) json_t *errors = json_array();
 
@@ -127,11 +127,11 @@ static int look_for_source(struct deployment *d, struct problem *problem)
 	d->copies = from != NULL;
 	json_object_del(d->body, "from"); /* it is not a field of a function */
 	if (from != NULL && !json_is_string(from))
-		return refuse_source("wrong_type", "from must be the name or id of a function", problem);
+		return refuse_source(MISTAKE_WRONG_TYPE, "from must be the name or id of a function", problem);
 	if (look(d, json_string_value(from), problem) < 0)
 		return -1;
 	if (from != NULL && d->look.function == NULL)
-		return refuse_source("not_found", "The function named in from does not exist", problem);
+		return refuse_source(MISTAKE_NOT_FOUND, "The function named in from does not exist", problem);
 	return 0;
 }
 

@@ -180,6 +180,19 @@ void version_package_gone(const char *sha256)
 			v->package = PACKAGE_UNKNOWN;
 }
 
+enum version_status version_status(const struct version *v)
+{
+	return v->candidate ? VERSION_TRIAL : v->stale ? VERSION_SUPERSEDED : VERSION_CURRENT;
+}
+
+const char *version_status_name(enum version_status status)
+{
+	static const char *const names[VERSION_STATUS_COUNT] = {
+		[VERSION_TRIAL] = "trial", [VERSION_CURRENT] = "current", [VERSION_SUPERSEDED] = "superseded"};
+
+	return names[status];
+}
+
 bool version_is_single_use(const struct version *v)
 {
 	return strcmp(v->spec->isolation, "per_invocation") == 0;

@@ -84,6 +84,12 @@ bool version_needs_package(const char *sha256);
 /* The package is no longer unpacked on this node. */
 void version_package_gone(const char *sha256);
 
+/* What GET /readyz shows of it: it is being tried, current, or replaced by a newer one. */
+enum version_status { VERSION_TRIAL, VERSION_CURRENT, VERSION_SUPERSEDED, VERSION_STATUS_COUNT };
+
+enum version_status version_status(const struct version *version);
+const char *version_status_name(enum version_status status); /* "trial" */
+
 /* Whether each invocation gets a sandbox of its own. */
 bool version_is_single_use(const struct version *version);
 

@@ -51,7 +51,7 @@ static void enqueue(struct waiter *w, struct version *v)
 		snprintf(detail, sizeof(detail),
 			 "%lld requests already wait for a sandbox of this function (pool.queue_length)",
 			 (long long)conf->pool_queue_length);
-		waiter_deny(w, PROBLEM_THROTTLED, "queue_full", detail, obstacle_retry_after_ms(v));
+		waiter_deny(w, PROBLEM_THROTTLED, THROTTLED_QUEUE_FULL, detail, obstacle_retry_after_ms(v));
 		return;
 	}
 	AUTO(version_unref) struct version *held = version_ref(v);
@@ -74,7 +74,7 @@ static void deny_unknown(struct waiter *w, const struct version *current)
 			 (long long)current->spec->version);
 	else
 		snprintf(detail, sizeof(detail), "There is no function '%s'", w->ref);
-	waiter_deny(w, PROBLEM_NOT_FOUND, "", detail, 0);
+	waiter_deny(w, PROBLEM_NOT_FOUND, THROTTLED_NONE, detail, 0);
 }
 
 /* After a lookup for w, which found v or nothing. False: w is answered, or needs no answer any more. */
@@ -84,11 +84,11 @@ static bool is_looked_up(struct waiter *w, const struct err *err, const struct v
 	if (w->client == NULL)
 		waiter_free(w);
 	else if (clock_mono_us() > w->deadline_us)
-		waiter_deny(w, PROBLEM_OVERLOADED, "", "The time for waiting was over before the function was found",
-			    obstacle_retry_after_ms(v));
+		waiter_deny(w, PROBLEM_OVERLOADED, THROTTLED_NONE,
+			    "The time for waiting was over before the function was found", obstacle_retry_after_ms(v));
 	else if (err != NULL)
-		waiter_deny(w, err->code == ENOTCONN ? PROBLEM_STORE_UNAVAILABLE : PROBLEM_RUNTIME_UNAVAILABLE, "", err->msg,
-			    obstacle_retry_after_ms(NULL));
+		waiter_deny(w, err->code == ENOTCONN ? PROBLEM_STORE_UNAVAILABLE : PROBLEM_RUNTIME_UNAVAILABLE, THROTTLED_NONE,
+			    err->msg, obstacle_retry_after_ms(NULL));
 	else
 		return true;
 	return false;
@@ -129,9 +129,9 @@ static void start_resolving(struct waiter *w)
 static bool is_taken(struct waiter *w)
 {
 	if (stopping)
-		waiter_deny(w, PROBLEM_DRAINING, "", "This node is stopping", DRAINING_RETRY_MS);
+		waiter_deny(w, PROBLEM_DRAINING, THROTTLED_NONE, "This node is stopping", DRAINING_RETRY_MS);
 	else if (waiter_count > WAITERS_MAX)
-		waiter_deny(w, PROBLEM_OVERLOADED, "", "Too many requests wait for a sandbox on this node",
+		waiter_deny(w, PROBLEM_OVERLOADED, THROTTLED_NONE, "Too many requests wait for a sandbox on this node",
 			    obstacle_retry_after_ms(NULL));
 	else
 		return true;
@@ -145,7 +145,7 @@ void pool_lease(struct client *client, const struct ipc_lease *r)
 	if (!is_taken(w))
 		return;
 	if (r->function.len > REF_MAX) {
-		waiter_deny(w, PROBLEM_NOT_FOUND, "", "", 0);
+		waiter_deny(w, PROBLEM_NOT_FOUND, THROTTLED_NONE, "", 0);
 		return;
 	}
 	w->ref = mem_strndup(r->function.data, r->function.len);
@@ -177,7 +177,7 @@ void pool_check(struct client *client, const struct ipc_check *r, int archive_fd
 	if (!is_taken(w))
 		return;
 	if (check_version(r, archive_fd, &v, &err) < 0)
-		waiter_deny(w, PROBLEM_RUNTIME_UNAVAILABLE, "", err.msg, obstacle_retry_after_ms(NULL));
+		waiter_deny(w, PROBLEM_RUNTIME_UNAVAILABLE, THROTTLED_NONE, err.msg, obstacle_retry_after_ms(NULL));
 	else
 		enqueue(w, v);
 }
@@ -394,7 +394,7 @@ static void deny_concurrency(struct waiter *w, int64_t max_concurrency, int64_t 
 	snprintf(detail, sizeof(detail),
 		 "The function's %lld sandbox%s (max_concurrency) stayed busy for %.3g s; retry later or raise it",
 		 (long long)max_concurrency, max_concurrency == 1 ? "" : "es", (double)(clock_mono_us() - w->queued_us) / 1e6);
-	waiter_deny(w, PROBLEM_THROTTLED, "function_concurrency", detail, retry_after_ms);
+	waiter_deny(w, PROBLEM_THROTTLED, THROTTLED_FUNCTION_CONCURRENCY, detail, retry_after_ms);
 }
 
 static void deny_late(struct waiter *w)
@@ -403,14 +403,14 @@ static void deny_late(struct waiter *w)
 	int64_t retry_after_ms = obstacle_retry_after_ms(v);
 
 	if (v == NULL || v->package != PACKAGE_READY)
-		waiter_deny(w, PROBLEM_STORE_UNAVAILABLE, "", "The function could not be fetched from PostgreSQL in time",
-			    retry_after_ms);
+		waiter_deny(w, PROBLEM_STORE_UNAVAILABLE, THROTTLED_NONE,
+			    "The function could not be fetched from PostgreSQL in time", retry_after_ms);
 	else if (v->live >= v->spec->max_concurrency)
 		deny_concurrency(w, v->spec->max_concurrency, retry_after_ms);
 	else if (v->shape->problem[0] != '\0')
-		waiter_deny(w, PROBLEM_RUNTIME_UNAVAILABLE, "", v->shape->problem, retry_after_ms);
+		waiter_deny(w, PROBLEM_RUNTIME_UNAVAILABLE, THROTTLED_NONE, v->shape->problem, retry_after_ms);
 	else
-		waiter_deny(w, PROBLEM_OVERLOADED, "", "No sandbox was free in time", retry_after_ms);
+		waiter_deny(w, PROBLEM_OVERLOADED, THROTTLED_NONE, "No sandbox was free in time", retry_after_ms);
 }
 
 /* Requests that have waited too long for a busy sandbox get a spare after all. */
@@ -467,7 +467,7 @@ void pool_stop(void)
 	stopping = true;
 	supply_stop();
 	DL_FOREACH_SAFE2 (waiters, w, next_waiter, all_next)
-		waiter_deny(w, PROBLEM_DRAINING, "", "This node is stopping", DRAINING_RETRY_MS);
+		waiter_deny(w, PROBLEM_DRAINING, THROTTLED_NONE, "This node is stopping", DRAINING_RETRY_MS);
 	for (int state = 0; state < SANDBOX_DYING; state++)
 		DL_FOREACH_SAFE (sandbox_lists[state], s, next)
 			if (state != SANDBOX_LEASED) /* pool_release kills it */

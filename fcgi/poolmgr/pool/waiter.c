@@ -78,12 +78,12 @@ static enum counter counter_of(enum problem_code code)
 	return denials[code] != 0 ? denials[code] : COUNT_DENY_OTHER;
 }
 
-void waiter_deny(struct waiter *w, enum problem_code code, const char *reason, const char *detail, int64_t retry_after_ms)
+void waiter_deny(struct waiter *w, enum problem_code code, enum throttled reason, const char *detail, int64_t retry_after_ms)
 {
 	struct ipc_msg m = {.type = IPC_DENY,
 			    .deny = {.seq = w->seq,
 				     .code = (uint8_t)code,
-				     .reason = STR(reason),
+				     .reason = (uint8_t)reason,
 				     .detail = STR(detail),
 				     .retry_after_ms = (uint32_t)retry_after_ms}};
 
@@ -105,5 +105,5 @@ void waiter_deny_all(struct version *v, enum problem_code code, const char *deta
 	AUTO(version_unref) struct version *held = version_ref(v);
 
 	while (held->waiters != NULL)
-		waiter_deny(held->waiters, code, "", detail, retry_after_ms);
+		waiter_deny(held->waiters, code, THROTTLED_NONE, detail, retry_after_ms);
 }

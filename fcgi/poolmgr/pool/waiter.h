@@ -42,7 +42,8 @@ void waiter_leave_queue(struct waiter *waiter);
 void waiter_free(struct waiter *waiter);
 
 /* Denies the request, and frees the waiter; if a lookup refers to it, when that ends. */
-void waiter_deny(struct waiter *waiter, enum problem_code code, const char *reason, const char *detail, int64_t retry_after_ms);
+void waiter_deny(struct waiter *waiter, enum problem_code code, enum throttled reason, const char *detail,
+		 int64_t retry_after_ms);
 void waiter_deny_all(struct version *version, enum problem_code code, const char *detail, int64_t retry_after_ms);
 
 #endif

@@ -19,6 +19,7 @@
 #include "base/mem.h"
 #include "ipc/inherited.h"
 #include "ipc/scoreboard.h"
+#include "tests/support/described.h"
 #include "tests/support/pg_group.h"
 #include "tests/unit/unit.h"
 
@@ -191,7 +192,7 @@ static bool is_answered(int fd, int within_ms)
 	return poll(&p, 1, within_ms) > 0;
 }
 
-/* Reads to the end of the connection and keeps what was written to stdout. */
+/* Reads to the end of the connection and keeps what was written to stdout: the answer to a request for logs. */
 static const char *receive(struct fixture *f, int fd)
 {
 	AUTO(buf_free) struct buf in = {0};
@@ -207,6 +208,7 @@ static const char *receive(struct fixture *f, int fd)
 		if (in.data[at + 1] == 6)
 			buf_add(&f->answer, in.data + at + 8, len);
 	}
+	assert_written_answer_described("GET", "/functions/one/logs", buf_str(&f->answer));
 	return buf_str(&f->answer);
 }
 

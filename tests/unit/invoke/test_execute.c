@@ -16,6 +16,7 @@
 #include "ipc/scoreboard.h"
 #include "run/invocation.h"
 #include "run/lease.h"
+#include "tests/support/described.h"
 #include "tests/support/fake_agent.h"
 #include "tests/support/fake_poolmgr.h"
 #include "tests/unit/unit.h"
@@ -103,10 +104,22 @@ static int set_up(void **state)
 	return 0;
 }
 
+static void look_at_answer(const struct fixture *f)
+{
+	AUTO(buf_free) struct buf answer = {0};
+	struct str parts[RESPONSE_PARTS_MAX];
+	size_t count = response_parts(&f->response, parts);
+
+	for (size_t i = 0; i < count; i++)
+		buf_add(&answer, parts[i].data, parts[i].len);
+	assert_written_answer_described("POST", f->request.path, buf_str(&answer));
+}
+
 static int tear_down(void **state)
 {
 	struct fixture *f = *state;
 
+	look_at_answer(f);
 	connection_free(&f->connection);
 	response_free(&f->response);
 	buf_free(&f->body);

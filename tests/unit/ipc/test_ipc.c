@@ -38,6 +38,7 @@ static const struct message {
 #define VALUE_problem_exists    0
 #define VALUE_counter_is_reason 0
 #define VALUE_ipc_start_exists  IPC_START_COLD
+#define VALUE_throttled_exists  THROTTLED_QUEUE_FULL
 
 /* clang-format off */
 static const struct ipc_msg samples[IPC_TYPE_COUNT] = {
@@ -156,7 +157,9 @@ static void an_enumeration_out_of_its_range_is_refused(void **state)
 	for (unsigned i = 0; i <= UINT8_MAX; i++) {
 		struct ipc_msg deny = {.type = IPC_DENY, .deny.code = (uint8_t)i};
 		struct ipc_msg grant = {.type = IPC_GRANT, .grant.start_kind = (uint8_t)i};
+		struct ipc_msg throttled = {.type = IPC_DENY, .deny.reason = (uint8_t)i};
 		assert_int_equal(decodes(&deny, IPC_POOLMGR), i < PROBLEM_COUNT);
+		assert_int_equal(decodes(&throttled, IPC_POOLMGR), i < THROTTLED_COUNT);
 		assert_int_equal(decodes(&grant, IPC_POOLMGR), i >= IPC_START_WARM && i <= IPC_START_COLD);
 	}
 }

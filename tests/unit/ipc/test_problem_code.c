@@ -23,6 +23,20 @@ static void every_code_is_unique_and_documented(void **state)
 	assert_int_equal(problem_find("not_foundx", 9), PROBLEM_NOT_FOUND);
 }
 
+static void every_reason_of_throttled_is_unique_and_documented(void **state)
+{
+	(void)state;
+	assert_string_equal(throttled_name(THROTTLED_NONE), "");
+	for (unsigned i = THROTTLED_NONE + 1; i < THROTTLED_COUNT; i++) {
+		assert_true(throttled_exists(i));
+		assert_true(strlen(throttled_text(i)) > 10);
+		for (unsigned k = 0; k < i; k++)
+			assert_string_not_equal(throttled_name(i), throttled_name(k));
+	}
+	assert_true(throttled_exists(THROTTLED_NONE));
+	assert_false(throttled_exists(THROTTLED_COUNT));
+}
+
 /* nginx puts both into JSON and into its configuration as they are. */
 static void what_nginx_says_needs_no_escapes_and_fits_the_codes(void **state)
 {
@@ -67,6 +81,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_code_is_unique_and_documented),
+		cmocka_unit_test(every_reason_of_throttled_is_unique_and_documented),
 		cmocka_unit_test(what_nginx_says_needs_no_escapes_and_fits_the_codes),
 		cmocka_unit_test(a_denial_is_counted_under_the_name_of_its_code),
 	};

@@ -70,6 +70,35 @@ static void everything_is_described(void **state)
 	assert_null(json_object_get(d->root, "x-problems"));
 }
 
+/* The words at a path, with blanks between. */
+static void assert_words(const struct document *d, const char *path, const char *words)
+{
+	AUTO(mem_free) char *text = mem_strdup(words);
+	json_t *list = at(d, path);
+	size_t i = 0;
+
+	for (char *rest = text, *word; (word = strsep(&rest, " ")) != NULL; i++)
+		assert_string_equal(json_string_value(json_array_get(list, i)), word);
+	assert_int_equal(json_array_size(list), i);
+}
+
+static void what_the_code_has_a_table_of_is_listed_from_it(void **state)
+{
+	struct document *d = *state;
+
+	complete(d);
+	assert_words(d, "components schemas RequiredFields required", "name language code");
+	assert_words(d, "components schemas StartKind enum", "warm prewarmed cold");
+	assert_words(d, "components schemas LogLine properties level enum", "info error platform");
+	assert_words(d, "components schemas FunctionState properties status enum", "trial current superseded");
+	assert_words(
+		d, "components schemas FieldError properties code enum",
+		"required wrong_type invalid_value out_of_range too_large unknown_field reserved not_found no_stored_value "
+		"does_not_compile handler_not_found");
+	assert_words(d, "components schemas ThrottledReason enum",
+		     "client_rate queue_full function_concurrency too_many_follow too_many_requests");
+}
+
 static void a_route_that_is_not_described_is_a_fault(void **state)
 {
 	static const struct route more[] = {{METHOD_PUT, "/functions/{id}/icon", "", ROUTE_NO_BODY, NULL}};
@@ -244,6 +273,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, read_parts, forget)
 		TEST(everything_is_described),
+		TEST(what_the_code_has_a_table_of_is_listed_from_it),
 		TEST(a_route_that_is_not_described_is_a_fault),
 		TEST(a_path_without_a_route_is_a_fault),
 		TEST(query_parameters_are_those_of_the_route),

@@ -341,7 +341,7 @@ struct denial worker_denied(struct worker *w, uint64_t seq)
 	receive_for(w, IPC_DENY, seq, &m);
 	assert_int_equal(m.deny.seq, seq);
 	d.code = (enum problem_code)m.deny.code;
-	copy_str(d.reason, sizeof(d.reason), m.deny.reason);
+	d.reason = (enum throttled)m.deny.reason;
 	copy_str(d.detail, sizeof(d.detail), m.deny.detail);
 	d.retry_after_ms = m.deny.retry_after_ms;
 	d.version = m.deny.version;

@@ -69,7 +69,8 @@ struct finding {
 
 struct denial {
 	enum problem_code code;
-	char reason[64], detail[600];
+	enum throttled reason;
+	char detail[600];
 	uint32_t retry_after_ms, version;
 };
 

@@ -67,7 +67,7 @@ static void deny_throttled(int fd)
 	struct ipc_msg m;
 
 	fake_poolmgr_expect(fd, IPC_LEASE, &m);
-	fake_poolmgr_deny(fd, &m, PROBLEM_THROTTLED, "queue_full", 2500);
+	fake_poolmgr_deny(fd, &m, PROBLEM_THROTTLED, THROTTLED_QUEUE_FULL, 2500);
 	fake_poolmgr_expect_close(fd);
 }
 
@@ -89,7 +89,7 @@ static void deny_nonsense(int fd)
 	struct ipc_msg m;
 
 	fake_poolmgr_expect(fd, IPC_LEASE, &m);
-	fake_poolmgr_deny(fd, &m, PROBLEM_COUNT, "", 0);
+	fake_poolmgr_deny(fd, &m, PROBLEM_COUNT, THROTTLED_NONE, 0);
 	fake_poolmgr_expect_close(fd);
 }
 
@@ -123,7 +123,7 @@ static void deny_once_and_close(int fd)
 	struct ipc_msg m;
 
 	fake_poolmgr_expect(fd, IPC_LEASE, &m);
-	fake_poolmgr_deny(fd, &m, PROBLEM_NOT_FOUND, "", 0);
+	fake_poolmgr_deny(fd, &m, PROBLEM_NOT_FOUND, THROTTLED_NONE, 0);
 }
 
 static void a_connection_that_died_while_idle_is_replaced_at_once(void **state)

@@ -6,6 +6,7 @@
 
 #include "base/fd.h"
 #include "run/lease.h"
+#include "tests/support/described.h"
 #include "tests/unit/worker/worker_rig.h"
 
 static char meter_paths[3][200]; /* the files of a sandbox's cgroup: cpu, memory, oom */
@@ -90,14 +91,14 @@ static void deny_known(int fd)
 	struct ipc_msg deny = {.type = IPC_DENY,
 			       .deny = {.seq = m.lease.seq,
 					.code = PROBLEM_THROTTLED,
-					.reason = STR("function_concurrency"),
+					.reason = THROTTLED_FUNCTION_CONCURRENCY,
 					.detail = STR("50 sandboxes run it"),
 					.retry_after_ms = 1500,
 					.function_id = uuid_new(),
 					.version = 2}};
 	fake_poolmgr_send(fd, &deny);
 	fake_poolmgr_expect(fd, IPC_LEASE, &m);
-	fake_poolmgr_deny(fd, &m, PROBLEM_NOT_FOUND, "", 0);
+	fake_poolmgr_deny(fd, &m, PROBLEM_NOT_FOUND, THROTTLED_NONE, 0);
 	fake_poolmgr_expect_close(fd);
 }
 
@@ -153,6 +154,7 @@ static void a_body_over_the_limit_is_read_to_its_end_and_refused(void **state)
 	char *body = calloc(1, len);
 
 	receive_answer(f, send_request(f, "POST", "/execute/x", body, len));
+	assert_written_answer_described("POST", "/execute/x", buf_str(&f->answer));
 	assert_answer(f, "Status: 413\r\n");
 	assert_answer(f, "\"limit\":8388608,\"actual\":9437184");
 	free(body);

@@ -12,6 +12,7 @@
 #include "base/fd.h"
 #include "invoke/invoke.h"
 #include "run/lease.h"
+#include "tests/support/described.h"
 
 struct shared *shared;
 
@@ -228,6 +229,8 @@ void receive_answer(struct fixture *f, int fd)
 void ask(struct fixture *f, const char *method, const char *uri, const char *body)
 {
 	receive_answer(f, send_request(f, method, uri, body, strlen(body)));
+	if (strncmp(uri, "/execute/", 9) == 0) /* the routes of other workers do not exist here */
+		assert_written_answer_described(method, uri, buf_str(&f->answer));
 }
 
 void assert_answer(const struct fixture *f, const char *part)

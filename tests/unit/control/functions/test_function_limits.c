@@ -57,13 +57,18 @@ static void numbers_have_bounds_and_a_default(void **state)
 {
 	AUTO(json_decrefp) json_t *limits = limits_of(*state);
 	const json_t *cpus = json_object_get(limits, "cpus");
+	size_t known = 0, wholes = 0;
 
 	for (const struct rules_rig_number *n = rules_rig_numbers; n->field != NULL; n++) {
 		AUTO(json_decrefp)
 		json_t *wanted = json_pack("{s:s, s:b, s:I, s:I, s:I}", "type", "integer", "required", 0, "min",
 					   (json_int_t)n->min, "max", (json_int_t)n->max, "default", (json_int_t)n->by_default);
 		assert_true(json_equal(json_object_get(limits, n->field), wanted));
+		known++;
 	}
+	for (const struct function_field *f = function_fields; f->name != NULL; f++)
+		wholes += f->type == FUNCTION_WHOLE && f->when != FUNCTION_GIVEN;
+	assert_int_equal(known, wholes);
 	assert_true(json_real_value(json_object_get(cpus, "min")) == 0.1);
 	assert_true(json_real_value(json_object_get(cpus, "default")) == 1);
 	assert_true(json_real_value(json_object_get(cpus, "max")) >= 1); /* the number of processors of this machine */

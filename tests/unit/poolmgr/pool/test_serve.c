@@ -55,7 +55,7 @@ static void a_full_queue_is_told_at_once(void **state)
 	worker_lease(&w, f.name, 0);
 	struct denial d = worker_denied(&w, worker_lease(&w, f.name, 0));
 	assert_int_equal(d.code, PROBLEM_THROTTLED);
-	assert_string_equal(d.reason, "queue_full");
+	assert_int_equal(d.reason, THROTTLED_QUEUE_FULL);
 	assert_non_null(strstr(d.detail, "2 requests already wait"));
 	assert_true(d.retry_after_ms > 0);
 	assert_int_equal(d.version, 1);
@@ -441,7 +441,7 @@ static void a_deadline_that_passes_for_want_of_concurrency_says_so(void **state)
 	worker_take(&w, f.name);
 	struct denial d = denied_late(&w, f.name);
 	assert_int_equal(d.code, PROBLEM_THROTTLED);
-	assert_string_equal(d.reason, "function_concurrency");
+	assert_int_equal(d.reason, THROTTLED_FUNCTION_CONCURRENCY);
 	assert_non_null(strstr(d.detail, "The function's 1 sandbox (max_concurrency) stayed busy for 0."));
 }
 
