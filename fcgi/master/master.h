@@ -27,9 +27,9 @@ struct master_start {
  * goes from SUCCESSOR to IN_CHARGE and from there to RETIRED (standing.h).
  */
 enum standing {
-	SUCCESSOR, /* the previous berthd, until this one takes over */
-	IN_CHARGE, /* this one */
-	RETIRED,   /* the successor, which has taken over */
+	SUCCESSOR, /* the previous berthd owns it, until this one takes over */
+	IN_CHARGE, /* this berthd owns it */
+	RETIRED,   /* the successor owns it, since it has taken over */
 };
 
 /* The children of one role (team.h). */
