@@ -135,7 +135,7 @@ const struct db_statement db_spec_look = {
 	       "coalesce(sum(v.min_warm::bigint * v.memory_limit_mb), 0) as memory_mb "
 	       "from functions f join function_versions v using (function_id, version) "
 	       "where ($4::boolean or s.min_warm > 0) and v.min_warm > 0 "
-	       "and not ($3::boolean and f.function_id = s.function_id)) w",
+	       "and (not $3::boolean or f.function_id is distinct from s.function_id)) w",
 	.param_count = 4,
 	.reads = true,
 };

@@ -231,13 +231,13 @@ def check(tmp_path):
 def test_a_run_of_all_parts_runs_each_test_once(check):
     done, called = check()
     assert done.returncode == 0, done.stderr + done.stdout
-    assert done.stdout.endswith("\n13 passed, 0 failed\n")
-    parts = "lint unit openapi build e2e_1 hostile e2e_2 healing berth agents nginx alone".split()
+    assert done.stdout.endswith("\n14 passed, 0 failed\n")
+    parts = "lint unit openapi build e2e_1 hostile e2e_2 healing berth agents nginx e2e_3 alone".split()
     assert [line.split()[0] for line in done.stdout.splitlines() if " passed " in line and line.endswith(" s")] == parts
-    halves = [call for call in called if any(word.startswith("tests/e2e/") for word in call)]
-    assert [half[:2] for half in halves] == [["-m", "not alone"]] * 2
-    assert sorted(word for half in halves for word in half[2:]) == sorted(f"tests/e2e/{file.name}" for file in (ROOT / "tests/e2e").glob("test_*.py"))
-    others = [call for call in called if call not in halves]
+    thirds = [call for call in called if any(word.startswith("tests/e2e/") for word in call)]
+    assert [third[:2] for third in thirds] == [["-m", "not alone"]] * 3
+    assert sorted(word for third in thirds for word in third[2:]) == sorted(f"tests/e2e/{file.name}" for file in (ROOT / "tests/e2e").glob("test_*.py"))
+    others = [call for call in called if call not in thirds]
     alone = [["-m", "alone", "tests/e2e"], ["-m", "alone", "tests/hostile"]]
     assert sorted(others[:-2]) == [["-m", "not alone", "tests/hostile"], *([f"tests/{part}"] for part in ("agents", "berth", "build", "healing", "nginx"))]
     assert others[-2:] == called[-2:] == alone  # when nothing else runs

@@ -223,6 +223,7 @@ static void what_min_warm_keeps_ready_is_added_up_of_current_versions(void **sta
 	assert_int_equal(db_function_update(f->db, spec, NULL, 0, &stored, &f->err), 0);
 	assert_int_equal(db_function_delete(f->db, "deleted", -1, &gone, &f->err), 0);
 	assert_warm(f, 3 + 2, 3 * 128 + 2 * 200, .warm = true);
+	assert_warm(f, 3 + 2, 3 * 128 + 2 * 200, .warm = true, .but_for_it = true);
 	assert_warm(f, 3 + 2, 3 * 128 + 2 * 200, .ref = "changed");
 	assert_warm(f, 3, 3 * 128, .ref = "changed", .but_for_it = true);
 	assert_warm(f, 0, 0, .ref = "nobody"); /* the sums are not made if they are not needed */
