@@ -13,7 +13,13 @@
 
 #include "base/defs.h"
 
-/* The levels, lowest first: LEVEL(NAME, name). A new level is a row here and a macro like log_debug below. */
+/*
+ * The levels, lowest first: LEVEL(NAME, name). A new level is a row here and a macro like log_debug below.
+ *
+ * debug: what each request goes through. info: what happens when all is well, such as starts, reloads and deployments, and
+ * that a trouble is over. warn: something is not as it should be, and berthd goes on without it or tries again. error:
+ * something failed or was lost.
+ */
 #define LOG_LEVELS(LEVEL)                                                                                                      \
 	LEVEL(DEBUG, "debug")                                                                                                  \
 	LEVEL(INFO, "info")                                                                                                    \
@@ -23,7 +29,7 @@
 #define LOG_LEVEL_NUMBER(NAME, name) LOG_##NAME,
 #define LOG_LEVEL_WORD(NAME, name)   " " name
 enum log_level { LOG_LEVELS(LOG_LEVEL_NUMBER) LOG_LEVEL_COUNT };
-#define LOG_LEVEL_WORDS LOG_LEVELS(LOG_LEVEL_WORD) /* " debug info warn error" */
+#define LOG_LEVEL_WORDS LOG_LEVELS(LOG_LEVEL_WORD) /* all names, lowest first, each after a space: " debug info …" */
 
 /* The level of that name, or -1. */
 int log_level_parse(const char *name);

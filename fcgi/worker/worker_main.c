@@ -52,8 +52,8 @@
 #define LOOK_SHUT_US 5000
 
 /*
- * A worker whose request takes, or usually takes, longer than SLOW_US passes its turn on if a processor is free. If it
- * takes longer than VERY_SLOW_US, or waits that long for its sandbox, the worker passes the turn on in any case.
+ * A worker whose request takes, or usually takes, longer than SLOW_US passes its turn on if a processor is free, or if the
+ * request still waits for its sandbox. If it takes longer than VERY_SLOW_US, the worker passes the turn on in any case.
  */
 #define SLOW_US      1000
 #define VERY_SLOW_US 10000
