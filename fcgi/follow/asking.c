@@ -1,9 +1,12 @@
 #include "follow/asking.h"
 
+#include <errno.h>
+#include <stdint.h>
 #include <utlist.h>
 
 #include "base/log.h"
 #include "base/mem.h"
+#include "ipc/heartbeat.h"
 
 static const struct db_statement *const prepared[] = {&db_logs_news};
 
@@ -12,6 +15,7 @@ struct asking {
 	struct db_async *db;
 	asking_fn told;
 	void *arg;
+	size_t most; /* requests of the next statement */
 
 	/* The statement under way. */
 	size_t count;                /* number of its requests; 0: no statement is under way */
@@ -50,6 +54,7 @@ struct asking *asking_new(const struct conf *conf, asking_fn told, void *arg)
 	};
 	a->told = told;
 	a->arg = arg;
+	a->most = SIZE_MAX;
 	a->db = db_async_new(conf, &a->plan);
 	return a;
 }
@@ -83,12 +88,19 @@ static void on_answer(const struct err *err, const PGresult *r, void *arg)
 	struct db_log_reply news;
 	int row = 0;
 
+	if (err != NULL && err->code == ETIMEDOUT && a->count > 1) {
+		a->most = a->count / 2;
+		end_question(a);
+		return;
+	}
+	a->most = a->most > SIZE_MAX / 2 ? SIZE_MAX : 2 * a->most;
 	for (size_t i = 0; i < a->count; i++) {
 		struct follower *f = a->asked[i];
 		if (err == NULL)
 			row = db_log_reply(r, row, &a->askers[i], &news);
 		if (f == NULL)
 			continue;
+		heartbeat_now(); /* sending an answer may take a second */
 		log_set_request(f->request.id);
 		a->told(f, err, r, &news, a->arg);
 	}
@@ -96,20 +108,24 @@ static void on_answer(const struct err *err, const PGresult *r, void *arg)
 	end_question(a);
 }
 
-void asking_begin(struct asking *a, struct follower *list)
+size_t asking_begin(struct asking *a, struct follower *list)
 {
 	struct follower *f;
 	size_t count = 0;
 
 	DL_COUNT(list, f, count);
+	count = MIN(count, a->most);
 	a->asked = mem_alloc(count * sizeof(a->asked[0]));
 	a->askers = mem_alloc(count * sizeof(a->askers[0]));
 	DL_FOREACH (list, f) {
+		if (a->count == count)
+			break;
 		a->asked[a->count] = f;
 		a->askers[a->count++] = follower_asker(f);
 	}
 	db_log_question_make(&a->question, a->askers, a->count, FOLLOWER_PAGE_BYTES);
 	db_async_ask(a->db, &db_logs_news, a->question.params, on_answer, a);
+	return count;
 }
 
 void asking_forget(struct asking *a, const struct follower *follower)

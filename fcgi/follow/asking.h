@@ -28,8 +28,13 @@ void asking_free(struct asking **asking); /* destructor for AUTO; accepts NULL *
 /* Whether no statement is under way. */
 bool asking_is_free(const struct asking *asking);
 
-/* Asks for all requests of the list, which is not empty. No statement may be under way. */
-void asking_begin(struct asking *asking, struct follower *list);
+/*
+ * Asks for the first requests of the list, which is not empty, and returns how many: all of them, or fewer after a statement
+ * that took too long. Then none of its requests was told anything, so that one that is expensive costs only itself its answer:
+ * each statement has half as many requests as one that took too long, and only a request that was alone in it is told so. No
+ * statement may be under way.
+ */
+size_t asking_begin(struct asking *asking, struct follower *list);
 
 /* The follower ends: told will not be called for it. */
 void asking_forget(struct asking *asking, const struct follower *follower);

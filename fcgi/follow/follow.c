@@ -150,8 +150,14 @@ static void ask(struct process *p, struct group *g, int64_t pause_us)
 		return;
 	drop_who_has_left(p, g);
 	g->ask_us = now_us + pause_us;
-	if (g->list != NULL)
-		asking_begin(g->asking, g->list);
+	if (g->list == NULL)
+		return;
+	/* Those that were asked for go to the end, so that the next statement begins with the others. */
+	for (size_t count = asking_begin(g->asking, g->list); count > 0; count--) {
+		struct follower *f = g->list;
+		DL_DELETE(g->list, f);
+		DL_APPEND(g->list, f);
+	}
 }
 
 /* Answers the requests that have waited as long as they wanted, whatever PostgreSQL does. */

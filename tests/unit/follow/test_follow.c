@@ -83,6 +83,8 @@ static uint32_t state_of(const struct fixture *f)
 	return atomic_load(&scoreboard_slot(f->board, 0)->state);
 }
 
+static int64_t statement_timeout_ms = 120000;
+
 static int set_up(void **state)
 {
 	AUTO(fd_close) int dir = -1;
@@ -97,7 +99,7 @@ static int set_up(void **state)
 		pg, "do $$ begin perform ensure_metrics_partitions(current_date + i) from generate_series(-1, 1) i; end $$");
 	f->dir = unit_make_dir();
 	f->conf = pg_scratch_conf(pg);
-	f->conf->database_statement_timeout_ms = 120000;
+	f->conf->database_statement_timeout_ms = statement_timeout_ms;
 	f->conf->follow_max_waiting = CROWD;
 	assert_ok(scoreboard_create(1, &f->board, &f->board_fd, &err));
 	dir = open(f->dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
@@ -123,6 +125,14 @@ static int stop(struct fixture *f)
 	assert_int_equal(waitpid(f->pid, &status, 0), f->pid);
 	f->pid = 0;
 	return status;
+}
+
+static int set_up_hurried(void **state)
+{
+	statement_timeout_ms = 2000;
+	int rc = set_up(state);
+	statement_timeout_ms = 120000;
+	return rc;
 }
 
 static int tear_down(void **state)
@@ -375,6 +385,24 @@ static void who_comes_is_answered_while_a_question_for_those_who_wait_is_slow(vo
 	assert_says(receive(f, patient), "after all");
 }
 
+static void a_question_that_takes_too_long_is_asked_for_fewer_at_a_time(void **state)
+{
+	struct fixture *f = *state;
+	AUTO(mem_free) char *place = place_now(f, FUNCTION);
+	int fds[8];
+
+	for (size_t i = 0; i < ARRAY_SIZE(fds); i++)
+		fds[i] = follow(f, FUNCTION, place, 60);
+	wait_for_statements(shared->statements + 4);
+	PGconn *lock = lock_logs(f);
+	wait_until_stuck(1);
+	wait_for_statements(shared->statements + 1); /* the one that was stuck has taken too long */
+	PQfinish(lock);
+	print(FUNCTION, "after all");
+	for (size_t i = 0; i < ARRAY_SIZE(fds); i++)
+		assert_says(receive(f, fds[i]), "after all");
+}
+
 static void when_it_is_to_stop_all_are_answered(void **state)
 {
 	struct fixture *f = *state;
@@ -425,6 +453,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(one_statement_asks_for_all_who_wait_and_answers_them, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(a_slow_question_for_those_who_wait_holds_up_nobody_else, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(who_comes_is_answered_while_a_question_for_those_who_wait_is_slow, set_up,
+						tear_down),
+		cmocka_unit_test_setup_teardown(a_question_that_takes_too_long_is_asked_for_fewer_at_a_time, set_up_hurried,
 						tear_down),
 		cmocka_unit_test_setup_teardown(when_it_is_to_stop_all_are_answered, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(beyond_the_most_that_may_wait_one_is_told_to_come_back, set_up, tear_down),
