@@ -162,6 +162,17 @@ int pool_rig_each(void **state)
 	return 0;
 }
 
+/* The shapes of a test's functions are gone: they would have spares in the next test. */
+static bool only_default_shapes(void)
+{
+	struct shape *s;
+
+	DL_FOREACH (shapes, s)
+		if (!s->always)
+			return false;
+	return true;
+}
+
 int pool_rig_nothing_leaks(void **state)
 {
 	struct sandbox *s, *next;
@@ -184,6 +195,7 @@ int pool_rig_nothing_leaks(void **state)
 	resolve_forget_all();
 	WAIT_FOR(HASH_COUNT(versions) == 0);
 	WAIT_FOR(candidates == NULL);
+	WAIT_FOR(only_default_shapes());
 	WAIT_FOR(open_fds() == fds_before);
 	rig.tick = NULL;
 	return 0;
