@@ -231,6 +231,14 @@ def check(tmp_path):
 def test_a_run_of_all_parts_runs_each_test_once(check):
     done, called = check()
     assert done.returncode == 0, done.stderr + done.stdout
+    parts = "lint unit openapi build berth agents nginx e2e hostile healing".split()
+    assert [line.split()[0] for line in done.stdout.splitlines() if " passed " in line and line.endswith(" s")] == parts
+    assert called == [[f"tests/{part}"] for part in parts[3:]]
+
+
+def test_a_run_of_all_parts_side_by_side_runs_each_test_once(check):
+    done, called = check("--side-by-side")
+    assert done.returncode == 0, done.stderr + done.stdout
     assert done.stdout.endswith("\n14 passed, 0 failed\n")
     parts = "lint unit openapi build e2e_1 hostile e2e_2 healing berth agents nginx e2e_3 alone".split()
     assert [line.split()[0] for line in done.stdout.splitlines() if " passed " in line and line.endswith(" s")] == parts

@@ -51,6 +51,7 @@ def look(api, probe):
 # Time
 
 
+@pytest.mark.alone
 def test_a_timeout_ends_every_process_of_the_sandbox_at_once(api, deploy, runtime, stack):
     code = """
 import os, time

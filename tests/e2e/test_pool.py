@@ -188,6 +188,7 @@ def test_a_burst_of_first_calls_is_served_without_an_error_and_without_needless_
     assert len(started) <= 12  # it is fast: a few serve them all, and spares are made good
 
 
+@pytest.mark.alone
 def test_spares_grow_with_a_burst(api, deploy):
     def spares():
         (shape,) = [s for s in pool(api)["shapes"] if s["shape"].startswith("docker/python/222MB/")]
