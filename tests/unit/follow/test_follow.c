@@ -135,10 +135,20 @@ static int set_up_hurried(void **state)
 	return rc;
 }
 
+/* A test holds it for a while; one that fails must not keep it, or the next test waits for it. */
+static PGconn *lock;
+
+static void unlock_logs(void)
+{
+	PQfinish(lock);
+	lock = NULL;
+}
+
 static int tear_down(void **state)
 {
 	struct fixture *f = *state;
 
+	unlock_logs();
 	if (f->pid > 0)
 		assert_int_equal(stop(f), 0);
 	munmap(shared, sizeof(*shared));
@@ -289,14 +299,13 @@ static void wait_until_stuck(int count)
 }
 
 /* Another client holds the lock, so that it remains. */
-static PGconn *lock_logs(struct fixture *f)
+static void lock_logs(struct fixture *f)
 {
-	PGconn *conn = PQconnectdb(f->conf->database_conninfo);
-	PGresult *r = PQexec(conn, "begin; lock table invocation_logs in access exclusive mode");
+	lock = PQconnectdb(f->conf->database_conninfo);
+	PGresult *r = PQexec(lock, "begin; lock table invocation_logs in access exclusive mode");
 
 	assert_int_equal(PQresultStatus(r), PGRES_COMMAND_OK);
 	PQclear(r);
-	return conn;
 }
 
 /* ---- */
@@ -350,13 +359,13 @@ static void a_slow_question_for_those_who_wait_holds_up_nobody_else(void **state
 	int patient = follow(f, FUNCTION, place, 60), late = follow(f, OTHER, place, 2);
 
 	wait_for_statements(4);
-	PGconn *lock = lock_logs(f);
+	lock_logs(f);
 	wait_until_stuck(1);
 	/* Requests that do not need PostgreSQL, and requests that have waited long enough. */
 	assert_says(receive(f, send_request(f, "/functions/one/logs?wait_s=61")), "Status: 400");
 	assert_says(receive(f, late), "\"items\":[]");
 	assert_false(is_answered(patient, 0));
-	PQfinish(lock);
+	unlock_logs();
 	print(FUNCTION, "after all");
 	assert_says(receive(f, patient), "after all");
 }
@@ -370,12 +379,12 @@ static void who_comes_is_answered_while_a_question_for_those_who_wait_is_slow(vo
 
 	wait_for_statements(3);
 	/* The next statement for the waiting request waits for a lock. Its backend is stopped before the lock is released. */
-	PGconn *lock = lock_logs(f);
+	lock_logs(f);
 	wait_until_stuck(1);
 	long stuck = pg_scratch_number(pg, "select pid from pg_stat_activity where application_name = 'berth-follow' "
 					   "and wait_event_type = 'Lock'");
 	kill((pid_t)stuck, SIGSTOP);
-	PQfinish(lock);
+	unlock_logs();
 	assert_says(receive(f, send_request(f, "/functions/nobody/logs")), "Status: 404");
 	assert_says(receive(f, follow(f, OTHER, place, 1)), "\"items\":[]");
 	print(OTHER, "news");
@@ -394,10 +403,10 @@ static void a_question_that_takes_too_long_is_asked_for_fewer_at_a_time(void **s
 	for (size_t i = 0; i < ARRAY_SIZE(fds); i++)
 		fds[i] = follow(f, FUNCTION, place, 60);
 	wait_for_statements(shared->statements + 4);
-	PGconn *lock = lock_logs(f);
+	lock_logs(f);
 	wait_until_stuck(1);
 	wait_for_statements(shared->statements + 1); /* the one that was stuck has taken too long */
-	PQfinish(lock);
+	unlock_logs();
 	print(FUNCTION, "after all");
 	for (size_t i = 0; i < ARRAY_SIZE(fds); i++)
 		assert_says(receive(f, fds[i]), "after all");
@@ -410,10 +419,10 @@ static void when_it_is_to_stop_all_are_answered(void **state)
 	int fd = follow(f, FUNCTION, place, 60);
 
 	wait_for_statements(3);
-	PGconn *lock = lock_logs(f);
+	lock_logs(f);
 	wait_until_stuck(1);
 	assert_int_equal(stop(f), 0); /* while a statement is under way */
-	PQfinish(lock);
+	unlock_logs();
 	assert_says(receive(f, fd), "\"items\":[]");
 }
 
