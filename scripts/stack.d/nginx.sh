@@ -12,11 +12,21 @@ nginx_serves() {
     done
 }
 
-# For wait_until: whether none of old_workers is left, because nginx starts new workers when it has taken a configuration.
+# The workers that take connections; the others, which finish their last requests, have another title.
+nginx_workers() { pgrep -P "$(pid_of "$pids/nginx")" -fx 'nginx: worker process'; }
+
+# For wait_until: whether only workers that are not in old_workers take connections, because nginx starts new workers when it has
+# taken a configuration, and then stops the old ones.
 nginx_has_settled() {
-    local pid
-    pid=$(pid_of "$pids/nginx") || return 0
-    nginx_serves && pgrep -P "$pid" | grep -qvxF -f <(printf '%s\n' "$old_workers")
+    running "$pids/nginx" || return 0
+    local workers
+    nginx_serves && workers=$(nginx_workers) && ! grep -qxF -f <(printf '%s\n' "$old_workers") <<<"$workers"
+}
+
+# Whether a worker has been replaced since the configuration was taken. One that was killed leaves its requests counted in nginx's
+# zones for good.
+nginx_lost_a_worker() {
+    [[ -f $pids/nginx.workers ]] && running "$pids/nginx" && [[ $(nginx_workers) != "$(<"$pids/nginx.workers")" ]]
 }
 
 fail_with_nginx() {
@@ -30,12 +40,18 @@ fail_with_nginx() {
 }
 
 up_nginx() {
+    local zones=1 fingerprint tested old_workers=none done=reloaded
     step "nginx"
+    [[ ! -f $pids/nginx.zones ]] || zones=$(<"$pids/nginx.zones")
+    if nginx_lost_a_worker; then
+        warn "a worker of nginx has ended by itself (see $dir/log/nginx.log): requests are counted from zero again"
+        zones=$((zones + 1))
+    fi
+    printf '%s\n' "$zones" >"$pids/nginx.zones"
     "$berthd" --config "$dir/berth.conf" --dump-config |
         "$here/render-nginx" --dir "$dir" --https-port "${option[https-port]}" --http-port "${option[http-port]}" \
-            --static "$share/static" --template "$share/nginx/berth.conf.in" >"$dir/nginx/berth.conf.new"
+            --zones "$zones" --static "$share/static" --template "$share/nginx/berth.conf.in" >"$dir/nginx/berth.conf.new"
     mv "$dir/nginx/berth.conf.new" "$dir/nginx/berth.conf"
-    local fingerprint tested old_workers=none done=reloaded
     fingerprint=$(sha256sum "$dir/nginx/berth.conf" "$dir/tls/cert.pem" "$dir/tls/key.pem")
     if nginx_serves && unchanged "$pids/nginx.fingerprint" "$fingerprint"; then
         ok "runs"
@@ -45,7 +61,7 @@ up_nginx() {
     tested=$(nginx_ -t 2>&1) || die "nginx refuses its configuration: $tested"
     rm -f "$pids/nginx.fingerprint"
     if running "$pids/nginx"; then
-        old_workers=$(pgrep -P "$(pid_of "$pids/nginx")" || printf none)
+        old_workers=$(nginx_workers || printf none)
         kill -HUP "$(pid_of "$pids/nginx")"
     else
         done=started
@@ -57,6 +73,7 @@ up_nginx() {
     wait_until 30 nginx_has_settled || fail_with_nginx "nginx did not take its new configuration"
     running "$pids/nginx" || fail_with_nginx "nginx did not start"
     ok "$done"
+    nginx_workers >"$pids/nginx.workers"
     printf '%s\n' "$fingerprint" >"$pids/nginx.fingerprint"
 }
 

@@ -111,6 +111,22 @@ def test_an_nginx_worker_costs_only_its_connections(traffic, stack):
     assert len(traffic.failed()) <= 2 * Traffic.THREADS
 
 
+def test_what_killed_nginx_workers_had_counted_is_forgotten_when_the_configuration_is_read_again(api, sleeper, stack, reload):
+    reload("client.max_requests=1")
+    api.wait_for_rest()
+    call = in_background(lambda: api.execute(sleeper, 10))
+    wait_for("it to run", lambda: api.leased())
+    killed = stack.nginx_workers()
+    for worker in killed:
+        worker.kill()
+    assert call().error
+    wait_for("others to take their places", lambda: len(stack.nginx_workers()) == len(killed))
+    check_problem(api.execute(sleeper), 429, "throttled")
+    assert "requests are counted from zero again" in stack.run("up").stderr
+    assert api.output(sleeper)
+    assert "counted from zero" not in stack.run("up").stderr
+
+
 def test_the_master_is_started_again_and_all_works(traffic, stack, api):
     before = stack.children()
     master = stack.master()
