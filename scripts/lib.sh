@@ -42,6 +42,20 @@ need_port() {
     fi
 }
 
+# read_settings NAME: reads the output of berthd --dump-config into the associative array NAME, by section.key.
+# shellcheck disable=SC2034 # into is another name of that array
+read_settings() {
+    local -n into=$1
+    local line section=''
+    while IFS= read -r line; do
+        case $line in
+        '' | ';'*) ;;
+        '['*']') section=${line:1:-1} ;;
+        *' = '*) into[$section.${line%% = *}]=${line#* = } ;;
+        esac
+    done
+}
+
 # ---- What the scripts leave on a machine besides the directories they are given; quickstart --remove removes it.
 
 # shellcheck disable=SC2034 # used by those who source this
@@ -186,6 +200,17 @@ port_holders() {
                 for (i = split(sockets, one, " "); i > 0; i--)
                     if (!("socket:[" one[i] "]" in seen)) print "?"
             }' | sort -u
+}
+
+# holds_port PID PORT: whether all sockets that listen on the port belong to the process. There is at least one.
+holds_port() {
+    local sockets socket held
+    mapfile -t sockets < <(_listening_sockets "$2")
+    ((${#sockets[@]})) || return 1
+    held=$(find "/proc/$1/fd" -maxdepth 1 -lname 'socket:*' -printf '%l\n' 2>/dev/null) || return 1
+    for socket in "${sockets[@]}"; do
+        [[ $held == *"socket:[$socket]"* ]] || return 1
+    done
 }
 
 # process_text PID: describes the process for people.

@@ -16,7 +16,7 @@ runtimes_dir = $libexec/runtimes
 address = 127.0.0.1:${option[https-port]}
 CONF
     ! own_docker || printf '[docker]\nsocket = %s\ncontainerd_dirs = %s\n' "$dir/docker/docker.sock" "$dir/docker/exec"
-    local one images
+    local one key images
     images=$(own_images)
     for one in "${settings[@]}"; do
         [[ $one != sandbox.images=* ]] || images+=${one#*=} # what is set goes before a recipe
@@ -24,7 +24,8 @@ CONF
     [[ -z $images ]] || printf '[sandbox]\nimages = %s\n' "$images"
     for one in "${settings[@]}"; do
         [[ $one != sandbox.images=* ]] || continue
-        printf '[%s]\n%s = %s\n' "${one%%.*}" "$(cut -d= -f1 <<<"${one#*.}")" "${one#*=}"
+        key=${one%%=*}
+        printf '[%s]\n%s = %s\n' "${key%%.*}" "${key#*.}" "${one#*=}"
     done
 }
 
@@ -46,14 +47,18 @@ refuse() {
 take_berth_conf() {
     mv "$dir/berth.conf.new" "$dir/berth.conf"
     save_options
+    load_settings
+}
+
+# The effective values of berth.conf when it was last read: berthd is asked once for all of them.
+declare -A effective=()
+load_settings() {
+    effective=()
+    read_settings effective < <("$berthd" --config "$dir/berth.conf" --dump-config 2>/dev/null)
 }
 
 # setting SECTION.KEY: prints its effective value
-setting() {
-    "$berthd" --config "$dir/berth.conf" --dump-config |
-        awk -v wanted="$1" '/^\[/ { section = substr($0, 2, length($0) - 2) }
-            section "." $1 == wanted && $2 == "=" { sub(/^[^=]*= /, ""); print }'
-}
+setting() { [[ -v effective[$1] ]] && printf '%s\n' "${effective[$1]}"; }
 
 # Hash of everything that only a restart can change: the program, the runtimes, and the settings that --dump-config marks so.
 # berthd_fingerprint CONFIG

@@ -3,14 +3,13 @@
 
 nginx_() { nginx -e stderr -p "$dir/nginx" -c "$dir/nginx/berth.conf" "$@"; }
 
-# Whether our nginx runs and listens on the ports.
-nginx_serves() {
-    local pid key
-    pid=$(pid_of "$pids/nginx") || return 1
-    for key in https-port http-port; do
-        port_holders "${option[$key]}" | grep -qxF "$pid" || return 1
-    done
+# nginx_holds PORT: whether our nginx runs and has all of the port's sockets.
+nginx_holds() {
+    local pid
+    pid=$(pid_of "$pids/nginx") && holds_port "$pid" "$1"
 }
+
+nginx_serves() { nginx_holds "${option[https-port]}" && nginx_holds "${option[http-port]}"; }
 
 # The workers that take connections; the others, which finish their last requests, have another title.
 nginx_workers() { pgrep -P "$(pid_of "$pids/nginx")" -fx 'nginx: worker process'; }

@@ -113,7 +113,12 @@ check_ports() {
 }
 
 # strangers_at PORT: prints the processes that listen on it and are not our nginx
-strangers_at() { port_holders "$1" | grep -vxF -f <(writers "$dir/log/nginx.log") || true; }
+strangers_at() {
+    local holders
+    ! nginx_holds "$1" || return 0
+    holders=$(port_holders "$1")
+    [[ -z $holders ]] || grep -vxF -f <(writers "$dir/log/nginx.log") <<<"$holders" || true
+}
 
 # Written in one step, because readers do not take the lock.
 save_options() {

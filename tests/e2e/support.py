@@ -13,7 +13,7 @@ from pathlib import Path
 import contract
 import requests
 
-POLL_S = 0.02
+POLL_S = 0.02  # at first, then a twentieth of what has been waited
 # PostgreSQL's own: Debian's wrapper around it takes longer than most of what is asked.
 PSQL = str(max(Path("/usr/lib/postgresql").glob("*/bin/psql"), default="psql"))
 REQUEST_TIMEOUT_S = 60
@@ -27,13 +27,14 @@ def unique(text):
 
 def wait_for(what, condition, timeout_s=60):
     """Until condition() is true; returns what it gave. The poll is for other processes, which cannot wake us."""
-    deadline = time.monotonic() + timeout_s
+    started = time.monotonic()
     while True:
         result = condition()
         if result:
             return result
-        assert time.monotonic() < deadline, f"waited {timeout_s} s for {what}; in the end: {result!r}"
-        time.sleep(POLL_S)
+        waited = time.monotonic() - started
+        assert waited < timeout_s, f"waited {timeout_s} s for {what}; in the end: {result!r}"
+        time.sleep(min(max(POLL_S, waited / 20), 0.25))
 
 
 class FromAddress(requests.adapters.HTTPAdapter):

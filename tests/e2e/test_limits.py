@@ -51,7 +51,6 @@ def look(api, probe):
 # Time
 
 
-@pytest.mark.alone
 def test_a_timeout_ends_every_process_of_the_sandbox_at_once(api, deploy, runtime, stack):
     code = """
 import os, time
@@ -64,18 +63,16 @@ def handler(event, context):
         time.sleep(60)
     return os.getuid()
 """
-    function = deploy(code, runtime=runtime, timeout_ms=400)
+    function = deploy(code, runtime=runtime, timeout_ms=2000)
     took = []
     while len(took) < 3 and not (took and min(took) < GONE_S):  # this machine may be busy with something else
         cgroup = stack.cgroup_of_user(api.output(function))
-        api.wait_for_rest()
+        before = cgroup.pids()
         call = in_background(lambda: api.execute(function, True))
-        wait_for("it to run", api.leased)
-        time.sleep(0.2)
-        running = cgroup.pids()
+        running = wait_for("its processes", lambda: len(cgroup.pids() - before) >= 3 and cgroup.pids(), 10)
         answer = call()
         assert (answer.status, answer.code) == (504, "function_timeout")
-        assert 0.4 <= answer.ended - answer.started < 1.5
+        assert 2 <= answer.ended - answer.started < 3.5
         wait_for("all its processes to be dead", lambda: not any(is_alive(pid) for pid in running | cgroup.pids()), 5)
         took.append(time.monotonic() - answer.ended)
     assert len(running) >= 4
