@@ -156,8 +156,8 @@ def test_spares_follow_their_setting(api, reload):
         assert len(found) == 2
         return set(found)
 
-    reload("pool.min_spares=3", "pool.max_spares=3")
-    wait_for("three spares of each shape", lambda: spares() == {3}, 90)  # a busy node makes them one by one, or later
+    reload("pool.min_spares=3", "pool.max_spares=3", "pool.spare_idle_percent=0")  # whatever else this machine does
+    wait_for("three spares of each shape", lambda: spares() == {3})
     reload("pool.min_spares=1", "pool.max_spares=1")
     wait_for("one spare of each shape", lambda: spares() == {1}, 20)
 

@@ -6,8 +6,7 @@
 #include "base/defs.h"
 #include "base/mem.h"
 
-#define PERIOD_US   500000
-#define LEAST_SHARE 10 /* there is headroom when at least 1/LEAST_SHARE of the ticks of all processors are idle */
+#define PERIOD_US 500000
 
 static char *path;
 static int64_t next_us;
@@ -32,7 +31,7 @@ static bool read_times(uint64_t *now_busy, uint64_t *now_idle)
 	return n == ARRAY_SIZE(t);
 }
 
-void headroom_tick(int64_t now_us)
+void headroom_tick(int64_t now_us, int64_t idle_percent)
 {
 	uint64_t now_busy, now_idle;
 
@@ -45,7 +44,7 @@ void headroom_tick(int64_t now_us)
 		return;
 	}
 	uint64_t more_busy = now_busy - busy, more_idle = now_idle - idle;
-	is_there = first || more_idle * LEAST_SHARE >= more_busy + more_idle;
+	is_there = first || more_idle * 100 >= (more_busy + more_idle) * (uint64_t)idle_percent;
 	busy = now_busy;
 	idle = now_idle;
 }

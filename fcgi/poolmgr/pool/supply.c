@@ -145,7 +145,7 @@ static void trim_spares(int64_t now_us)
  */
 void supply_tick(int64_t now_us)
 {
-	headroom_tick(now_us);
+	headroom_tick(now_us, conf->pool_spare_idle_percent);
 	trim_spares(now_us);
 	top_up(FOR_SPARES);
 }

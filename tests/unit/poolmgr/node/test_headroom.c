@@ -8,7 +8,7 @@
 
 static struct {
 	char *dir, *path;
-	int64_t now_us;
+	int64_t now_us, idle_percent;
 } f;
 
 /* The next look, with so many ticks more of each kind than at the one before. */
@@ -24,7 +24,7 @@ static void pass(unsigned user, unsigned system, unsigned idle, unsigned iowait)
 				total[2], total[3]);
 	unit_write_file(f.path, text);
 	f.now_us += LOOK_US;
-	headroom_tick(f.now_us);
+	headroom_tick(f.now_us, f.idle_percent);
 }
 
 static void there_is_some_until_the_processors_are_known_to_be_busy(void **state)
@@ -63,6 +63,20 @@ static void it_looks_twice_a_second(void **state)
 	assert_true(headroom_is_there());
 }
 
+static void how_much_has_to_be_idle_is_the_operators_choice(void **state)
+{
+	(void)state;
+	pass(0, 0, 0, 0);
+	f.idle_percent = 50;
+	pass(60, 0, 40, 0);
+	assert_false(headroom_is_there());
+	pass(50, 0, 50, 0);
+	assert_true(headroom_is_there());
+	f.idle_percent = 0;
+	pass(100, 0, 0, 0);
+	assert_true(headroom_is_there());
+}
+
 static void where_nothing_can_be_read_there_is_some(void **state)
 {
 	static const char *const texts[] = {"", "cpu\n", "cpu 1 2 3 4 5 6 7\n", "intr 1 2 3 4 5 6 7 8\n"};
@@ -73,11 +87,11 @@ static void where_nothing_can_be_read_there_is_some(void **state)
 		pass(100, 0, 0, 0);
 		assert_false(headroom_is_there());
 		unit_write_file(f.path, texts[i]);
-		headroom_tick(f.now_us += LOOK_US);
+		headroom_tick(f.now_us += LOOK_US, f.idle_percent);
 		assert_true(headroom_is_there());
 	}
 	headroom_init("/nonexistent");
-	headroom_tick(f.now_us += LOOK_US);
+	headroom_tick(f.now_us += LOOK_US, f.idle_percent);
 	assert_true(headroom_is_there());
 }
 
@@ -86,6 +100,7 @@ static int set_up(void **state)
 	(void)state;
 	f.dir = unit_make_dir();
 	f.path = mem_printf("%s/stat", f.dir);
+	f.idle_percent = 10;
 	headroom_init(f.path);
 	return 0;
 }
@@ -105,6 +120,7 @@ int main(void)
 		TEST(there_is_some_until_the_processors_are_known_to_be_busy),
 		TEST(what_counts_is_the_time_since_the_last_look),
 		TEST(it_looks_twice_a_second),
+		TEST(how_much_has_to_be_idle_is_the_operators_choice),
 		TEST(where_nothing_can_be_read_there_is_some),
 	};
 

@@ -164,7 +164,7 @@ static void on_a_busy_node_spares_are_made_good_seldom_and_one_by_one(void **sta
 	WAIT_FOR(sandbox_counts[SANDBOX_SPARE] == 2); /* of each language */
 	unit_write_file(path, "cpu 200 0 0 0 0 0 0 0\n");
 	headroom_init(path);
-	headroom_tick(1);
+	headroom_tick(1, rig.conf->pool_spare_idle_percent);
 	unit_write_file(path, "cpu 300 0 0 0 0 0 0 0\n");
 	WAIT_FOR(!headroom_is_there());
 	rig.conf->pool_min_spares = 3;
