@@ -5,6 +5,7 @@ import os
 import pathlib
 import shutil
 import subprocess
+import time
 
 import pytest
 
@@ -189,11 +190,19 @@ def test_a_relative_build_directory_is_relative_to_where_one_is(start, tmp_path)
 
 
 FAKE_PYTEST = """
-import fcntl, json, os, sys
+import fcntl, json, os, sys, time
 
 with open(os.environ["CALLS"], "a") as calls:
     fcntl.flock(calls, fcntl.LOCK_EX)
     calls.write(json.dumps(sys.argv[1:]) + "\\n")
+if os.environ.get("HANG") in sys.argv:
+    try:
+        print("hangs", flush=True)
+        time.sleep(60)
+    except KeyboardInterrupt:
+        with open(os.environ["CALLS"], "a") as calls:
+            calls.write('"has given back what it had"\\n')
+        sys.exit(2)
 print("===== 1 passed in 0.01s =====")
 """
 
@@ -225,6 +234,7 @@ def check(tmp_path):
         done = subprocess.run([tree / "scripts/check", *arguments], capture_output=True, text=True, timeout=120, env=os.environ | environment)
         return done, [json.loads(line)[5:] for line in calls.read_text().splitlines()]
 
+    run.program, run.environment, run.calls = tree / "scripts/check", os.environ | environment, calls
     return run
 
 
@@ -240,7 +250,7 @@ def test_a_run_of_all_parts_side_by_side_runs_each_test_once(check):
     done, called = check("--side-by-side")
     assert done.returncode == 0, done.stderr + done.stdout
     assert done.stdout.endswith("\n14 passed, 0 failed\n")
-    parts = "lint unit openapi build e2e_1 hostile e2e_2 healing berth agents nginx e2e_3 alone".split()
+    parts = "unit e2e_1 hostile e2e_2 lint openapi build berth agents nginx healing e2e_3 alone".split()
     assert [line.split()[0] for line in done.stdout.splitlines() if " passed " in line and line.endswith(" s")] == parts
     thirds = [call for call in called if any(word.startswith("tests/e2e/") for word in call)]
     assert [third[:2] for third in thirds] == [["-m", "not alone"]] * 3
@@ -249,6 +259,22 @@ def test_a_run_of_all_parts_side_by_side_runs_each_test_once(check):
     alone = [["-m", "alone", "tests/e2e"], ["-m", "alone", "tests/hostile"]]
     assert sorted(others[:-2]) == [["-m", "not alone", "tests/hostile"], *([f"tests/{part}"] for part in ("agents", "berth", "build", "healing", "nginx"))]
     assert others[-2:] == called[-2:] == alone  # when nothing else runs
+
+
+@pytest.mark.parametrize("way", [[], ["--side-by-side"]], ids=["one after another", "side by side"])
+def test_a_run_that_is_ended_interrupts_its_tests_and_stops_its_stacks(check, way):
+    """A test that is interrupted gives back what it has taken from the machine."""
+    process = subprocess.Popen(
+        [check.program, *way], env=check.environment | {"HANG": "tests/healing"}, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    )
+    deadline = time.monotonic() + 60
+    while "healing" not in (check.calls.read_text() if check.calls.exists() else ""):
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    process.terminate()
+    output, _ = process.communicate(timeout=60)
+    assert process.returncode == 143, output
+    assert check.calls.read_text().endswith('"has given back what it had"\n')
 
 
 def test_one_part_alone_has_all_of_its_tests(check):
