@@ -84,6 +84,41 @@ static void a_denial_carries_code_reason_and_retry_time(void **state)
 	assert_false(f->denial.known);
 }
 
+static const struct {
+	enum problem_code code;
+	const char *said, *told; /* the latter in the answer */
+} indiscreet[] = {
+	{PROBLEM_RUNTIME_UNAVAILABLE, "connect to '/run/docker.sock': refused", "connect to '…': refused"},
+	{PROBLEM_STORE_UNAVAILABLE, "role berth at db.internal", ""},
+};
+
+static void deny_indiscreetly(int fd)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(indiscreet); i++) {
+		struct ipc_msg m;
+		fake_poolmgr_expect(fd, IPC_LEASE, &m);
+		struct ipc_msg deny = {
+			.type = IPC_DENY,
+			.deny = {.seq = m.lease.seq, .code = (uint8_t)indiscreet[i].code, .detail = STR(indiscreet[i].said)}};
+		fake_poolmgr_send(fd, &deny);
+	}
+	fake_poolmgr_expect_close(fd);
+}
+
+/* Clients are not told where things are on this machine, nor who connects to the database. */
+static void a_denial_tells_neither_paths_nor_hosts(void **state)
+{
+	struct fixture *f = *state;
+
+	SERVE(f, 0, deny_indiscreetly);
+	for (size_t i = 0; i < ARRAY_SIZE(indiscreet); i++) {
+		assert_int_equal(acquire(f, SECOND), -1);
+		assert_int_equal(f->denial.problem.code, indiscreet[i].code);
+		assert_string_equal(f->denial.problem.detail, indiscreet[i].told);
+		problem_clear(&f->denial.problem);
+	}
+}
+
 static void deny_nonsense(int fd)
 {
 	struct ipc_msg m;
@@ -145,6 +180,7 @@ static void nobody_there_is_a_refusal_at_the_deadline(void **state)
 
 	assert_int_equal(acquire(f, 200000), -1);
 	assert_int_equal(f->denial.problem.code, PROBLEM_RUNTIME_UNAVAILABLE);
+	assert_null(strchr(f->denial.problem.detail, '/')); /* the socket's path is only for the log */
 	assert_in_range(clock_mono_us() - start_us, 50000, 400000);
 }
 
@@ -328,6 +364,7 @@ int main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, lease_rig_set_up, lease_rig_tear_down)
 		TEST(a_granted_sandbox_comes_with_all_its_descriptors_and_goes_back),
 		TEST(a_denial_carries_code_reason_and_retry_time),
+		TEST(a_denial_tells_neither_paths_nor_hosts),
 		TEST(a_denial_of_no_code_is_no_answer),
 		TEST(a_poolmgr_that_dies_is_asked_again_when_it_is_back),
 		TEST(a_connection_that_died_while_idle_is_replaced_at_once),
