@@ -2,13 +2,19 @@
 
 // Berth's JavaScript agent: one function, one invocation at a time, over descriptor 3 (../protocol.md).
 // Runs on Node.js 18 and later. The function shares this process, so the agent takes what it needs before the
-// function's code can replace it.
+// function's code can replace it (originals.js).
 
 const fs = require('node:fs');
 const net = require('node:net');
-const path = require('node:path');
 const { inspect } = require('node:util');
-const { pathToFileURL } = require('node:url');
+const lambda = require('./lambda.js');
+const log = require('./log.js');
+const { describe, toJson, toLine } = require('./errors.js');
+const { HandlerError, load, syntaxErrorAt } = require('./handler.js');
+const {
+    Error, allocUnsafe, bufferFrom, byteLength, concat, getPrototypeOf, indexOf, isArray, parse, push, readUInt32BE, shift,
+    stringify, subarray, toText, write, writeUInt32BE,
+} = require('./originals.js');
 
 const HELLO = 1, INIT = 2, READY = 3, INIT_ERROR = 4, INVOKE = 5, RESULT = 6, ERROR = 7;
 
@@ -16,41 +22,33 @@ const CONTROL_FD = 3;
 const HEADER_BYTES = 5;
 const FRAME_BYTES_MAX = 64 << 20; // maximum frame from the host, far above any configurable limit
 const READ_BYTES = 64 << 10;
-
-const TYPE_BYTES_MAX = 256;
-const MESSAGE_BYTES_MAX = 8 << 10;
-const STACK_LINES_MAX = 64;
-const STACK_LINE_BYTES_MAX = 512;
 const ERROR_BYTES_MAX = 64 << 10;
 
-// The mark that is written to both streams when the function switches from one to the other.
-const SWITCH = Buffer.from('\xff\0berth:switch\0\xff', 'latin1');
-
-const { parse, stringify } = JSON;
-const { fstatSync, writeSync } = fs;
-const { apply } = Reflect;
-const isSocket = (fd) => fstatSync(fd).isSocket();
-const { allocUnsafe, byteLength, concat, from: bufferFrom } = Buffer;
+const { writeSync } = fs;
+const { floor, max } = Math;
+const { setImmediate } = globalThis;
 const now = performance.now.bind(performance);
 const exit = process.exit.bind(process);
-const { stdout, stderr } = process;
-const print = stderr.write.bind(stderr);
 
 const directory = process.env.BERTH_FUNCTION_DIR || '/berth/function';
 // One buffer for all reads, because Node.js would otherwise allocate a new one for each.
 const onread = {
     buffer: Buffer.alloc(READ_BYTES),
     callback(length, buffer) {
-        receive(bufferFrom(buffer.subarray(0, length)));
+        receive(subarray(buffer, 0, length));
         return true;
     },
 };
 const control = new net.Socket({ fd: CONTROL_FD, readable: true, writable: true, onread });
 
 let settings; // the payload of INIT
-let source; // the file with the handler
+let shared; // the members of the context that all invocations have in common
 let handler; // undefined until the code is loaded
-let fail; // ends the current load or invocation with an error; undefined when there is none
+let latest; // the id of the invocation that came last
+
+// While the code is loaded or an invocation runs:
+let crash; // ends it with an exception that nobody caught, and the process
+let idle; // ends it when nothing is left to wait for
 
 // Frames
 
@@ -59,33 +57,42 @@ let received = 0;
 let wanted = HEADER_BYTES;
 const frames = []; // whole frames that wait for the current one to be handled
 
-function receive(chunk) {
-    chunks.push(chunk);
-    received += chunk.length;
+function receive(bytes) {
+    // What nearly always comes is one frame that is handled at once. Everything else has to be kept, and is copied.
+    const idling = !crash && received === 0 && frames.length === 0;
+    if (idling && bytes.length >= HEADER_BYTES && bytes.length === HEADER_BYTES + readUInt32BE(bytes, 0)) {
+        return handle(bytes[4], subarray(bytes, HEADER_BYTES));
+    }
+    push(chunks, bufferFrom(bytes));
+    received += bytes.length;
     while (received >= wanted) {
         const data = chunks.length === 1 ? chunks[0] : concat(chunks, received);
-        const end = HEADER_BYTES + data.readUInt32BE(0);
+        const end = HEADER_BYTES + readUInt32BE(data, 0);
         if (end > FRAME_BYTES_MAX) return refuse(`frame of ${end} bytes`);
         if (data.length < end) {
             chunks = [data];
             wanted = end;
             return;
         }
-        chunks = data.length > end ? [data.subarray(end)] : [];
+        chunks = data.length > end ? [subarray(data, end)] : [];
         received = data.length - end;
         wanted = HEADER_BYTES;
-        frames.push({ type: data[4], payload: data.subarray(HEADER_BYTES, end) });
+        push(frames, { type: data[4], payload: subarray(data, HEADER_BYTES, end) });
         next();
     }
 }
 
 function next() {
-    if (fail || frames.length === 0) return;
-    const { type, payload } = frames.shift();
+    if (crash || frames.length === 0) return;
+    const { type, payload } = shift(frames);
+    handle(type, payload);
+}
+
+function handle(type, payload) {
     if (type !== (handler ? INVOKE : INIT)) return refuse(`frame of type ${type}`);
     try {
         if (handler) invoke(payload);
-        else init(payload);
+        else init(parse(toText(payload)));
     } catch (error) {
         refuse(inspect(error));
     }
@@ -93,16 +100,16 @@ function next() {
 
 // The host broke the protocol, which can only be reported in the log.
 function refuse(reason) {
-    print(`agent: ${reason}\n`);
+    log.print(`agent: ${reason}\n`);
     exit(1);
 }
 
 function send(type, text) {
     const length = byteLength(text);
     const frame = allocUnsafe(HEADER_BYTES + length);
-    frame.writeUInt32BE(length, 0);
+    writeUInt32BE(frame, length, 0);
     frame[4] = type;
-    frame.write(text, HEADER_BYTES);
+    write(frame, text, HEADER_BYTES);
     // A direct write is faster than the stream's, and completes before an exit(). The stream sends the rest.
     let sent = 0;
     try {
@@ -110,126 +117,33 @@ function send(type, text) {
     } catch (error) {
         if (error.code !== 'EAGAIN') exit(0); // the host has closed
     }
-    if (sent < frame.length) control.write(frame.subarray(sent));
+    if (sent < frame.length) control.write(subarray(frame, sent));
 }
 
-// Errors
-
-// Returns at most limit bytes of UTF-8, without lone surrogates and NUL, which C's JSON parsers refuse.
-function clean(text, limit) {
-    const bytes = bufferFrom(text.replaceAll('\0', '\ufffd'));
-    let end = Math.min(limit, bytes.length);
-    while ((bytes[end] & 0xc0) === 0x80) end--;
-    return bytes.toString('utf8', 0, end);
+function sendError(type, fields, report) {
+    fields = { ...fields, type: report.type, message: report.message };
+    let text = toJson(fields, report.stack);
+    if (byteLength(text) > ERROR_BYTES_MAX) text = toJson(fields, []); // escapes can make it too long
+    send(type, text);
 }
 
-// Returns the function's own lines of a stack, innermost first, then those of the error's cause.
-function stackOf(error) {
-    const lines = [];
-    const seen = new Set();
-    while (error instanceof Error && !seen.has(error) && lines.length < STACK_LINES_MAX) {
-        if (seen.size > 0) lines.push(`Caused by ${typeOf(error)}: ${error.message}`);
-        seen.add(error);
-        const frames = String(error.stack).split('\n').filter((line) => /^ {4}at /.test(line));
-        const agent = frames.findIndex((line) => line.includes(__filename));
-        for (const line of agent === -1 ? frames : frames.slice(0, agent)) {
-            if (!line.includes('node:internal/')) lines.push(line.trim());
-        }
-        error = error.cause;
-    }
-    return lines;
-}
+// The event loop
 
-function typeOf(error) {
-    if (!(error instanceof Error)) return typeof error;
-    return String((error.name !== 'Error' && error.name) || error.constructor.name);
-}
+// While a function is waited for, the control socket does not keep the event loop going. So Node.js asks by beforeExit
+// whether there is more to do, as soon as nothing is left of the function, and goes on because the answer takes the socket back.
+process.on('beforeExit', () => idle?.());
 
-function messageOf(error) {
-    if (error instanceof Error) return String(error.message);
-    return typeof error === 'string' ? error : inspect(error);
-}
-
-// A thrown value may itself throw when it is inspected.
-function describe(error) {
-    try {
-        return { type: typeOf(error), message: messageOf(error), stack: stackOf(error) };
-    } catch {
-        return { type: 'Error', message: '(the error cannot be shown)', stack: [] };
-    }
-}
-
-function sendError(frame, fields, { type, message, stack }) {
-    fields.type = clean(type, TYPE_BYTES_MAX);
-    fields.message = clean(message, MESSAGE_BYTES_MAX);
-    fields.stack = stack.slice(0, STACK_LINES_MAX).map((line) => clean(line, STACK_LINE_BYTES_MAX));
-    let text = stringify(fields);
-    if (byteLength(text) > ERROR_BYTES_MAX) text = stringify({ ...fields, stack: [] }); // escapes can make it too long
-    send(frame, text);
+function proceed() {
+    if (idle) control.ref();
+    crash = idle = undefined;
+    if (frames.length > 0) setImmediate(next);
 }
 
 // The function
 
-class HandlerError extends Error {}
-
-// Returns the function that a handler such as "main.handler" or "pkg/mod.handler" names.
-async function load(name) {
-    const match = /^((?:.*\/)?[^./]+)\.([^/]+)$/.exec(name);
-    if (!match) throw new HandlerError(`handler '${name}' is not of the form 'module.function'`);
-    const base = path.join(directory, match[1]);
-    source = ['.js', '.mjs', '.cjs'].map((end) => base + end).find((file) => fs.existsSync(file));
-    if (!source) throw new HandlerError(`handler '${name}': there is no ${match[1]}.js, .mjs or .cjs`);
-
-    let found = await loadModule(source);
-    for (const part of match[2].split('.')) found = found?.[part];
-    if (found === undefined) throw new HandlerError(`handler '${name}': ${source} does not export '${match[2]}'`);
-    if (typeof found !== 'function') throw new HandlerError(`handler '${name}': '${match[2]}' is not a function`);
-    return found;
-}
-
-const ESM_SYNTAX = /import statement|import\.meta|token 'export'|token 'import'|await is only valid/;
-
-async function loadModule(file) {
-    const url = pathToFileURL(file).href;
-    if (file.endsWith('.mjs')) return import(url);
-
-    // Before Node.js 20.19, an ES module in a .js file without a package.json causes a syntax error and a warning.
-    const listeners = process.listeners('warning');
-    process.removeAllListeners('warning');
-    try {
-        return require(file);
-    } catch (error) {
-        const declared = error?.code === 'ERR_REQUIRE_ESM' || error?.code === 'ERR_REQUIRE_ASYNC_MODULE';
-        if (!declared && !(error instanceof SyntaxError && ESM_SYNTAX.test(error.message))) throw error;
-        if (!declared) treatAsModule(url);
-    } finally {
-        for (const listener of listeners) process.on('warning', listener);
-    }
-    return import(url);
-}
-
-// Declares the file to be an ES module. Hooks run in a thread that takes 50 ms to start, so this is the last resort.
-function treatAsModule(url) {
-    const hook = `export const load = (url, context, next) =>
-        next(url, url === ${stringify(url)} ? { ...context, format: 'module' } : context);`;
-    require('node:module').register(`data:text/javascript,${encodeURIComponent(hook)}`);
-}
-
-// For code of the function that does not compile: { file, line }, line 0 if unknown; undefined for any other error.
-function syntaxErrorAt(error) {
-    if (!(error instanceof SyntaxError)) return undefined;
-    const [, file, line] = /^(?:file:\/\/)?(\/.*):(\d+)\n/.exec(error.stack) || [];
-    if (file) return { file, line: Number(line) };
-    if (stackOf(error).some((frame) => frame.includes(directory))) return undefined; // thrown by code that compiles
-    // Node.js does not report the line of an ES module that does not compile; its syntax checker prints it.
-    const check = ['--input-type=module', '--check', '-'];
-    const { stderr } = require('node:child_process').spawnSync(process.execPath, check, { input: fs.readFileSync(source) });
-    return { file: source, line: Number(/^\[stdin\]:(\d+)/m.exec(stderr)?.[1] || 0) };
-}
-
-function init(payload) {
-    settings = parse(payload.toString());
-    fail = (error) => {
+async function init(payload) {
+    settings = payload;
+    crash = (error) => {
         const report = describe(error);
         const fields = { kind: error instanceof HandlerError ? 'handler' : 'exception' };
         const place = syntaxErrorAt(error);
@@ -241,106 +155,149 @@ function init(payload) {
         sendError(INIT_ERROR, fields, report);
         exit(1);
     };
-    Object.assign(process.env, settings.environment);
-    process.chdir(directory);
-    load(settings.handler).then((found) => {
-        handler = found;
-        send(READY, '{}');
-        fail = undefined;
-        next();
-    }, fail);
+    idle = () => crash(unsettled('a top-level await'));
+    control.unref();
+    try {
+        if (settings.log_levels) log.markLevels();
+        shared = lambda.assign(settings);
+        process.chdir(directory);
+        handler = await load(directory, settings.handler);
+    } catch (error) {
+        return crash(error);
+    }
+    send(READY, '{}');
+    proceed();
 }
 
-function invoke(payload) {
-    const split = payload.indexOf('\n');
-    const { invocation_id, request_id, remaining_ms, traceparent = null } = parse(payload.toString('utf8', 0, split));
-    // An older host names no invocation, and recognises the answer by the request.
-    const [name, id] = invocation_id ? ['invocation_id', invocation_id] : ['request_id', request_id];
-    const deadline = now() + remaining_ms;
-    let answered = false; // a callback may be called twice, or after an error
+function unsettled(promise) {
+    const error = new Error(`${promise} waits for a promise that nothing can settle any more: no timer, request or other work is left`);
+    error.name = 'NeverSettled';
+    return error;
+}
 
-    const answer = (type, ...content) => {
-        if (answered) return;
+// Whether a value is data, and nothing that stands for work which goes on: a timer, a request, an emitter of events.
+function isData(value) {
+    if (typeof value !== 'object') return value !== undefined && typeof value !== 'function';
+    if (value === null) return false;
+    if (isArray(value) || typeof value.toJSON === 'function') return true;
+    const prototype = getPrototypeOf(value);
+    return prototype === null || getPrototypeOf(prototype) === null;
+}
+
+// The handler answers once, in the first of these ways; what comes later does not count:
+//   * It calls context.succeed(), fail() or done().
+//   * It calls callback(). A value is sent when nothing is left to wait for, unless callbackWaitsForEmptyEventLoop is false.
+//   * It returns a promise, or something else with then().
+//   * It has fewer than three parameters and returns data. On Lambda that would not be an answer.
+//   * Nothing is left to wait for. Then the answer is null, or what it returned if it has fewer than three parameters.
+function invoke(payload) {
+    const split = indexOf(payload, '\n');
+    const { invocation_id, request_id, remaining_ms, traceparent = null } = parse(toText(payload, 'utf8', 0, split));
+    // An older host names no invocation, and recognises the answer by the request.
+    const name = invocation_id ? 'invocation_id' : 'request_id';
+    const id = invocation_id ?? request_id;
+    const deadline = now() + remaining_ms;
+    let decided = false; // the handler has answered
+    let answered = false; // the host has been told
+    let returned = false; // the answer is data that the handler returned
+
+    const answer = (type, content, report) => {
         answered = true;
-        (type === RESULT ? send : sendError)(type, ...content);
-        fail = undefined;
-        next();
+        if (type === RESULT) send(type, content);
+        else sendError(type, content, report);
+        if (!content.exiting) proceed();
     };
-    const succeed = (value) => {
-        let output;
+    const output = (value) => {
+        let text;
         try {
-            output = stringify(value) ?? 'null';
+            text = stringify(value) ?? 'null';
         } catch (error) {
-            const report = describe(error);
-            report.message = `what the handler returned cannot be written as JSON: ${report.message}`;
+            const report = describe(error, 'what the handler returned cannot be written as JSON: ');
             return answer(ERROR, { [name]: id, kind: 'invalid_output' }, report);
         }
-        const size_bytes = byteLength(output);
+        const size_bytes = byteLength(text);
         const limit = settings.limits.response_bytes;
         if (size_bytes > limit) {
             const message = `the output has ${size_bytes} bytes, the limit is ${limit}`;
             const fields = { [name]: id, kind: 'response_too_large', size_bytes };
             return answer(ERROR, fields, { type: 'ResponseTooLarge', message, stack: [] });
         }
-        return answer(RESULT, `{"${name}":"${id}"}\n${output}`);
+        return answer(RESULT, `{"${name}":"${id}"}\n${text}`);
     };
-    const failed = (error, exiting) => answer(ERROR, { [name]: id, kind: 'function', exiting }, describe(error));
-    const callback = (error, value) => (error === undefined || error === null ? succeed(value) : failed(error));
-    fail = failed;
-
+    const sendFailure = (reason, label, exiting) => {
+        const report = describe(reason);
+        log.error(id, `${label}\t${toLine(report)}`);
+        answer(ERROR, { [name]: id, kind: 'function', exiting }, report);
+    };
+    const succeed = (value) => {
+        if (!decided) {
+            decided = true;
+            output(value);
+        } else if (returned) {
+            returned = false;
+            log.error(id, 'The handler called back after the value that it returned had been sent as its answer');
+        }
+    };
+    const fail = (reason) => {
+        if (decided) return log.error(id, `Error after the answer\t${toLine(describe(reason))}`);
+        decided = true;
+        return sendFailure(reason, 'Invoke Error');
+    };
+    const done = (error, value) => (error === undefined || error === null ? succeed(value) : fail(error));
+    const callback = (error, value) => {
+        if (decided || (error !== undefined && error !== null) || !context.callbackWaitsForEmptyEventLoop) {
+            return done(error, value);
+        }
+        decided = true;
+        idle = () => output(value);
+    };
     const context = {
-        awsRequestId: request_id,
+        callbackWaitsForEmptyEventLoop: true,
+        ...shared,
+        awsRequestId: id,
         requestId: request_id,
         invocationId: invocation_id,
-        functionName: settings.function.name,
-        functionVersion: String(settings.function.version),
-        memoryLimitInMB: String(settings.limits.memory_limit_mb),
+        identity: undefined,
+        clientContext: undefined,
         traceparent,
         parameters: {},
-        getRemainingTimeInMillis: () => Math.max(0, Math.floor(deadline - now())),
+        getRemainingTimeInMillis: () => max(0, floor(deadline - now())),
+        succeed,
+        fail: (reason) => fail(reason ?? 'handled'),
+        done,
     };
+
+    latest = id;
+    crash = (reason, label) => sendFailure(reason, label, true);
     try {
-        const body = split + 1 < payload.length ? parse(payload.toString('utf8', split + 1)) : {};
+        lambda.trace(traceparent);
+        const body = split + 1 < payload.length ? parse(toText(payload, 'utf8', split + 1)) : {};
         context.parameters = body.parameters ?? {};
         const result = handler(body.input ?? null, context, callback);
-        if (typeof result?.then === 'function') result.then(succeed, (error) => failed(error));
-        else if (result !== undefined || handler.length < 3) succeed(result);
+        if (typeof result?.then === 'function') {
+            if (!answered) idle ??= () => fail(unsettled('the handler'));
+            result.then(succeed, fail);
+        } else if (!decided && handler.length < 3 && isData(result)) {
+            returned = true;
+            succeed(result);
+        } else if (!answered) {
+            idle ??= () => output(handler.length < 3 ? result : undefined);
+        }
     } catch (error) {
-        failed(error);
+        fail(error);
     }
+    if (!answered) control.unref();
 }
 
 // Unhandled rejections end here as well. The function's state is unknown now, so the process ends too.
-process.on('uncaughtException', (error) => {
-    if (fail) fail(error, true);
-    else print(`${inspect(error)}\n`);
+process.on('uncaughtException', (error, origin) => {
+    const label = origin === 'unhandledRejection' ? 'Unhandled Promise Rejection (is an await missing?)' : 'Uncaught Exception';
+    if (crash) crash(error, label);
+    else log.error(latest ?? 'loading', `${label}, left behind after its answer\t${toLine(describe(error))}`);
     exit(1);
 });
 
-// The host reads each stream separately; marks in both, written when the function switches streams, tell it the order.
-let latest;
-
-function mark() {
-    for (const fd of [1, 2]) {
-        try {
-            if (isSocket(fd)) writeSync(fd, SWITCH); // otherwise the function has replaced it by a file
-        } catch {} // the function or the host has closed it
-    }
-}
-
-for (const stream of [stdout, stderr]) {
-    // Writes are synchronous, so that no output is lost on an exit, a timeout or an out-of-memory kill.
-    stream._handle?.setBlocking?.(true);
-    const write = stream.write;
-    stream.write = function (...args) {
-        if (latest !== stream) {
-            if (latest) mark();
-            latest = stream;
-        }
-        return apply(write, stream, args);
-    };
-}
-
 control.on('end', () => exit(0));
 control.on('error', () => exit(0));
+lambda.prepare(directory);
 send(HELLO, stringify({ protocol: 1, language: 'javascript', version: process.versions.node }));

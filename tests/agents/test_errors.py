@@ -31,7 +31,8 @@ exports.handler = (event) => (event ? inner(event) : 'fine');
     assert len(error["stack"]) == 2 and "inner" in error["stack"][0]
     assert all(str(tmp_path) in line for line in error["stack"])
     assert agent.invoke() == "fine"
-    assert agent.log == b""
+    if language == "python":
+        assert agent.log == b""
 
 
 @pytest.mark.parametrize(
@@ -75,6 +76,10 @@ def test_cause_is_in_the_stack(ready, language):
         ("javascript", "throw { code: 1 };", "object"),
         ("javascript", "throw Object.create(Error.prototype, { stack: { get() { throw 1; } } });", "Error"),
         ("javascript", "throw new (class Custom extends Error {})();", "Custom"),
+        ("javascript", "throw require('node:vm').runInNewContext('new RangeError(\"no\")');", "RangeError"),
+        ("javascript", "throw { name: 'Custom', message: 'no', stack: 'Custom: no' };", "Custom"),
+        ("javascript", "global.Error = class {}; throw new RangeError('no');", "RangeError"),
+        ("javascript", "global.Error = function () {}; null.x;", "TypeError"),
     ],
 )
 def test_whatever_is_thrown_is_an_error_and_the_next_invocation_works(ready, language, code, type_name):
@@ -224,7 +229,7 @@ def test_exception_nobody_handles_is_an_error_and_ends_the_process(ready, code):
     error = agent.invoke_error()
     assert (error["kind"], error["message"], error["exiting"]) == ("function", "lost", True)
     assert agent.wait_exit() == 1
-    assert agent.log == b"before\n"
+    assert agent.log.startswith(b"before\n") and agent.log.count(b"\n") == 2 and b"lost" in agent.log
 
 
 def test_exception_between_invocations_is_in_the_log_and_ends_the_process(ready):
@@ -247,3 +252,70 @@ exports.handler = async () => {
 """
     agent = ready("javascript", code)
     assert [agent.invoke(), agent.invoke()] == [1, 2]
+
+
+def test_an_error_of_another_realm_has_its_message_and_stack(ready):
+    code = "const vm = require('node:vm');\nexports.handler = async () => vm.runInNewContext('const f = () => { throw new TypeError(\"no\"); }; f()');"
+    error = ready("javascript", code).invoke_error()
+    assert (error["type"], error["message"]) == ("TypeError", "no")
+    assert "at f (evalmachine" in error["stack"][0]
+    code = "exports.handler = async () => { throw { name: 'Odd', message: 'no', stack: 'Odd: no\\n    at somewhere (x.js:1:1)', code: 3 }; };"
+    error = ready("javascript", code).invoke_error()
+    assert (error["type"], error["message"], error["stack"]) == ("Odd", "no", ["at somewhere (x.js:1:1)"])
+
+
+TAMPERING = {
+    "toJSON that throws": ("Object.prototype.toJSON = () => { throw new Error('tampered'); };", "invalid_output"),
+    "toJSON that lies": ("Object.prototype.toJSON = () => 'lie';", "lie"),
+    "toJSON of arrays": ("Array.prototype.toJSON = () => { throw new Error('tampered'); };", "invalid_output"),
+    "toJSON of strings": ("String.prototype.toJSON = () => { throw new Error('tampered'); };", None),
+    "push": ("Array.prototype.push = () => { throw new Error('tampered'); };", None),
+    "a push that does nothing": ("Array.prototype.push = () => 0;", None),
+    "methods of arrays": (
+        "for (const name of ['map', 'join', 'filter', 'slice', 'every', 'includes', 'shift']) "
+        "Array.prototype[name] = () => { throw new Error('tampered'); };",
+        None,
+    ),
+    "iteration": ("Array.prototype[Symbol.iterator] = () => { throw new Error('tampered'); };", None),
+    "methods of strings": (
+        "for (const name of ['replaceAll', 'split', 'includes', 'startsWith', 'trim', 'slice']) "
+        "String.prototype[name] = () => { throw new Error('tampered'); };",
+        None,
+    ),
+    "then that throws": ("Promise.prototype.then = () => { throw new Error('tampered'); };", "tampered"),
+    "then that does nothing": ("Promise.prototype.then = () => {};", "NeverSettled"),
+    "methods of functions": ("Function.prototype.call = Function.prototype.bind = Function.prototype.apply = null;", None),
+    "expressions": ("RegExp.prototype.exec = RegExp.prototype.test = () => { throw new Error('tampered'); };", None),
+    "buffers": ("Buffer.prototype.toString = Buffer.prototype.write = Uint8Array.prototype.subarray = null;", None),
+    "dates": ("Date.prototype.toISOString = null; global.Date = null;", None),
+    "stacks": ("Error.prepareStackTrace = () => { throw new Error('tampered'); };", None),
+    "names of errors": ("Object.defineProperty(RangeError.prototype, 'name', { get() { throw new Error('tampered'); } });", None),
+}
+
+
+@pytest.mark.parametrize("case", TAMPERING)
+def test_who_tampers_with_prototypes_harms_only_its_own_answers(ready, case):
+    damage, outcome = TAMPERING[case]
+    code = """
+exports.handler = async (event) => {
+    if (event === 'tamper') { %s }
+    if (event === 'fail') throw new RangeError('on purpose');
+    return { list: ['a', 1, null] };
+};
+""" % damage
+    agent = ready("javascript", code)
+    good = {"list": ["a", 1, None]}
+    assert agent.invoke() == good
+    for event in ("tamper", "again"):
+        agent.send(invoke_frame({"input": event}))
+        kind, payload = agent.receive()
+        meta, _, output = payload.partition(b"\n")
+        meta = json.loads(meta)
+        assert meta["invocation_id"] == INVOCATION_ID
+        if kind == ERROR:
+            assert outcome in (meta["kind"], meta["message"], meta["type"]), meta
+        else:
+            assert json.loads(output) == (outcome or good)
+    if outcome not in ("tampered", "NeverSettled"):
+        error = agent.invoke_error({"input": "fail"})
+        assert error["message"] == "on purpose" or case == "names of errors", error

@@ -76,7 +76,7 @@ exports.handler = async (event, context) => {
     switch (event?.do ?? 'echo') {
     case 'echo': return event;
     case 'context': return {
-        request_id: context.awsRequestId,
+        request_id: context.requestId,
         name: context.functionName,
         version: context.functionVersion,
         memory: Number(context.memoryLimitInMB),
