@@ -238,6 +238,17 @@ def handler(event, context):
     assert "correct" not in database.log(answer.headers["Berth-Invocation-Id"])["text"]
 
 
+def test_secrets_that_overlap_are_masked_together(logged, runtime):
+    code = """
+import os
+def handler(event, context):
+    print("is", os.environ["A_TOKEN"] + os.environ["B_TOKEN"][5:] + os.environ["C_TOKEN"][9:] + "!")
+"""
+    environment = {"A_TOKEN": "user:first", "B_TOKEN": "firstsecond", "C_TOKEN": "rstsecond:third", "D_TOKEN": "stsecond"}
+    _, lines, _ = logged(code, "python", runtime, environment=environment)
+    assert lines == [("info", "is ***!")]
+
+
 def test_marks_that_make_no_sense_only_mix_up_the_log_of_who_writes_them(logged, runtime):
     code = (
         MARKS
