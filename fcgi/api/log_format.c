@@ -5,6 +5,9 @@
 #include "base/clock.h"
 #include "base/utf8.h"
 
+/* Is put behind newlines within a line in text. */
+#define INDENTATION "    "
+
 struct writer {
 	struct buf *out;
 	size_t start;    /* length of out at the start of the page */
@@ -75,6 +78,8 @@ static void escape_json(struct buf *out, unsigned c)
 {
 	if (c == '"' || c == '\\')
 		buf_printf(out, "\\%c", (int)c);
+	else if (c == '\n')
+		buf_add_str(out, "\\n");
 	else
 		buf_printf(out, "\\u%04x", c);
 }
@@ -83,6 +88,8 @@ static void escape_text(struct buf *out, unsigned c)
 {
 	if (c == '\t')
 		buf_add_str(out, "\t");
+	else if (c == '\n')
+		buf_add_str(out, "\n" INDENTATION);
 	else
 		buf_printf(out, "\\x%02x", c);
 }

@@ -23,7 +23,10 @@
  */
 uint64_t log_format_json(const struct log_source *source, uint64_t from, struct buf *out);
 
-/* For a terminal: a line "<time> <level> <text>\n" each. Tabs stay, other control characters are written like \x1b. */
+/*
+ * For a terminal: "<time> <level> <text>\n" each. Newlines within a line stay, with an indentation behind them, so what a
+ * function prints never looks like another line. Tabs stay, other control characters are written like \x1b.
+ */
 uint64_t log_format_text(const struct log_source *source, uint64_t from, struct buf *out);
 
 #endif

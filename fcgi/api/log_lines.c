@@ -7,13 +7,28 @@
 #include "base/buf.h"
 #include "base/leb128.h"
 
-/* A function's streams, and all levels that lines have: first those of the streams. */
-enum { STREAMS = 2, LEVEL_PLATFORM = STREAMS };
-static const char *const levels[] = {"info", "error", [LEVEL_PLATFORM] = "platform"};
+#define STREAMS 2
+
+/* The numbers are those of the agents' marks (runtimes/protocol.md), but for the platform's. */
+enum level {
+	LEVEL_OF_STREAM,
+	LEVEL_TRACE,
+	LEVEL_DEBUG,
+	LEVEL_INFO,
+	LEVEL_WARNING,
+	LEVEL_ERROR,
+	LEVEL_CRITICAL,
+	LEVEL_PLATFORM,
+};
+static const char *const levels[] = {
+	[LEVEL_TRACE] = "trace", [LEVEL_DEBUG] = "debug",       [LEVEL_INFO] = "info",         [LEVEL_WARNING] = "warning",
+	[LEVEL_ERROR] = "error", [LEVEL_CRITICAL] = "critical", [LEVEL_PLATFORM] = "platform",
+};
+static const enum level of_stream[STREAMS] = {LEVEL_INFO, LEVEL_ERROR};
 
 const char *log_lines_level(size_t i)
 {
-	return i < ARRAY_SIZE(levels) ? levels[i] : NULL;
+	return i + LEVEL_TRACE < ARRAY_SIZE(levels) ? levels[i + LEVEL_TRACE] : NULL;
 }
 
 /* Walks through the times at which bytes were printed. */
@@ -109,7 +124,12 @@ struct reel {
 	size_t from, to; /* the rest of the current run, as offsets in the log */
 	size_t begun;    /* offset at which next begins */
 	struct clockwork clock;
-	struct buf line; /* the current line, when it is made of several runs */
+	size_t read;           /* position in source->levels */
+	size_t read_offset;    /* offset of the mark read last, of either stream */
+	enum level level;      /* of the current entry */
+	size_t mark_offset;    /* of the stream's next mark; SIZE_MAX: there is none */
+	enum level next_level; /* behind it */
+	struct buf line;       /* the current line, when it is made of several runs */
 	struct log_line next;
 	bool has_next;
 };
@@ -138,27 +158,79 @@ static bool seek(struct reel *r)
 	return true;
 }
 
-/* Sets r->next to the next line, if there is one. */
+/* Reads on to the stream's next mark of a level. Of marks that make no sense, and all that follow them, there are none. */
+static void read_mark(struct reel *r)
+{
+	struct str marks = r->source->levels;
+	uint64_t bytes, value;
+
+	do {
+		size_t n = leb128_get(marks.data + r->read, marks.len - r->read, &bytes);
+		size_t m = n > 0 ? leb128_get(marks.data + r->read + n, marks.len - r->read - n, &value) : 0;
+		if (m == 0 || bytes > UINT32_MAX || value / STREAMS >= LEVEL_PLATFORM) {
+			r->mark_offset = SIZE_MAX;
+			return;
+		}
+		r->read += n + m;
+		r->read_offset += bytes;
+	} while ((int)(value % STREAMS) != r->stream);
+	r->mark_offset = r->read_offset;
+	r->next_level = (enum level)(value / STREAMS);
+}
+
+static void pass_marks(struct reel *r)
+{
+	while (r->mark_offset <= r->from) {
+		r->level = r->next_level;
+		read_mark(r);
+	}
+}
+
+/* Adds to the next line, which needs memory only if it is in several places of the log. */
+static void add_text(struct reel *r, struct str text)
+{
+	struct str *line = &r->next.text;
+
+	if (line->len == 0) {
+		*line = text;
+		return;
+	}
+	if (r->line.len == 0)
+		buf_add(&r->line, line->data, line->len);
+	buf_add(&r->line, text.data, text.len);
+	*line = (struct str){r->line.data, (uint32_t)r->line.len};
+}
+
+/*
+ * Sets r->next to the next line, if there is one. An entry of a level is one line, up to the stream's next mark, without its
+ * last newline. Other lines end at a newline, or where an entry begins.
+ */
 static void next_line(struct reel *r)
 {
 	r->has_next = seek(r);
 	if (!r->has_next)
 		return;
-	r->next.at_us = r->source->requested_at_us + (int64_t)time_of(&r->clock, r->from) * 1000;
-	r->next.level = levels[r->stream];
+	pass_marks(r);
+	r->next = (struct log_line){
+		.at_us = r->source->requested_at_us + (int64_t)time_of(&r->clock, r->from) * 1000,
+		.level = levels[r->level != LEVEL_OF_STREAM ? r->level : of_stream[r->stream]],
+	};
 	r->begun = r->from;
 	buf_reset(&r->line);
 	do {
-		const char *text = r->source->log.data + r->from, *end = memchr(text, '\n', r->to - r->from);
-		size_t len = end != NULL ? (size_t)(end - text) : r->to - r->from;
-		bool whole = r->line.len == 0 && end != NULL;
-		if (!whole)
-			buf_add(&r->line, text, len);
-		r->next.text = whole ? (struct str){text, (uint32_t)len} : (struct str){r->line.data, (uint32_t)r->line.len};
+		const char *text = r->source->log.data + r->from, *end = NULL;
+		size_t len = MIN(r->to, r->mark_offset) - r->from;
+		if (r->level == LEVEL_OF_STREAM)
+			end = memchr(text, '\n', len);
+		if (end != NULL)
+			len = (size_t)(end - text);
+		add_text(r, (struct str){text, (uint32_t)len});
 		r->from += len + (end != NULL);
 		if (end != NULL)
 			return;
-	} while (seek(r));
+	} while (seek(r) && r->from < r->mark_offset);
+	if (r->level != LEVEL_OF_STREAM && r->next.text.data[r->next.text.len - 1] == '\n')
+		r->next.text.len--;
 }
 
 static void tell_printed(const struct log_source *s, struct listener *l)
@@ -168,6 +240,7 @@ static void tell_printed(const struct log_source *s, struct listener *l)
 	for (int i = 0; i < STREAMS; i++) {
 		reels[i] = (struct reel){.source = s, .stream = i, .run_stream = 1, .clock = {.times = s->times}};
 		read_note(&reels[i].clock);
+		read_mark(&reels[i]);
 		next_line(&reels[i]);
 	}
 	while (!l->has_enough && (reels[0].has_next || reels[1].has_next)) {

@@ -11,7 +11,7 @@
 /* As stored; ipc/record.def describes the fields. Nothing in it is trusted. */
 struct log_source {
 	int64_t requested_at_us, response_us;
-	struct str log, times, streams;
+	struct str log, times, streams, levels;
 	uint64_t log_bytes, orphan_bytes;
 	const char *error_code, *error_message; /* "" for success */
 };
@@ -19,22 +19,26 @@ struct log_source {
 #define LOG_LINE_BYTES (512u << 10) /* a longer line is split into pieces, between characters */
 
 struct log_line {
-	int64_t at_us; /* when its first byte was printed */
-	const char
-		*level;  /* one of log_lines_level(): "info" for stdout, "error" for stderr, "platform" for Berth's messages */
-	struct str text; /* without the newline; any bytes */
-	bool continues;  /* the next one is another piece of the same line */
+	int64_t at_us;     /* when its first byte was printed */
+	const char *level; /* one of log_lines_level() */
+	struct str text;   /* without the newline; any bytes. Only entries of a level contain newlines */
+	bool continues;    /* the next one is another piece of the same line */
 };
 
-/* The i-th level of a line; NULL behind the last. */
+/*
+ * The i-th level of a line; NULL behind the last. A function's runtime gives its entries a level from "trace" to "critical"
+ * (runtimes/protocol.md). Other output is "info" if it went to stdout and "error" if it went to stderr. Berth's own messages
+ * are "platform".
+ */
 const char *log_lines_level(size_t i);
 
 /* The number of bytes that were printed and not kept. */
 uint64_t log_lines_lost(const struct log_source *source);
 
 /*
- * Calls take for each line, in the order in which lines were begun. Each stream has its own lines, even if output of the other
- * one came in the middle of a line. The line is valid until take returns; when take returns false, there are no more calls.
+ * Calls take for each line, in the order in which lines were begun. An entry of a level is one line, however many newlines it
+ * contains. Each stream has its own lines, even if output of the other one came in the middle of a line. The line is valid
+ * until take returns; when take returns false, there are no more calls.
  */
 void log_lines(const struct log_source *source, bool (*take)(const struct log_line *line, void *arg), void *arg);
 

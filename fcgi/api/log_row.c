@@ -27,6 +27,7 @@ struct log_source log_row_source(const PGresult *r, int row)
 		.log = column(r, row, LOG_TEXT),
 		.times = column(r, row, LOG_TIMES),
 		.streams = column(r, row, LOG_STREAMS),
+		.levels = column(r, row, LOG_LEVELS),
 		.log_bytes = (uint64_t)big_number(r, row, LOG_BYTES),
 		.orphan_bytes = (uint64_t)big_number(r, row, LOG_ORPHAN_BYTES),
 		.error_code = PQgetvalue(r, row, LOG_ERROR_CODE),

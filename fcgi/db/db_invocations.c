@@ -69,12 +69,12 @@ static const struct db_statement invocation_get = {
 #define LOG_COLUMNS                                                                                                            \
 	"m.metric_id, m.function_id, (extract(epoch from m.request_timestamp) * 1000000)::bigint as at_us, "                   \
 	"(m.response_time_ms * 1000)::bigint as response_us, coalesce(l.log, '') as log, coalesce(l.times, '') as times, "     \
-	"coalesce(l.streams, '') as streams, coalesce(l.log_bytes, 0) as log_bytes, "                                          \
+	"coalesce(l.streams, '') as streams, coalesce(l.levels, '') as levels, coalesce(l.log_bytes, 0) as log_bytes, "        \
 	"coalesce(l.orphan_bytes, 0) as orphan_bytes, coalesce(m.error_code, '') as error_code, "                              \
 	"coalesce(m.error_message, '') as error_message, m.request_id, l.stored_in, "                                          \
-	"(octet_length(l.log) + octet_length(l.times) + octet_length(l.streams))::bigint as size"
+	"(octet_length(l.log) + octet_length(l.times) + octet_length(l.streams) + octet_length(l.levels))::bigint as size"
 #define LOG_NAMES                                                                                                              \
-	"metric_id, function_id, at_us, response_us, log, times, streams, log_bytes, orphan_bytes, error_code, "               \
+	"metric_id, function_id, at_us, response_us, log, times, streams, levels, log_bytes, orphan_bytes, error_code, "       \
 	"error_message, "                                                                                                      \
 	"request_id, stored_in, size"
 

@@ -45,13 +45,14 @@ enum {
 	LOG_TEXT,
 	LOG_TIMES,
 	LOG_STREAMS,
+	LOG_LEVELS,
 	LOG_BYTES,
 	LOG_ORPHAN_BYTES,
 	LOG_ERROR_CODE,
 	LOG_ERROR_MESSAGE,
 	LOG_REQUEST_ID,
 	LOG_STORED_IN,
-	LOG_SIZE, /* size of the three columns that may be large */
+	LOG_SIZE, /* size of the four columns that may be large */
 
 	/* Further columns of db_logs_news; the three columns between are internal to the statement. */
 	LOG_ASKER = LOG_SIZE + 4, /* the request that the row belongs to: 1, 2, … */

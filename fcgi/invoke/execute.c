@@ -179,6 +179,7 @@ static void record(struct worker *w, const struct request *request, const char *
 		.log = o->log,
 		.log_times = o->log_times,
 		.log_streams = o->log_streams,
+		.log_levels = o->log_levels,
 		.log_bytes = o->log_bytes,
 		.orphan_bytes = o->orphan_bytes,
 	};

@@ -71,7 +71,8 @@ bool record_file_key(const char *name, const char *suffix, struct uuid *key)
 
 bool record_spool_key(const char *name, struct uuid *key)
 {
-	static const char *const suffixes[] = {[5] = ".spool", [6] = ".6.spool", [RECORD_VERSION] = RECORD_FILE_SUFFIX};
+	static const char *const suffixes[] = {
+		[5] = ".spool", [6] = ".6.spool", [7] = ".7.spool", [RECORD_VERSION] = RECORD_FILE_SUFFIX};
 
 	for (int version = RECORD_OLDEST; version <= RECORD_VERSION; version++)
 		if (record_file_key(name, suffixes[version], key))

@@ -589,6 +589,7 @@ static void finish(struct invocation *v)
 	v->outcome->log = str_of(&v->log.text);
 	v->outcome->log_times = str_of(&v->log.times);
 	v->outcome->log_streams = str_of(&v->log.streams);
+	v->outcome->log_levels = str_of(&v->log.levels);
 	v->outcome->log_bytes = v->log.bytes;
 	read_meter(v);
 }

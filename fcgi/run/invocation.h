@@ -39,13 +39,13 @@ struct outcome {
 	enum counter destroy_reason; /* why the sandbox must be destroyed; 0: it may be used again */
 	struct str output;           /* JSON, checked */
 	int64_t init_us, exec_us;
-	int64_t cpu_us;                    /* processor time including loading; -1: not known */
-	int64_t background_us;             /* processor time used since the previous invocation in that sandbox */
-	int64_t memory_bytes;              /* peak; 0: not known */
-	struct str log;                    /* the printed output, up to the function's log_bytes */
-	struct str log_times, log_streams; /* its times and streams, as in ipc/record.def */
-	uint64_t log_bytes;                /* bytes printed in all */
-	uint64_t orphan_bytes;             /* bytes printed before this invocation and dropped */
+	int64_t cpu_us;                                /* processor time including loading; -1: not known */
+	int64_t background_us;                         /* processor time used since the previous invocation in that sandbox */
+	int64_t memory_bytes;                          /* peak; 0: not known */
+	struct str log;                                /* the printed output, up to the function's log_bytes */
+	struct str log_times, log_streams, log_levels; /* its times, streams and levels, as in ipc/record.def */
+	uint64_t log_bytes;                            /* bytes printed in all */
+	uint64_t orphan_bytes;                         /* bytes printed before this invocation and dropped */
 };
 #define OUTCOME_NONE ((struct outcome){.cpu_us = -1})
 void outcome_clear(struct outcome *outcome); /* destructor for AUTO */

@@ -6,8 +6,18 @@
 #include "base/leb128.h"
 #include "base/trim.h"
 
-#define NOTES_MAX 65536 /* maximum per stream; later output shares the time and the order of the last note */
+#define NOTES_MAX 65536 /* maximum per stream; later output shares the time, the order and the entry of the last note */
 #define TIMES_MAX 8192  /* in bytes of a log */
+
+static const struct mark {
+	const char *bytes;
+	enum { SWITCH, LEVEL } kind;
+	unsigned level; /* 0 ends an entry, others begin one */
+} marks[] = {
+	{PRINTED_SWITCH, SWITCH, 0},        {PRINTED_MARK("level0"), LEVEL, 0}, {PRINTED_MARK("level1"), LEVEL, 1},
+	{PRINTED_MARK("level2"), LEVEL, 2}, {PRINTED_MARK("level3"), LEVEL, 3}, {PRINTED_MARK("level4"), LEVEL, 4},
+	{PRINTED_MARK("level5"), LEVEL, 5}, {PRINTED_MARK("level6"), LEVEL, 6},
+};
 
 void printed_free(struct printed *p)
 {
@@ -23,6 +33,7 @@ void printed_log_free(struct printed_log *log)
 	buf_free(&log->text);
 	buf_free(&log->times);
 	buf_free(&log->streams);
+	buf_free(&log->levels);
 }
 
 void printed_trim(struct printed *p, struct printed_log *log)
@@ -35,6 +46,7 @@ void printed_trim(struct printed *p, struct printed_log *log)
 	trim_buf(&log->text);
 	trim_buf(&log->times);
 	trim_buf(&log->streams);
+	trim_buf(&log->levels);
 }
 
 /* ---- Reading ---- */
@@ -48,8 +60,9 @@ void printed_begin(struct printed *p, size_t room, struct mask *mask)
 		buf_reset(&t->data);
 		buf_reset(&t->notes);
 		mask_scan_begin(&t->scan);
-		t->kept = t->pending = t->marks = 0;
+		t->kept = t->pending = 0;
 		t->lost = 0;
+		t->now = (struct printed_note){0};
 	}
 }
 
@@ -65,12 +78,14 @@ static struct printed_note *note_at(const struct printed_text *t, size_t i)
 
 static void note(struct printed_text *t, uint32_t ms)
 {
-	struct printed_note now = {(uint32_t)t->kept, t->marks, ms};
 	size_t count = note_count(t);
 	const struct printed_note *last = count > 0 ? note_at(t, count - 1) : NULL;
 
-	if (count < NOTES_MAX && (last == NULL || last->marks != now.marks || last->ms != now.ms))
-		buf_add(&t->notes, &now, sizeof(now));
+	t->now.offset = (uint32_t)t->kept;
+	t->now.ms = ms;
+	if (count < NOTES_MAX &&
+	    (last == NULL || last->switches != t->now.switches || last->ms != ms || last->entries != t->now.entries))
+		buf_add(&t->notes, &t->now, sizeof(t->now));
 }
 
 /* Keeps as much as there is room for, after what was kept before. */
@@ -93,6 +108,27 @@ char *printed_reserve(struct printed *p, enum printed_stream stream, size_t size
 	return buf_reserve(&p->texts[stream].data, size);
 }
 
+/* The mark whose first bytes these are. NULL: there is none. Most bytes that are not of a mark differ from its head. */
+static const struct mark *find_mark(const char *bytes, size_t len)
+{
+	if (memcmp(bytes, PRINTED_HEAD, MIN(len, sizeof(PRINTED_HEAD) - 1)) != 0)
+		return NULL;
+	for (size_t i = 0; i < ARRAY_SIZE(marks); i++)
+		if (memcmp(bytes, marks[i].bytes, len) == 0)
+			return &marks[i];
+	return NULL;
+}
+
+static void pass_mark(struct printed_text *t, const struct mark *mark)
+{
+	if (mark->kind == SWITCH) {
+		t->now.switches++;
+		return;
+	}
+	t->now.entries++;
+	t->now.level = mark->level;
+}
+
 void printed_take(struct printed *p, enum printed_stream stream, size_t n, int64_t ms)
 {
 	struct printed_text *t = &p->texts[stream];
@@ -100,22 +136,22 @@ void printed_take(struct printed *p, enum printed_stream stream, size_t n, int64
 
 	t->pending = 0;
 	while (at < end) {
-		const char *mark = memchr(at, PRINTED_MARK[0], (size_t)(end - at));
-		keep(p, t, at, (size_t)((mark != NULL ? mark : end) - at), (uint32_t)ms);
-		if (mark == NULL)
+		const char *found = memchr(at, PRINTED_HEAD[0], (size_t)(end - at));
+		keep(p, t, at, (size_t)((found != NULL ? found : end) - at), (uint32_t)ms);
+		if (found == NULL)
 			break;
-		size_t there = MIN((size_t)(end - mark), PRINTED_MARK_SIZE);
-		bool is_one = memcmp(mark, PRINTED_MARK, there) == 0;
-		if (is_one && there < PRINTED_MARK_SIZE) { /* the rest of the mark is still to come */
-			memmove(t->data.data + t->kept, mark, there);
+		size_t there = MIN((size_t)(end - found), PRINTED_MARK_SIZE);
+		const struct mark *mark = find_mark(found, there);
+		if (mark != NULL && there < PRINTED_MARK_SIZE) { /* the rest of the mark is still to come */
+			memmove(t->data.data + t->kept, found, there);
 			t->pending = there;
 			break;
 		}
-		if (is_one)
-			t->marks++;
+		if (mark != NULL)
+			pass_mark(t, mark);
 		else
-			keep(p, t, mark, 1, (uint32_t)ms);
-		at = mark + (is_one ? PRINTED_MARK_SIZE : 1);
+			keep(p, t, found, 1, (uint32_t)ms);
+		at = found + (mark != NULL ? PRINTED_MARK_SIZE : 1);
 	}
 	t->data.len = t->kept + t->pending;
 }
@@ -159,15 +195,17 @@ struct merge {
 	const struct printed *printed;
 	size_t next[PRINTED_STREAMS]; /* index of the current note */
 	struct printed_log *log;
-	enum printed_stream stream; /* stream of the current run */
-	size_t run;                 /* its bytes so far */
-	size_t timed;               /* number of bytes of the log whose times are written */
-	uint32_t ms;                /* the time of the last of them */
+	enum printed_stream stream;        /* stream of the current run */
+	size_t run;                        /* its bytes so far */
+	size_t timed;                      /* number of bytes of the log whose times are written */
+	uint32_t ms;                       /* the time of the last of them */
+	size_t levelled;                   /* number of bytes of the log before the last mark of a level */
+	uint32_t entries[PRINTED_STREAMS]; /* as in the last note of each stream */
 };
 
 static bool comes_first(const struct printed_note *a, const struct printed_note *b)
 {
-	return a->marks != b->marks ? a->marks < b->marks : a->ms <= b->ms;
+	return a->switches != b->switches ? a->switches < b->switches : a->ms <= b->ms;
 }
 
 /* The stream whose part is next; PRINTED_STREAMS when there is none. */
@@ -198,15 +236,27 @@ static void add_time(struct merge *m, uint32_t ms)
 	m->ms = ms;
 }
 
+static void add_level(struct merge *m, enum printed_stream stream, const struct printed_note *n)
+{
+	if (n->entries == m->entries[stream])
+		return;
+	leb128_add(&m->log->levels, m->log->text.len - m->levelled);
+	leb128_add(&m->log->levels, n->level * PRINTED_STREAMS + stream);
+	m->levelled = m->log->text.len;
+	m->entries[stream] = n->entries;
+}
+
 static void add_part(struct merge *m, enum printed_stream stream)
 {
 	const struct printed_text *t = &m->printed->texts[stream];
 	size_t i = m->next[stream]++;
-	size_t from = note_at(t, i)->offset, to = i + 1 < note_count(t) ? note_at(t, i + 1)->offset : t->kept;
+	const struct printed_note *n = note_at(t, i);
+	size_t from = n->offset, to = i + 1 < note_count(t) ? note_at(t, i + 1)->offset : t->kept;
 
 	if (from == to)
 		return;
-	add_time(m, note_at(t, i)->ms);
+	add_time(m, n->ms);
+	add_level(m, stream, n);
 	if (stream != m->stream) {
 		leb128_add(&m->log->streams, m->run);
 		m->run = 0;
@@ -224,6 +274,7 @@ void printed_finish(struct printed *p, struct printed_log *log)
 	buf_reset(&log->text);
 	buf_reset(&log->times);
 	buf_reset(&log->streams);
+	buf_reset(&log->levels);
 	for (int i = 0; i < PRINTED_STREAMS; i++) {
 		struct printed_text *t = &p->texts[i];
 		if (t->pending > 0) /* it was not a mark */

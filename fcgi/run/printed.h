@@ -1,12 +1,14 @@
 /*
  * Collects what an invocation prints to stdout and stderr, and then makes one log of it: in the order in which it was printed,
- * as far as that is known, with its times and its streams, and with secrets masked. Secrets are searched for while the output
- * is read, so that the search counts towards the invocation's time.
+ * as far as that is known, with its times, its streams and its levels, and with secrets masked. Secrets are searched for while
+ * the output is read, so that the search counts towards the invocation's time.
  *
- * Each stream has its own connection, so the kernel keeps the order within a stream, but not between the two. When an agent
- * switches from one stream to the other it writes a mark to both (runtimes/protocol.md): what is before the n-th mark of a
- * stream was printed before what is after the n-th mark of the other. Output of programs that write no marks, such as children,
- * is placed in the order in which it was read. A function that writes marks itself only mixes up its own log.
+ * Agents write marks into the output (runtimes/protocol.md), which do not become part of the text. Each stream has its own
+ * connection, so the kernel keeps the order within a stream, but not between the two. When an agent switches from one stream to
+ * the other it writes a mark to both: what is before the n-th such mark of a stream was printed before what is after the n-th
+ * one of the other. Output of programs that write no marks, such as children, is placed in the order in which it was read. The
+ * marks of levels begin and end an entry of that level in their stream. A function that writes marks itself only mixes up its
+ * own log.
  */
 #ifndef RUN_PRINTED_H
 #define RUN_PRINTED_H
@@ -16,23 +18,29 @@
 #include "base/buf.h"
 #include "run/mask.h"
 
-#define PRINTED_MARK      "\xff\0berth:switch\0\xff"
-#define PRINTED_MARK_SIZE (sizeof(PRINTED_MARK) - 1)
+#define PRINTED_HEAD       "\xff\0berth:"             /* of every mark */
+#define PRINTED_MARK(name) PRINTED_HEAD name "\0\xff" /* all names have six bytes */
+#define PRINTED_SWITCH     PRINTED_MARK("switch")
+#define PRINTED_MARK_SIZE  (sizeof(PRINTED_SWITCH) - 1)
 
 enum printed_stream { PRINTED_STDOUT, PRINTED_STDERR, PRINTED_STREAMS };
 
-/* When a piece of the text was read: the piece begins at offset, after so many marks, and was read ms after the request. */
+/*
+ * About a piece of the text: it begins at offset, after so many switches, and was read ms after the request. It belongs to the
+ * entry that the entries-th mark of a level has begun, or to none if the level is 0.
+ */
 struct printed_note {
-	uint32_t offset, marks, ms;
+	uint32_t offset, switches, ms;
+	uint32_t entries : 29, level : 3;
 };
 
 struct printed_text {
 	struct buf data;
 	size_t kept; /* length of the text in data; the bytes after it may be the beginning of a mark */
 	size_t pending;
-	uint64_t lost; /* number of bytes for which there was no room */
-	uint32_t marks;
-	struct buf notes; /* struct printed_note, sorted by offset */
+	uint64_t lost;           /* number of bytes for which there was no room */
+	struct printed_note now; /* about what is read next */
+	struct buf notes;        /* struct printed_note, sorted by offset */
 	struct mask_scan scan;
 };
 
@@ -45,7 +53,7 @@ struct printed {
 
 /* The log of an invocation, as ipc/record.def has it. */
 struct printed_log {
-	struct buf text, times, streams;
+	struct buf text, times, streams, levels;
 	uint64_t bytes; /* bytes printed in all, kept or not */
 };
 

@@ -1,4 +1,4 @@
-"""What a function prints to stdout and to stderr, however it does: levels, order, completeness, and no secrets."""
+"""What a function prints to stdout and to stderr, however it does: levels, entries, order, completeness, and no secrets."""
 
 import pytest
 from support import check_problem
@@ -178,6 +178,96 @@ def test_a_failure_is_told_by_the_platform_behind_what_was_printed(logged, langu
     if language == "javascript":
         assert lines[2][0] == "error" and "\tERROR\tInvoke Error\t{" in lines[2][1]
     assert lines[-1][0] == "platform" and lines[-1][1].startswith("function_error: ")
+
+
+# Entries, with marks as agents write them (runtimes/protocol.md), here by the function itself
+
+MARKS = """
+import os
+def mark(digit):
+    return b"\\xff\\0berth:level" + digit + b"\\0\\xff"
+"""
+
+
+def test_an_entry_has_the_level_of_its_mark_and_may_have_several_lines(api, logged, runtime):
+    code = (
+        MARKS
+        + """
+def handler(event, context):
+    os.write(1, b"plain\\n")
+    for digit, name in zip(b"123456", "trace debug info warning error critical".split()):
+        os.write(1, mark(bytes([digit])) + name.encode() + b"\\n\\tsecond\\n\\n" + mark(b"0"))
+    os.write(2, mark(b"3") + b"information\\n" + mark(b"0") + b"oops\\noops\\n")
+    os.write(1, mark(b"2") + b"one\\n" + mark(b"2") + b"two" + mark(b"0") + b"half\\n")
+"""
+    )
+    told, lines, answer = logged(code, "python", runtime)
+    levels = ("trace", "debug", "info", "warning", "error", "critical")
+    assert [line for line in lines if line[1] not in ("information", "oops")] == [
+        ("info", "plain"),
+        *((level, f"{level}\n\tsecond\n") for level in levels),
+        ("debug", "one"),
+        ("debug", "two"),
+        ("info", "half"),
+    ]
+    assert [line for line in lines if line[1] in ("information", "oops")] == [
+        ("info", "information"),
+        ("error", "oops"),
+        ("error", "oops"),
+    ]
+    assert told["log_bytes"] == sum(len(text) + 1 for _, text in lines) - 1  # the newline behind "two"
+
+    text = api.get(f"/invocations/{answer.headers['Berth-Invocation-Id']}/logs", params={"format": "text"}).text
+    assert " critical critical\n    \tsecond\n    \n" in text
+    assert text.count("Z ") == len(lines)
+
+
+def test_entries_of_both_streams_keep_apart_and_their_secrets_are_masked(database, logged, runtime):
+    code = (
+        MARKS
+        + """
+def handler(event, context):
+    token = os.environ["MY_API_KEY"].encode()
+    os.write(1, mark(b"4") + b"begun " + token[:9])
+    os.write(2, mark(b"6") + token + b"\\n" + mark(b"0"))
+    os.write(1, token[9:] + b"\\nended\\n" + mark(b"0"))
+    os.write(1, token[:9] + mark(b"5") + token[9:])
+"""
+    )
+    environment = {"MY_API_KEY": "correct horse battery"}
+    _, lines, answer = logged(code, "python", runtime, environment=environment)
+    assert sorted(lines) == [("critical", "***"), ("info", "***"), ("warning", "begun ***\nended")]
+    assert "correct" not in database.log(answer.headers["Berth-Invocation-Id"])["text"]
+
+
+def test_secrets_that_overlap_are_masked_together(logged, runtime):
+    code = """
+import os
+def handler(event, context):
+    print("is", os.environ["A_TOKEN"] + os.environ["B_TOKEN"][5:] + os.environ["C_TOKEN"][9:] + "!")
+"""
+    environment = {"A_TOKEN": "user:first", "B_TOKEN": "firstsecond", "C_TOKEN": "rstsecond:third", "D_TOKEN": "stsecond"}
+    _, lines, _ = logged(code, "python", runtime, environment=environment)
+    assert lines == [("info", "is ***!")]
+
+
+def test_marks_that_make_no_sense_only_mix_up_the_log_of_who_writes_them(logged, runtime):
+    code = (
+        MARKS
+        + """
+def handler(event, context):
+    for n in range(3000):
+        os.write(1 + n % 2, mark(b"%d" % (n % 9)) * 50 + b"x\\n" + mark(b"0")[: n % 16])
+    os.write(1, mark(b"6")[:9])
+    return "done"
+"""
+    )
+    told, lines, answer = logged(code, "python", runtime, log_bytes=1048576)
+    assert answer.json() == {"output": "done"}
+    assert told["kept_bytes"] <= 1048576 and len(lines) > 100
+    assert {level for level, _ in lines} <= {"trace", "debug", "info", "warning", "error", "critical", "platform"}
+    _, lines, _ = logged("def handler(event, context):\n    print('next')", "python", runtime)
+    assert lines == [("info", "next")]
 
 
 # What a function does with its descriptors

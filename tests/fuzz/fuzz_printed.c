@@ -2,7 +2,7 @@
  * What a function prints, in pieces and from two streams at once. The input's first byte is the room there is, in units of
  * eight bytes; then comes the length of the secrets and the secrets, with NULs between; then pieces: a byte for the stream (bit
  * 7) and the length, and the bytes. Without secrets, and where all had room, each stream comes out as it went in, but for its
- * marks.
+ * marks, and its entries begin and end where the marks of levels were.
  */
 #include <assert.h>
 #include <string.h>
@@ -37,22 +37,79 @@ static const uint8_t *take(struct input *in, size_t *n)
 	return data;
 }
 
-/* The log's bytes, each stream for itself again. */
-static void part(const struct printed_log *log, struct buf out[PRINTED_STREAMS])
+/* One stream: its text, and where entries begin or end. */
+struct side {
+	struct buf text, turns; /* of struct turn */
+};
+
+struct turn {
+	size_t at, level;
+};
+
+static void side_free(struct side *s)
 {
+	buf_free(&s->text);
+	buf_free(&s->turns);
+}
+
+/* Of several marks at one place the last one counts. */
+static void add_turn(struct side *s, size_t at, size_t level)
+{
+	struct turn turn = {at, level}, last;
+
+	if (s->turns.len > 0) {
+		memcpy(&last, s->turns.data + s->turns.len - sizeof(last), sizeof(last));
+		if (last.at == at)
+			s->turns.len -= sizeof(last);
+	}
+	buf_add(&s->turns, &turn, sizeof(turn));
+}
+
+/* Walks through the levels of a log. */
+struct walk {
+	const struct buf *levels;
+	size_t read, at; /* at: SIZE_MAX at the end */
+	uint64_t mark;
+};
+
+static void walk_on(struct walk *w)
+{
+	uint64_t bytes;
+	size_t left = w->levels->len - w->read;
+
+	if (left == 0) {
+		w->at = SIZE_MAX;
+		return;
+	}
+	size_t n = leb128_get(w->levels->data + w->read, left, &bytes);
+	size_t m = leb128_get(w->levels->data + w->read + n, left - n, &w->mark);
+	assert(n > 0 && m > 0 && w->mark / PRINTED_STREAMS <= 6);
+	w->read += n + m;
+	w->at += bytes;
+}
+
+/* The log's bytes and entries, each stream for itself again. */
+static void part(const struct printed_log *log, struct side out[PRINTED_STREAMS])
+{
+	struct walk w = {.levels = &log->levels};
 	size_t at = 0, read = 0;
 
-	for (int stream = PRINTED_STDOUT; at < log->text.len; stream = 1 - stream) {
+	walk_on(&w);
+	for (unsigned stream = PRINTED_STDOUT; at < log->text.len; stream = 1 - stream) {
 		uint64_t bytes = log->text.len - at;
 		size_t n = leb128_get(buf_str(&log->streams) + read, log->streams.len - read, &bytes);
 		read += n;
 		if (n == 0) /* the last run goes to the end */
 			bytes = log->text.len - at;
 		assert(bytes <= log->text.len - at);
-		buf_add(&out[stream], log->text.data + at, bytes);
+		for (; w.at < at + bytes; walk_on(&w)) {
+			assert(w.mark % PRINTED_STREAMS == stream);
+			add_turn(&out[stream], out[stream].text.len + w.at - at, w.mark / PRINTED_STREAMS);
+		}
+		buf_add(&out[stream].text, log->text.data + at, bytes);
 		at += bytes;
 	}
-	assert(read == log->streams.len);
+	assert(read == log->streams.len && w.at == SIZE_MAX);
 }
 
 static void check_times(const struct printed_log *log)
@@ -68,16 +125,42 @@ static void check_times(const struct printed_log *log)
 	assert(covered <= log->text.len);
 }
 
-static void remove_marks(struct buf *b)
+static bool is_mark(const char *bytes, size_t len)
 {
-	char *mark;
-	size_t from = 0;
+	static const char level[] = PRINTED_MARK("level0");
 
-	while (b->len > from && (mark = memmem(b->data + from, b->len - from, PRINTED_MARK, PRINTED_MARK_SIZE)) != NULL) {
-		from = (size_t)(mark - b->data);
-		memmove(mark, mark + PRINTED_MARK_SIZE, b->len - from - PRINTED_MARK_SIZE);
-		b->len -= PRINTED_MARK_SIZE;
+	if (len < PRINTED_MARK_SIZE)
+		return false;
+	return memcmp(bytes, PRINTED_SWITCH, PRINTED_MARK_SIZE) == 0 ||
+	       (memcmp(bytes, level, 13) == 0 && bytes[13] >= '0' && bytes[13] <= '6' &&
+		memcmp(bytes + 14, level + 14, 2) == 0);
+}
+
+/* What of a stream that was printed becomes its text and its entries. */
+static void strip(const struct buf *printed, struct side *to)
+{
+	size_t at = 0;
+
+	while (at < printed->len) {
+		const char *bytes = printed->data + at;
+		bool mark = is_mark(bytes, printed->len - at);
+		if (!mark)
+			buf_add(&to->text, bytes, 1);
+		else if (memcmp(bytes, PRINTED_SWITCH, PRINTED_MARK_SIZE) != 0)
+			add_turn(to, to->text.len, (size_t)(bytes[13] - '0'));
+		at += mark ? PRINTED_MARK_SIZE : 1;
 	}
+	struct turn last;
+	if (to->turns.len > 0) {
+		memcpy(&last, to->turns.data + to->turns.len - sizeof(last), sizeof(last));
+		if (last.at == to->text.len) /* nothing came behind the mark */
+			to->turns.len -= sizeof(last);
+	}
+}
+
+static bool is_same(const struct buf *a, const struct buf *b)
+{
+	return a->len == b->len && (a->len == 0 || memcmp(a->data, b->data, a->len) == 0);
 }
 
 static void check_secrets(const struct buf *out, const char *secrets, size_t len)
@@ -89,17 +172,18 @@ static void check_secrets(const struct buf *out, const char *secrets, size_t len
 
 static void check(const struct printed_log *log, struct buf in[PRINTED_STREAMS], const char *secrets, size_t len, size_t room)
 {
-	struct buf out[PRINTED_STREAMS] = {{0}};
+	struct side out[PRINTED_STREAMS] = {{{0}}};
 
 	assert(log->text.len <= room && log->bytes >= log->text.len);
 	check_times(log);
 	part(log, out);
 	for (int i = 0; i < PRINTED_STREAMS; i++) {
-		remove_marks(&in[i]);
+		AUTO(side_free) struct side expected = {{0}};
+		strip(&in[i], &expected);
 		if (len == 0 && log->bytes == log->text.len)
-			assert(out[i].len == in[i].len && (in[i].len == 0 || memcmp(out[i].data, in[i].data, in[i].len) == 0));
-		check_secrets(&out[i], secrets, len);
-		buf_free(&out[i]);
+			assert(is_same(&out[i].text, &expected.text) && is_same(&out[i].turns, &expected.turns));
+		check_secrets(&out[i].text, secrets, len);
+		side_free(&out[i]);
 	}
 }
 

@@ -57,10 +57,11 @@ static void remove_user(struct version *v)
 /* The INIT frame's payload (runtimes/protocol.md). */
 static char *init_payload_new(const struct spec *s)
 {
-	json_t *json = json_pack("{s:s, s:O, s:{s:s, s:s, s:I}, s:{s:I, s:I, s:I}}", "handler", s->handler, "environment",
-				 s->environment, "function", "id", s->function_id, "name", s->name, "version",
-				 (json_int_t)s->version, "limits", "memory_limit_mb", (json_int_t)s->memory_limit_mb,
-				 "timeout_ms", (json_int_t)s->timeout_ms, "response_bytes", (json_int_t)s->response_bytes);
+	json_t *json =
+		json_pack("{s:s, s:O, s:{s:s, s:s, s:I}, s:{s:I, s:I, s:I}, s:b}", "handler", s->handler, "environment",
+			  s->environment, "function", "id", s->function_id, "name", s->name, "version", (json_int_t)s->version,
+			  "limits", "memory_limit_mb", (json_int_t)s->memory_limit_mb, "timeout_ms", (json_int_t)s->timeout_ms,
+			  "response_bytes", (json_int_t)s->response_bytes, "log_levels", true);
 	char *text = json_dumps(json, JSON_COMPACT);
 
 	json_decref(json);

@@ -92,6 +92,23 @@ static void what_could_harm_is_escaped_and_what_is_no_text_replaced(void **state
 		assert_written(rows[i].line.data, rows[i].line.len, rows[i].json, rows[i].text);
 }
 
+static void of_an_entry_with_several_lines_all_but_the_first_are_indented(void **state)
+{
+	static const char log[] = "Traceback:\n\tx\n" AT " platform no\nplain\n";
+	struct log_source s = source(log, sizeof(log) - 1);
+	AUTO(buf_free) struct buf json = {0}, text = {0};
+	unsigned char levels[] = {0, 6 << 1, sizeof(log) - 1 - strlen("plain\n"), 0};
+
+	(void)state;
+	s.levels = (struct str){(const char *)levels, sizeof(levels)};
+	log_format_json(&s, 0, &json);
+	log_format_text(&s, 0, &text);
+	assert_string_equal(buf_str(&json), "[{\"at\":\"" AT "\",\"level\":\"critical\",\"text\":\"Traceback:\\n\\u0009x\\n" AT
+					    " platform no\"},{\"at\":\"" AT "\",\"level\":\"info\",\"text\":\"plain\"}]");
+	assert_string_equal(buf_str(&text),
+			    AT " critical Traceback:\n    \tx\n    " AT " platform no\n" AT " info     plain\n");
+}
+
 static void any_bytes_make_json_that_holds_them(void **state)
 {
 	char all[4 * 256];
@@ -165,6 +182,24 @@ static void a_log_of_many_lines_or_bytes_is_told_page_by_page(void **state)
 	assert_pages("\001", 2u << 20, 4);
 }
 
+static void an_entry_of_nothing_but_newlines_is_told_in_pages_of_bounded_size(void **state)
+{
+	AUTO(buf_free) struct buf log = repeat("\n", 2u << 20);
+	struct log_source s = source(log.data, log.len);
+	uint64_t from = 0;
+	int pages = 0;
+
+	(void)state;
+	s.levels = (struct str){"\0\10", 2};
+	do {
+		AUTO(buf_free) struct buf text = {0};
+		from = log_format_text(&s, from, &text);
+		assert_true(text.len < LOG_PAGE_BYTES + 6 * LOG_LINE_BYTES);
+		pages++;
+	} while (from > 0);
+	assert_int_equal(pages, 4);
+}
+
 static void a_page_of_text_ends_with_whole_lines(void **state)
 {
 	AUTO(buf_free) struct buf log = repeat("\001", 3u << 20), first = {0}, second = {0};
@@ -187,8 +222,10 @@ int main(void)
 		cmocka_unit_test(a_log_without_lines_is_an_empty_array_and_no_text),
 		cmocka_unit_test(lines_have_their_time_and_level),
 		cmocka_unit_test(what_could_harm_is_escaped_and_what_is_no_text_replaced),
+		cmocka_unit_test(of_an_entry_with_several_lines_all_but_the_first_are_indented),
 		cmocka_unit_test(any_bytes_make_json_that_holds_them),
 		cmocka_unit_test(a_log_of_many_lines_or_bytes_is_told_page_by_page),
+		cmocka_unit_test(an_entry_of_nothing_but_newlines_is_told_in_pages_of_bounded_size),
 		cmocka_unit_test(a_page_of_text_ends_with_whole_lines),
 	};
 

@@ -94,6 +94,65 @@ static void lines_of_both_streams_are_in_the_order_they_were_begun(void **state)
 	}
 }
 
+/* A mark of a level, as stored: so many bytes behind the one before. */
+#define OUT(bytes, level) bytes, 2 * (level)
+#define ERR(bytes, level) bytes, 2 * (level) + 1
+
+static void an_entry_of_a_level_is_one_line(void **state)
+{
+	static const struct {
+		const char *log;
+		struct str streams;
+		unsigned char levels[8];
+		uint32_t levels_len;
+		const char *lines;
+	} rows[] = {
+		{"a\nb\nc\nd\n", {"", 0}, {OUT(2, 4), OUT(4, 0)}, 4, "0 info a|0 warning b\nc|0 info d|"},
+		{"abcdef",
+		 {"", 0},
+		 {OUT(0, 1), OUT(1, 2), OUT(1, 5), OUT(1, 6)},
+		 8,
+		 "0 trace a|0 debug b|0 error c|0 critical def|"},
+		{"a\nb\n", {"", 0}, {OUT(0, 2), OUT(2, 2)}, 4, "0 debug a|0 debug b|"},
+		{"\n\n\na\n\n", {"", 0}, {OUT(0, 3), OUT(1, 3), OUT(2, 3)}, 6, "0 info |0 info \n|0 info a\n|"},
+		/* text without a newline in front of an entry or behind it */
+		{"half\nwhole", {"", 0}, {OUT(2, 4), OUT(3, 0)}, 4, "0 info ha|0 warning lf|0 info whole|"},
+		/* cut off */
+		{"a\nb\n", {"", 0}, {OUT(2, 4)}, 2, "0 info a|0 warning b|"},
+		{"a\nb", {"", 0}, {OUT(0, 4)}, 2, "0 warning a\nb|"},
+		/* both streams: the entry has parts of another one in its middle */
+		{"out\nerr\n", {"\4\4", 2}, {ERR(4, 2)}, 2, "0 info out|0 debug err|"},
+		{"aX\nb\nY\n", {"\1\2\2\2", 4}, {OUT(0, 4), ERR(1, 6), OUT(4, 0)}, 6, "0 warning ab|0 critical X\nY|"},
+		{"aX\nbc\n", {"\1\2", 2}, {OUT(0, 4), OUT(4, 0)}, 4, "0 warning ab|0 error X|0 info c|"},
+		/* marks in the other stream's text, and at the same place */
+		{"aX\nb\n", {"\1\2", 2}, {OUT(2, 4)}, 2, "0 info a|0 error X|0 warning b|"},
+		{"a\n", {"", 0}, {OUT(0, 4), OUT(0, 0), OUT(0, 2)}, 6, "0 debug a|"},
+		/* what makes no sense */
+		{"a\nb\n", {"", 0}, {OUT(0, 7), OUT(0, 4)}, 4, "0 info a|0 info b|"},
+		{"a\nb\n", {"", 0}, {OUT(2, 4), 0x80}, 3, "0 info a|0 warning b|"},
+		{"a\nb\n", {"", 0}, {OUT(0, 4), 0xff, 0xff, 0xff, 0xff, 0x7f, 0}, 8, "0 warning a\nb|"},
+		{"a\nb\n", {"", 0}, {OUT(100, 4)}, 2, "0 info a|0 info b|"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		struct log_source s = source(rows[i].log);
+		s.streams = rows[i].streams;
+		s.levels = (struct str){(const char *)rows[i].levels, rows[i].levels_len};
+		assert_lines(&s, rows[i].lines);
+	}
+}
+
+static void an_entry_has_the_time_its_first_byte_came(void **state)
+{
+	struct log_source s = source("one\ntwo\nthree\nfour\n");
+
+	(void)state;
+	s.times = (struct str){"\0\5\6\24\10\144", 6}; /* from byte 0: 5 ms; from 6: 25 ms; from 14: 125 ms */
+	s.levels = (struct str){"\4\10\12\0", 4};
+	assert_lines(&s, "5 info one|5 warning two\nthree|125 info four|");
+}
+
 static void notes_that_make_no_sense_are_passed_by(void **state)
 {
 	static const struct str rows[] = {
@@ -185,6 +244,8 @@ int main(void)
 		cmocka_unit_test(a_log_falls_into_lines_with_or_without_an_end),
 		cmocka_unit_test(a_line_has_the_time_its_first_byte_came),
 		cmocka_unit_test(lines_of_both_streams_are_in_the_order_they_were_begun),
+		cmocka_unit_test(an_entry_of_a_level_is_one_line),
+		cmocka_unit_test(an_entry_has_the_time_its_first_byte_came),
 		cmocka_unit_test(notes_that_make_no_sense_are_passed_by),
 		cmocka_unit_test(what_is_missing_and_what_went_wrong_is_told_by_the_platform),
 		cmocka_unit_test(who_has_enough_is_told_no_more),

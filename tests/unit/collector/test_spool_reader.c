@@ -91,7 +91,7 @@ static void two_records_come_in_order(void **state)
 /* At an upgrade the old workers write on: in files and records as they know them. */
 static void records_of_the_version_before_are_read_from_its_files(void **state)
 {
-	static const char name[] = "62657274-6820-7370-6f6f-6c2072656300.6.spool"; /* with the key of the corpus */
+	static const char name[] = "62657274-6820-7370-6f6f-6c2072656300.7.spool"; /* with the key of the corpus */
 	const char *srcdir = getenv("srcdir");                                     /* set by automake */
 	AUTO(mem_free)
 	char *path = mem_printf("%s/tests/fuzz/corpus/record/of-the-version-before", srcdir ?: "."), *data = NULL;

@@ -9,6 +9,7 @@
 
 #include "base/clock.h"
 #include "base/fd.h"
+#include "run/printed.h"
 #include "tests/unit/run/invocation_rig.h"
 
 static void print_between(int control, int log)
@@ -33,6 +34,28 @@ static void what_was_printed_before_is_counted_but_not_shown(void **state)
 	assert_int_equal(f->outcome.orphan_bytes, 12);
 	assert_int_equal(f->outcome.log_bytes, 5);
 	assert_memory_equal(f->outcome.log.data, "mine\n", 5);
+}
+
+static void print_an_entry(int control, int log)
+{
+	AUTO(buf_free) struct buf payload = {0};
+
+	expect_invoke(control, &payload);
+	fd_write_all(log, PRINTED_MARK("level4") "mine\n", PRINTED_MARK_SIZE + 5, NULL);
+	fake_agent_result(control, ID, "1");
+	fake_agent_wait_for_close(control);
+}
+
+static void which_entry_has_which_level_is_in_the_outcome(void **state)
+{
+	struct fixture *f = *state;
+
+	run_script(f, print_an_entry);
+	assert_output(f, "1");
+	assert_int_equal(f->outcome.log_bytes, 5);
+	assert_memory_equal(f->outcome.log.data, "mine\n", 5);
+	assert_int_equal(f->outcome.log_levels.len, 2);
+	assert_memory_equal(f->outcome.log_levels.data, "\0\10", 2);
 }
 
 #define FLOOD (64 << 20)
@@ -279,6 +302,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, invocation_set_up, invocation_tear_down)
 		TEST(what_was_printed_before_is_counted_but_not_shown),
+		TEST(which_entry_has_which_level_is_in_the_outcome),
 		TEST(a_flood_of_log_is_read_counted_and_costs_no_memory),
 		TEST(a_log_without_end_does_not_outlast_the_deadline),
 		TEST(secrets_without_number_do_not_outlast_the_deadline),

@@ -2,7 +2,8 @@
 
 #include "tests/unit/unit.h"
 
-#define MARK PRINTED_MARK
+#define MARK         PRINTED_SWITCH
+#define LEVEL(digit) PRINTED_MARK("level" digit)
 
 struct piece {
 	enum printed_stream stream;
@@ -67,6 +68,13 @@ static void assert_log(const struct fixture *f, const char *text, size_t text_le
 }
 #define ASSERT_LOG(f, text, streams) assert_log(f, text, sizeof(text) - 1, streams, sizeof(streams) - 1)
 
+static void assert_levels(const struct fixture *f, const char *levels, size_t len)
+{
+	assert_int_equal(f->log.levels.len, len);
+	assert_memory_equal(buf_str(&f->log.levels), levels, len);
+}
+#define ASSERT_LEVELS(f, levels) assert_levels(f, levels, sizeof(levels) - 1)
+
 #define PRINT(f, room, secret, ...)                                                                                            \
 	do {                                                                                                                   \
 		const struct piece pieces_[] = {__VA_ARGS__};                                                                  \
@@ -82,6 +90,7 @@ static void what_goes_to_stdout_alone_is_kept_as_it_is(void **state)
 
 	PRINT(f, 100, NULL, OUT("one\n", 3), OUT("t\0o\xff\n", 3), OUT("three", 9));
 	ASSERT_LOG(f, "one\nt\0o\xff\nthree", "");
+	ASSERT_LEVELS(f, "");
 	assert_int_equal(f->log.bytes, 14);
 	assert_int_equal(f->log.times.len, 4);
 	assert_memory_equal(f->log.times.data, "\0\3\11\6", 4);
@@ -158,6 +167,105 @@ static void a_secret_with_a_mark_in_its_middle_is_masked(void **state)
 	ASSERT_LOG(f, "***x", "\3");
 }
 
+/* ---- Levels ---- */
+
+static void entries_have_the_level_of_the_mark_that_begins_them(void **state)
+{
+	struct fixture *f = *state;
+
+	PRINT(f, 100, NULL, OUT("a\n" LEVEL("4") "b\nc\n" LEVEL("0") "d\n", 5));
+	ASSERT_LOG(f, "a\nb\nc\nd\n", "");
+	ASSERT_LEVELS(f, "\2\10\4\0");
+	PRINT(f, 100, NULL, OUT(LEVEL("1") "a" LEVEL("2") "b" LEVEL("3") "c" LEVEL("4") "d" LEVEL("5") "e" LEVEL("6") "f", 5));
+	ASSERT_LOG(f, "abcdef", "");
+	ASSERT_LEVELS(f, "\0\2\1\4\1\6\1\10\1\12\1\14");
+	PRINT(f, 100, NULL, OUT("as before\n", 5));
+	ASSERT_LEVELS(f, "");
+}
+
+static void two_entries_of_the_same_level_stay_two(void **state)
+{
+	struct fixture *f = *state;
+
+	PRINT(f, 100, NULL, OUT(LEVEL("2") "a\n" LEVEL("0") LEVEL("2") "b\n" LEVEL("0"), 5));
+	ASSERT_LOG(f, "a\nb\n", "");
+	ASSERT_LEVELS(f, "\0\4\2\4");
+}
+
+static void each_stream_has_its_own_entries(void **state)
+{
+	struct fixture *f = *state;
+
+	PRINT(f, 100, NULL, OUT(LEVEL("2") "a", 1), ERR(LEVEL("6") "b\n", 2), OUT("c\n" LEVEL("0") "d\n", 3),
+	      ERR(LEVEL("0") "e\n", 4));
+	ASSERT_LOG(f, "ab\nc\nd\ne\n", "\1\2\4");
+	ASSERT_LEVELS(f, "\0\4\1\15\4\0\2\1");
+	PRINT(f, 100, NULL, OUT("a\n" MARK MARK LEVEL("4") "c\n" LEVEL("0"), 5), ERR(MARK LEVEL("3") "b\n" LEVEL("0") MARK, 5));
+	ASSERT_LOG(f, "a\nb\nc\n", "\2\2");
+	ASSERT_LEVELS(f, "\2\7\2\10");
+}
+
+static void a_mark_of_a_level_may_come_in_pieces_and_others_are_text(void **state)
+{
+	struct fixture *f = *state;
+
+	PRINT(f, 100, NULL, OUT("a\n\xff\0berth:lev", 1), OUT("el5", 2), OUT("\0", 2),
+	      OUT("\xff"
+		  "b\n",
+		  3));
+	ASSERT_LOG(f, "a\nb\n", "");
+	ASSERT_LEVELS(f, "\2\12");
+	assert_int_equal(f->log.bytes, 4);
+	PRINT(f, 100, NULL, OUT(LEVEL("7") PRINTED_MARK("LEVEL1") PRINTED_MARK("level") "\xff\0berth:level1", 1));
+	assert_int_equal(f->log.text.len, 16 + 16 + 15 + 14);
+	ASSERT_LEVELS(f, "");
+}
+
+static void an_entry_does_not_go_on_in_the_next_log(void **state)
+{
+	struct fixture *f = *state;
+
+	PRINT(f, 100, NULL, OUT(LEVEL("6") "a", 1));
+	PRINT(f, 100, NULL, OUT("b\n", 1));
+	ASSERT_LEVELS(f, "");
+}
+
+static void marks_of_levels_take_no_room_and_none_are_told_where_the_log_is_cut(void **state)
+{
+	struct fixture *f = *state;
+
+	PRINT(f, 4, NULL, OUT(LEVEL("2") "abc" LEVEL("0") LEVEL("4") "de" LEVEL("0") LEVEL("5") "f" LEVEL("0"), 1));
+	ASSERT_LOG(f, "abcd", "");
+	ASSERT_LEVELS(f, "\0\4\3\10");
+	assert_int_equal(f->log.bytes, 6);
+}
+
+static void secrets_are_masked_across_the_marks_of_levels(void **state)
+{
+	struct fixture *f = *state;
+
+	PRINT(f, 100, "hunter2-hunter2", OUT("x" LEVEL("5") "hunter2-" LEVEL("0") "hunter2" LEVEL("4") "y\n", 1));
+	ASSERT_LOG(f, "x***y\n", "");
+	ASSERT_LEVELS(f, "\1\12\3\10");
+}
+
+/* However many marks a function writes, a stream has NOTES_MAX notes; what follows belongs to the last entry. */
+static void a_function_that_writes_marks_for_ever_gets_a_log_of_bounded_size(void **state)
+{
+	static const struct piece piece = OUT(LEVEL("5") "a" LEVEL("0") LEVEL("0") LEVEL("3"), 1),
+				  more = ERR(LEVEL("2") "b", 1);
+	struct fixture *f = *state;
+
+	begin(f, 1u << 20, NULL);
+	for (int i = 0; i < 200000; i++) {
+		take(f, &piece);
+		take(f, &more);
+	}
+	printed_finish(&f->printed, &f->log);
+	assert_int_equal(f->log.text.len, 400000);
+	assert_in_range(f->log.levels.len, 2 * 2 * 65536, 2 * 2 * 65536 + 4); /* two bytes per note, but for the last ones */
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -168,6 +276,16 @@ int main(void)
 		cmocka_unit_test_setup_teardown(both_streams_share_the_room_and_marks_take_none, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(secrets_are_masked_across_reads_and_where_the_log_is_cut, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(a_secret_with_a_mark_in_its_middle_is_masked, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(entries_have_the_level_of_the_mark_that_begins_them, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(two_entries_of_the_same_level_stay_two, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(each_stream_has_its_own_entries, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(a_mark_of_a_level_may_come_in_pieces_and_others_are_text, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(an_entry_does_not_go_on_in_the_next_log, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(marks_of_levels_take_no_room_and_none_are_told_where_the_log_is_cut, set_up,
+						tear_down),
+		cmocka_unit_test_setup_teardown(secrets_are_masked_across_the_marks_of_levels, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(a_function_that_writes_marks_for_ever_gets_a_log_of_bounded_size, set_up,
+						tear_down),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -17,9 +17,10 @@ static int set_up(void **state)
 		    " request_bytes, response_bytes) values"
 		    " ('" INVOCATION "', '" FUNCTION "', 1, 'n', 'r', '2026-01-31 12:00:00+00', 1, 0, 0, 1, 0, 502, true,"
 		    " 'function_error', 'no', 0, 0);"
-		    "insert into invocation_logs (metric_id, function_id, request_timestamp, log, times, streams, log_bytes, "
-		    "orphan_bytes)"
-		    " values ('" INVOCATION "', '" FUNCTION "', '2026-01-31 12:00:00+00', 'hi', '', '', 77, 5)");
+		    "insert into invocation_logs (metric_id, function_id, request_timestamp, log, times, streams, levels, "
+		    "log_bytes, orphan_bytes)"
+		    " values ('" INVOCATION "', '" FUNCTION "', '2026-01-31 12:00:00+00', E'one\ntwo\nthree\n', '', '',"
+		    " '\\x00080800', 77, 5)");
 	return rc;
 }
 
@@ -53,7 +54,10 @@ static void a_log_has_its_lines_and_what_the_platform_says(void **state)
 	AUTO(json_decrefp) json_t *json = api_rig_get("/invocations/" INVOCATION "/logs", 200);
 
 	(void)state;
-	assert_int_equal(json_array_size(json_object_get(json, "lines")), 4);
+	const json_t *lines = json_object_get(json, "lines"), *entry = json_array_get(lines, 1);
+	assert_int_equal(json_array_size(lines), 5);
+	assert_string_equal(json_string_value(json_object_get(entry, "level")), "warning");
+	assert_string_equal(json_string_value(json_object_get(entry, "text")), "one\ntwo");
 }
 
 static void what_is_wrong_with_a_question_is_told(void **state)
