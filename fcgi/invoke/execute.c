@@ -45,6 +45,7 @@ struct call {
 	char runtime[32];
 	struct problem problem; /* set when failed */
 	bool failed;
+	bool withdrawn; /* the client left before there was a sandbox: no answer, no record */
 	struct outcome outcome;
 };
 
@@ -59,6 +60,7 @@ static const struct json_member_rule body_rules[] = {{"input", false}, {"paramet
 static void take_denial(struct call *c, struct denial *denial)
 {
 	c->failed = true;
+	c->withdrawn = denial->withdrawn;
 	c->problem = denial->problem; /* including the memory it owns */
 	c->known = denial->known;
 	c->function_id = denial->function_id;
@@ -225,6 +227,8 @@ static void invoke(struct worker *w, const struct request *request, uint32_t ver
 	trace_begin(&c->trace, &c->id, request->traceparent);
 	trace_format(&c->trace, c->traceparent);
 	run(w, request, version, c);
+	if (c->withdrawn)
+		return;
 	respond(c, response);
 	log_debug("answered with status %d: function=%s start=%s runtime=%s", response->status, request->segments[1],
 		  start_kind_name(c->start_kind), c->runtime);
@@ -248,5 +252,6 @@ void execute(struct worker *w, const struct request *request, struct response *r
 	} else {
 		invoke(w, request, (uint32_t)version, &c, response);
 	}
-	count(w, request, &c, response);
+	if (!c.withdrawn)
+		count(w, request, &c, response);
 }

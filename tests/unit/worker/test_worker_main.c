@@ -253,9 +253,11 @@ static void a_client_that_leaves_early_costs_nothing_but_its_answer(void **state
 	struct record r;
 	char *text;
 
-	shared->go = true;
 	SERVE(f, 0, one_long_lease);
-	close(send_request(f, "POST", "/execute/hello", "{}", 2));
+	int fd = send_request(f, "POST", "/execute/hello", "{}", 2);
+	AWAIT(shared->seen);
+	close(fd);
+	shared->go = true;
 	ask(f, "GET", "/", "");
 	assert_answer(f, "Status: 404\r\n");
 	assert_int_equal(read_spool(f, &r, &text), 1);
