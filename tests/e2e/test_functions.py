@@ -1,5 +1,6 @@
 """Functions are deployed, read, changed and deleted; what is not right is refused by its own code, and nothing is stored."""
 
+import concurrent.futures
 import json
 import uuid
 
@@ -248,6 +249,18 @@ def test_if_match_lets_only_the_current_version_be_changed(api, database, deploy
     assert api.get(path).json()["timeout_ms"] == 1000
     assert api.put(path, json={"timeout_ms": 800}, headers={"If-Match": "*"}).status_code == 200
     assert api.delete(path, headers={"If-Match": '"3"'}).status_code == 204
+
+
+def test_eight_changes_at_once_all_succeed_in_some_order(api, deploy):
+    function = deploy(PYTHON)
+    path = f"/functions/{function['id']}"
+    changes = [{"environment": {"WHO": str(i)}, "timeout_ms": 1000 + i} for i in range(8)]
+    with concurrent.futures.ThreadPoolExecutor(len(changes)) as pool:
+        answers = list(pool.map(lambda change: api.put(path, json=change), changes))
+    assert [answer.status_code for answer in answers] == [200] * len(changes), [answer.text for answer in answers]
+    assert sorted(answer.json()["version"] for answer in answers) == list(range(2, 10))
+    last = max(answers, key=lambda answer: answer.json()["version"]).json()
+    assert api.get(path).json()["environment"] == last["environment"]
 
 
 def test_delete_frees_the_name_and_takes_versions_and_package_along(api, database, deploy):

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "api/db_problem.h"
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "control/functions/deploy.h"
@@ -281,16 +282,40 @@ static int update(struct deployment *d, const char *ref, struct problem *problem
 	return deploy(d, problem);
 }
 
-void functions_update(struct worker *w, const struct request *request, struct response *response)
+/*
+ * Whether an update that lost against another one is repeated on top of it, because its client accepts any version. The time
+ * for this is what the request may spend waiting for a worker, which nginx's timeout allows for.
+ */
+static bool is_repeated(const struct worker *w, const struct request *request, const struct problem *problem, int64_t begun_us)
+{
+	bool any = request->if_match[0] == '\0' || strcmp(request->if_match, "*") == 0;
+	int64_t spent_us = clock_mono_us() - begun_us + request->waited_us;
+
+	return problem->code == PROBLEM_VERSION_MISMATCH && any && spent_us < w->conf->control_queue_timeout_ms * 1000;
+}
+
+/* Tries once. Returns true when the request is answered. */
+static bool try_update(struct worker *w, const struct request *request, int64_t begun_us, struct response *response)
 {
 	AUTO(deployment_clear)
 	struct deployment d = {.worker = w, .request = request, .warnings = json_array(), .trial.lease = LEASE_NONE};
 	AUTO(problem_clear) struct problem problem = {0};
 
-	if (update(&d, request->segments[1], &problem) < 0)
-		problem_send(&problem, response);
-	else
+	if (update(&d, request->segments[1], &problem) == 0)
 		respond_function(w, d.stored, 200, d.warnings, response);
+	else if (is_repeated(w, request, &problem, begun_us))
+		return false;
+	else
+		problem_send(&problem, response);
+	return true;
+}
+
+void functions_update(struct worker *w, const struct request *request, struct response *response)
+{
+	int64_t begun_us = clock_mono_us();
+
+	while (!try_update(w, request, begun_us, response))
+		;
 }
 
 void functions_get(struct worker *w, const struct request *request, struct response *response)

@@ -144,6 +144,7 @@ static void what_makes_no_sense_is_refused_by_its_name(void **state)
 		{"slower_than_ms=-1", "'slower_than_ms' must be"},
 		{"slower_than_ms=1.5", "'slower_than_ms' must be"},
 		{"from=today", "'from' must be"},
+		{"from=2026-02-30T00:00:00Z", "'from' must be"},
 		{"to=1960-01-01T00:00:00Z", "'to' must be"},
 		{"from=1770000000&to=1770000000", "'from' must be before 'to'"},
 		{"limit=0", "'limit' must be"},
