@@ -26,8 +26,8 @@
 /* The name of the version that is run if the caller does not ask for one. */
 #define ALIAS_LATEST "latest"
 
-/* One kept sandbox and two others. */
-#define ATTEMPTS 3
+/* One kept sandbox and others. Each one that is bad is destroyed, so the last ones are usually fresh. */
+#define ATTEMPTS 8
 
 /* One invocation, from its request to its record. */
 struct call {
@@ -117,9 +117,12 @@ static void run(struct worker *w, const struct request *request, uint32_t versio
 		return;
 	}
 	attempt(w, request, version, deadline_us, c);
-	/* The sandbox had died or misbehaved while it was idle, or poolmgr recalled it. Nothing ran, so another one may be
-	 * tried. */
-	for (int i = 1; i < ATTEMPTS && !c->failed && c->outcome.kind == OUTCOME_UNTOUCHED; i++) {
+	/*
+	 * The sandbox had died or misbehaved while it was idle, or died before it had read the request, or poolmgr recalled it.
+	 * Nothing ran, so another one may be tried.
+	 */
+	for (int i = 1; i < ATTEMPTS && !c->failed && c->outcome.kind == OUTCOME_UNTOUCHED && clock_mono_us() < deadline_us;
+	     i++) {
 		outcome_clear(&c->outcome);
 		attempt(w, request, version, deadline_us, c);
 	}
