@@ -12,7 +12,7 @@ exports.handler = async (event) => {
     return process.getuid();
 };
 """
-LATER_MS = 2000
+LATER_MS = 1000
 ROUNDS = 5
 
 
@@ -28,7 +28,7 @@ def function(deploy, runtime):
 
 @pytest.mark.parametrize("what", ["exit_after_ms", "throw_after_ms"])
 def test_a_timer_that_falls_due_while_the_sandbox_is_frozen_costs_no_call(api, function, stack, what):
-    for _ in range(3):
+    for _ in range(2):
         uid = api.output(function, {what: LATER_MS})
         due = time.monotonic() + LATER_MS / 1000
         wait_for("it to be frozen", stack.cgroup_of_user(uid).is_frozen, LATER_MS / 1000)
@@ -36,7 +36,7 @@ def test_a_timer_that_falls_due_while_the_sandbox_is_frozen_costs_no_call(api, f
         api.output(function, {})
 
 
-@pytest.mark.parametrize("after_ms", [0, 5, 20])
+@pytest.mark.parametrize("after_ms", [5, 20])
 def test_an_exit_right_after_the_answer_costs_no_call(api, function, after_ms):
     for _ in range(ROUNDS):
         api.output(function, {"exit_after_ms": after_ms})
