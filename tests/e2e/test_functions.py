@@ -289,6 +289,21 @@ def test_two_functions_can_have_the_same_code(api, database, deploy):
     assert api.output(second, 3) == 3
 
 
+@pytest.mark.parametrize("handler", ["index.handler", "lambda_function.handler", "src/api.handler", f"{'x' * 119}.handler"])
+def test_inline_code_is_the_file_that_its_handler_names(api, deploy, handler):
+    python = deploy("def handler(event, context):\n    return __file__\n", handler=handler)
+    javascript = deploy("exports.handler = async () => __filename;\n", language="javascript", handler=handler)
+    path = handler.removesuffix(".handler")
+    assert api.output(python).endswith(f"/{path}.py")
+    assert api.output(javascript).endswith(f"/{path}.js")
+    # The file keeps its name until there is new code.
+    changed = api.put(f"/functions/{python['id']}", json={"handler": "main.handler"})
+    assert errors_of(changed)["handler"]["code"] == "handler_not_found"
+    changed = api.put(f"/functions/{python['id']}", json={"handler": "main.go", "code": "def go(event, context):\n    return 7\n"})
+    assert changed.status_code == 200, changed.text
+    assert api.output(python) == 7
+
+
 def test_a_handler_other_than_the_default_is_run(api, deploy):
     assert api.output(deploy("def go(event, context):\n    return 'went'\n", handler="main.go")) == "went"
     code = "exports.go = () => 'went';"
@@ -424,11 +439,11 @@ def test_code_that_does_not_compile_is_refused_with_its_line(api, unchanged, lan
     [
         ("python", {"code": "def other(event, context):\n    return 1\n"}),
         ("python", {"code": "handler = 3\n"}),
-        ("python", {"code": PYTHON, "handler": "elsewhere.handler"}),
+        ("python", {"code": PYTHON, "handler": "elsewhere.other"}),
         ("javascript", {"code": "exports.other = () => 1;\n"}),
         ("javascript", {"code": "exports.handler = 3;\n"}),
         ("javascript", {"code": "export const other = () => 1;\n"}),
-        ("javascript", {"code": JAVASCRIPT, "handler": "elsewhere.handler"}),
+        ("javascript", {"code": JAVASCRIPT, "handler": "elsewhere.other"}),
     ],
 )
 def test_a_handler_that_is_not_in_the_code_is_refused(api, unchanged, language, fields):

@@ -141,11 +141,12 @@ static int get_package(struct deployment *d, struct problem *problem)
 {
 	struct spec *spec = d->input.spec;
 	const struct language *l = language_find(d->worker->languages, spec->language);
+	AUTO(mem_free) char *file_name = pack_file_name_new(spec->handler, l->source_file);
 	struct err err = {0};
 
 	if (d->input.code == NULL)
 		return 0;
-	if (pack_build(l->source_file, d->input.code, d->input.code_len, &d->package, &err) < 0) {
+	if (pack_build(file_name, d->input.code, d->input.code_len, &d->package, &err) < 0) {
 		log_error("%s", err.msg);
 		problem_set(problem, PROBLEM_INTERNAL_ERROR, NULL,
 			    "The code could not be packed; look for the request id in berthd.log");
