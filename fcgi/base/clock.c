@@ -87,6 +87,15 @@ static bool parse_offset(const char *text, int64_t *offset_us)
 	return true;
 }
 
+/* timegm(3) takes February 30 for March 1 or 2. */
+static bool is_day(const struct tm *tm)
+{
+	struct tm date = {.tm_year = tm->tm_year, .tm_mon = tm->tm_mon, .tm_mday = tm->tm_mday};
+
+	timegm(&date);
+	return date.tm_mday == tm->tm_mday;
+}
+
 bool clock_parse(const char *text, int64_t *wall_us)
 {
 	int64_t fraction_us = 0, offset_us;
@@ -98,7 +107,7 @@ bool clock_parse(const char *text, int64_t *wall_us)
 		return true;
 	}
 	const char *rest = strptime(text, "%Y-%m-%dT%H:%M:%S", &tm);
-	if (rest == NULL || digits != 4)
+	if (rest == NULL || digits != 4 || !is_day(&tm))
 		return false;
 	if (*rest == '.')
 		rest = parse_fraction(rest + 1, &fraction_us);

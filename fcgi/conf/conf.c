@@ -228,6 +228,21 @@ static int check_paths(const struct conf *c, struct err *err)
 	return 0;
 }
 
+/* Both become part of an ARN, in which a colon separates the parts. */
+static int check_lambda(const struct conf *c, struct err *err)
+{
+	const size_t region_max = 32, account_size = 12;
+	size_t region_len = strlen(c->lambda_region);
+
+	if (region_len == 0 || region_len > region_max ||
+	    strspn(c->lambda_region, "abcdefghijklmnopqrstuvwxyz0123456789-") != region_len)
+		return err_set(err, 0, "lambda.region = '%.40s' must have 1 to %zu characters of a-z 0-9 -", c->lambda_region,
+			       region_max);
+	if (strlen(c->lambda_account_id) != account_size || strspn(c->lambda_account_id, "0123456789") != account_size)
+		return err_set(err, 0, "lambda.account_id = '%.40s' must be %zu digits", c->lambda_account_id, account_size);
+	return 0;
+}
+
 /* Rules that involve several settings, or that a row of the table cannot express. */
 static int check_together(const struct conf *c, struct err *err)
 {
@@ -244,7 +259,7 @@ static int check_together(const struct conf *c, struct err *err)
 	    strspn(c->http_server_names, host_chars) != strlen(c->http_server_names))
 		return err_set(err, 0, "http.server_names = '%.60s' is not a list of lower-case host names",
 			       c->http_server_names);
-	return 0;
+	return check_lambda(c, err);
 }
 
 static int load_stream(FILE *in, const char *name, struct conf **conf, struct err *err)

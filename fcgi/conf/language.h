@@ -17,7 +17,7 @@ struct language {
 	char *image;           /* from sandbox.images if set there, otherwise from runtime.json */
 	bool image_is_set;     /* image comes from sandbox.images */
 	json_t *command;       /* array of strings: the command that the launcher executes */
-	char *source_file;     /* name of the file for inline code: "main.py" */
+	char *source_file;     /* "main.py"; inline code is a file with this ending, named by its handler */
 	char *default_handler; /* "main.handler" */
 	int64_t min_memory_mb;
 	struct language *next; /* sorted by name */

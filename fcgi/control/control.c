@@ -31,6 +31,7 @@ static const struct route routes[] = {
 	{METHOD_DELETE, "/functions/{id}", "", ROUTE_NO_BODY, functions_delete},
 
 	{METHOD_GET, "/functions/{id}/invocations", INVOCATION_QUERY_PARAMS, ROUTE_NO_BODY, invocations_list},
+	{METHOD_GET, "/invocations", INVOCATION_SEARCH_PARAMS, ROUTE_NO_BODY, invocations_search},
 	{METHOD_GET, "/invocations/{id}", "", ROUTE_NO_BODY, invocations_get},
 	{METHOD_GET, "/invocations/{id}/logs", "format cursor", ROUTE_NO_BODY, invocations_log},
 

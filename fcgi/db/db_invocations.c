@@ -26,16 +26,19 @@
 #define TEXT_IN_LOG OF_LOG("position(lower($14 collate \"C\") in lower(" LOG_AS_TEXT " collate \"C\")) > 0")
 
 /*
- * The order is that of the index of each day's partition, backwards, so that reading ends with the page. Logs are looked up one
- * by one for the rows that meet all other conditions, because a join might read logs of other functions. The cursor's time is
- * compared once more on its own, because a comparison of row values excludes no partition.
+ * The order is that of the index of each day's partition, backwards, so that reading ends with the page; without a function
+ * there is no index, and the period decides what is read. The statement is planned for its parameters, so conditions that are
+ * not given cost nothing. Logs are looked up one by one for the rows that meet all other conditions, because a join might read
+ * logs of other functions. The cursor's time is compared once more on its own, because a comparison of row values excludes no
+ * partition.
  */
 static const struct db_statement invocations_get = {
 	.name = "invocations_get",
 	.sql = INVOCATION_AT
 #include "db/invocation.def"
 	" from metrics m "
-	"where m.function_id = $1::uuid and ($2::timestamptz is null or m.request_timestamp >= $2::timestamptz) "
+	"where ($1::text is null or m.function_id = $1::uuid) and ($2::timestamptz is null or m.request_timestamp >= "
+	"$2::timestamptz) "
 	"and ($3::timestamptz is null or m.request_timestamp < $3::timestamptz) "
 	"and ($4::timestamptz is null or (m.request_timestamp <= $4::timestamptz "
 	"and (m.request_timestamp, m.metric_id) < ($4::timestamptz, $5::uuid))) "
@@ -44,8 +47,9 @@ static const struct db_statement invocations_get = {
 	"and ($10::text is null or m.version = $10::integer) and ($11::text is null or m.runtime = $11) "
 	"and ($12::text is null or m.start_kind = $12) "
 	"and ($13::text is null or m.response_time_ms > $13::double precision) "
+	"and ($16::text is null or m.request_id = $16) "
 	"and ($14::text is null or " TEXT_IN_LOG ") order by m.request_timestamp desc, m.metric_id desc limit $15::integer",
-	.param_count = 15,
+	.param_count = 16,
 	.reads = true,
 	.varies = true,
 };
@@ -148,9 +152,9 @@ const struct db_statement db_logs_news = {
 int db_invocations(struct db *db, const struct invocation_filter *f, PGresult **result, struct err *err)
 {
 	const struct db_param params[] = {
-		f->function_id,    f->from,   f->to,         f->before_at, f->before_id, f->status_least,
-		f->status_most,    f->failed, f->error_code, f->version,   f->runtime,   f->start_kind,
-		f->slower_than_ms, f->text,   f->limit,
+		f->function_id,    f->from,   f->to,         f->before_at,  f->before_id, f->status_least,
+		f->status_most,    f->failed, f->error_code, f->version,    f->runtime,   f->start_kind,
+		f->slower_than_ms, f->text,   f->limit,      f->request_id,
 	};
 
 	return db_run(db, &invocations_get, params, result, err);

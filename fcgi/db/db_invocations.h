@@ -20,6 +20,7 @@ struct invocation_filter {
 	struct db_param slower_than_ms;
 	struct db_param text; /* substring of the log: ASCII, case-insensitive, not a pattern */
 	struct db_param limit;
+	struct db_param request_id;
 };
 
 /* The columns of the results. The first two are the cursor of the next page. */
@@ -30,7 +31,9 @@ enum {
 #undef INVOCATION
 };
 
-/* Newest first. */
+/*
+ * Newest first. Only function_id has an index: without it every invocation between from and to is read.
+ */
 int db_invocations(struct db *db, const struct invocation_filter *filter, PGresult **result, struct err *err);
 
 /* Reads the invocation with that id, in the same columns. ENOENT: there is none. */

@@ -122,6 +122,11 @@ bool connection_is_gone(const struct connection *connection)
 	return poll(&p, 1, 0) > 0;
 }
 
+int connection_fd(const struct connection *connection)
+{
+	return connection->request.ipcFd;
+}
+
 static void finish(FCGX_Request *r)
 {
 	r->keepConnection = 1;

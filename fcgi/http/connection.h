@@ -34,6 +34,9 @@ int connection_read(struct connection *connection, size_t len, struct buf *body,
 /* Whether the web server has closed the connection, so that no answer is needed. */
 bool connection_is_gone(const struct connection *connection);
 
+/* Its descriptor, to be watched for the end that connection_is_gone looks for; borrowed. */
+int connection_fd(const struct connection *connection);
+
 /* Ends the request without an answer, and closes the connection. */
 void connection_abandon(struct connection *connection);
 

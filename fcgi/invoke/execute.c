@@ -26,8 +26,8 @@
 /* The name of the version that is run if the caller does not ask for one. */
 #define ALIAS_LATEST "latest"
 
-/* One kept sandbox and two others. */
-#define ATTEMPTS 3
+/* One kept sandbox and others. Each one that is bad is destroyed, so the last ones are usually fresh. */
+#define ATTEMPTS 8
 
 /* One invocation, from its request to its record. */
 struct call {
@@ -45,6 +45,7 @@ struct call {
 	char runtime[32];
 	struct problem problem; /* set when failed */
 	bool failed;
+	bool withdrawn; /* the client left before there was a sandbox: no answer, no record */
 	struct outcome outcome;
 };
 
@@ -59,6 +60,7 @@ static const struct json_member_rule body_rules[] = {{"input", false}, {"paramet
 static void take_denial(struct call *c, struct denial *denial)
 {
 	c->failed = true;
+	c->withdrawn = denial->withdrawn;
 	c->problem = denial->problem; /* including the memory it owns */
 	c->known = denial->known;
 	c->function_id = denial->function_id;
@@ -115,9 +117,12 @@ static void run(struct worker *w, const struct request *request, uint32_t versio
 		return;
 	}
 	attempt(w, request, version, deadline_us, c);
-	/* The sandbox had died or misbehaved while it was idle, or poolmgr recalled it. Nothing ran, so another one may be
-	 * tried. */
-	for (int i = 1; i < ATTEMPTS && !c->failed && c->outcome.kind == OUTCOME_UNTOUCHED; i++) {
+	/*
+	 * The sandbox had died or misbehaved while it was idle, or died before it had read the request, or poolmgr recalled it.
+	 * Nothing ran, so another one may be tried.
+	 */
+	for (int i = 1; i < ATTEMPTS && !c->failed && c->outcome.kind == OUTCOME_UNTOUCHED && clock_mono_us() < deadline_us;
+	     i++) {
 		outcome_clear(&c->outcome);
 		attempt(w, request, version, deadline_us, c);
 	}
@@ -226,6 +231,8 @@ static void invoke(struct worker *w, const struct request *request, uint32_t ver
 	trace_begin(&c->trace, &c->id, request->traceparent);
 	trace_format(&c->trace, c->traceparent);
 	run(w, request, version, c);
+	if (c->withdrawn)
+		return;
 	respond(c, response);
 	log_debug("answered with status %d: function=%s start=%s runtime=%s", response->status, request->segments[1],
 		  start_kind_name(c->start_kind), c->runtime);
@@ -249,5 +256,6 @@ void execute(struct worker *w, const struct request *request, struct response *r
 	} else {
 		invoke(w, request, (uint32_t)version, &c, response);
 	}
-	count(w, request, &c, response);
+	if (!c.withdrawn)
+		count(w, request, &c, response);
 }

@@ -77,6 +77,11 @@ static void on_check_stored(struct client *c, struct ipc_msg *m)
 	pool_check(c, &check, -1);
 }
 
+static void on_withdraw(struct client *c, struct ipc_msg *m)
+{
+	pool_withdraw(c, m->withdraw.seq);
+}
+
 static void on_release(struct client *c, struct ipc_msg *m)
 {
 	if (!pool_release(c, &m->release))
@@ -108,10 +113,11 @@ static void on_stats(struct client *c, struct ipc_msg *m)
 }
 
 static void (*const handlers[IPC_TYPE_COUNT])(struct client *c, struct ipc_msg *m) = {
-	[IPC_HELLO] = on_hello,     [IPC_LEASE] = on_lease,
-	[IPC_CHECK] = on_check,     [IPC_CHECK_STORED] = on_check_stored,
-	[IPC_RELEASE] = on_release, [IPC_INVALIDATE] = on_invalidate,
-	[IPC_STATS] = on_stats,     [IPC_POSTMORTEM] = on_postmortem,
+	[IPC_HELLO] = on_hello,           [IPC_LEASE] = on_lease,
+	[IPC_CHECK] = on_check,           [IPC_CHECK_STORED] = on_check_stored,
+	[IPC_WITHDRAW] = on_withdraw,     [IPC_RELEASE] = on_release,
+	[IPC_INVALIDATE] = on_invalidate, [IPC_STATS] = on_stats,
+	[IPC_POSTMORTEM] = on_postmortem,
 };
 
 const char *messages_take(struct client *c, struct ipc_msg *m)

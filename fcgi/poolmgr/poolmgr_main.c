@@ -23,6 +23,7 @@
 #include "ipc/heartbeat.h"
 #include "ipc/inherited.h"
 #include "ipc/scoreboard.h"
+#include "poolmgr/catalog/init_payload.h"
 #include "poolmgr/catalog/shape.h"
 #include "poolmgr/catalog/store.h"
 #include "poolmgr/catalog/version.h"
@@ -68,6 +69,7 @@ static void set_conf(const struct conf *c)
 {
 	conf = c;
 	shape_set_conf(conf);
+	init_payload_set_conf(conf);
 	package_set_conf(conf);
 	boot_set_conf(conf);
 	freezer_set_conf(conf);
@@ -235,6 +237,7 @@ static int init(const struct inherited *inherited, struct scoreboard *board, str
 	stray_init(docker);
 	store_init(loop, conf, &store_hooks);
 	shape_init(conf, languages);
+	init_payload_set_conf(conf);
 	image_init(docker, languages, &image_hooks);
 	pool_init(loop, conf, docker);
 	shim_init(loop, conf);

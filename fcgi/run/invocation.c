@@ -54,6 +54,7 @@ struct invocation {
 	int64_t begun_us;  /* arrival of the request; monotonic */
 	bool log_is_read;  /* number of bytes printed before the latest ones */
 	bool passed_over;  /* there was an answer to another invocation */
+	bool unread;       /* the agent ended before it had read everything that was sent to it */
 	struct err broken; /* why EVENT_BROKEN */
 };
 
@@ -140,7 +141,7 @@ static int begin(struct invocation *v, struct lease *lease, struct outcome *outc
 	v->taken = 0;
 	v->out.unsent = v->out.parts;
 	v->out.unsent_count = 0;
-	v->log_is_read = v->passed_over = false;
+	v->log_is_read = v->passed_over = v->unread = false;
 	buf_reset(&v->in);
 	printed_begin(&v->printed, 0, NULL);
 
@@ -202,10 +203,12 @@ static void flush(struct invocation *v)
 			continue;
 		if (n < 0 && errno == EAGAIN)
 			return;
-		if (n < 0)
+		if (n < 0) {
+			v->unread = true;
 			out->unsent_count = 0;
-		else
-			count_sent(out, (size_t)n);
+			return;
+		}
+		count_sent(out, (size_t)n);
 	}
 }
 
@@ -229,8 +232,11 @@ static enum event read_control(struct invocation *v)
 
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
 		return EVENT_NONE;
-	if (n <= 0)
+	if (n <= 0) {
+		/* A unix socket that is closed with unread bytes resets the connection; otherwise this is its end. */
+		v->unread = v->unread || (n < 0 && errno == ECONNRESET);
 		return EVENT_CLOSED;
+	}
 	v->in.len += (size_t)n;
 	return EVENT_NONE;
 }
@@ -366,6 +372,18 @@ static void fail_ended(struct invocation *v, const char *phase)
 	describe_end(&finding, members, how, sizeof(how));
 	snprintf(detail, sizeof(detail), "The process %s before returning a result", how);
 	fail(v, COUNT_KILL_EXITED, PROBLEM_SANDBOX_EXITED, members, detail);
+}
+
+/*
+ * The sandbox had loaded its function earlier and has ended of what that, or an earlier invocation, left behind: an agent
+ * begins an invocation only when it has read all of INVOKE (runtimes/protocol.md), so this one was not begun.
+ */
+static void leave_untouched(struct invocation *v)
+{
+	v->outcome->kind = OUTCOME_UNTOUCHED;
+	v->outcome->destroy_reason = COUNT_KILL_EXITED_IDLE;
+	problem_set(&v->outcome->problem, PROBLEM_SANDBOX_EXITED, NULL,
+		    "The function's sandbox ended before it had read the request; the function was not run");
 }
 
 static bool hangs_without_memory(const struct invocation *v)
@@ -569,7 +587,9 @@ static void await_result(struct invocation *v, const char *id)
 		if (event == EVENT_FRAME)
 			event = take_answer(v, &frame, id);
 	}
-	if (event != EVENT_FRAME)
+	if (event == EVENT_CLOSED && v->unread && v->lease->init.len == 0)
+		leave_untouched(v);
+	else if (event != EVENT_FRAME)
 		fail_without_frame(v, event, "exec", limit_ms);
 	else if ((v->passed_over || v->in.len > v->taken) && v->outcome->destroy_reason == 0)
 		v->outcome->destroy_reason = COUNT_KILL_UNASKED;

@@ -24,7 +24,8 @@ void invocation_free(struct invocation **invocation); /* destructor for AUTO; ac
 enum outcome_kind {
 	OUTCOME_SUCCESS,
 	OUTCOME_FAILURE,   /* problem has the details */
-	OUTCOME_UNTOUCHED, /* the sandbox was bad, or recalled, before anything ran in it: the caller may try another one */
+	OUTCOME_UNTOUCHED, /* the sandbox was bad, or recalled, before the invocation was begun: the caller may try another one
+			    */
 };
 
 /* Why loading the code failed. */

@@ -78,6 +78,11 @@ static void give_back_kept(struct lease_client *c, int index)
 	give_back(c, &lease, 0);
 }
 
+void lease_set_asker(struct lease_client *c, int fd)
+{
+	link_set_asker(c->link, fd);
+}
+
 bool lease_keeps_any(const struct lease_client *c)
 {
 	return c->kept_count > 0;
@@ -223,6 +228,26 @@ static void take_grant(struct lease_client *c, struct ipc_msg *msg, struct lease
 	take_in_hand(c, lease);
 }
 
+static int withdrawn(struct denial *denial)
+{
+	denial->withdrawn = true;
+	problem_set(&denial->problem, PROBLEM_OVERLOADED, NULL, "The client left before there was a sandbox");
+	return -1;
+}
+
+/*
+ * Gives back a sandbox that was granted when the client had left. Only if it has loaded the function already, poolmgr may give
+ * it to the next request as it is.
+ */
+static void give_back_unused(struct lease_client *c, struct lease *lease)
+{
+	enum counter destroy_reason = lease->init.len > 0 ? COUNT_KILL_UNUSED : 0;
+
+	c->in_hand = false;
+	link_set_held(c->link, "");
+	give_back(c, lease, destroy_reason);
+}
+
 static int ask_for_sandbox(struct lease_client *c, struct ipc_msg *question, uint64_t *seq, int64_t deadline_us,
 			   struct lease *lease, struct denial *denial)
 {
@@ -230,18 +255,26 @@ static int ask_for_sandbox(struct lease_client *c, struct ipc_msg *question, uin
 	struct err err = {0};
 
 	if (link_ask(c->link, question, seq, deadline_us, &answer, &err) < 0) {
+		if (link_asker_has_left(c->link))
+			return withdrawn(denial);
 		log_warn("no sandbox: %s", err.msg);
 		problem_set(&denial->problem, err.code == ETIMEDOUT ? PROBLEM_OVERLOADED : PROBLEM_RUNTIME_UNAVAILABLE, NULL,
 			    err.code == ETIMEDOUT ? "The pool manager did not answer in time; the function was not run"
 						  : "The pool manager cannot be reached; the function was not run");
 		return -1;
 	}
+	if (answer.type == IPC_WITHDRAWN)
+		return withdrawn(denial);
 	if (answer.type == IPC_DENY) {
 		deny(denial, &answer.deny);
+		denial->withdrawn = link_asker_has_left(c->link);
 		return -1;
 	}
 	take_grant(c, &answer, lease);
-	return 0;
+	if (!link_asker_has_left(c->link))
+		return 0;
+	give_back_unused(c, lease);
+	return withdrawn(denial);
 }
 
 int lease_acquire(struct lease_client *c, const char *function, uint32_t version, const char *request_id, int64_t deadline_us,

@@ -33,6 +33,12 @@ struct lease_client *lease_client_new(const char *run_dir, struct slow_timer *sl
 /* Destructor for AUTO; accepts NULL. Gives kept sandboxes back. */
 void lease_client_free(struct lease_client **client);
 
+/*
+ * The connection of the client whose request is being served, -1 for none; borrowed. If the client closes it while its request
+ * waits for a sandbox, the request leaves its queue.
+ */
+void lease_set_asker(struct lease_client *client, int fd);
+
 /* A sandbox that belongs to the worker until lease_release; a worker uses at most one at a time. Initialise with LEASE_NONE. */
 struct lease {
 	uint64_t id;
@@ -68,7 +74,8 @@ struct lease {
 /* Why there is no sandbox. */
 struct denial {
 	struct problem problem;
-	bool known; /* the function is known: the next two members are set */
+	bool withdrawn; /* the client has left, so nobody waits for the answer */
+	bool known;     /* the function is known: the next two members are set */
 	struct uuid function_id;
 	uint32_t version;
 };

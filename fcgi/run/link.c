@@ -4,7 +4,6 @@
 #include <stdbool.h>
 #include <stdio.h>
 #include <sys/socket.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -25,6 +24,8 @@ struct link {
 	uint64_t seq; /* sequence number of the latest question */
 	uint64_t generation;
 	char held[64];
+	int asker_fd; /* -1: none */
+	bool asker_has_left;
 	int64_t retry_at_us; /* link_maintain: when to try to connect again; 0: not waiting */
 	struct buf scratch;  /* the buffer that the latest message points into */
 };
@@ -36,7 +37,7 @@ struct link *link_new(const char *run_dir, const struct link_hooks *hooks, struc
 	l->path = mem_printf("%s/%s", run_dir, IPC_SOCKET_NAME);
 	l->hooks = *hooks;
 	l->slow_timer = slow_timer;
-	l->fd = -1;
+	l->fd = l->asker_fd = -1;
 	return l;
 }
 
@@ -54,6 +55,17 @@ void link_set_held(struct link *l, const char *sandbox_id)
 {
 	snprintf(l->held, sizeof(l->held), "%s", sandbox_id);
 	l->retry_at_us = 0;
+}
+
+void link_set_asker(struct link *l, int fd)
+{
+	l->asker_fd = fd;
+	l->asker_has_left = false;
+}
+
+bool link_asker_has_left(const struct link *l)
+{
+	return l->asker_has_left;
 }
 
 int link_fd(const struct link *l)
@@ -74,11 +86,6 @@ void link_close(struct link *l)
 	if (l->held[0] != '\0')
 		l->retry_at_us = clock_mono_us(); /* no descriptor announces what is still to be done */
 	l->hooks.lost(l->hooks.arg);
-}
-
-static void sleep_us(int64_t us)
-{
-	nanosleep(&(struct timespec){.tv_sec = us / 1000000, .tv_nsec = us % 1000000 * 1000}, NULL);
 }
 
 /* Tries to connect once. */
@@ -125,29 +132,27 @@ static uint64_t answer_seq(const struct ipc_msg *m)
 		return m->stats_reply.seq;
 	case IPC_FINDING:
 		return m->finding.seq;
+	case IPC_WITHDRAWN:
+		return m->withdrawn.seq;
 	default:
 		return 0;
 	}
 }
 
-/* The types that answer each question; a question that is not here has no answer. */
-static bool is_answer(const struct ipc_msg *question, const struct ipc_msg *m)
+static bool is_for_sandbox(enum ipc_type question)
 {
-	static const struct {
-		enum ipc_type question, answers[2];
-	} pairs[] = {
-		{IPC_LEASE, {IPC_GRANT, IPC_DENY}},
-		{IPC_CHECK, {IPC_GRANT, IPC_DENY}},
-		{IPC_CHECK_STORED, {IPC_GRANT, IPC_DENY}},
-		{IPC_INVALIDATE, {IPC_DONE, IPC_DONE}},
-		{IPC_STATS, {IPC_STATS_REPLY, IPC_STATS_REPLY}},
-		{IPC_POSTMORTEM, {IPC_FINDING, IPC_FINDING}},
-	};
+	return question == IPC_LEASE || question == IPC_CHECK || question == IPC_CHECK_STORED;
+}
 
-	for (size_t i = 0; i < ARRAY_SIZE(pairs); i++)
-		if (pairs[i].question == question->type && (pairs[i].answers[0] == m->type || pairs[i].answers[1] == m->type))
-			return true;
-	return false;
+/* The answers of other questions than those for a sandbox; a question that is not here has no answer. */
+static const enum ipc_type answers[IPC_TYPE_COUNT] = {
+	[IPC_INVALIDATE] = IPC_DONE, [IPC_STATS] = IPC_STATS_REPLY, [IPC_POSTMORTEM] = IPC_FINDING};
+
+static bool is_answer(const struct link *l, enum ipc_type question, enum ipc_type m)
+{
+	if (is_for_sandbox(question))
+		return m == IPC_GRANT || m == IPC_DENY || (m == IPC_WITHDRAWN && l->asker_has_left);
+	return m == answers[question];
 }
 
 enum heard { HEARD_NOTHING, HEARD_ANSWER, HEARD_UNASKED, HEARD_BROKEN };
@@ -172,15 +177,39 @@ static enum heard hear_one(struct link *l, struct ipc_msg *msg, struct err *err)
 	return HEARD_UNASKED;
 }
 
-/* Waits until there is something to read. */
-static int await(struct link *l, int64_t deadline_us, struct err *err)
+/* Waits for the end of the asker's connection; for nothing if the question is none for a sandbox. */
+static struct pollfd asker(const struct link *l, const struct ipc_msg *question)
 {
-	struct pollfd p = {.fd = l->fd, .events = POLLIN};
+	bool waits = is_for_sandbox(question->type) && !l->asker_has_left;
 
-	while (slow_timer_poll(l->slow_timer, &p, 1, deadline_us) <= 0)
+	return (struct pollfd){.fd = waits ? l->asker_fd : -1, .events = POLLRDHUP};
+}
+
+static void pause_before_retry(struct link *l, const struct ipc_msg *question, int64_t us)
+{
+	struct pollfd p = asker(l, question);
+
+	if (poll(&p, 1, (int)(us / 1000)) > 0)
+		l->asker_has_left = true;
+}
+
+static int withdraw(struct link *l, struct err *err)
+{
+	struct ipc_msg m = {.type = IPC_WITHDRAW, .withdraw.seq = l->seq};
+
+	l->asker_has_left = true;
+	return link_send(l, &m, err);
+}
+
+/* Waits until there is something to read. If the asker leaves meanwhile, withdraws the question, whose answer still comes. */
+static int await(struct link *l, const struct ipc_msg *question, int64_t deadline_us, struct err *err)
+{
+	struct pollfd p[] = {{.fd = l->fd, .events = POLLIN}, asker(l, question)};
+
+	while (slow_timer_poll(l->slow_timer, p, ARRAY_SIZE(p), deadline_us) <= 0)
 		if (clock_left_ms(deadline_us) == 0)
 			return err_set(err, ETIMEDOUT, "not answered");
-	return 0;
+	return p[1].revents != 0 ? withdraw(l, err) : 0;
 }
 
 /*
@@ -198,12 +227,12 @@ static int ask_once(struct link *l, const struct ipc_msg *question, int64_t dead
 	while (heard == HEARD_NOTHING || heard == HEARD_UNASKED) {
 		if (l->fd < 0) /* the connection was lost while another message was sent */
 			return err_set(err, EPROTO, "%s: the connection broke", ipc_name(question->type));
-		if (await(l, deadline_us + GRACE_US, &e) < 0)
+		if (await(l, question, deadline_us + GRACE_US, &e) < 0)
 			break;
 		heard = hear_one(l, answer, &e);
 	}
 	if (heard == HEARD_ANSWER) {
-		if (is_answer(question, answer) && answer_seq(answer) == l->seq)
+		if (is_answer(l, question->type, answer->type) && answer_seq(answer) == l->seq)
 			return 0;
 		ipc_close_fds(answer);
 		err_set(&e, EPROTO, "unexpected answer");
@@ -235,12 +264,14 @@ int link_ask(struct link *l, struct ipc_msg *question, uint64_t *seq, int64_t de
 		bool old = l->fd >= 0;
 		if ((old || connect_once(l, &e) == 0) && ask_once(l, question, deadline_us, answer, &e) == 0)
 			return 0;
-		if (e.code == ETIMEDOUT || e.code == EMSGSIZE || clock_mono_us() + pause_us >= deadline_us)
+		if (e.code == ETIMEDOUT || e.code == EMSGSIZE || l->asker_has_left || clock_mono_us() + pause_us >= deadline_us)
 			return give_up(&e, err);
 		if (old)
 			continue;
 		slow_timer_fire(l->slow_timer);
-		sleep_us(pause_us);
+		pause_before_retry(l, question, pause_us);
+		if (l->asker_has_left)
+			return give_up(&e, err);
 		pause_us = MIN(pause_us * 2, PAUSE_MAX_US);
 	}
 }

@@ -5,6 +5,7 @@
 #ifndef RUN_LINK_H
 #define RUN_LINK_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/err.h"
@@ -27,6 +28,13 @@ void link_free(struct link **link); /* destructor for AUTO; accepts NULL */
 
 /* Names the sandbox that must outlive the connection, because an invocation runs in it; "" for none. */
 void link_set_held(struct link *link, const char *sandbox_id);
+
+/*
+ * The connection of the client for which sandboxes are asked for, -1 for none; borrowed. If the client closes it while a
+ * question for a sandbox waits, the question is withdrawn: link_ask then fails, or its answer is a GRANT that was under way.
+ */
+void link_set_asker(struct link *link, int fd);
+bool link_asker_has_left(const struct link *link); /* noticed since link_set_asker */
 
 /*
  * Asks until there is an answer or the deadline has passed; seq points to the question's own seq. The content of answer is

@@ -298,7 +298,9 @@ static void serve(struct process *p, int fd)
 		log_debug("%s", err.msg);
 		return;
 	}
+	lease_set_asker(p->worker.poolmgr, connection_fd(p->connection));
 	answer(p);
+	lease_set_asker(p->worker.poolmgr, -1);
 	if (p->response.body_len > LARGE_BYTES)
 		slow_timer_fire(&p->slow_timer);
 	if (p->response.status == 0)

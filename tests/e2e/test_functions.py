@@ -1,5 +1,6 @@
 """Functions are deployed, read, changed and deleted; what is not right is refused by its own code, and nothing is stored."""
 
+import concurrent.futures
 import json
 import uuid
 
@@ -250,6 +251,18 @@ def test_if_match_lets_only_the_current_version_be_changed(api, database, deploy
     assert api.delete(path, headers={"If-Match": '"3"'}).status_code == 204
 
 
+def test_eight_changes_at_once_all_succeed_in_some_order(api, deploy):
+    function = deploy(PYTHON)
+    path = f"/functions/{function['id']}"
+    changes = [{"environment": {"WHO": str(i)}, "timeout_ms": 1000 + i} for i in range(8)]
+    with concurrent.futures.ThreadPoolExecutor(len(changes)) as pool:
+        answers = list(pool.map(lambda change: api.put(path, json=change), changes))
+    assert [answer.status_code for answer in answers] == [200] * len(changes), [answer.text for answer in answers]
+    assert sorted(answer.json()["version"] for answer in answers) == list(range(2, 10))
+    last = max(answers, key=lambda answer: answer.json()["version"]).json()
+    assert api.get(path).json()["environment"] == last["environment"]
+
+
 def test_delete_frees_the_name_and_takes_versions_and_package_along(api, database, deploy):
     code = f"{PYTHON}\n# {uuid.uuid4()}\n"
     before = database.counts()
@@ -274,6 +287,21 @@ def test_two_functions_can_have_the_same_code(api, database, deploy):
     assert api.delete(f"/functions/{first['id']}").status_code == 204
     assert database.value("select count(*) from packages where sha256 = :'sha'", sha=first["package_sha256"]) == 1
     assert api.output(second, 3) == 3
+
+
+@pytest.mark.parametrize("handler", ["index.handler", "lambda_function.handler", "src/api.handler", f"{'x' * 119}.handler"])
+def test_inline_code_is_the_file_that_its_handler_names(api, deploy, handler):
+    python = deploy("def handler(event, context):\n    return __file__\n", handler=handler)
+    javascript = deploy("exports.handler = async () => __filename;\n", language="javascript", handler=handler)
+    path = handler.removesuffix(".handler")
+    assert api.output(python).endswith(f"/{path}.py")
+    assert api.output(javascript).endswith(f"/{path}.js")
+    # The file keeps its name until there is new code.
+    changed = api.put(f"/functions/{python['id']}", json={"handler": "main.handler"})
+    assert errors_of(changed)["handler"]["code"] == "handler_not_found"
+    changed = api.put(f"/functions/{python['id']}", json={"handler": "main.go", "code": "def go(event, context):\n    return 7\n"})
+    assert changed.status_code == 200, changed.text
+    assert api.output(python) == 7
 
 
 def test_a_handler_other_than_the_default_is_run(api, deploy):
@@ -361,6 +389,7 @@ WRONG = {
     "variable with a bad name": ({"environment": {"A-B": "1"}}, "environment.A-B", "invalid_value"),
     "variable with NUL": ({"environment": {"A": "x\0y"}}, "environment.A", "invalid_value"),
     "reserved variable": ({"environment": {"BERTH_FUNCTION_DIR": "/"}}, "environment.BERTH_FUNCTION_DIR", "reserved"),
+    "variable without effect": ({"environment": {"PYTHONPATH": "/tmp"}}, "environment.PYTHONPATH", "no_effect"),
     "unknown field": ({"memory": 128}, "memory", "unknown_field"),
     "field that only answers have": ({"version": 7}, "version", "unknown_field"),
 }
@@ -410,11 +439,11 @@ def test_code_that_does_not_compile_is_refused_with_its_line(api, unchanged, lan
     [
         ("python", {"code": "def other(event, context):\n    return 1\n"}),
         ("python", {"code": "handler = 3\n"}),
-        ("python", {"code": PYTHON, "handler": "elsewhere.handler"}),
+        ("python", {"code": PYTHON, "handler": "elsewhere.other"}),
         ("javascript", {"code": "exports.other = () => 1;\n"}),
         ("javascript", {"code": "exports.handler = 3;\n"}),
         ("javascript", {"code": "export const other = () => 1;\n"}),
-        ("javascript", {"code": JAVASCRIPT, "handler": "elsewhere.handler"}),
+        ("javascript", {"code": JAVASCRIPT, "handler": "elsewhere.other"}),
     ],
 )
 def test_a_handler_that_is_not_in_the_code_is_refused(api, unchanged, language, fields):

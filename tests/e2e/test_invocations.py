@@ -3,6 +3,7 @@
 import datetime
 import json
 import time
+import uuid
 
 import pytest
 from support import check_problem, wait_for
@@ -66,6 +67,24 @@ def test_an_invocation_tells_what_its_record_says(api, database, deploy, invoke)
     assert abs(at(told["requested_at"]) - time.time()) < 60
     parts = sum(told[f"{part}_ms"] for part in ("queue", "init", "exec", "overhead"))
     assert parts == pytest.approx(told["response_ms"], abs=0.01)
+
+
+def test_an_invocation_is_found_by_the_id_of_its_request(api, database, deploy):
+    one, other, mine = deploy(CODE), deploy(CODE), uuid.uuid4().hex
+    answers = [api.execute(function, {}, headers={"X-Request-Id": mine}) for function in (one, other)]
+    api.execute(one, {})
+    made = [answer.headers["Berth-Invocation-Id"] for answer in answers]
+    for invocation_id in made:
+        database.metric(invocation_id)
+    found = api.get("/invocations", params={"request_id": mine})
+    assert ids(found) == made[::-1]
+    assert ids(api.get(f"/functions/{one['id']}/invocations", params={"request_id": mine})) == made[:1]
+    first = api.get("/invocations", params={"request_id": mine, "limit": 1}).json()
+    assert ids(api.get("/invocations", params={"request_id": mine, "cursor": first["next"]})) == made[:1]
+    before = found.json()["items"][1]["requested_at"]
+    assert ids(api.get("/invocations", params={"request_id": mine, "to": before})) == []
+    check_problem(api.get("/invocations"), 400, "invalid_request")
+    check_problem(api.post("/invocations"), 405, "method_not_allowed")
 
 
 def test_an_invocation_by_version_has_no_alias_and_a_failed_one_its_error(api, database, deploy):

@@ -40,11 +40,12 @@ class Walk:
         return answer
 
     def call_with_each_parameter(self, operation):
-        """Without any, and then with one at a time, as its example has it."""
-        self.call(operation)
-        for parameter in operation.parameters:
-            if parameter["in"] == "query":
-                self.call(operation, query={parameter["name"]: parameter["example"]})
+        """With those that it must have, and then with one more at a time, as its example has it."""
+        queries = [p for p in operation.parameters if p["in"] == "query"]
+        needed = {p["name"]: p["example"] for p in queries if p.get("required")}
+        self.call(operation, query=needed)
+        for parameter in queries:
+            self.call(operation, query=needed | {parameter["name"]: parameter["example"]})
 
 
 def headers_of(operation):

@@ -91,7 +91,7 @@ def test_deployments_go_to_workers_of_their_own(site, http, method, path):
 
 @pytest.mark.parametrize(
     "path",
-    ["/functions/f/invocations", "/functions/f/invocations?text=x", "/invocations/1/logs", "/invocations/1/logs?format=text",
+    ["/invocations?request_id=x", "/functions/f/invocations", "/functions/f/invocations?text=x", "/invocations/1/logs", "/invocations/1/logs?format=text",
      "/metrics/functions/f", "/metrics/functions/f?step=60", "/metrics/runtimes", "/metrics/system?from=1"],
 )
 def test_searches_go_to_workers_of_their_own(site, http, path):

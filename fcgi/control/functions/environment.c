@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/defs.h"
 #include "base/secret.h"
 #include "control/functions/function_input_error.h"
 
@@ -43,4 +44,41 @@ void environment_unmask(json_t *environment, const json_t *stored, json_t *error
 				     ENVIRONMENT_MASK
 				     " stands for the stored value, but none is stored; send the value itself");
 	}
+}
+
+/* A table, because each interpreter has some, and there are ways to reach most of what they do. */
+static const struct {
+	const char *name, *instead;
+} ineffective[] = {
+	{"PYTHONPATH", "put modules beside the handler's file, which is searched first, or extend sys.path in the code"},
+	{"PYTHONHOME", "the interpreter of the sandbox has a fixed place"},
+	{"PYTHONHASHSEED", "do not depend on the order of sets, or sort them"},
+	{"PYTHONOPTIMIZE", "leave out in the code what is not to run"},
+	{"PYTHONWARNINGS", "call warnings.simplefilter() in the code"},
+	{"PYTHONDEVMODE", "switch on in the code what it stands for, such as warnings.simplefilter()"},
+	{"PYTHONFAULTHANDLER", "call faulthandler.enable() in the code"},
+	{"PYTHONTRACEMALLOC", "call tracemalloc.start() in the code"},
+	{"PYTHONMALLOC", "the allocator cannot be chosen"},
+	{"NODE_PATH", "put modules into node_modules beside the handler's file, or give require() a path"},
+	{"NODE_OPTIONS", "call require() or v8.setFlagsFromString() in the code"},
+	{"NODE_EXTRA_CA_CERTS", "pass the certificates as the option ca to tls or https in the code"},
+	{"NODE_DEBUG", "print in the code what is to be seen"},
+	{"NODE_NO_WARNINGS", "call process.removeAllListeners('warning') in the code"},
+	{"NODE_PENDING_DEPRECATION", "it cannot be switched on in a function"},
+	{"NODE_V8_COVERAGE", "use the module inspector in the code"},
+	{"NODE_ICU_DATA", "the data of the image cannot be replaced"},
+	{"OPENSSL_CONF", "pass the options to tls or ssl in the code"},
+	{"LD_PRELOAD", "load the library in the code, or set the variable for the programs that the code starts"},
+	{"LD_LIBRARY_PATH", "load the library by its path, or set the variable for the programs that the code starts"},
+	{"LD_AUDIT", "set the variable for the programs that the code starts"},
+	{"GLIBC_TUNABLES", "set the variable for the programs that the code starts"},
+	{"MALLOC_ARENA_MAX", "set the variable for the programs that the code starts"},
+};
+
+const char *environment_instead_of(const char *name)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(ineffective); i++)
+		if (strcmp(ineffective[i].name, name) == 0)
+			return ineffective[i].instead;
+	return NULL;
 }

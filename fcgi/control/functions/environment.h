@@ -2,6 +2,9 @@
  * A function's environment as clients see it: the value of a variable whose name marks it as a secret (base/secret.h) is
  * replaced by ENVIRONMENT_MASK. When a client reads a function, changes it and sends it back, the mask stands for the stored
  * value.
+ *
+ * A function gets its environment when its code is loaded, and the interpreter runs by then. Variables that only count when
+ * that starts would be ignored, so they are refused.
  */
 #ifndef CONTROL_FUNCTIONS_ENVIRONMENT_H
 #define CONTROL_FUNCTIONS_ENVIRONMENT_H
@@ -18,5 +21,8 @@ json_t *environment_masked(const json_t *environment);
  * mask without a stored value is an error, which is appended to errors.
  */
 void environment_unmask(json_t *environment, const json_t *stored, json_t *errors);
+
+/* What to do instead of setting this variable, if it would have no effect; otherwise NULL. */
+const char *environment_instead_of(const char *name);
 
 #endif

@@ -20,6 +20,7 @@
 	X(TOO_LARGE, too_large)                                                                                                \
 	X(UNKNOWN_FIELD, unknown_field)                                                                                        \
 	X(RESERVED, reserved)                                                                                                  \
+	X(NO_EFFECT, no_effect)                                                                                                \
 	X(NOT_FOUND, not_found)                                                                                                \
 	X(NO_STORED_VALUE, no_stored_value)                                                                                    \
 	X(DOES_NOT_COMPILE, does_not_compile)                                                                                  \

@@ -8,6 +8,7 @@
 
 #include "base/buf.h"
 #include "base/uuid.h"
+#include "control/functions/environment.h"
 #include "control/functions/function_input_error.h"
 #include "runtimes/driver.h"
 
@@ -89,6 +90,11 @@ static bool valid_variable(const char *name, const json_t *value, json_t *errors
 			     "A variable's name may contain only letters, digits and '_', and must not begin with a digit");
 	if (strncmp(name, "BERTH_", 6) == 0)
 		return WRONG(&check, MISTAKE_RESERVED, "Names that begin with BERTH_ are reserved for Berth");
+	if (environment_instead_of(name) != NULL)
+		return WRONG(&check, MISTAKE_NO_EFFECT,
+			     "%s only counts when a program starts, and the function is loaded into one that runs already. "
+			     "Instead: %s",
+			     name, environment_instead_of(name));
 	if (!json_is_string(value))
 		return WRONG(&check, MISTAKE_WRONG_TYPE, "The value of a variable must be a string");
 	if (strlen(json_string_value(value)) != json_string_length(value))

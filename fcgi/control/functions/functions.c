@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "api/db_problem.h"
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "control/functions/deploy.h"
@@ -140,11 +141,12 @@ static int get_package(struct deployment *d, struct problem *problem)
 {
 	struct spec *spec = d->input.spec;
 	const struct language *l = language_find(d->worker->languages, spec->language);
+	AUTO(mem_free) char *file_name = pack_file_name_new(spec->handler, l->source_file);
 	struct err err = {0};
 
 	if (d->input.code == NULL)
 		return 0;
-	if (pack_build(l->source_file, d->input.code, d->input.code_len, &d->package, &err) < 0) {
+	if (pack_build(file_name, d->input.code, d->input.code_len, &d->package, &err) < 0) {
 		log_error("%s", err.msg);
 		problem_set(problem, PROBLEM_INTERNAL_ERROR, NULL,
 			    "The code could not be packed; look for the request id in berthd.log");
@@ -281,16 +283,40 @@ static int update(struct deployment *d, const char *ref, struct problem *problem
 	return deploy(d, problem);
 }
 
-void functions_update(struct worker *w, const struct request *request, struct response *response)
+/*
+ * Whether an update that lost against another one is repeated on top of it, because its client accepts any version. The time
+ * for this is what the request may spend waiting for a worker, which nginx's timeout allows for.
+ */
+static bool is_repeated(const struct worker *w, const struct request *request, const struct problem *problem, int64_t begun_us)
+{
+	bool any = request->if_match[0] == '\0' || strcmp(request->if_match, "*") == 0;
+	int64_t spent_us = clock_mono_us() - begun_us + request->waited_us;
+
+	return problem->code == PROBLEM_VERSION_MISMATCH && any && spent_us < w->conf->control_queue_timeout_ms * 1000;
+}
+
+/* Tries once. Returns true when the request is answered. */
+static bool try_update(struct worker *w, const struct request *request, int64_t begun_us, struct response *response)
 {
 	AUTO(deployment_clear)
 	struct deployment d = {.worker = w, .request = request, .warnings = json_array(), .trial.lease = LEASE_NONE};
 	AUTO(problem_clear) struct problem problem = {0};
 
-	if (update(&d, request->segments[1], &problem) < 0)
-		problem_send(&problem, response);
-	else
+	if (update(&d, request->segments[1], &problem) == 0)
 		respond_function(w, d.stored, 200, d.warnings, response);
+	else if (is_repeated(w, request, &problem, begun_us))
+		return false;
+	else
+		problem_send(&problem, response);
+	return true;
+}
+
+void functions_update(struct worker *w, const struct request *request, struct response *response)
+{
+	int64_t begun_us = clock_mono_us();
+
+	while (!try_update(w, request, begun_us, response))
+		;
 }
 
 void functions_get(struct worker *w, const struct request *request, struct response *response)

@@ -4,6 +4,7 @@
 #include <archive_entry.h>
 #include <errno.h>
 #include <sodium.h>
+#include <string.h>
 
 #include "base/buf.h"
 #include "base/mem.h"
@@ -25,7 +26,10 @@ static la_ssize_t add_block(struct archive *a, void *to, const void *data, size_
 	return (la_ssize_t)len;
 }
 
-/* Without times and owners, because the archive must not depend on when and where it was made. */
+/*
+ * Without times and owners, because the archive must not depend on when and where it was made. The format is ustar, with an
+ * extension only for a name that does not fit into it.
+ */
 static int write_archive(struct archive *a, struct archive_entry *entry, const char *file_name, const char *code, size_t len,
 			 struct buf *out)
 {
@@ -35,11 +39,19 @@ static int write_archive(struct archive *a, struct archive_entry *entry, const c
 	archive_entry_set_size(entry, (la_int64_t)len);
 	archive_entry_set_mtime(entry, 0, 0);
 	archive_write_set_bytes_in_last_block(a, 1);
-	if (archive_write_set_format_ustar(a) != ARCHIVE_OK || archive_write_open(a, out, NULL, add_block, NULL) != ARCHIVE_OK)
+	if (archive_write_set_format_pax_restricted(a) != ARCHIVE_OK ||
+	    archive_write_open(a, out, NULL, add_block, NULL) != ARCHIVE_OK)
 		return -1;
 	if (archive_write_header(a, entry) != ARCHIVE_OK || archive_write_data(a, code, len) != (la_ssize_t)len)
 		return -1;
 	return archive_write_close(a) == ARCHIVE_OK ? 0 : -1;
+}
+
+char *pack_file_name_new(const char *handler, const char *source_file)
+{
+	const char *function = strrchr(handler, '.'), *ending = strrchr(source_file, '.');
+
+	return mem_printf("%.*s%s", (int)(function - handler), handler, ending);
 }
 
 int pack_build(const char *file_name, const char *code, size_t len, struct pack *package, struct err *err)

@@ -34,6 +34,7 @@ static int parse_period(const struct request *request, struct invocation_query *
 		q->filter.from = db_time(from_us);
 	if (to_us >= 0)
 		q->filter.to = db_time(to_us);
+	q->to_us = to_us;
 	return 0;
 }
 
@@ -79,6 +80,7 @@ static int parse_words(const struct request *request, struct invocation_query *q
 {
 	const char *error_code = request_param(request, "error_code"), *runtime = request_param(request, "runtime");
 	const char *start_kind = request_param(request, "start_kind"), *text = request_param(request, "text");
+	const char *request_id = request_param(request, "request_id");
 
 	if (error_code != NULL && problem_find(error_code, strlen(error_code)) == PROBLEM_COUNT)
 		return err_set(err, 0, "'error_code' must be an error code, such as function_timeout");
@@ -88,7 +90,10 @@ static int parse_words(const struct request *request, struct invocation_query *q
 		return err_set(err, 0, "'start_kind' must be cold, prewarmed or warm");
 	if (text != NULL && (text[0] == '\0' || strlen(text) > INVOCATION_TEXT_MAX))
 		return err_set(err, 0, "'text' must have 1 to %d bytes", INVOCATION_TEXT_MAX);
+	if (request_id != NULL && (request_id[0] == '\0' || strlen(request_id) >= REQUEST_ID_SIZE))
+		return err_set(err, 0, "'request_id' must have 1 to %d bytes", REQUEST_ID_SIZE - 1);
 	q->filter.error_code = db_text(error_code);
+	q->filter.request_id = db_text(request_id);
 	q->filter.runtime = db_text(runtime);
 	q->filter.start_kind = db_text(start_kind);
 	q->filter.text = db_text(text);
@@ -137,5 +142,19 @@ int invocation_query_parse(const struct request *request, struct invocation_quer
 	    request_param_int(request, "limit", 1, INVOCATION_LIMIT_MAX, &q->limit, err) < 0)
 		return -1;
 	q->filter.limit = db_int(q->limit + 1);
+	return 0;
+}
+
+int invocation_query_parse_search(const struct request *request, int64_t now_us, struct invocation_query *q, struct err *err)
+{
+	if (invocation_query_parse(request, q, err) < 0)
+		return -1;
+	if (db_param_value(&q->filter.request_id) == NULL)
+		return err_set(err, 0,
+			       "'request_id' is missing; the invocations of one function are at /functions/{id}/invocations");
+	if (db_param_value(&q->filter.from) == NULL) {
+		int64_t end_us = q->to_us >= 0 ? q->to_us : now_us;
+		q->filter.from = db_time(MAX(end_us - INVOCATION_SEARCH_US, 0));
+	}
 	return 0;
 }

@@ -78,6 +78,22 @@ void invocations_list(struct worker *w, const struct request *request, struct re
 	respond_page(r, query.limit, response);
 }
 
+void invocations_search(struct worker *w, const struct request *request, struct response *response)
+{
+	AUTO(db_result_clear) PGresult *r = NULL;
+	struct invocation_query query;
+	struct err err;
+
+	if (invocation_query_parse_search(request, clock_wall_us(), &query, &err) < 0) {
+		problem_respond(response, PROBLEM_INVALID_REQUEST, NULL, "%s", err.msg);
+		return;
+	}
+	if (db_invocations(w->db, &query.filter, &r, &err) < 0)
+		respond_list_problem(&err, &query, "", response);
+	else
+		respond_page(r, query.limit, response);
+}
+
 /* Parses the id in the path; if it is not valid, answers the request and returns -1. */
 static int parse_id(const struct request *request, struct uuid *id, struct response *response)
 {

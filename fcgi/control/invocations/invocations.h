@@ -1,4 +1,4 @@
-/* Single invocations: /functions/{id}/invocations, /invocations/{id}, /invocations/{id}/logs. */
+/* Single invocations: /functions/{id}/invocations, /invocations, /invocations/{id}, /invocations/{id}/logs. */
 #ifndef CONTROL_INVOCATIONS_INVOCATIONS_H
 #define CONTROL_INVOCATIONS_INVOCATIONS_H
 
@@ -7,6 +7,7 @@ struct request;
 struct response;
 
 void invocations_list(struct worker *worker, const struct request *request, struct response *response);
+void invocations_search(struct worker *worker, const struct request *request, struct response *response);
 void invocations_get(struct worker *worker, const struct request *request, struct response *response);
 void invocations_log(struct worker *worker, const struct request *request, struct response *response);
 

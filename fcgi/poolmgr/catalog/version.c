@@ -8,6 +8,7 @@
 
 #include "base/mem.h"
 #include "ipc/ipc.h"
+#include "poolmgr/catalog/init_payload.h"
 #include "poolmgr/catalog/secrets.h"
 
 struct version *versions;
@@ -54,20 +55,6 @@ static void remove_user(struct version *v)
 	free(u);
 }
 
-/* The INIT frame's payload (runtimes/protocol.md). */
-static char *init_payload_new(const struct spec *s)
-{
-	json_t *json =
-		json_pack("{s:s, s:O, s:{s:s, s:s, s:I}, s:{s:I, s:I, s:I}, s:b}", "handler", s->handler, "environment",
-			  s->environment, "function", "id", s->function_id, "name", s->name, "version", (json_int_t)s->version,
-			  "limits", "memory_limit_mb", (json_int_t)s->memory_limit_mb, "timeout_ms", (json_int_t)s->timeout_ms,
-			  "response_bytes", (json_int_t)s->response_bytes, "log_levels", true);
-	char *text = json_dumps(json, JSON_COMPACT);
-
-	json_decref(json);
-	return text;
-}
-
 /* Steals spec. The version is in no list yet. */
 static int version_new(struct spec *stolen, struct version **version, struct err *err)
 {
@@ -80,7 +67,7 @@ static int version_new(struct spec *stolen, struct version **version, struct err
 	if (MIN(MIN(spec->memory_limit_mb, spec->cpu_millis), MIN(spec->tmp_mb, spec->tmp_inodes)) < 1 ||
 	    MIN(MIN(spec->pids, spec->nofile), spec->max_concurrency) < 1) /* Docker takes 0 for no limit */
 		return err_set(err, EINVAL, "function version without limits");
-	AUTO(mem_free) char *init = init_payload_new(spec);
+	AUTO(mem_free) char *init = init_payload_new(spec, ""); /* only to know its size */
 	AUTO(buf_free) struct buf secrets = {0};
 	secrets_add(&secrets, spec->environment);
 	if (strlen(init) + secrets.len > IPC_MAX_SIZE - 4096)
@@ -92,9 +79,7 @@ static int version_new(struct spec *stolen, struct version **version, struct err
 	snprintf(v->key, sizeof(v->key), "%s/%d", spec->function_id, (int)spec->version);
 	v->function_id = id;
 	v->shape = shape;
-	v->bytes = sizeof(*v) + 2 * strlen(init) +
-		   secrets.len; /* init counts twice, because it is also the largest part of spec */
-	v->init = TAKE_PTR(init);
+	v->bytes = sizeof(*v) + strlen(init) + secrets.len; /* the largest parts of spec are in init */
 	v->secrets = secrets;
 	secrets = (struct buf){0};
 	v->spec = TAKE_PTR(spec);
@@ -220,7 +205,6 @@ void version_unref(struct version **version)
 		HASH_DEL(versions, v);
 	v->shape->users--;
 	spec_free(&v->spec);
-	free(v->init);
 	buf_free(&v->secrets);
 	free(v);
 }

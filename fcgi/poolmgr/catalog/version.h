@@ -25,7 +25,6 @@ struct version {
 	struct spec *spec;
 	struct uuid function_id;
 	struct shape *shape;
-	char *init;         /* payload of the INIT frame */
 	struct buf secrets; /* secrets of its environment, encoded as in GRANT (poolmgr/catalog/secrets.h) */
 	enum version_package package;
 	struct version *package_prev, *package_next; /* next version with the same package */

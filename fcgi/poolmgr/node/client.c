@@ -113,7 +113,7 @@ static void note_question(struct client *c, const struct ipc_msg *m)
 
 static void note_answer(struct client *c, enum ipc_type type)
 {
-	c->wants_sandbox = c->wants_sandbox && type != IPC_GRANT && type != IPC_DENY;
+	c->wants_sandbox = c->wants_sandbox && type != IPC_GRANT && type != IPC_DENY && type != IPC_WITHDRAWN;
 	c->wants_finding = c->wants_finding && type != IPC_FINDING;
 }
 

@@ -291,18 +291,29 @@ void pool_on_store_connected(void)
 	min_warm_refresh();
 }
 
+void pool_withdraw(struct client *client, uint64_t seq)
+{
+	struct ipc_msg m = {.type = IPC_WITHDRAWN, .withdrawn.seq = seq};
+	struct waiter *w;
+
+	DL_FOREACH2 (waiters, w, all_next) {
+		if (w->client == client && w->seq == seq) {
+			counters[COUNT_DENY_WITHDRAWN]++;
+			waiter_abandon(w);
+			client_send(client, &m);
+			return;
+		}
+	}
+}
+
 void pool_client_gone(struct client *client)
 {
 	struct waiter *w, *next_waiter;
 	struct sandbox *s, *next;
 
-	DL_FOREACH_SAFE2 (waiters, w, next_waiter, all_next) {
-		if (w->client != client)
-			continue;
-		w->client = NULL;
-		if (!w->resolving)
-			waiter_free(w);
-	}
+	DL_FOREACH_SAFE2 (waiters, w, next_waiter, all_next)
+		if (w->client == client)
+			waiter_abandon(w);
 	DL_FOREACH_SAFE (sandbox_lists[SANDBOX_LEASED], s, next) {
 		if (s->holder == client)
 			sandbox_kill(s, COUNT_KILL_WORKER_GONE);

@@ -29,6 +29,9 @@ void pool_check(struct client *client, const struct ipc_check *request,
 /* The number of sandboxes that the client has. */
 int pool_count_leases(const struct client *client);
 
+/* The request is answered with WITHDRAWN, if it still waits. */
+void pool_withdraw(struct client *client, uint64_t seq);
+
 /* Returns NULL when this client has no such lease. */
 struct sandbox *pool_find_lease(const struct client *client, uint64_t lease_id);
 

@@ -5,6 +5,8 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/mem.h"
+#include "poolmgr/catalog/init_payload.h"
 #include "poolmgr/node/counters.h"
 #include "poolmgr/package/cache.h"
 #include "poolmgr/package/fetch.h"
@@ -43,6 +45,7 @@ static int file_of(const struct sandbox *s, enum cgroup_fd file)
 /* Grants the sandbox to the request that has waited longest. */
 static void grant(struct version *v, struct sandbox *s)
 {
+	AUTO(mem_free) char *init = s->initialised ? NULL : init_payload_new(v->spec, s->id);
 	struct waiter *w = v->waiters;
 	struct ipc_msg m = {.type = IPC_GRANT,
 			    .fds = {s->control_fd, s->log_fd, s->error_log_fd, file_of(s, CGROUP_CPU),
@@ -69,7 +72,7 @@ static void grant(struct version *v, struct sandbox *s)
 			s->initialised ? (uint64_t)s->cpu_read_us : IPC_CPU_UNKNOWN, /* nothing of the function ran before */
 		.restless = s->restless,
 		.runtime = STR(v->spec->runtime),
-		.init = s->initialised ? (struct str){"", 0} : STR(v->init),
+		.init = init != NULL ? STR(init) : (struct str){"", 0},
 		.secrets = {buf_str(&v->secrets), (uint32_t)v->secrets.len},
 	};
 	counters[grants[m.grant.start_kind]]++;

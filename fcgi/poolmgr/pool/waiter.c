@@ -68,6 +68,13 @@ void waiter_free(struct waiter *w)
 	free(w);
 }
 
+void waiter_abandon(struct waiter *w)
+{
+	w->client = NULL;
+	if (!w->resolving)
+		waiter_free(w);
+}
+
 static enum counter counter_of(enum problem_code code)
 {
 	static const enum counter denials[PROBLEM_COUNT] = {
@@ -95,9 +102,7 @@ void waiter_deny(struct waiter *w, enum problem_code code, enum throttled reason
 		counters[counter_of(code)]++;
 		client_send(w->client, &m);
 	}
-	w->client = NULL;
-	if (!w->resolving)
-		waiter_free(w);
+	waiter_abandon(w);
 }
 
 void waiter_deny_all(struct version *v, enum problem_code code, const char *detail, int64_t retry_after_ms)

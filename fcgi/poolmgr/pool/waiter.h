@@ -41,6 +41,9 @@ void waiter_leave_queue(struct waiter *waiter);
 /* Takes it out of its queue and frees it without an answer to the worker. */
 void waiter_free(struct waiter *waiter);
 
+/* Nobody waits for the answer any more: frees the waiter; if a lookup refers to it, when that ends. */
+void waiter_abandon(struct waiter *waiter);
+
 /* Denies the request, and frees the waiter; if a lookup refers to it, when that ends. */
 void waiter_deny(struct waiter *waiter, enum problem_code code, enum throttled reason, const char *detail,
 		 int64_t retry_after_ms);

@@ -5,7 +5,9 @@
 #include <sys/socket.h>
 #include <utlist.h>
 
+#include "base/mem.h"
 #include "ipc/frame.h"
+#include "poolmgr/catalog/init_payload.h"
 #include "poolmgr/sandbox/sandbox.h"
 
 #define MAX_ANSWER_BYTES 65536 /* limit of runtimes/protocol.md */
@@ -86,10 +88,11 @@ static void on_control(int events, void *arg)
 
 void warmup_start(struct sandbox *s)
 {
+	AUTO(mem_free) char *payload = init_payload_new(s->version->spec, s->id);
 	AUTO(buf_free) struct buf init = {0};
 
 	sandbox_set_state(s, SANDBOX_WARMING);
-	frame_encode(&init, FRAME_INIT, s->version->init, strlen(s->version->init), NULL, 0);
+	frame_encode(&init, FRAME_INIT, payload, strlen(payload), NULL, 0);
 	/* The socket is empty, and has room for far more than the largest environment. */
 	if (send(s->control_fd, init.data, init.len, MSG_DONTWAIT | MSG_NOSIGNAL) != (ssize_t)init.len) {
 		finish(s, "its agent does not take INIT");

@@ -112,8 +112,32 @@ static void each_filter_finds_what_it_names_and_no_other(void **state)
 	assert_found("4", .slower_than_ms = db_int(250));
 	assert_found("4 3", .from = db_time(at_us + 2));
 	assert_found("2 1", .to = db_time(at_us + 2));
+	pg_scratch_exec(pg,
+			"update metrics set request_id = 'mine' where request_timestamp in (timestamptz 'epoch' + %" PRId64
+			" * interval '1 microsecond', timestamptz 'epoch' + %" PRId64 " * interval '1 microsecond')",
+			at_us + 1, at_us + 4);
+	assert_found("2", .request_id = db_text("mine"));
+	assert_found("", .request_id = db_text("min"));
 	assert_found("", .version = db_int(2), .failed = db_bool(true));
 	assert_found("4 3", .limit = db_int(2));
+}
+
+static void without_a_function_those_of_all_functions_are_found(void **state)
+{
+	struct fixture *f = *state;
+	AUTO(db_result_clear) PGresult *r = NULL;
+	struct invocation_filter filter = {.request_id = db_text("mine"), .limit = db_int(10)};
+	int64_t at_us = NOON_S * 1000000;
+	char newest[UUID_TEXT_SIZE];
+	struct err err;
+
+	add(at_us, 1, "request_id = 'mine'");
+	add(at_us + 1, 2, "");
+	struct uuid last = add(at_us + 2, 3, "request_id = 'mine', function_id = '" OTHER "'");
+	uuid_format(&last, newest);
+	assert_ok(db_invocations(f->db, &filter, &r, &err));
+	assert_int_equal(PQntuples(r), 2);
+	assert_string_equal(PQgetvalue(r, 0, INVOCATION_ID), newest);
 }
 
 static void a_text_is_found_as_it_is_in_any_log(void **state)
@@ -363,6 +387,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(each_filter_finds_what_it_names_and_no_other, set_up, rig_tear_down),
+		cmocka_unit_test_setup_teardown(without_a_function_those_of_all_functions_are_found, set_up, rig_tear_down),
 		cmocka_unit_test_setup_teardown(a_text_is_found_as_it_is_in_any_log, set_up, rig_tear_down),
 		cmocka_unit_test_setup_teardown(pages_hold_still_while_new_ones_arrive_also_at_the_same_time, set_up,
 						rig_tear_down),

@@ -208,6 +208,16 @@ uint64_t worker_postmortem(struct worker *w, uint64_t lease_id)
 	return w->seq;
 }
 
+void worker_withdraw(struct worker *w, uint64_t seq)
+{
+	struct ipc_msg m = {.type = IPC_WITHDRAW, .withdraw.seq = seq};
+	int i = 0;
+
+	while (w->all[i].asked != seq)
+		assert_true(++i < w->count);
+	send_over(w->all[i].fd, &m);
+}
+
 /* ---- Answers ---- */
 
 static bool has_message(int fd)
@@ -331,6 +341,14 @@ struct grant worker_take(struct worker *w, const char *function)
 
 	worker_close_fds(&g);
 	return g;
+}
+
+void worker_withdrawn(struct worker *w, uint64_t seq)
+{
+	struct ipc_msg m;
+
+	receive_for(w, IPC_WITHDRAWN, seq, &m);
+	assert_int_equal(m.withdrawn.seq, seq);
 }
 
 struct denial worker_denied(struct worker *w, uint64_t seq)

@@ -50,6 +50,8 @@ void worker_release_after(struct worker *w, uint64_t lease_id, uint32_t runs, ui
 uint64_t worker_invalidate(struct worker *w, const char *function_id, uint32_t version);
 uint64_t worker_postmortem(struct worker *w, uint64_t lease_id);
 
+void worker_withdraw(struct worker *w, uint64_t seq); /* takes back the question for a sandbox */
+
 struct grant {
 	uint64_t lease_id;
 	char sandbox_id[SANDBOX_ID_SIZE];
@@ -78,6 +80,7 @@ struct denial {
 struct grant worker_granted(struct worker *w, uint64_t seq);
 void worker_close_fds(struct grant *g); /* destructor for AUTO: the descriptors of the grant */
 struct denial worker_denied(struct worker *w, uint64_t seq);
+void worker_withdrawn(struct worker *w, uint64_t seq);
 void worker_done(struct worker *w, uint64_t seq);
 struct finding worker_finding(struct worker *w, uint64_t seq);
 

@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "base/fd.h"
 #include "base/mem.h"
+#include "poolmgr/catalog/init_payload.h"
 #include "poolmgr/catalog/resolve.h"
 #include "poolmgr/catalog/store.h"
 #include "poolmgr/messages.h"
@@ -75,6 +76,7 @@ void pool_rig_start(const char *conninfo)
 	assert_ok(package_init(rig.loop, rig.conf, &err));
 	store_init(rig.loop, rig.conf, &store_hooks);
 	shape_init(rig.conf, rig.languages);
+	init_payload_set_conf(rig.conf);
 	image_init(rig.docker, rig.languages, &image_hooks);
 	egress_directory = rig.dir;
 	pool_init(rig.loop, rig.conf, rig.docker);

@@ -269,7 +269,8 @@ static void an_agent_that_does_not_listen_is_waited_for_and_ends(void **state)
 	start_agent(f, stop_reading);
 	await_readable(f->agent.log_fd);
 	invoke(f);
-	assert_failed(f, PROBLEM_SANDBOX_EXITED, COUNT_KILL_EXITED);
+	assert_int_equal(f->outcome.kind, OUTCOME_UNTOUCHED);
+	assert_int_equal(f->outcome.destroy_reason, COUNT_KILL_EXITED_IDLE);
 }
 
 int main(void)

@@ -1,7 +1,11 @@
 /* Messages that an agent sends instead of an answer, or without a request. */
 #include "run/invocation.h"
 
+#include <poll.h>
+#include <unistd.h>
+
 #include "base/fd.h"
+#include "base/mem.h"
 #include "tests/unit/run/invocation_rig.h"
 
 static void raise_error(int control, int log)
@@ -239,6 +243,80 @@ static void a_sandbox_that_died_while_it_was_idle_is_not_used(void **state)
 	assert_int_equal(f->outcome.destroy_reason, COUNT_KILL_EXITED_IDLE);
 }
 
+static void await_invoke(int control)
+{
+	struct pollfd p = {.fd = control, .events = POLLIN};
+
+	if (poll(&p, 1, 20000) != 1)
+		_exit(3);
+}
+
+static void exit_with_all_unread(int control, int log)
+{
+	(void)log;
+	await_invoke(control);
+}
+
+static void exit_with_the_end_unread(int control, int log)
+{
+	char start[FRAME_HEADER_SIZE + 10];
+
+	(void)log;
+	await_invoke(control);
+	if (read(control, start, sizeof(start)) != sizeof(start))
+		_exit(3);
+}
+
+static void a_sandbox_that_dies_with_the_request_unread_has_not_begun_it(void **state)
+{
+	static void (*const scripts[])(int, int) = {exit_with_all_unread, exit_with_the_end_unread};
+	const size_t large = 4 << 20; /* more than a socket takes */
+	AUTO(mem_free) char *body = mem_alloc(large);
+	struct fixture *f = *state;
+
+	memset(body, ' ', large);
+	for (size_t i = 0; i < 2 * ARRAY_SIZE(scripts); i++) {
+		start_agent(f, scripts[i / 2]);
+		invoke_with(f, body, i % 2 == 0 ? 2 : large);
+		assert_int_equal(f->outcome.kind, OUTCOME_UNTOUCHED);
+		assert_int_equal(f->outcome.destroy_reason, COUNT_KILL_EXITED_IDLE);
+		assert_int_equal(f->outcome.problem.code, PROBLEM_SANDBOX_EXITED);
+		assert_int_equal(fake_agent_stop(&f->agent), 0);
+		f->lease.control_fd = -1;
+		outcome_clear(&f->outcome);
+	}
+}
+
+static void load_and_exit(int control, int log)
+{
+	AUTO(buf_free) struct buf payload = {0};
+
+	(void)log;
+	fake_agent_expect(control, FRAME_INIT, &payload);
+	await_invoke(control);
+}
+
+static void load_well_and_exit(int control, int log)
+{
+	load_and_exit(control, log);
+	fake_agent_send(control, FRAME_READY, "{}");
+}
+
+static void a_function_that_ends_its_new_sandbox_is_told_so_although_the_request_is_unread(void **state)
+{
+	struct fixture *f = *state;
+
+	buf_add_str(&f->lease.init, INIT);
+	run_script(f, load_and_exit);
+	assert_failed(f, PROBLEM_SANDBOX_EXITED, COUNT_KILL_EXITED);
+	assert_string_equal(problem_text(f, "phase"), "init");
+	fake_agent_stop(&f->agent);
+	outcome_clear(&f->outcome);
+	run_script(f, load_well_and_exit);
+	assert_failed(f, PROBLEM_SANDBOX_EXITED, COUNT_KILL_EXITED);
+	assert_string_equal(problem_text(f, "phase"), "exec");
+}
+
 static void speak_on(int control, int log)
 {
 	AUTO(buf_free) struct buf payload = {0}, frames = {0};
@@ -272,6 +350,8 @@ int main(void)
 		TEST(an_error_report_of_wrong_types_is_still_an_error_of_the_function),
 		TEST(a_sandbox_that_speaks_before_it_is_asked_is_not_used),
 		TEST(a_sandbox_that_died_while_it_was_idle_is_not_used),
+		TEST(a_function_that_ends_its_new_sandbox_is_told_so_although_the_request_is_unread),
+		TEST(a_sandbox_that_dies_with_the_request_unread_has_not_begun_it),
 		TEST(a_sandbox_that_speaks_on_after_its_answer_is_not_used_again),
 #undef TEST
 	};

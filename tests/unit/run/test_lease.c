@@ -3,6 +3,8 @@
 
 #include <fcntl.h>
 #include <poll.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "tests/unit/run/lease_rig.h"
@@ -57,6 +59,48 @@ static void a_granted_sandbox_comes_with_all_its_descriptors_and_goes_back(void 
 	assert_int_equal(acquire(f, SECOND), 0);
 	assert_int_equal(f->lease.start_kind, IPC_START_PREWARMED);
 	lease_release(f->client, &f->lease, COUNT_KILL_UNASKED);
+	lease_client_free(&f->client);
+	assert_int_equal(fake_poolmgr_wait(&f->poolmgr), 0);
+	assert_int_equal(unit_open_fds(), fds);
+}
+
+/* Grants although its question is being withdrawn: the two messages cross. */
+static void cross(int fd, const char *init, enum counter reason)
+{
+	struct ipc_msg m;
+
+	fake_poolmgr_expect(fd, IPC_LEASE, &m);
+	fake_poolmgr_lease_id = FAKE_LEASE_ID;
+	fake_poolmgr_grant(fd, &m, init, idle_agent);
+	fake_poolmgr_expect(fd, IPC_WITHDRAW, &m);
+	fake_poolmgr_expect(fd, IPC_RELEASE, &m);
+	fake_poolmgr_check(m.release.reason == reason, "reason");
+	fake_poolmgr_check(m.release.runs == 0, "nothing ran in it");
+}
+
+static void grant_to_those_who_left(int fd)
+{
+	cross(fd, "{}", COUNT_KILL_UNUSED);
+	cross(fd, "", 0);
+	fake_poolmgr_expect_close(fd);
+}
+
+static void a_sandbox_granted_to_a_client_that_has_left_goes_back_unused(void **state)
+{
+	struct fixture *f = *state;
+	int ends[2], fds = unit_open_fds();
+
+	SERVE(f, 0, grant_to_those_who_left);
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), 0);
+	close(ends[1]);
+	for (int i = 0; i < 2; i++) { /* one that has yet to load the code, and one that has loaded it */
+		lease_set_asker(f->client, ends[0]);
+		assert_int_equal(acquire(f, 5 * SECOND), -1);
+		assert_true(f->denial.withdrawn);
+		assert_int_equal(f->lease.control_fd, -1);
+		problem_clear(&f->denial.problem);
+	}
+	close(ends[0]);
 	lease_client_free(&f->client);
 	assert_int_equal(fake_poolmgr_wait(&f->poolmgr), 0);
 	assert_int_equal(unit_open_fds(), fds);
@@ -365,6 +409,7 @@ int main(void)
 		TEST(a_granted_sandbox_comes_with_all_its_descriptors_and_goes_back),
 		TEST(a_denial_carries_code_reason_and_retry_time),
 		TEST(a_denial_tells_neither_paths_nor_hosts),
+		TEST(a_sandbox_granted_to_a_client_that_has_left_goes_back_unused),
 		TEST(a_denial_of_no_code_is_no_answer),
 		TEST(a_poolmgr_that_dies_is_asked_again_when_it_is_back),
 		TEST(a_connection_that_died_while_idle_is_replaced_at_once),

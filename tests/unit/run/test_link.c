@@ -3,6 +3,8 @@
 #include <errno.h>
 #include <poll.h>
 #include <sys/eventfd.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/fd.h"
@@ -610,10 +612,92 @@ static void what_is_too_long_to_be_said_is_not_tried_again(void **state)
 	assert_true(clock_mono_us() - start_us < SECOND);
 }
 
+/* ---- The asker leaves ---- */
+
+/* The connection of a client that has left. */
+static int gone_asker(void)
+{
+	int ends[2];
+
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), 0);
+	close(ends[1]);
+	return ends[0];
+}
+
+static int ask_for_sandbox(struct fixture *f, struct ipc_msg *answer, struct err *err)
+{
+	struct ipc_msg question = {.type = IPC_LEASE, .lease.function = STR("hello")};
+
+	return link_ask(f->link, &question, &question.lease.seq, clock_mono_us() + 20 * SECOND, answer, err);
+}
+
+static void take_the_withdrawal(int fd)
+{
+	struct ipc_msg asked, withdrawn;
+
+	fake_poolmgr_expect(fd, IPC_LEASE, &asked);
+	uint64_t seq = asked.lease.seq;
+	fake_poolmgr_expect(fd, IPC_WITHDRAW, &withdrawn);
+	fake_poolmgr_check(withdrawn.withdraw.seq == seq, "seq");
+	struct ipc_msg m = {.type = IPC_WITHDRAWN, .withdrawn.seq = seq};
+	fake_poolmgr_send(fd, &m);
+	answer_one(fd);
+	fake_poolmgr_expect_close(fd);
+}
+
+static void a_question_whose_asker_leaves_is_withdrawn_and_the_connection_stays(void **state)
+{
+	struct fixture *f = *state;
+	AUTO(fd_close) int asker = gone_asker();
+	struct ipc_msg answer;
+	struct err err = {0};
+
+	SERVE(f, 0, take_the_withdrawal);
+	link_set_asker(f->link, asker);
+	assert_ok(ask_for_sandbox(f, &answer, &err));
+	assert_int_equal(answer.type, IPC_WITHDRAWN);
+	assert_true(link_asker_has_left(f->link));
+	link_set_asker(f->link, -1);
+	assert_false(link_asker_has_left(f->link));
+	assert_ok(ask(f, 5 * SECOND, &err));
+	assert_int_equal(f->lost, 0);
+	link_free(&f->link);
+	assert_scripts_ended_well(f);
+}
+
+static void no_other_question_is_withdrawn(void **state)
+{
+	struct fixture *f = *state;
+	AUTO(fd_close) int asker = gone_asker();
+	struct err err = {0};
+
+	SERVE(f, 0, answer_one);
+	link_set_asker(f->link, asker);
+	assert_ok(ask(f, 5 * SECOND, &err));
+	assert_false(link_asker_has_left(f->link));
+}
+
+static void nobody_waits_for_a_poolmgr_on_behalf_of_an_asker_who_has_left(void **state)
+{
+	struct fixture *f = *state;
+	AUTO(fd_close) int asker = gone_asker();
+	int64_t start_us = clock_mono_us();
+	struct ipc_msg answer;
+	struct err err = {0};
+
+	link_set_asker(f->link, asker); /* there is no poolmgr */
+	assert_int_equal(ask_for_sandbox(f, &answer, &err), -1);
+	assert_true(link_asker_has_left(f->link));
+	assert_true(clock_mono_us() - start_us < 10 * SECOND);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+		TEST(a_question_whose_asker_leaves_is_withdrawn_and_the_connection_stays),
+		TEST(no_other_question_is_withdrawn),
+		TEST(nobody_waits_for_a_poolmgr_on_behalf_of_an_asker_who_has_left),
 		TEST(nothing_is_connected_before_it_is_needed),
 		TEST(a_recall_is_dealt_with_while_an_answer_is_waited_for),
 		TEST(what_is_said_unasked_is_heard_to_its_end_without_waiting),

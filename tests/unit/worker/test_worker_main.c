@@ -228,6 +228,36 @@ static void a_sandbox_that_is_bad_before_anything_ran_is_replaced(void **state)
 	free(text);
 }
 
+static void end_with_the_request_unread(int control, int log)
+{
+	struct pollfd asked = {.fd = control, .events = POLLIN};
+
+	(void)log;
+	poll(&asked, 1, 20000);
+}
+
+static void some_that_end_unread_then_one_good(int fd)
+{
+	for (int i = 0; i < 4; i++)
+		lease_to(fd, end_with_the_request_unread, 1);
+	lease_to(fd, echo, 0);
+	fake_poolmgr_expect_close(fd);
+}
+
+static void a_request_that_was_not_read_is_served_by_another_sandbox(void **state)
+{
+	struct fixture *f = *state;
+	struct record r;
+	char *text;
+
+	SERVE(f, 0, some_that_end_unread_then_one_good);
+	ask(f, "POST", "/execute/hello", "{\"input\":1}");
+	assert_answer(f, "{\"output\":{\"input\":1}}");
+	assert_int_equal(read_spool(f, &r, &text), 1);
+	assert_int_equal(r.status, 200);
+	free(text);
+}
+
 static void what_is_not_fastcgi_costs_only_its_connection(void **state)
 {
 	static const char *const texts[] = {"", "GET / HTTP/1.1\r\n\r\n", "\1\1", "\1\11\0\1\0\0\0\0"};
@@ -253,9 +283,11 @@ static void a_client_that_leaves_early_costs_nothing_but_its_answer(void **state
 	struct record r;
 	char *text;
 
-	shared->go = true;
 	SERVE(f, 0, one_long_lease);
-	close(send_request(f, "POST", "/execute/hello", "{}", 2));
+	int fd = send_request(f, "POST", "/execute/hello", "{}", 2);
+	AWAIT(shared->seen);
+	close(fd);
+	shared->go = true;
 	ask(f, "GET", "/", "");
 	assert_answer(f, "Status: 404\r\n");
 	assert_int_equal(read_spool(f, &r, &text), 1);
@@ -273,6 +305,7 @@ int main(void)
 		TEST(a_body_over_the_limit_is_read_to_its_end_and_refused),
 		TEST(a_large_body_goes_through_in_both_directions),
 		TEST(a_sandbox_that_is_bad_before_anything_ran_is_replaced),
+		TEST(a_request_that_was_not_read_is_served_by_another_sandbox),
 		TEST(what_is_not_fastcgi_costs_only_its_connection),
 		TEST(a_client_that_leaves_early_costs_nothing_but_its_answer),
 #undef TEST

@@ -108,6 +108,35 @@ static void a_request_that_waits_for_its_sandbox_says_in_which_lane(void **state
 	assert_int_equal(atomic_load(&scoreboard_slot(f->board, 0)->waits_in), 0);
 }
 
+static void take_the_withdrawal_then_serve(int fd)
+{
+	struct ipc_msg m;
+
+	fake_poolmgr_expect(fd, IPC_LEASE, &m);
+	uint64_t seq = m.lease.seq;
+	shared->seen = true;
+	fake_poolmgr_expect(fd, IPC_WITHDRAW, &m);
+	struct ipc_msg withdrawn = {.type = IPC_WITHDRAWN, .withdrawn.seq = seq};
+	fake_poolmgr_send(fd, &withdrawn);
+	serve_all(fd, echo);
+}
+
+static void a_request_whose_client_leaves_while_it_waits_for_its_sandbox_is_withdrawn(void **state)
+{
+	struct fixture *f = *state;
+	struct record r;
+	char *text;
+
+	SERVE(f, 0, take_the_withdrawal_then_serve);
+	int fd = send_request(f, "POST", "/execute/hello", "{\"input\":1}", 11);
+	AWAIT(shared->seen);
+	close(fd);
+	ask(f, "POST", "/execute/hello", "{\"input\":2}");
+	assert_answer(f, "{\"output\":{\"input\":2}}");
+	assert_int_equal(read_spool(f, &r, &text), 1); /* the other one has no record */
+	free(text);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -115,6 +144,7 @@ int main(void)
 		TEST(a_request_that_waited_too_long_in_its_lane_is_refused_at_once),
 		TEST(the_time_in_the_lane_counts_as_time_in_the_queue),
 		TEST(a_request_whose_client_left_while_it_waited_is_not_run),
+		TEST(a_request_whose_client_leaves_while_it_waits_for_its_sandbox_is_withdrawn),
 		TEST(every_lane_is_served),
 		TEST(a_request_that_waits_for_its_sandbox_says_in_which_lane),
 #undef TEST

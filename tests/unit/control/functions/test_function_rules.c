@@ -73,6 +73,8 @@ static void each_mistake_has_its_field_and_code(void **state)
 		{"environment", "{\"A\":1}", "environment.A", "wrong_type"},
 		{"environment", "{\"A\":\"\\u0000\"}", "environment.A", "invalid_value"},
 		{"environment", "{\"BERTH_X\":\"x\"}", "environment.BERTH_X", "reserved"},
+		{"environment", "{\"NODE_OPTIONS\":\"x\"}", "environment.NODE_OPTIONS", "no_effect"},
+		{"environment", "{\"LD_PRELOAD\":\"x\"}", "environment.LD_PRELOAD", "no_effect"},
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++)

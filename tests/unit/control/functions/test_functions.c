@@ -248,6 +248,69 @@ static void a_function_is_changed_and_deleted_only_at_the_version_that_is_meant(
 	assert_int_equal(fake_poolmgr_wait(&f->poolmgr), 0);
 }
 
+/* While version 2 is tried, somebody else stores one. */
+static void let_another_be_faster(int fd)
+{
+	struct ipc_msg m;
+
+	fake_poolmgr_expect(fd, IPC_CHECK_STORED, &m);
+	pg_scratch_exec(pg, "begin; insert into function_versions select (jsonb_populate_record(v, "
+			    "'{\"version\":2,\"timeout_ms\":1234}')).* from function_versions v where version = 1; "
+			    "update functions set version = 2; commit");
+	fake_poolmgr_grant(fd, &m, "{}", load_well);
+	expect_release(fd, COUNT_KILL_NOT_DEPLOYED);
+}
+
+static void deploy_on_top_of_another(int fd)
+{
+	deploy_one(fd, 1);
+	let_another_be_faster(fd);
+	deploy_settings(fd, 3);
+	fake_poolmgr_expect_close(fd);
+}
+
+static void a_change_of_any_version_that_comes_second_is_made_on_top_of_the_first(void **state)
+{
+	struct fixture *f = *state;
+
+	SERVE(f, deploy_on_top_of_another);
+	assert_status(f, call(f, "POST", "/functions", HELLO), 201);
+	assert_status(f, call(f, "PUT", "/functions/hello", "{\"pids\":77}"), 200);
+	assert_int_equal(answer_number(f, "version"), 3);
+	assert_int_equal(answer_number(f, "pids"), 77);
+	assert_int_equal(answer_number(f, "timeout_ms"), 1234);
+	lease_client_free(&f->worker.poolmgr);
+	assert_int_equal(fake_poolmgr_wait(&f->poolmgr), 0);
+}
+
+static void lose_once(int fd)
+{
+	deploy_one(fd, 1);
+	let_another_be_faster(fd);
+	fake_poolmgr_expect_close(fd);
+}
+
+static void a_change_that_comes_second_is_refused_if_it_means_one_version_or_if_it_took_too_long(void **state)
+{
+	static const char *const tags[] = {"\"1\"", NULL};
+	struct fixture *f = *state;
+
+	for (size_t i = 0; i < ARRAY_SIZE(tags); i++) {
+		SERVE(f, lose_once);
+		if (tags[i] == NULL)
+			f->conf->control_queue_timeout_ms = 0;
+		assert_status(f, call(f, "POST", "/functions", HELLO), 201);
+		if_match = tags[i];
+		assert_status(f, call(f, "PUT", "/functions/hello", "{\"pids\":77}"), 412);
+		if_match = NULL;
+		lease_client_free(&f->worker.poolmgr);
+		assert_int_equal(fake_poolmgr_wait(&f->poolmgr), 0);
+		f->worker.poolmgr = lease_client_new(f->dir, NULL, false);
+		pg_scratch_exec(pg, "update functions set version = null, status = 'deleted'; delete from function_versions; "
+				    "delete from functions");
+	}
+}
+
 static void deploy_settings_code_and_a_copy(int fd)
 {
 	deploy_one(fd, 1);
@@ -338,6 +401,8 @@ int main(void)
 		TEST(a_body_that_would_take_much_memory_is_refused_before_it_is_parsed),
 		TEST(an_answer_is_not_larger_than_what_it_answers),
 		TEST(a_function_is_changed_and_deleted_only_at_the_version_that_is_meant),
+		TEST(a_change_that_comes_second_is_refused_if_it_means_one_version_or_if_it_took_too_long),
+		TEST(a_change_of_any_version_that_comes_second_is_made_on_top_of_the_first),
 		TEST(a_deployment_takes_four_round_trips_to_postgresql),
 		TEST(a_list_comes_in_pages),
 		TEST(without_the_database_the_store_is_unavailable),

@@ -4,6 +4,7 @@
 #include <archive_entry.h>
 #include <time.h>
 
+#include "base/mem.h"
 #include "tests/unit/unit.h"
 
 static void the_same_code_always_makes_the_same_bytes(void **state)
@@ -56,12 +57,59 @@ static void an_archive_is_not_padded_to_tape_blocks(void **state)
 	assert_int_equal(p.len, 512 + 1024);
 }
 
+static void the_file_is_the_one_that_the_handler_names(void **state)
+{
+	static const char *const cases[][3] = {
+		{"main.handler", "main.py", "main.py"},
+		{"index.handler", "main.js", "index.js"},
+		{"lambda_function.lambda_handler", "main.py", "lambda_function.py"},
+		{"src/api.v2.handler", "main.js", "src/api.v2.js"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		AUTO(mem_free) char *name = pack_file_name_new(cases[i][0], cases[i][1]);
+		assert_string_equal(name, cases[i][2]);
+	}
+}
+
+static void a_name_may_be_as_long_as_a_handler(void **state)
+{
+	AUTO(pack_free) struct pack p = {0};
+	AUTO(mem_free) char *name = mem_printf("%0128d.py", 1);
+	struct archive_entry *entry;
+	struct err err = {0};
+
+	(void)state;
+	assert_ok(pack_build(name, "x", 1, &p, &err));
+	struct archive *a = archive_read_new();
+	archive_read_support_format_tar(a);
+	assert_int_equal(archive_read_open_memory(a, p.archive, p.len), ARCHIVE_OK);
+	assert_int_equal(archive_read_next_header(a, &entry), ARCHIVE_OK);
+	assert_string_equal(archive_entry_pathname(entry), name);
+	archive_read_free(a);
+}
+
+/* The hash is the name of packages that are stored already. */
+static void the_bytes_are_those_of_earlier_versions(void **state)
+{
+	AUTO(pack_free) struct pack p = {0};
+	struct err err = {0};
+
+	(void)state;
+	assert_ok(pack_build("main.py", "x = 1\n", 6, &p, &err));
+	assert_string_equal(p.sha256, "2b835dcfcafca0b5a1453c41adee8f67209fc83c7d19ee43593a0bb08aeb35b1");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_same_code_always_makes_the_same_bytes),
 		cmocka_unit_test(the_archive_has_the_one_file_read_only),
 		cmocka_unit_test(an_archive_is_not_padded_to_tape_blocks),
+		cmocka_unit_test(the_file_is_the_one_that_the_handler_names),
+		cmocka_unit_test(a_name_may_be_as_long_as_a_handler),
+		cmocka_unit_test(the_bytes_are_those_of_earlier_versions),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -79,10 +79,19 @@ static void a_list_shows_the_same_of_each_and_where_it_goes_on(void **state)
 			"{\"items\":[" SHOWN_NULLS "],\"next\":null}");
 }
 
+static void a_request_is_found_by_its_id(void **state)
+{
+	(void)state;
+	api_rig_answers("/invocations?request_id=r&from=2026-01-31T00:00:00Z",
+			"{\"items\":[" SHOWN_SPEECHLESS "],\"next\":null}");
+	api_rig_answers("/invocations?request_id=r", "{\"items\":[],\"next\":null}"); /* it is older than a day */
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(one_is_shown_with_all_that_is_known_and_null_for_what_is_not),
+		cmocka_unit_test(a_request_is_found_by_its_id),
 		cmocka_unit_test(a_list_shows_the_same_of_each_and_where_it_goes_on),
 	};
 

@@ -64,6 +64,8 @@ static void everything_else_is_passed_on(void **state)
 	struct err err;
 
 	(void)state;
+	assert_ok(parse("request_id=mine", &q, &err));
+	assert_param(q.filter.request_id, "mine");
 	assert_ok(parse("error_code=function_timeout&version=7&runtime=gvisor&start_kind=prewarmed&slower_than_ms=250"
 			"&from=2026-01-31T12:00:00.25Z&to=1770000000&text=50%25+off&limit=200",
 			&q, &err));
@@ -76,6 +78,35 @@ static void everything_else_is_passed_on(void **state)
 	assert_param(q.filter.to, "2026-02-02T02:40:00.000000Z");
 	assert_param(q.filter.text, "50% off");
 	assert_param(q.filter.limit, "201");
+}
+
+static int parse_search(const char *query, struct invocation_query *q, struct err *why)
+{
+	struct request_source source = {.method = "GET", .uri = "/invocations", .query = query};
+	struct err err;
+
+	assert_ok(request_parse(&source, &request, &err));
+	return invocation_query_parse_search(&request, INT64_C(1769947200000000), q, why); /* 2026-02-01T12:00:00Z */
+}
+
+static void a_search_among_all_functions_has_a_request_id_and_a_beginning(void **state)
+{
+	struct invocation_query q;
+	struct err err;
+
+	(void)state;
+	assert_ok(parse_search("request_id=mine", &q, &err));
+	assert_param(q.filter.request_id, "mine");
+	assert_param(q.filter.from, "2026-01-31T12:00:00.000000Z"); /* a day ago */
+	assert_no_param(q.filter.to);
+	assert_ok(parse_search("request_id=mine&to=2026-01-15T00:00:00Z", &q, &err));
+	assert_param(q.filter.from, "2026-01-14T00:00:00.000000Z");
+	assert_ok(parse_search("request_id=mine&from=2025-01-15T00:00:00Z", &q, &err));
+	assert_param(q.filter.from, "2025-01-15T00:00:00.000000Z");
+	assert_ok(parse_search("request_id=mine&to=5", &q, &err));
+	assert_param(q.filter.from, "1970-01-01T00:00:00.000000Z");
+	assert_fails(parse_search("", &q, &err), "'request_id' is missing");
+	assert_fails(parse_search("request_id=", &q, &err), "'request_id' must have 1 to 64 bytes");
 }
 
 static void a_cursor_is_where_the_page_before_ended(void **state)
@@ -113,6 +144,7 @@ static void what_makes_no_sense_is_refused_by_its_name(void **state)
 		{"slower_than_ms=-1", "'slower_than_ms' must be"},
 		{"slower_than_ms=1.5", "'slower_than_ms' must be"},
 		{"from=today", "'from' must be"},
+		{"from=2026-02-30T00:00:00Z", "'from' must be"},
 		{"to=1960-01-01T00:00:00Z", "'to' must be"},
 		{"from=1770000000&to=1770000000", "'from' must be before 'to'"},
 		{"limit=0", "'limit' must be"},
@@ -152,6 +184,7 @@ int main(void)
 		cmocka_unit_test(who_asks_for_nothing_gets_the_first_page_of_all),
 		cmocka_unit_test(a_status_may_be_a_number_a_class_or_a_word),
 		cmocka_unit_test(everything_else_is_passed_on),
+		cmocka_unit_test(a_search_among_all_functions_has_a_request_id_and_a_beginning),
 		cmocka_unit_test(a_cursor_is_where_the_page_before_ended),
 		cmocka_unit_test(what_makes_no_sense_is_refused_by_its_name),
 		cmocka_unit_test(a_text_has_a_bound),

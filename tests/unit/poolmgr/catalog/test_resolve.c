@@ -9,6 +9,7 @@
 
 #include "base/mem.h"
 #include "conf/conf.h"
+#include "poolmgr/catalog/init_payload.h"
 #include "poolmgr/catalog/resolve.h"
 #include "poolmgr/catalog/shape.h"
 #include "poolmgr/catalog/store.h"
@@ -476,6 +477,7 @@ static int set_up(void **state)
 	alpha.name = mem_strdup("alpha");
 	alpha.min_memory_mb = 64;
 	shape_init(conf, &alpha);
+	init_payload_set_conf(conf);
 	return 0;
 }
 

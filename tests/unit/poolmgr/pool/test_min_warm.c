@@ -139,6 +139,7 @@ static void a_function_is_loaded_before_anybody_calls_it(void **state)
 	assert_int_equal(agents.inits, 2);
 	assert_non_null(strstr(agents.init, "\"handler\":\"main.handler\""));
 	assert_non_null(strstr(agents.init, f.id));
+	assert_non_null(strstr(agents.init, "\"sandbox_id\":\""));
 	AUTO(worker_close_fds) struct grant g = worker_granted(&w, worker_lease(&w, f.name, 0));
 	assert_int_equal(g.kind, IPC_START_WARM);
 	assert_string_equal(g.init, "");

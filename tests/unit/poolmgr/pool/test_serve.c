@@ -41,6 +41,62 @@ static void who_waits_is_served_in_turn(void **state)
 		worker_close(&w[i]);
 }
 
+static void who_withdraws_leaves_the_queue_and_holds_up_nobody(void **state)
+{
+	AUTO(worker_close) struct worker w = worker_connect();
+	AUTO(function_free) struct function f = function_new("withdrawn");
+	uint64_t left[6], withdrawals = counters[COUNT_DENY_WITHDRAWN];
+
+	(void)state;
+	f.max_concurrency = 1;
+	deploy(&f);
+	struct grant g = worker_take(&w, f.name);
+	for (size_t i = 0; i < ARRAY_SIZE(left); i++)
+		left[i] = worker_lease(&w, f.name, 0);
+	uint64_t next = worker_lease(&w, f.name, 0);
+	WAIT_FOR(pool_waiting() == (int)ARRAY_SIZE(left) + 1);
+	for (size_t i = 0; i < ARRAY_SIZE(left); i++) {
+		worker_withdraw(&w, left[i]);
+		worker_withdrawn(&w, left[i]);
+	}
+	assert_int_equal(pool_waiting(), 1);
+	assert_int_equal(counters[COUNT_DENY_WITHDRAWN] - withdrawals, ARRAY_SIZE(left));
+	worker_release(&w, g.lease_id, false);
+	AUTO(worker_close_fds) struct grant after = worker_granted(&w, next);
+	assert_string_equal(after.sandbox_id, g.sandbox_id);
+}
+
+static void who_withdraws_before_its_function_was_found_is_told_at_once(void **state)
+{
+	AUTO(worker_close) struct worker w = worker_connect();
+	AUTO(function_free) struct function f = deployed("withdrawn early");
+
+	(void)state;
+	char *definition = slow_store_hang_new(pg);
+	uint64_t seq = worker_lease(&w, f.name, 0);
+	worker_assert_silent(&w);
+	worker_withdraw(&w, seq);
+	worker_withdrawn(&w, seq);
+	slow_store_cure(pg, &definition);
+	WAIT_FOR(pool_waiting() == 0);
+	worker_take(&w, f.name);
+}
+
+static void a_withdrawal_that_crosses_its_grant_is_ignored(void **state)
+{
+	AUTO(worker_close) struct worker w = worker_connect();
+	AUTO(function_free) struct function f = deployed("crossed");
+
+	(void)state;
+	uint64_t seq = worker_lease(&w, f.name, 0);
+	struct grant g = worker_granted(&w, seq);
+	worker_close_fds(&g);
+	struct ipc_msg withdraw = {.type = IPC_WITHDRAW, .withdraw.seq = seq};
+	worker_send(&w, &withdraw);
+	assert_int_equal(state_of(&g), SANDBOX_LEASED);
+	worker_assert_silent(&w);
+}
+
 static void a_full_queue_is_told_at_once(void **state)
 {
 	AUTO(worker_close) struct worker w = worker_connect();
@@ -510,6 +566,9 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		STORED_TEST(who_waits_is_served_in_turn),
+		STORED_TEST(who_withdraws_leaves_the_queue_and_holds_up_nobody),
+		STORED_TEST(who_withdraws_before_its_function_was_found_is_told_at_once),
+		STORED_TEST(a_withdrawal_that_crosses_its_grant_is_ignored),
 		STORED_TEST(a_full_queue_is_told_at_once),
 		STORED_TEST(never_more_sandboxes_than_a_function_may_have),
 		STORED_TEST(two_functions_get_the_spares_of_their_shape_in_turn),
