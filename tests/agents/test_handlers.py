@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from conftest import REQUEST_ID, RESULT, RUNTIMES, invoke_frame
+from conftest import INVOCATION_ID, REQUEST_ID, RESULT, RUNTIMES, invoke_frame
 
 ECHO = {
     "python": "def handler(event, context): return event",
@@ -128,8 +128,8 @@ exports.handler = (event, context) => [context.awsRequestId, context.requestId, 
 """,
     }[language]
     agent = ready(language, code)
-    memory = {"python": 128, "javascript": "128"}[language]
-    expected = [REQUEST_ID, REQUEST_ID, "greet", "7", memory]
+    id_ = {"python": INVOCATION_ID, "javascript": REQUEST_ID}[language]
+    expected = [id_, REQUEST_ID, "greet", "7", "128"]
     assert agent.invoke(traceparent="00-11-22-01") == [*expected, "00-11-22-01"]
     assert agent.invoke() == [*expected, None]
 

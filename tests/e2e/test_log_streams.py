@@ -175,7 +175,7 @@ def test_a_failure_is_told_by_the_platform_behind_what_was_printed(logged, langu
     _, lines, answer = logged(CODE[language]["fail"], language, runtime)
     check_problem(answer, 502, "function_error")
     assert lines[:2] == [("info", "before"), ("error", "oops")]
-    assert lines[2][0] == "platform" and lines[2][1].startswith("function_error: ")
+    assert lines[-1][0] == "platform" and lines[-1][1].startswith("function_error: ")
 
 
 # What a function does with its descriptors
