@@ -2,7 +2,7 @@
 
 The function shares this interpreter. So the agent imports little (a module imported here would hide one of the
 function's of the same name), and takes what it needs before the function's code can replace it. logging is slow to import,
-so it is imported before the function is known, and load() gives way to modules of the function that it would hide.
+so it is imported before the function is known, and set_path() lets go of what would hide modules of the function.
 """
 
 import errno
@@ -18,7 +18,7 @@ imported = set(sys.modules)
 import logging  # noqa: E402
 import traceback  # noqa: E402
 
-GIVES_WAY = set(sys.modules) - imported  # the names of all modules that logging has brought
+GIVES_WAY = set(sys.modules) - imported  # the names of all modules that this has brought
 
 HELLO, INIT, READY, INIT_ERROR, INVOKE, RESULT, ERROR = range(1, 8)
 
