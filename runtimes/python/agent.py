@@ -6,7 +6,6 @@ so it is imported before the function is known, and set_path() lets go of what w
 """
 
 import errno
-import gc
 import io
 import json
 import os
@@ -656,7 +655,6 @@ def main():
     os.set_inheritable(CONTROL_FD, False)
     os.register_at_fork(after_in_child=disown)
     open_logging()
-    gc.freeze()  # so that no collection goes through what the agent has imported
 
     version = "%d.%d.%d" % sys.version_info[:3]
     send(HELLO, encode({"protocol": 1, "language": "python", "version": version}))
