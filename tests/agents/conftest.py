@@ -47,7 +47,7 @@ SWITCH = b"\xff\0berth:switch\0\xff"
 
 
 class Agent:
-    def __init__(self, language, directory):
+    def __init__(self, language, directory, prefix=()):
         command = [arg.replace("/opt/berth", str(RUNTIMES)) for arg in LANGUAGES[language]["command"]]
         if language == "python":
             command[0] = sys.executable  # the Python the tests were started with, whatever else is in PATH
@@ -58,13 +58,14 @@ class Agent:
         self.received = b""
         self.log_before = b""  # the frame that came last
         self.streams = {self.log_socket: b"", self.error_socket: b""}
+        self.printed = dict(self.streams)  # all of both, with the marks
 
         def descriptors():  # dup2 alone would keep close-on-exec where the number is 3 already
             os.dup2(control.fileno(), 100)
             os.dup2(100, 3)
 
         self.process = subprocess.Popen(
-            command,
+            [*prefix, *command],
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=error_log,
@@ -105,6 +106,7 @@ class Agent:
             try:
                 while data := log.recv(1 << 20, socket.MSG_DONTWAIT):
                     self.streams[log] += data
+                    self.printed[log] += data
             except (BlockingIOError, ConnectionResetError):
                 pass
 
@@ -158,17 +160,17 @@ def language(request):
 
 @pytest.fixture
 def boot(tmp_path):
-    """boot(language, files): an agent that has said HELLO; the function's files are in its directory."""
+    """boot(language, files, prefix): an agent that has said HELLO, started by the command prefix; the files are in its directory."""
     agents = []
 
-    def start(language, files):
+    def start(language, files, prefix=()):
         if isinstance(files, str):
             files = {LANGUAGES[language]["source_file"]: files}
         for name, text in files.items():
             path = tmp_path / name
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(text)
-        agent = Agent(language, tmp_path)
+        agent = Agent(language, tmp_path, prefix)
         agents.append(agent)
         agent.hello = agent.expect(HELLO)
         return agent
@@ -180,10 +182,10 @@ def boot(tmp_path):
 
 @pytest.fixture
 def ready(boot):
-    """ready(language, files, **settings): an agent that has said READY."""
+    """ready(language, files, prefix, **settings): an agent that has said READY."""
 
-    def start(language, files, **settings):
-        agent = boot(language, files)
+    def start(language, files, prefix=(), **settings):
+        agent = boot(language, files, prefix)
         agent.send(init_frame(**settings))
         agent.expect(READY)
         return agent

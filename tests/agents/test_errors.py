@@ -31,8 +31,6 @@ exports.handler = (event) => (event ? inner(event) : 'fine');
     assert len(error["stack"]) == 2 and "inner" in error["stack"][0]
     assert all(str(tmp_path) in line for line in error["stack"])
     assert agent.invoke() == "fine"
-    if language == "python":
-        assert agent.log == b""
 
 
 @pytest.mark.parametrize(
@@ -103,6 +101,7 @@ def test_whatever_is_thrown_is_an_error_and_the_next_invocation_works(ready, lan
         ("python", "a = []; a.append(a); return a"),
         ("python", "return {(1, 2): 3}"),
         ("python", "a = []\n for _ in range(100000): a = [a]\n return a"),
+        ("python", "import decimal; return decimal.Decimal('NaN')"),
         ("javascript", "return 1n;"),
         ("javascript", "const a = {}; a.a = a; return a;"),
         ("javascript", "return { toJSON() { throw new Error('no'); } };"),
@@ -132,13 +131,6 @@ def test_output_up_to_the_limit_is_a_result_and_above_it_an_error(ready, languag
     assert (error["kind"], error["size_bytes"]) == ("response_too_large", 1001)
     assert "1000" in error["message"]
     assert agent.invoke({"input": 1}) == "x"
-
-
-def test_input_the_language_cannot_hold_is_an_error(ready):
-    agent = ready("python", "def handler(event, context): return event")
-    error = agent.invoke_error(b'{"input":' + b"[" * 100000 + b"]" * 100000 + b"}")
-    assert (error["kind"], error["type"]) == ("function", "RecursionError")
-    assert agent.invoke({"input": 1}) == 1
 
 
 def test_error_is_bounded_whatever_the_function_throws(ready, language):

@@ -128,9 +128,7 @@ exports.handler = (event, context) => [context.awsRequestId, context.requestId, 
 """,
     }[language]
     agent = ready(language, code)
-    memory = {"python": 128, "javascript": "128"}[language]
-    lambda_id = {"python": REQUEST_ID, "javascript": INVOCATION_ID}[language]
-    expected = [lambda_id, REQUEST_ID, "greet", "7", memory]
+    expected = [INVOCATION_ID, REQUEST_ID, "greet", "7", "128"]
     assert agent.invoke(traceparent="00-11-22-01") == [*expected, "00-11-22-01"]
     assert agent.invoke() == [*expected, None]
 

@@ -108,7 +108,7 @@ def test_output_of_a_failed_load_is_in_the_log(boot, language):
     agent = boot(language, code)
     agent.send(init_frame())
     agent.expect(INIT_ERROR)
-    assert agent.log == b"half a line"
+    assert agent.log.startswith(b"half a line")
 
 
 @pytest.mark.parametrize("code", [0, 3])

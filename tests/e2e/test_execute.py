@@ -29,10 +29,10 @@ def handler(event, context):
         return event
     if do == "context":
         return {
-            "request_id": context.aws_request_id,
+            "request_id": context.request_id,
             "name": context.function_name,
             "version": context.function_version,
-            "memory": context.memory_limit_in_mb,
+            "memory": int(context.memory_limit_in_mb),
             "remaining": context.get_remaining_time_in_millis(),
             "parameters": context.parameters,
         }

@@ -175,8 +175,7 @@ def test_a_failure_is_told_by_the_platform_behind_what_was_printed(logged, langu
     _, lines, answer = logged(CODE[language]["fail"], language, runtime)
     check_problem(answer, 502, "function_error")
     assert lines[:2] == [("info", "before"), ("error", "oops")]
-    if language == "javascript":
-        assert lines[2][0] == "error" and "\tERROR\tInvoke Error\t{" in lines[2][1]
+    assert lines[2][0] == "error" and {"python": "[ERROR] ", "javascript": "\tERROR\tInvoke Error\t{"}[language] in lines[2][1]
     assert lines[-1][0] == "platform" and lines[-1][1].startswith("function_error: ")
 
 

@@ -141,7 +141,7 @@ def test_a_collector_that_does_not_answer_keeps_no_record_waiting(api, database,
 
 
 def test_one_request_id_leads_through_all_processes_and_the_function(api, database, deploy, reload, stack):
-    function = deploy("def handler(event, context):\n    print('asked by', context.aws_request_id)\n")
+    function = deploy("def handler(event, context):\n    print('asked by', context.request_id)\n")
     reload("log.level=debug")
     request_id = "follow-me-through-berth"
     mark = stack.log_mark()
