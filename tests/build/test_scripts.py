@@ -189,6 +189,26 @@ def test_a_relative_build_directory_is_relative_to_where_one_is(start, tmp_path)
     assert str(tmp_path / "elsewhere" / "b") in done.stderr
 
 
+@pytest.mark.parametrize(("known", "there", "wanted"), [(True, False, True), (False, False, False), (True, True, False)])
+def test_the_docker_command_is_a_package_of_its_own_where_apt_knows_one(tmp_path, known, there, wanted):
+    """As in Debian 13; in Debian 12 it is part of docker.io."""
+    scripts, programs, docker = tmp_path / "scripts", tmp_path / "bin", tmp_path / "docker"
+    scripts.mkdir()
+    programs.mkdir()
+    shutil.copy(ROOT / "scripts/lib.sh", scripts)
+    (scripts / "packages").write_text((ROOT / "scripts/packages").read_text().replace("=/usr/bin/docker'", f"={docker}'"))
+    # apt-cache succeeds without a word when other packages name the one that it is asked for.
+    for name, body in {"dpkg-query": "", "apt-cache": "echo Package: docker-cli" if known else ""}.items():
+        (programs / name).write_text(f"#!/bin/sh\n{body}\n")
+        (programs / name).chmod(0o755)
+    if there:
+        docker.touch()
+    done = subprocess.run(["bash", scripts / "packages", "--list"], check=True, capture_output=True, text=True,
+                          env=os.environ | {"PATH": f"{programs}:{os.environ['PATH']}"})  # fmt: skip
+    assert ("docker-cli" in done.stdout.split()) == wanted
+    assert "docker-cli?" not in done.stdout
+
+
 FAKE_PYTEST = """
 import fcntl, json, os, sys, time
 

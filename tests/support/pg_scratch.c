@@ -77,7 +77,8 @@ static void become_server(const char *log, pid_t parent)
 		_exit(126);
 }
 
-static pid_t spawn(const struct pg_scratch *pg, char *const argv[])
+/* argv[0] is a name in bin_dir, and becomes its path, by which initdb finds the others. */
+static pid_t spawn(const struct pg_scratch *pg, char *argv[])
 {
 	AUTO(mem_free) char *program = mem_printf("%s/%s", pg->bin_dir, argv[0]);
 	AUTO(mem_free) char *log = mem_printf("%s.log", pg->dir);
@@ -87,6 +88,7 @@ static pid_t spawn(const struct pg_scratch *pg, char *const argv[])
 		DIE("fork: %s", strerror(errno));
 	if (pid == 0) {
 		become_server(log, parent);
+		argv[0] = program;
 		execv(program, argv);
 		_exit(127);
 	}
@@ -95,7 +97,7 @@ static pid_t spawn(const struct pg_scratch *pg, char *const argv[])
 
 static void init_cluster(const struct pg_scratch *pg)
 {
-	char *const argv[] = {"initdb", "-D", pg->dir, "-U", "berth", "-A", "trust", "-E", "UTF8", "--locale=C", "-N", NULL};
+	char *argv[] = {"initdb", "-D", pg->dir, "-U", "berth", "-A", "trust", "-E", "UTF8", "--locale=C", "-N", NULL};
 	int status;
 
 	if (waitpid(spawn(pg, argv), &status, 0) < 0 || status != 0)
@@ -105,7 +107,7 @@ static void init_cluster(const struct pg_scratch *pg)
 void pg_scratch_start(struct pg_scratch *pg)
 {
 	int64_t deadline_us = clock_mono_us() + START_TIMEOUT_US;
-	char *const argv[] = {"postgres", "-D", pg->dir, "-k", pg->dir, "-h", "", "-F", NULL}; /* no TCP, no fsync */
+	char *argv[] = {"postgres", "-D", pg->dir, "-k", pg->dir, "-h", "", "-F", NULL}; /* no TCP, no fsync */
 
 	pg->server = spawn(pg, argv);
 	while (PQping(pg->conninfo) != PQPING_OK) {
