@@ -55,6 +55,7 @@ static int set_up(void **state)
 	pg_scratch_reset(pg);
 	define_differences();
 	f->conf = pg_scratch_conf(pg);
+	f->conf->database_statement_timeout_ms = 600000; /* a busy machine may take long for 100000 rows */
 	for (size_t i = 0; i < ARRAY_SIZE(f->nodes); i++) {
 		struct node *n = &f->nodes[i];
 		n->db = db_new(f->conf, "test");
