@@ -30,6 +30,7 @@
 /* Memory in which the follower counts for the test. */
 static struct shared {
 	_Atomic int statements;
+	int for_several; /* those of them that are for more than one request */
 } * shared;
 
 int __wrap_PQsendQueryPrepared(PGconn *conn, const char *name, int count, const char *const *values, const int *lens,
@@ -41,6 +42,8 @@ int __wrap_PQsendQueryPrepared(PGconn *conn, const char *name, int count, const 
 			       const int *formats, int format)
 {
 	shared->statements++;
+	if (strchr(values[0], ',') != NULL)
+		shared->for_several++;
 	return __real_PQsendQueryPrepared(conn, name, count, values, lens, formats, format);
 }
 
@@ -290,6 +293,16 @@ static void wait_for_statements(int count)
 			usleep(1000);
 }
 
+/* Two requests wait when a second statement was for both: the first one may be that for two that have just come. */
+static void wait_until_two_wait(void)
+{
+	int64_t until_us = clock_mono_us() + 60000000;
+
+	for (int before = shared->for_several; shared->for_several < before + 2; usleep(1000))
+		if (clock_mono_us() > until_us)
+			fail_msg("there are not two requests that wait");
+}
+
 /* Waits until that many of the follower's statements wait for a lock. */
 static void wait_until_stuck(int count)
 {
@@ -356,9 +369,9 @@ static void a_slow_question_for_those_who_wait_holds_up_nobody_else(void **state
 {
 	struct fixture *f = *state;
 	AUTO(mem_free) char *place = place_now(f, FUNCTION);
-	int patient = follow(f, FUNCTION, place, 60), late = follow(f, OTHER, place, 2);
+	int patient = follow(f, FUNCTION, place, 60), late = follow(f, OTHER, place, 5);
 
-	wait_for_statements(4);
+	wait_until_two_wait();
 	lock_logs(f);
 	wait_until_stuck(1);
 	/* Requests that do not need PostgreSQL, and requests that have waited long enough. */
