@@ -82,14 +82,16 @@ def test_the_root_is_read_only_and_only_tmp_can_be_written(host_config, look):
     assert look("result = attempt(lambda: open('/berth/function/main.py', 'a').write('x'))") in ("EROFS", "EACCES")
 
 
-def test_the_mounts_are_its_directory_and_the_runtimes_read_only(container, stack, runtime):
+def test_the_mounts_are_its_own_files_and_the_runtimes_read_only(container, stack, runtime):
     mounts = {m["Destination"]: m for m in container["Mounts"]}
     sandbox = container["Config"]["Labels"]["berth.sandbox"]
     if runtime == "gvisor":
         assert mounts.pop("/tmp")["Driver"] == "local"  # a tmpfs: the test of its limits
-    assert set(mounts) == {"/berth", "/opt/berth"}
+    own = {"/berth": "berth", "/etc/passwd": "passwd", "/etc/group": "group"}
+    assert set(mounts) == {*own, "/opt/berth"}
     assert not any(m["RW"] for m in mounts.values())
-    assert mounts["/berth"]["Source"] == f"{stack.dir}/state/sandboxes/{sandbox}/berth"
+    for target, name in own.items():
+        assert mounts[target]["Source"] == f"{stack.dir}/state/sandboxes/{sandbox}/{name}"
     assert all(m["Propagation"] == "rprivate" for m in mounts.values())
 
 
@@ -235,6 +237,28 @@ def test_the_labels_name_instance_and_sandbox(container, stack):
 
 
 # What it looks like from inside
+
+
+def test_its_user_and_group_have_names_and_its_host_name_has_an_address(look):
+    code = """
+import getpass, grp, os, pwd, socket
+user, host = pwd.getpwuid(os.getuid()), socket.gethostname()
+result = [
+    getpass.getuser(), user.pw_name, user.pw_dir, user.pw_shell, grp.getgrgid(os.getgid()).gr_name,
+    os.path.expanduser("~"), os.path.expanduser("~sandbox"), host, socket.gethostbyname(host),
+    pwd.getpwuid(0).pw_name, pwd.getpwuid(65534).pw_name,
+]
+"""
+    named = look(code + "os.environ.clear()\nresult[5] = os.path.expanduser('~')\nresult[0] = getpass.getuser()")
+    assert look(code) == named  # with and without the variables HOME and USER
+    assert named == [
+        "sandbox", "sandbox", "/tmp", "/bin/sh", "sandbox", "/tmp", "/tmp", "sandbox", "127.0.0.1", "root", "nobody",
+    ]  # fmt: skip
+
+
+def test_os_user_info_works(api, deploy, runtime):
+    code = "exports.handler = () => { const { username, homedir, shell } = require('os').userInfo(); return [username, homedir, shell]; };"
+    assert api.output(deploy(code, language="javascript", runtime=runtime)) == ["sandbox", "/tmp", "/bin/sh"]
 
 
 def test_a_function_sees_its_own_processes_only(look):
