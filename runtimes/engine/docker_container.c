@@ -5,7 +5,6 @@
 #include "engine/docker.h"
 
 #define MB        (INT64_C(1) << 20)
-#define SHM_BYTES (8 * MB) /* /dev/shm: enough for semaphores */
 #define HOST_NAME "sandbox"
 #define CA_FILE   "/etc/ssl/certs/ca-certificates.crt" /* Debian's file of all certificates */
 
@@ -131,13 +130,18 @@ static json_t *own_mount(const struct docker_launch *l, const char *name, const 
 	return read_only_mount(source, target);
 }
 
-/* The mounts: the root, the sandbox's own files and the runtimes, all read-only, and /tmp in memory. */
+/*
+ * The mounts: the root, the sandbox's own files and the runtimes, all read-only, and /tmp in memory. Programs and libraries in
+ * /tmp can be run: noexec would keep no code from a function, and on gVisor, whose kernel does not know the options of a
+ * volume, libraries would end it by a signal. /dev/shm is as large as the limit on memory, which counts it, so that memory that
+ * was promised there never ends a process with SIGBUS.
+ */
 static void set_mounts(json_t *h, const struct conf *conf, const struct docker_launch *l)
 {
 	json_t *mounts =
 		json_pack("[o, o, o, o]", own_mount(l, "berth", "/berth"), own_mount(l, "passwd", "/etc/passwd"),
 			  own_mount(l, "group", "/etc/group"), read_only_mount(conf->sandbox_runtimes_dir, "/opt/berth"));
-	json_t *tmp = json_printf("nosuid,nodev,noexec,size=%lldm,nr_inodes=%lld,mode=1777", (long long)l->tmp_mb,
+	json_t *tmp = json_printf("nosuid,nodev,exec,size=%lldm,nr_inodes=%lld,mode=1777", (long long)l->tmp_mb,
 				  (long long)l->tmp_inodes);
 
 	json_object_set_new(h, "ReadonlyRootfs", json_true());
@@ -148,7 +152,7 @@ static void set_mounts(json_t *h, const struct conf *conf, const struct docker_l
 	else
 		json_object_set_new(h, "Tmpfs", json_pack("{s:o}", "/tmp", tmp));
 	json_object_set_new(h, "Mounts", mounts);
-	json_object_set_new(h, "ShmSize", json_integer(SHM_BYTES));
+	json_object_set_new(h, "ShmSize", json_integer(l->memory_mb * MB));
 }
 
 static json_t *masked_paths(void)

@@ -205,17 +205,68 @@ shutil.rmtree("/tmp/many")
     assert look(code) == "ENOSPC"
 
 
+def test_programs_and_native_libraries_in_tmp_run(look):
+    code = """
+import ctypes, glob, os, shutil, subprocess
+(library,) = glob.glob("/usr/lib/*/libz.so.1")
+shutil.copy(shutil.which("echo"), "/tmp/program")
+shutil.copy(library, "/tmp/library.so")
+with open("/tmp/script", "w") as script:
+    script.write("#!/bin/sh\\nexec /tmp/program script\\n")
+os.chmod("/tmp/script", 0o755)
+zlib = ctypes.CDLL("/tmp/library.so")
+zlib.zlibVersion.restype = ctypes.c_char_p
+result = [subprocess.run(c, capture_output=True, text=True).stdout for c in (["/tmp/program", "hi"], ["/tmp/script"])]
+result.append(zlib.zlibVersion().decode()[:2])
+for name in ("program", "library.so", "script"):
+    os.unlink("/tmp/" + name)
+"""
+    assert look(code) == ["hi\n", "script\n", "1."]
+
+
+def test_tmp_may_have_512_mb(api, deploy, runtime):
+    code = """
+import os
+def handler(event, context):
+    with open("/tmp/full", "wb", buffering=0) as file:
+        for _ in range(511):
+            file.write(bytes(1 << 20))
+    size = os.path.getsize("/tmp/full")
+    os.unlink("/tmp/full")
+    return size
+"""
+    large = deploy(code, runtime=runtime, timeout_ms=60000, memory_limit_mb=700, tmp_mb=512)
+    assert api.output(large) == 511 * MB
+
+
 def test_docker_keeps_no_log_and_never_restarts(host_config):
     assert host_config["LogConfig"]["Type"] == "none"
     assert host_config["RestartPolicy"]["Name"] in ("no", "")
 
 
-def test_ipc_is_private_with_a_small_shared_memory(host_config, look):
+def test_ipc_is_private_and_shared_memory_is_limited_by_memory_alone(host_config, look):
     assert host_config["IpcMode"] == "private"
     assert host_config["CgroupnsMode"] == "private"
     assert host_config["PidMode"] == host_config["UTSMode"] == ""
-    assert host_config["ShmSize"] <= 8 * MB
-    assert look("import os\ns = os.statvfs('/dev/shm')\nresult = s.f_blocks * s.f_frsize") <= 8 * MB
+    assert host_config["ShmSize"] == 160 * MB
+    assert look("import os\ns = os.statvfs('/dev/shm')\nresult = s.f_blocks * s.f_frsize") == 160 * MB
+    code = """
+import multiprocessing
+def fill(shared):
+    shared[:] = bytes([7]) * len(shared)
+context = multiprocessing.get_context("fork")
+shared = context.RawArray("B", 12 << 20)
+pool = context.Process(target=fill, args=(shared,))
+pool.start()
+pool.join()
+from multiprocessing import shared_memory
+memory = shared_memory.SharedMemory(create=True, size=12 << 20)
+memory.buf[:] = bytes(12 << 20)
+memory.close()
+memory.unlink()
+result = [pool.exitcode, shared[0], shared[-1], attempt(lambda: context.RawArray("B", 17 << 20))]
+"""
+    assert look(code) == [0, 7, 7, "EFBIG"]  # a file has at most the size of /tmp
 
 
 def test_an_init_process_reaps_what_functions_leave(host_config, look):

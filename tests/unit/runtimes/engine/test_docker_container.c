@@ -232,7 +232,7 @@ static void open_files_core_dumps_and_file_sizes_are_limited(void **state)
 static void tmp_is_limited_in_size_and_inodes(void **state)
 {
 	(void)state;
-	assert_member(host, "Tmpfs", "{\"/tmp\":\"nosuid,nodev,noexec,size=67m,nr_inodes=16381,mode=1777\"}");
+	assert_member(host, "Tmpfs", "{\"/tmp\":\"nosuid,nodev,exec,size=67m,nr_inodes=16381,mode=1777\"}");
 }
 
 static void where_the_runtimes_own_tmpfs_counts_no_files_tmp_is_one_of_the_hosts(void **state)
@@ -252,7 +252,7 @@ static void where_the_runtimes_own_tmpfs_counts_no_files_tmp_is_one_of_the_hosts
 		tmp, "VolumeOptions",
 		"{\"NoCopy\":true,\"Labels\":{\"berth.instance\":\"default\"},\"DriverConfig\":{\"Name\":\"local\",\"Options\":"
 		"{"
-		"\"type\":\"tmpfs\",\"device\":\"tmpfs\",\"o\":\"nosuid,nodev,noexec,size=67m,nr_inodes=16381,mode=1777\"}}}");
+		"\"type\":\"tmpfs\",\"device\":\"tmpfs\",\"o\":\"nosuid,nodev,exec,size=67m,nr_inodes=16381,mode=1777\"}}}");
 }
 
 static void docker_keeps_no_log(void **state)
@@ -261,11 +261,11 @@ static void docker_keeps_no_log(void **state)
 	assert_member(host, "LogConfig", "{\"Type\":\"none\"}");
 }
 
-static void ipc_is_private_and_shared_memory_is_small(void **state)
+static void ipc_is_private_and_shared_memory_is_limited_by_memory_alone(void **state)
 {
 	(void)state;
 	assert_member(host, "IpcMode", "\"private\"");
-	assert_member(host, "ShmSize", "8388608");
+	assert_member(host, "ShmSize", "134217728");
 }
 
 static void it_shares_no_namespace_with_the_host(void **state)
@@ -374,7 +374,7 @@ int main(void)
 		cmocka_unit_test(tmp_is_limited_in_size_and_inodes),
 		cmocka_unit_test(where_the_runtimes_own_tmpfs_counts_no_files_tmp_is_one_of_the_hosts),
 		cmocka_unit_test(docker_keeps_no_log),
-		cmocka_unit_test(ipc_is_private_and_shared_memory_is_small),
+		cmocka_unit_test(ipc_is_private_and_shared_memory_is_limited_by_memory_alone),
 		cmocka_unit_test(it_shares_no_namespace_with_the_host),
 		cmocka_unit_test(an_init_process_reaps_what_the_function_leaves_behind),
 		cmocka_unit_test(docker_never_starts_it_again),
