@@ -41,7 +41,7 @@ struct docker_launch {
 	const struct driver *driver;
 	const char *image;
 	const json_t *command; /* the command that the launcher executes */
-	const char *host_dir;  /* mounted at /berth */
+	const char *host_dir;  /* its directory on the host, with berth/ (mounted at /berth), passwd and group */
 	uint32_t uid;          /* user and group */
 	int64_t memory_mb;     /* memory and swap together */
 	int64_t cpu_millis;

@@ -5,7 +5,7 @@
 #include "engine/docker.h"
 
 #define MB        (INT64_C(1) << 20)
-#define SHM_BYTES (8 * MB)                             /* /dev/shm: enough for semaphores */
+#define HOST_NAME "sandbox"
 #define CA_FILE   "/etc/ssl/certs/ca-certificates.crt" /* Debian's file of all certificates */
 
 /*
@@ -122,12 +122,26 @@ static bool has_ca_file(const struct conf *conf, const struct docker_launch *l)
 	return l->egress && conf->sandbox_ca_file[0] != '\0';
 }
 
-/* The mounts: the root and two directories, all read-only, and /tmp in memory. */
+/* One of the sandbox's own files and directories. */
+static json_t *own_mount(const struct docker_launch *l, const char *name, const char *target)
+{
+	AUTO(mem_free) char *source = mem_printf("%s/%s", l->host_dir, name);
+
+	return read_only_mount(source, target);
+}
+
+/*
+ * The mounts: the root, the sandbox's own files and the runtimes, all read-only, and /tmp in memory. Programs and libraries in
+ * /tmp can be run: noexec would keep no code from a function, and on gVisor, whose kernel does not know the options of a
+ * volume, libraries would end it by a signal. /dev/shm is as large as the limit on memory, which counts it, so that memory that
+ * was promised there never ends a process with SIGBUS.
+ */
 static void set_mounts(json_t *h, const struct conf *conf, const struct docker_launch *l)
 {
-	json_t *mounts = json_pack("[o, o]", read_only_mount(l->host_dir, "/berth"),
-				   read_only_mount(conf->sandbox_runtimes_dir, "/opt/berth"));
-	json_t *tmp = json_printf("nosuid,nodev,noexec,size=%lldm,nr_inodes=%lld,mode=1777", (long long)l->tmp_mb,
+	json_t *mounts =
+		json_pack("[o, o, o, o]", own_mount(l, "berth", "/berth"), own_mount(l, "passwd", "/etc/passwd"),
+			  own_mount(l, "group", "/etc/group"), read_only_mount(conf->sandbox_runtimes_dir, "/opt/berth"));
+	json_t *tmp = json_printf("nosuid,nodev,exec,size=%lldm,nr_inodes=%lld,mode=1777", (long long)l->tmp_mb,
 				  (long long)l->tmp_inodes);
 
 	json_object_set_new(h, "ReadonlyRootfs", json_true());
@@ -138,7 +152,7 @@ static void set_mounts(json_t *h, const struct conf *conf, const struct docker_l
 	else
 		json_object_set_new(h, "Tmpfs", json_pack("{s:o}", "/tmp", tmp));
 	json_object_set_new(h, "Mounts", mounts);
-	json_object_set_new(h, "ShmSize", json_integer(SHM_BYTES));
+	json_object_set_new(h, "ShmSize", json_integer(l->memory_mb * MB));
 }
 
 static json_t *masked_paths(void)
@@ -151,12 +165,14 @@ static json_t *masked_paths(void)
 }
 
 /*
- * None of Docker's networks is used, because their resolver knows the other sandboxes and cannot be blocked. The runtime
- * connects the sandbox to the network of its instance (scripts/egress), where these addresses resolve names.
+ * The sandbox finds its own name in /etc/hosts. None of Docker's networks is used, because their resolver knows the other
+ * sandboxes and cannot be blocked. The runtime connects the sandbox to the network of its instance (scripts/egress), where
+ * these addresses resolve names.
  */
 static void set_network(json_t *h, const struct docker_launch *l)
 {
 	json_object_set_new(h, "NetworkMode", json_string("none"));
+	json_object_set_new(h, "ExtraHosts", json_pack("[s]", HOST_NAME ":127.0.0.1"));
 	json_object_set_new(h, "Runtime", json_string(l->egress ? l->driver->egress_runtime : l->driver->engine_runtime));
 	if (!l->egress)
 		return;
@@ -208,9 +224,11 @@ static const char *const ca_variables[] = {
 	"PIP_CERT",      "NODE_EXTRA_CA_CERTS", "NPM_CONFIG_CAFILE",
 };
 
+/* HOME, USER and LOGNAME are those of the user in the sandbox's /etc/passwd. */
 static json_t *environment(const struct conf *conf, const struct docker_launch *l)
 {
-	json_t *env = json_pack("[s, s, s]", "PATH=/usr/local/bin:/usr/bin:/bin", "HOME=/tmp", "LANG=C.UTF-8");
+	json_t *env = json_pack("[s, s, s, s, s]", "PATH=/usr/local/bin:/usr/bin:/bin", "HOME=/tmp", "USER=sandbox",
+				"LOGNAME=sandbox", "LANG=C.UTF-8");
 
 	for (size_t i = 0; has_ca_file(conf, l) && i < ARRAY_SIZE(ca_variables); i++)
 		json_array_append_new(env, json_printf("%s=%s", ca_variables[i], CA_FILE));
@@ -232,7 +250,7 @@ json_t *docker_container_json(const struct conf *conf, const struct docker_launc
 			    json_pack("{s:[s]}", "Test", "NONE")); /* the image's health check would run in the sandbox */
 	json_object_set_new(c, "User", json_printf("%u:%u", l->uid, l->uid));
 	json_object_set_new(c, "WorkingDir", json_string("/tmp"));
-	json_object_set_new(c, "Hostname", json_string("sandbox"));
+	json_object_set_new(c, "Hostname", json_string(HOST_NAME));
 	json_object_set_new(c, "Env", environment(conf, l));
 	json_object_set_new(
 		c, "Labels",

@@ -226,6 +226,11 @@ def test_a_sandbox_with_a_network_is_as_hardened_as_the_others(api, function, st
 # Names
 
 
+def test_its_own_host_name_leads_to_itself(api, deploy, runtime):
+    code = "import socket\ndef handler(event, context):\n    return socket.gethostbyname(socket.gethostname())\n"
+    assert api.output(deploy(code, runtime=runtime, network="egress")) == "127.0.0.1"
+
+
 def test_names_are_resolved_by_a_private_name_server_and_changes_are_followed(api, functions, deploy, outside, reload, tmp_path):
     outside.resolve(outside.private, "far.example", "11.22.33.44")
     outside.resolve(outside.other_private, "far.example", "11.22.33.55")

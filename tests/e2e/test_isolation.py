@@ -82,14 +82,16 @@ def test_the_root_is_read_only_and_only_tmp_can_be_written(host_config, look):
     assert look("result = attempt(lambda: open('/berth/function/main.py', 'a').write('x'))") in ("EROFS", "EACCES")
 
 
-def test_the_mounts_are_its_directory_and_the_runtimes_read_only(container, stack, runtime):
+def test_the_mounts_are_its_own_files_and_the_runtimes_read_only(container, stack, runtime):
     mounts = {m["Destination"]: m for m in container["Mounts"]}
     sandbox = container["Config"]["Labels"]["berth.sandbox"]
     if runtime == "gvisor":
         assert mounts.pop("/tmp")["Driver"] == "local"  # a tmpfs: the test of its limits
-    assert set(mounts) == {"/berth", "/opt/berth"}
+    own = {"/berth": "berth", "/etc/passwd": "passwd", "/etc/group": "group"}
+    assert set(mounts) == {*own, "/opt/berth"}
     assert not any(m["RW"] for m in mounts.values())
-    assert mounts["/berth"]["Source"] == f"{stack.dir}/state/sandboxes/{sandbox}/berth"
+    for target, name in own.items():
+        assert mounts[target]["Source"] == f"{stack.dir}/state/sandboxes/{sandbox}/{name}"
     assert all(m["Propagation"] == "rprivate" for m in mounts.values())
 
 
@@ -203,17 +205,68 @@ shutil.rmtree("/tmp/many")
     assert look(code) == "ENOSPC"
 
 
+def test_programs_and_native_libraries_in_tmp_run(look):
+    code = """
+import ctypes, glob, os, shutil, subprocess
+(library,) = glob.glob("/usr/lib/*/libz.so.1")
+shutil.copy(shutil.which("echo"), "/tmp/program")
+shutil.copy(library, "/tmp/library.so")
+with open("/tmp/script", "w") as script:
+    script.write("#!/bin/sh\\nexec /tmp/program script\\n")
+os.chmod("/tmp/script", 0o755)
+zlib = ctypes.CDLL("/tmp/library.so")
+zlib.zlibVersion.restype = ctypes.c_char_p
+result = [subprocess.run(c, capture_output=True, text=True).stdout for c in (["/tmp/program", "hi"], ["/tmp/script"])]
+result.append(zlib.zlibVersion().decode()[:2])
+for name in ("program", "library.so", "script"):
+    os.unlink("/tmp/" + name)
+"""
+    assert look(code) == ["hi\n", "script\n", "1."]
+
+
+def test_tmp_may_have_512_mb(api, deploy, runtime):
+    code = """
+import os
+def handler(event, context):
+    with open("/tmp/full", "wb", buffering=0) as file:
+        for _ in range(511):
+            file.write(bytes(1 << 20))
+    size = os.path.getsize("/tmp/full")
+    os.unlink("/tmp/full")
+    return size
+"""
+    large = deploy(code, runtime=runtime, timeout_ms=60000, memory_limit_mb=700, tmp_mb=512)
+    assert api.output(large) == 511 * MB
+
+
 def test_docker_keeps_no_log_and_never_restarts(host_config):
     assert host_config["LogConfig"]["Type"] == "none"
     assert host_config["RestartPolicy"]["Name"] in ("no", "")
 
 
-def test_ipc_is_private_with_a_small_shared_memory(host_config, look):
+def test_ipc_is_private_and_shared_memory_is_limited_by_memory_alone(host_config, look):
     assert host_config["IpcMode"] == "private"
     assert host_config["CgroupnsMode"] == "private"
     assert host_config["PidMode"] == host_config["UTSMode"] == ""
-    assert host_config["ShmSize"] <= 8 * MB
-    assert look("import os\ns = os.statvfs('/dev/shm')\nresult = s.f_blocks * s.f_frsize") <= 8 * MB
+    assert host_config["ShmSize"] == 160 * MB
+    assert look("import os\ns = os.statvfs('/dev/shm')\nresult = s.f_blocks * s.f_frsize") == 160 * MB
+    code = """
+import multiprocessing
+def fill(shared):
+    shared[:] = bytes([7]) * len(shared)
+context = multiprocessing.get_context("fork")
+shared = context.RawArray("B", 12 << 20)
+pool = context.Process(target=fill, args=(shared,))
+pool.start()
+pool.join()
+from multiprocessing import shared_memory
+memory = shared_memory.SharedMemory(create=True, size=12 << 20)
+memory.buf[:] = bytes(12 << 20)
+memory.close()
+memory.unlink()
+result = [pool.exitcode, shared[0], shared[-1], attempt(lambda: context.RawArray("B", 17 << 20))]
+"""
+    assert look(code) == [0, 7, 7, "EFBIG"]  # a file has at most the size of /tmp
 
 
 def test_an_init_process_reaps_what_functions_leave(host_config, look):
@@ -235,6 +288,28 @@ def test_the_labels_name_instance_and_sandbox(container, stack):
 
 
 # What it looks like from inside
+
+
+def test_its_user_and_group_have_names_and_its_host_name_has_an_address(look):
+    code = """
+import getpass, grp, os, pwd, socket
+user, host = pwd.getpwuid(os.getuid()), socket.gethostname()
+result = [
+    getpass.getuser(), user.pw_name, user.pw_dir, user.pw_shell, grp.getgrgid(os.getgid()).gr_name,
+    os.path.expanduser("~"), os.path.expanduser("~sandbox"), host, socket.gethostbyname(host),
+    pwd.getpwuid(0).pw_name, pwd.getpwuid(65534).pw_name,
+]
+"""
+    named = look(code + "os.environ.clear()\nresult[5] = os.path.expanduser('~')\nresult[0] = getpass.getuser()")
+    assert look(code) == named  # with and without the variables HOME and USER
+    assert named == [
+        "sandbox", "sandbox", "/tmp", "/bin/sh", "sandbox", "/tmp", "/tmp", "sandbox", "127.0.0.1", "root", "nobody",
+    ]  # fmt: skip
+
+
+def test_os_user_info_works(api, deploy, runtime):
+    code = "exports.handler = () => { const { username, homedir, shell } = require('os').userInfo(); return [username, homedir, shell]; };"
+    assert api.output(deploy(code, language="javascript", runtime=runtime)) == ["sandbox", "/tmp", "/bin/sh"]
 
 
 def test_a_function_sees_its_own_processes_only(look):

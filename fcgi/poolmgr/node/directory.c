@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -23,9 +24,9 @@ static int all_fd = -1;
 static char *all_path;
 static int64_t started_us;
 
-char *directory_mounted_path(const char *id)
+char *directory_path(const char *id)
 {
-	return mem_printf("%s/%s/" DIRECTORY_MOUNTED, all_path, id);
+	return mem_printf("%s/%s", all_path, id);
 }
 
 static int make_readable(int dir_fd, const char *name, struct err *err)
@@ -35,13 +36,42 @@ static int make_readable(int dir_fd, const char *name, struct err *err)
 	return 0;
 }
 
-int directory_make(const char *id, struct err *err)
+static int write_readable(int dir_fd, const char *name, const char *text, struct err *err)
+{
+	AUTO(fd_close) int fd = openat(dir_fd, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
+
+	if (fd < 0 || fchmod(fd, 0644) < 0) /* independent of the umask */
+		return err_set(err, errno, "make file '%s'", name);
+	return fd_write_all(fd, text, strlen(text), err);
+}
+
+/* The names of users and groups in the sandbox: its own, root's, and those for numbers that have no name. */
+static int write_names(int dir_fd, uint32_t uid, struct err *err)
+{
+	AUTO(mem_free)
+	char *passwd = mem_printf("root:x:0:0:root:/root:/bin/sh\n"
+				  "sandbox:x:%u:%u:sandbox:/tmp:/bin/sh\n"
+				  "nobody:x:65534:65534:nobody:/nonexistent:/usr/sbin/nologin\n",
+				  uid, uid);
+	AUTO(mem_free)
+	char *group = mem_printf("root:x:0:\n"
+				 "sandbox:x:%u:\n"
+				 "nogroup:x:65534:\n",
+				 uid);
+
+	if (write_readable(dir_fd, DIRECTORY_PASSWD, passwd, err) < 0)
+		return -1;
+	return write_readable(dir_fd, DIRECTORY_GROUP, group, err);
+}
+
+int directory_make(const char *id, uint32_t uid, struct err *err)
 {
 	AUTO(fd_close) int fd = tree_make_owned(all_fd, id, err);
 
 	if (fd < 0)
 		return err_prefix(err, "%s", all_path);
-	if (make_readable(fd, DIRECTORY_MOUNTED, err) < 0 || make_readable(fd, DIRECTORY_FUNCTION, err) < 0)
+	if (make_readable(fd, DIRECTORY_MOUNTED, err) < 0 || make_readable(fd, DIRECTORY_FUNCTION, err) < 0 ||
+	    write_names(fd, uid, err) < 0)
 		return err_prefix(err, "%s/%s", all_path, id);
 	return TAKE_FD(fd);
 }

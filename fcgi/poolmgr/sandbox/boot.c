@@ -144,7 +144,7 @@ static void on_control_connection(int events, void *arg)
 
 static int make_sockets(struct sandbox *s, struct err *err)
 {
-	s->dir_fd = directory_make(s->id, err);
+	s->dir_fd = directory_make(s->id, s->uid, err);
 	if (s->dir_fd < 0)
 		return -1;
 	s->control_listener = fd_listen_unix(s->dir_fd, DIRECTORY_CONTROL, SOCK_STREAM | SOCK_NONBLOCK, 0666, 2, err);
@@ -185,7 +185,7 @@ static void on_container_started(const struct err *err, void *arg)
 void boot_start(struct shape *shape)
 {
 	struct sandbox *s = sandbox_new(shape);
-	AUTO(mem_free) char *host_dir = directory_mounted_path(s->id);
+	AUTO(mem_free) char *host_dir = directory_path(s->id);
 	struct err err;
 
 	counters[COUNT_START]++;

@@ -1,13 +1,18 @@
 /* The directories of sandboxes. */
 #include "poolmgr/node/directory.h"
 
+#include <fcntl.h>
+#include <grp.h>
+#include <pwd.h>
+#include <stdio.h>
 #include <sys/stat.h>
 
 #include "base/fd.h"
 #include "base/mem.h"
 #include "tests/unit/poolmgr/rig.h"
 
-#define ID "00112233445566ff"
+#define ID  "00112233445566ff"
+#define UID 200007
 
 static int set_up(void **state)
 {
@@ -21,7 +26,7 @@ static int set_up(void **state)
 static int made(void)
 {
 	struct err err;
-	int fd = directory_make(ID, &err);
+	int fd = directory_make(ID, UID, &err);
 
 	assert_ok(fd);
 	return fd;
@@ -72,15 +77,48 @@ static void what_is_mounted_can_be_read_by_all_whatever_the_umask_says(void **st
 {
 	mode_t before = umask(0077);
 	AUTO(fd_close) int fd = made();
-	AUTO(mem_free) char *path = directory_mounted_path(ID);
 	struct stat st;
 
 	(void)state;
 	umask(before);
-	assert_int_equal(stat(path, &st), 0);
+	assert_int_equal(fstatat(fd, DIRECTORY_MOUNTED, &st, 0), 0);
 	assert_int_equal(st.st_mode & 07777, 0755);
 	assert_int_equal(fstatat(fd, DIRECTORY_FUNCTION, &st, 0), 0);
 	assert_int_equal(st.st_mode & 07777, 0755);
+	assert_int_equal(fstatat(fd, DIRECTORY_PASSWD, &st, 0), 0);
+	assert_int_equal(st.st_mode & 07777, 0644);
+	assert_int_equal(fstatat(fd, DIRECTORY_GROUP, &st, 0), 0);
+	assert_int_equal(st.st_mode & 07777, 0644);
+	remove_it();
+}
+
+static void the_sandboxs_own_user_and_group_have_names_and_so_do_root_and_nobody(void **state)
+{
+	AUTO(fd_close) int fd = made();
+	FILE *passwd = fdopen(openat(fd, DIRECTORY_PASSWD, O_RDONLY), "r");
+	FILE *group = fdopen(openat(fd, DIRECTORY_GROUP, O_RDONLY), "r");
+	static const char *const users[] = {"root", "sandbox", "nobody"}, *const groups[] = {"root", "sandbox", "nogroup"};
+	static const unsigned ids[] = {0, UID, 65534};
+	struct passwd *user;
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(ids); i++) {
+		user = fgetpwent(passwd);
+		struct group *its = fgetgrent(group);
+		assert_string_equal(user->pw_name, users[i]);
+		assert_int_equal(user->pw_uid, ids[i]);
+		assert_int_equal(user->pw_gid, ids[i]);
+		assert_string_equal(its->gr_name, groups[i]);
+		assert_int_equal(its->gr_gid, ids[i]);
+		if (ids[i] == UID) {
+			assert_string_equal(user->pw_dir, "/tmp");
+			assert_string_equal(user->pw_shell, "/bin/sh");
+		}
+	}
+	assert_null(fgetpwent(passwd));
+	assert_null(fgetgrent(group));
+	fclose(passwd);
+	fclose(group);
 	remove_it();
 }
 
@@ -112,7 +150,7 @@ static void one_that_is_there_already_is_not_made_again(void **state)
 
 	(void)state;
 	assert_true(fd >= 0);
-	assert_fails(directory_make(ID, &err), "sandboxes");
+	assert_fails(directory_make(ID, UID, &err), "sandboxes");
 	remove_it();
 }
 
@@ -123,6 +161,7 @@ int main(void)
 		TEST(one_is_there_until_it_is_removed),
 		TEST(one_is_owned_as_long_as_its_maker_has_it_open),
 		TEST(what_is_mounted_can_be_read_by_all_whatever_the_umask_says),
+		TEST(the_sandboxs_own_user_and_group_have_names_and_so_do_root_and_nobody),
 		TEST(all_are_told),
 		TEST(one_that_is_there_already_is_not_made_again),
 	};

@@ -62,7 +62,8 @@ static void the_sandboxes_user_can_reach_its_directory_whatever_the_umask(void *
 	static const struct {
 		const char *name;
 		mode_t mode;
-	} files[] = {{"/berth", 0755}, {"/berth/function", 0755}, {"/berth/control.sock", 0666}, {"/berth/log.sock", 0666}};
+	} files[] = {{"/berth", 0755},          {"/berth/function", 0755}, {"/berth/control.sock", 0666},
+		     {"/berth/log.sock", 0666}, {"/passwd", 0644},         {"/group", 0644}};
 	struct stat st;
 
 	(void)state;

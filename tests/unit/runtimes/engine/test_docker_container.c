@@ -187,11 +187,11 @@ static void with_a_ca_file_one_with_egress_has_it_read_only_and_in_the_variables
 		json_t *one = docker_container_json(with, &launch);
 		json_t *mounts = json_object_get(json_object_get(one, "HostConfig"), "Mounts"),
 		       *env = json_object_get(one, "Env");
-		assert_int_equal(json_array_size(mounts), 2 + egress);
+		assert_int_equal(json_array_size(mounts), 4 + egress);
 		assert_int_equal(has_text(env, "SSL_CERT_FILE=/etc/ssl/certs/ca-certificates.crt"), egress);
 		assert_int_equal(has_text(env, "NODE_EXTRA_CA_CERTS=/etc/ssl/certs/ca-certificates.crt"), egress);
 		if (egress) {
-			json_t *mount = json_array_get(mounts, 2);
+			json_t *mount = json_array_get(mounts, 4);
 			assert_member(mount, "Source", "\"/etc/ca.pem\"");
 			assert_member(mount, "Target", "\"/etc/ssl/certs/ca-certificates.crt\"");
 			assert_member(mount, "ReadOnly", "true");
@@ -232,7 +232,7 @@ static void open_files_core_dumps_and_file_sizes_are_limited(void **state)
 static void tmp_is_limited_in_size_and_inodes(void **state)
 {
 	(void)state;
-	assert_member(host, "Tmpfs", "{\"/tmp\":\"nosuid,nodev,noexec,size=67m,nr_inodes=16381,mode=1777\"}");
+	assert_member(host, "Tmpfs", "{\"/tmp\":\"nosuid,nodev,exec,size=67m,nr_inodes=16381,mode=1777\"}");
 }
 
 static void where_the_runtimes_own_tmpfs_counts_no_files_tmp_is_one_of_the_hosts(void **state)
@@ -241,10 +241,10 @@ static void where_the_runtimes_own_tmpfs_counts_no_files_tmp_is_one_of_the_hosts
 
 	(void)state;
 	assert_null(json_object_get(its_host, "Tmpfs"));
-	assert_int_equal(json_array_size(mounts), 3);
-	for (size_t i = 0; i < 2; i++)
+	assert_int_equal(json_array_size(mounts), 5);
+	for (size_t i = 0; i < 4; i++)
 		assert_true(json_equal(json_array_get(mounts, i), json_array_get(json_object_get(host, "Mounts"), i)));
-	json_t *tmp = json_array_get(mounts, 2);
+	json_t *tmp = json_array_get(mounts, 4);
 	assert_member(tmp, "Type", "\"volume\"");
 	assert_member(tmp, "Target", "\"/tmp\"");
 	assert_null(json_object_get(tmp, "Source")); /* so that it goes with its container */
@@ -252,7 +252,7 @@ static void where_the_runtimes_own_tmpfs_counts_no_files_tmp_is_one_of_the_hosts
 		tmp, "VolumeOptions",
 		"{\"NoCopy\":true,\"Labels\":{\"berth.instance\":\"default\"},\"DriverConfig\":{\"Name\":\"local\",\"Options\":"
 		"{"
-		"\"type\":\"tmpfs\",\"device\":\"tmpfs\",\"o\":\"nosuid,nodev,noexec,size=67m,nr_inodes=16381,mode=1777\"}}}");
+		"\"type\":\"tmpfs\",\"device\":\"tmpfs\",\"o\":\"nosuid,nodev,exec,size=67m,nr_inodes=16381,mode=1777\"}}}");
 }
 
 static void docker_keeps_no_log(void **state)
@@ -261,11 +261,11 @@ static void docker_keeps_no_log(void **state)
 	assert_member(host, "LogConfig", "{\"Type\":\"none\"}");
 }
 
-static void ipc_is_private_and_shared_memory_is_small(void **state)
+static void ipc_is_private_and_shared_memory_is_limited_by_memory_alone(void **state)
 {
 	(void)state;
 	assert_member(host, "IpcMode", "\"private\"");
-	assert_member(host, "ShmSize", "8388608");
+	assert_member(host, "ShmSize", "134217728");
 }
 
 static void it_shares_no_namespace_with_the_host(void **state)
@@ -295,24 +295,28 @@ static void it_carries_the_labels_of_instance_and_sandbox(void **state)
 	assert_member(container, "Labels", "{\"berth.instance\":\"default\",\"berth.sandbox\":\"00112233445566ff\"}");
 }
 
-static void its_only_mounts_are_its_directory_and_the_runtimes_both_read_only(void **state)
+static void its_only_mounts_are_its_own_files_and_the_runtimes_all_read_only(void **state)
 {
+#define OWN "/state/sandboxes/00112233445566ff"
+	const struct {
+		const char *source, *target;
+	} wanted[] = {{OWN "/berth", "/berth"},
+		      {OWN "/passwd", "/etc/passwd"},
+		      {OWN "/group", "/etc/group"},
+		      {conf->sandbox_runtimes_dir, "/opt/berth"}};
 	size_t i;
 	json_t *mount;
 
 	(void)state;
 	json_t *mounts = json_object_get(host, "Mounts");
-	assert_int_equal(json_array_size(mounts), 2);
+	assert_int_equal(json_array_size(mounts), ARRAY_SIZE(wanted));
 	json_array_foreach (mounts, i, mount) {
 		assert_member(mount, "Type", "\"bind\"");
 		assert_member(mount, "ReadOnly", "true");
 		assert_member(mount, "BindOptions", "{\"Propagation\":\"rprivate\"}");
+		assert_string_equal(json_string_value(json_object_get(mount, "Source")), wanted[i].source);
+		assert_string_equal(json_string_value(json_object_get(mount, "Target")), wanted[i].target);
 	}
-	assert_member(json_array_get(mounts, 0), "Source", "\"/state/sandboxes/00112233445566ff\"");
-	assert_member(json_array_get(mounts, 0), "Target", "\"/berth\"");
-	assert_member(json_array_get(mounts, 1), "Target", "\"/opt/berth\"");
-	assert_string_equal(json_string_value(json_object_get(json_array_get(mounts, 1), "Source")),
-			    conf->sandbox_runtimes_dir);
 	assert_null(json_object_get(host, "Binds"));
 	assert_null(json_object_get(host, "Devices"));
 	assert_null(json_object_get(container, "Volumes"));
@@ -331,8 +335,16 @@ static void it_runs_the_launcher_whatever_the_image_would_run(void **state)
 static void its_environment_says_nothing_of_the_host(void **state)
 {
 	(void)state;
-	assert_member(container, "Env", "[\"PATH=/usr/local/bin:/usr/bin:/bin\",\"HOME=/tmp\",\"LANG=C.UTF-8\"]");
+	assert_member(container, "Env",
+		      "[\"PATH=/usr/local/bin:/usr/bin:/bin\",\"HOME=/tmp\",\"USER=sandbox\",\"LOGNAME=sandbox\","
+		      "\"LANG=C.UTF-8\"]");
+}
+
+static void its_host_name_leads_to_itself(void **state)
+{
+	(void)state;
 	assert_member(container, "Hostname", "\"sandbox\"");
+	assert_member(host, "ExtraHosts", "[\"sandbox:127.0.0.1\"]");
 }
 
 static void the_command_given_is_left_as_it_was(void **state)
@@ -362,14 +374,15 @@ int main(void)
 		cmocka_unit_test(tmp_is_limited_in_size_and_inodes),
 		cmocka_unit_test(where_the_runtimes_own_tmpfs_counts_no_files_tmp_is_one_of_the_hosts),
 		cmocka_unit_test(docker_keeps_no_log),
-		cmocka_unit_test(ipc_is_private_and_shared_memory_is_small),
+		cmocka_unit_test(ipc_is_private_and_shared_memory_is_limited_by_memory_alone),
 		cmocka_unit_test(it_shares_no_namespace_with_the_host),
 		cmocka_unit_test(an_init_process_reaps_what_the_function_leaves_behind),
 		cmocka_unit_test(docker_never_starts_it_again),
 		cmocka_unit_test(it_carries_the_labels_of_instance_and_sandbox),
-		cmocka_unit_test(its_only_mounts_are_its_directory_and_the_runtimes_both_read_only),
+		cmocka_unit_test(its_only_mounts_are_its_own_files_and_the_runtimes_all_read_only),
 		cmocka_unit_test(it_runs_the_launcher_whatever_the_image_would_run),
 		cmocka_unit_test(its_environment_says_nothing_of_the_host),
+		cmocka_unit_test(its_host_name_leads_to_itself),
 		cmocka_unit_test(the_command_given_is_left_as_it_was),
 	};
 
