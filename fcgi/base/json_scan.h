@@ -8,7 +8,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#define JSON_SCAN_DEPTH_MAX 2048 /* jansson's too */
+/* What functions take and return may be nested deeply; a bit is needed for each level. A multiple of 8. */
+#define JSON_SCAN_DEPTH_MAX 10240
 
 /* A member of the object that is the whole text. */
 struct json_scan_member {

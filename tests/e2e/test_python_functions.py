@@ -3,6 +3,7 @@
 import re
 
 import pytest
+import requests
 
 from support import RUNTIMES, check_problem
 
@@ -69,6 +70,15 @@ def test_it_finds_the_names_of_lambda_and_its_lines_have_its_id(function, run):
 
 def test_bytes_of_a_result_are_those_of_its_utf_8(run):
     assert len(run("text")[0].content) == len('{"output":}') + 802
+
+
+def test_ten_thousand_levels_come_and_go(api, deploy):
+    function = deploy("def handler(event, context):\n    return event\n")
+    deep = "[" * 10_000 + "]" * 10_000
+    answer = requests.post(  # Python's own parser refuses it
+        f"{api.url}/execute/{function['name']}", data=f'{{"input":{deep}}}', headers={"Content-Type": "application/json"}, verify=api.ca, timeout=60
+    )
+    assert (answer.status_code, answer.text) == (200, f'{{"output":{deep}}}')
 
 
 ADVICE = {
