@@ -389,7 +389,7 @@ WRONG = {
     "variable with a bad name": ({"environment": {"A-B": "1"}}, "environment.A-B", "invalid_value"),
     "variable with NUL": ({"environment": {"A": "x\0y"}}, "environment.A", "invalid_value"),
     "reserved variable": ({"environment": {"BERTH_FUNCTION_DIR": "/"}}, "environment.BERTH_FUNCTION_DIR", "reserved"),
-    "variable without effect": ({"environment": {"PYTHONPATH": "/tmp"}}, "environment.PYTHONPATH", "no_effect"),
+    "variable without effect": ({"environment": {"PYTHONOPTIMIZE": "1"}}, "environment.PYTHONOPTIMIZE", "no_effect"),
     "unknown field": ({"memory": 128}, "memory", "unknown_field"),
     "field that only answers have": ({"version": 7}, "version", "unknown_field"),
 }

@@ -50,7 +50,6 @@ void environment_unmask(json_t *environment, const json_t *stored, json_t *error
 static const struct {
 	const char *name, *instead;
 } ineffective[] = {
-	{"PYTHONPATH", "put modules beside the handler's file, which is searched first, or extend sys.path in the code"},
 	{"PYTHONHOME", "the interpreter of the sandbox has a fixed place"},
 	{"PYTHONHASHSEED", "do not depend on the order of sets, or sort them"},
 	{"PYTHONOPTIMIZE", "leave out in the code what is not to run"},
@@ -59,7 +58,6 @@ static const struct {
 	{"PYTHONFAULTHANDLER", "call faulthandler.enable() in the code"},
 	{"PYTHONTRACEMALLOC", "call tracemalloc.start() in the code"},
 	{"PYTHONMALLOC", "the allocator cannot be chosen"},
-	{"NODE_PATH", "put modules into node_modules beside the handler's file, or give require() a path"},
 	{"NODE_OPTIONS", "call require() or v8.setFlagsFromString() in the code"},
 	{"NODE_EXTRA_CA_CERTS", "pass the certificates as the option ca to tls or https in the code"},
 	{"NODE_DEBUG", "print in the code what is to be seen"},
