@@ -57,6 +57,11 @@ TESTS += $(unit_scripts)
 readme: tests/unit/control/functions/test_readme$(EXEEXT)
 	$(AM_V_GEN)$< --write $(srcdir)/README.md
 
+# Writes the tables in runtimes/lambda.md from the handlers that tests/agents/test_lambda.py runs.
+.PHONY: lambda-tables
+lambda-tables:
+	$(AM_V_GEN)python3 $(srcdir)/tests/lambda/table.py --write
+
 AM_TESTS_ENVIRONMENT = CMOCKA_MESSAGE_OUTPUT=TAP; export CMOCKA_MESSAGE_OUTPUT;
 LOG_DRIVER = env AM_TAP_AWK='$(AWK)' $(SHELL) $(top_srcdir)/tests/timed-driver
 # A script is a test by itself: it does not run under what LOG_COMPILER names.

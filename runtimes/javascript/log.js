@@ -10,11 +10,11 @@ const { Date, apply, bufferFrom, concat, indexOf, toISOString } = require('./ori
 // The mark that is written to both streams when the function switches from one to the other.
 const SWITCH = bufferFrom('\xff\0berth:switch\0\xff', 'latin1');
 
-const TRACE = 1, DEBUG = 2, INFO = 3, WARNING = 4, ERROR = 5;
+const TRACE = 1, DEBUG = 2, INFO = 3, WARNING = 4, ERROR = 5, CRITICAL = 6;
 const METHODS = {
     debug: DEBUG, log: INFO, info: INFO, dir: INFO, dirxml: INFO, warn: WARNING, error: ERROR,
 };
-const MARKS = [0, 1, 2, 3, 4, 5].map((level) => bufferFrom(`\xff\0berth:level${level}\0\xff`, 'latin1'));
+const MARKS = [0, 1, 2, 3, 4, 5, 6].map((level) => bufferFrom(`\xff\0berth:level${level}\0\xff`, 'latin1'));
 
 const { fstatSync, writeSync } = fs;
 const { captureStackTrace } = Error;
@@ -89,6 +89,8 @@ const trace = watch('trace', TRACE, (...args) => {
     captureStackTrace(here, trace);
     printError(here.stack);
 });
+
+watch('fatal', CRITICAL, printError); // Lambda's; Node.js has none
 
 // Prints a line about an invocation, as the Node.js runtime of Lambda does.
 function error(id, what) {

@@ -104,6 +104,7 @@ def level(digit, text):
         ("console.error('a')", "error", b"a\n"),
         ("console.debug('a')", "out", level(b"2", b"a\n")),
         ("console.warn('a')", "error", level(b"4", b"a\n")),
+        ("console.fatal('a')", "error", level(b"6", b"a\n")),
         ("console.log('a\\nb')", "out", level(b"3", b"a\nb\n")),
         ("console.log('a\\n')", "out", level(b"3", b"a\n\n")),
         ("console.log({ a: 'x'.repeat(50), b: 'y'.repeat(50) })", "out", level(b"3", b"{\n  a: '%s',\n  b: '%s'\n}\n" % (b"x" * 50, b"y" * 50))),
