@@ -302,7 +302,7 @@ result = [
     pwd.getpwuid(0).pw_name, pwd.getpwuid(65534).pw_name,
 ]
 """
-    named = look(code + "os.environ.clear()\nresult[5] = os.path.expanduser('~')\nresult[0] = getpass.getuser()")
+    named = look(f"{code}\nkept = dict(os.environ)\nos.environ.clear()\nresult[5] = os.path.expanduser('~')\nresult[0] = getpass.getuser()\nos.environ.update(kept)")
     assert look(code) == named  # with and without the variables HOME and USER
     assert named == [
         "sandbox", "sandbox", "/tmp", "/bin/sh", "sandbox", "/tmp", "/tmp", "sandbox", "127.0.0.1", "root", "nobody",
@@ -359,7 +359,7 @@ result = [dict(os.environ), targets]
     environment, targets = look(code)
     of_lambda = {name for name in environment if name.startswith(("AWS_", "LAMBDA_"))} | {"_HANDLER", "_X_AMZN_TRACE_ID"}
     usual = {"PATH", "HOME", "LANG", "HOSTNAME", "LC_CTYPE", "PWD", "USER", "LOGNAME", "SHLVL", "TZ"}
-    assert set(environment) <= usual | of_lambda
+    assert "AWS_LAMBDA_FUNCTION_NAME" in environment and set(environment) <= usual | of_lambda
     assert not any("SECRET" in name or "TOKEN" in name or "KEY" in name for name in of_lambda)  # such as AWS_ACCESS_KEY_ID
     # Nothing, what it prints to, and the agent's control socket; the agent has a second descriptor for what it prints to.
     assert targets["0"] == "/dev/null" or targets["0"].startswith("socket:")

@@ -119,10 +119,10 @@ def test_memory_used_is_recorded_for_each_invocation_alone(api, database, probe)
         assert answer.status_code == 200, answer.text
         return database.metric(answer.headers["Berth-Invocation-Id"])["memory_peak_bytes"] / MB
 
-    before, much, after = peak_mb("pass"), peak_mb("x = b'x' * (80 << 20)"), peak_mb("pass")
+    before, much = peak_mb("pass"), peak_mb("x = b'x' * (80 << 20)")
     assert 1 < before < 60
     assert before + 75 <= much <= SMALL["memory_limit_mb"]
-    assert after < before + 20
+    wait_for("what was freed to be given back", lambda: peak_mb("pass") < before + 20)  # gVisor takes its time
 
 
 def test_memory_over_the_limit_is_said_to_be_that(api, deploy, database, runtime):
