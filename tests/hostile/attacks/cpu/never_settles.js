@@ -1,3 +1,7 @@
-// Returns a promise that never settles.
+// Returns a promise that never settles, beside a timer that goes on.
 
-exports.handler = (event) => (event === 'behave' ? 'well' : new Promise(() => {}));
+exports.handler = (event) => {
+    if (event === 'behave') return 'well';
+    setInterval(() => {}, 100);
+    return new Promise(() => {});
+};
