@@ -49,9 +49,9 @@ static int write_archive(struct archive *a, struct archive_entry *entry, const c
 
 char *pack_file_name_new(const char *handler, const char *source_file)
 {
-	const char *function = strrchr(handler, '.'), *ending = strrchr(source_file, '.');
+	const char *slash = strrchr(handler, '/'), *function = strchr(slash != NULL ? slash : handler, '.');
 
-	return mem_printf("%.*s%s", (int)(function - handler), handler, ending);
+	return mem_printf("%.*s%s", (int)(function - handler), handler, strrchr(source_file, '.'));
 }
 
 int pack_build(const char *file_name, const char *code, size_t len, struct pack *package, struct err *err)

@@ -77,12 +77,23 @@ static void deny_unknown(struct waiter *w, const struct version *current)
 	waiter_deny(w, PROBLEM_NOT_FOUND, THROTTLED_NONE, detail, 0);
 }
 
+static void withdraw(struct waiter *w)
+{
+	struct ipc_msg m = {.type = IPC_WITHDRAWN, .withdrawn.seq = w->seq};
+
+	counters[COUNT_DENY_WITHDRAWN]++;
+	client_send(w->client, &m);
+	waiter_abandon(w);
+}
+
 /* After a lookup for w, which found v or nothing. False: w is answered, or needs no answer any more. */
 static bool is_looked_up(struct waiter *w, const struct err *err, const struct version *v)
 {
 	w->resolving = false;
 	if (w->client == NULL)
 		waiter_free(w);
+	else if (w->withdrawn)
+		withdraw(w);
 	else if (clock_mono_us() > w->deadline_us)
 		waiter_deny(w, PROBLEM_OVERLOADED, THROTTLED_NONE,
 			    "The time for waiting was over before the function was found", obstacle_retry_after_ms(v));
@@ -293,17 +304,17 @@ void pool_on_store_connected(void)
 
 void pool_withdraw(struct client *client, uint64_t seq)
 {
-	struct ipc_msg m = {.type = IPC_WITHDRAWN, .withdrawn.seq = seq};
 	struct waiter *w;
 
-	DL_FOREACH2 (waiters, w, all_next) {
-		if (w->client == client && w->seq == seq) {
-			counters[COUNT_DENY_WITHDRAWN]++;
-			waiter_abandon(w);
-			client_send(client, &m);
-			return;
-		}
-	}
+	for (w = waiters; w != NULL && (w->client != client || w->seq != seq); w = w->all_next)
+		;
+	if (w == NULL)
+		return;
+	/* The lookup goes on. Its worker waits for it, which bounds the number of lookups. */
+	if (w->resolving)
+		w->withdrawn = true;
+	else
+		withdraw(w);
 }
 
 void pool_client_gone(struct client *client)

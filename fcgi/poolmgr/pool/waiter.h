@@ -21,6 +21,7 @@ struct waiter {
 	char request_id[80];
 	int64_t queued_us, deadline_us;
 	bool resolving;             /* a lookup refers to it */
+	bool withdrawn;             /* its worker is told so when the lookup ends */
 	struct version *version;    /* holds a reference, when it is known; the waiter is then in that version's queue */
 	struct waiter *prev, *next; /* version->waiters */
 	struct waiter *all_prev, *all_next; /* waiters */

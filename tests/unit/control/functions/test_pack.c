@@ -63,7 +63,8 @@ static void the_file_is_the_one_that_the_handler_names(void **state)
 		{"main.handler", "main.py", "main.py"},
 		{"index.handler", "main.js", "index.js"},
 		{"lambda_function.lambda_handler", "main.py", "lambda_function.py"},
-		{"src/api.v2.handler", "main.js", "src/api.v2.js"},
+		{"main.api.run", "main.js", "main.js"},
+		{"src.d/api.v2.handler", "main.js", "src.d/api.js"},
 	};
 
 	(void)state;
