@@ -587,7 +587,7 @@ static void await_result(struct invocation *v, const char *id)
 		if (event == EVENT_FRAME)
 			event = take_answer(v, &frame, id);
 	}
-	if (event == EVENT_CLOSED && v->unread && v->lease->init.len == 0)
+	if (event == EVENT_CLOSED && v->unread && v->lease->init.len == 0 && !meter_out_of_memory(&v->lease->meter))
 		leave_untouched(v);
 	else if (event != EVENT_FRAME)
 		fail_without_frame(v, event, "exec", limit_ms);

@@ -1,6 +1,8 @@
 /* What an invocation used, and whether its memory ran out, according to the files of its sandbox's cgroup. */
 #include "run/invocation.h"
 
+#include <poll.h>
+
 #include "base/fd.h"
 #include "tests/unit/run/invocation_rig.h"
 
@@ -68,6 +70,26 @@ static void an_agent_that_was_killed_for_its_memory_is_out_of_memory(void **stat
 	assert_int_equal(f->outcome.memory_bytes, 134217729);
 	assert_int_equal(f->outcome.cpu_us, 2000);
 	assert_log(f, "last words\n");
+	take_out_of_cgroup(f);
+}
+
+static void lack_memory_for_reading(int control, int log)
+{
+	struct pollfd p = {.fd = control, .events = POLLIN};
+
+	(void)log;
+	poll(&p, 1, 20000);
+	cgroup_says("usage_usec 3000\n", "134217728\n", "oom_kill 3\n");
+}
+
+/* It is not tried in another sandbox, which would end in the same way. */
+static void too_much_memory_for_the_request_itself_is_told(void **state)
+{
+	struct fixture *f = *state;
+
+	put_into_cgroup(f);
+	run_script(f, lack_memory_for_reading);
+	assert_failed(f, PROBLEM_OUT_OF_MEMORY, COUNT_KILL_MEMORY);
 	take_out_of_cgroup(f);
 }
 
@@ -148,6 +170,7 @@ int main(void)
 		TEST(what_an_invocation_used_is_in_its_outcome),
 		TEST(without_a_cgroup_what_it_used_is_not_known),
 		TEST(an_agent_that_was_killed_for_its_memory_is_out_of_memory),
+		TEST(too_much_memory_for_the_request_itself_is_told),
 		TEST(a_kill_for_memory_explains_a_timeout_of_gvisor_only),
 		TEST(too_much_memory_for_loading_is_of_phase_init),
 		TEST(a_kill_before_the_invocation_is_not_this_ones),
