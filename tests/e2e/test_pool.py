@@ -196,7 +196,7 @@ def test_spares_grow_with_a_burst(api, deploy, reload):
     reload("pool.spare_idle_percent=0")  # whatever else this machine does
     functions = [deploy(CODE, memory_limit_mb=222, timeout_ms=10000) for _ in range(2)]
     wait_for("the spares of the shape", lambda: spares() >= 2)
-    starts_at_once(api, functions[0], 6, 2)
+    starts_at_once(api, functions[0], 6, 8)  # long enough to be under way at the same time, however long the starts take
     wait_for("more spares than pool.min_spares", lambda: spares() >= 4)
     assert starts_at_once(api, functions[1], 5).count("cold") == 0
 
