@@ -22,10 +22,10 @@ nginx_has_settled() {
     nginx_serves && workers=$(nginx_workers) && ! grep -qxF -f <(printf '%s\n' "$old_workers") <<<"$workers"
 }
 
-# Whether a worker has been replaced since the configuration was taken. One that was killed leaves its requests counted in nginx's
-# zones for good.
+# Whether one of the workers that were there when the configuration was taken has ended. One that was killed leaves its requests
+# counted in nginx's zones for good. A worker that came up later, because all are not started at once, is no sign of that.
 nginx_lost_a_worker() {
-    [[ -f $pids/nginx.workers ]] && running "$pids/nginx" && [[ $(nginx_workers) != "$(<"$pids/nginx.workers")" ]]
+    [[ -f $pids/nginx.workers ]] && running "$pids/nginx" && grep -qvxF -f <(nginx_workers) "$pids/nginx.workers"
 }
 
 fail_with_nginx() {
