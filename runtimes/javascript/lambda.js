@@ -47,7 +47,7 @@ function prepare(directory) {
         } catch (error) {
             if (error.code !== 'ERR_SYSTEM_ERROR') throw error;
             const { uid, gid } = { uid: process.getuid(), gid: process.getgid() }; // a uid that is not in /etc/passwd
-            const texts = { username: 'berth', homedir: os.tmpdir(), shell: '/bin/sh' };
+            const texts = { username: 'sandbox', homedir: os.tmpdir(), shell: '/bin/sh' };
             if (options?.encoding === 'buffer') for (const name in texts) texts[name] = Buffer.from(texts[name]);
             return { uid, gid, ...texts };
         }

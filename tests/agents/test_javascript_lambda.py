@@ -83,4 +83,4 @@ def test_the_user_has_a_name_even_if_it_is_not_in_passwd(ready):
     for name, text in (("main.js", code), ("main.mjs", code.replace("const { userInfo } = require('node:os')", "import { userInfo } from 'node:os'"))):
         text = text.replace("exports.handler =", "export const handler =") if name == "main.mjs" else text
         user = ready("javascript", {f"{name[5:]}/{name}": text}, handler=f"{name[5:]}/main.handler").invoke()
-        assert (user["uid"], user["gid"], user["username"]) == (54321, 54321, "berth")
+        assert (user["uid"], user["gid"], user["username"]) == (54321, 54321, "sandbox")
