@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "base/text.h"
 
 void buf_free(struct buf *b)
 {
@@ -64,6 +65,15 @@ void buf_add_u64(struct buf *b, uint64_t v)
 {
 	uint64_t be = htobe64(v);
 	buf_add(b, &be, sizeof(be));
+}
+
+void buf_add_decimal(struct buf *b, uint64_t value)
+{
+	char digits[24];
+	struct text number = TEXT(digits);
+
+	text_add_decimal(&number, value, 1);
+	buf_add(b, digits, number.len);
 }
 
 void buf_printf(struct buf *b, const char *fmt, ...)

@@ -28,6 +28,7 @@ void buf_add_str(struct buf *b, const char *text);
 void buf_add_u8(struct buf *b, uint8_t v);
 void buf_add_u32(struct buf *b, uint32_t v); /* big-endian */
 void buf_add_u64(struct buf *b, uint64_t v); /* big-endian */
+void buf_add_decimal(struct buf *b, uint64_t value);
 void buf_printf(struct buf *b, const char *fmt, ...) PRINTF_LIKE(2, 3);
 
 /* Drops the first n bytes. */

@@ -13,6 +13,7 @@ libbase_a_SOURCES = \
 	%D%/log.c %D%/log.h \
 	%D%/mem.c %D%/mem.h \
 	%D%/secret.c %D%/secret.h \
+	%D%/text.c %D%/text.h \
 	%D%/trim.h \
 	%D%/utf8.c %D%/utf8.h \
 	%D%/uuid.c %D%/uuid.h

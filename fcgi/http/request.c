@@ -3,11 +3,11 @@
 #include <ctype.h>
 #include <errno.h>
 #include <stdbool.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
+#include "base/text.h"
 #include "base/uuid.h"
 
 static const char *const method_names[METHOD_COUNT] = {"GET", "POST", "PUT", "DELETE", "?"};
@@ -162,7 +162,7 @@ static void set_id(struct request *r, const char *wanted)
 
 	if (wanted != NULL && *wanted != '\0' && strlen(wanted) < sizeof(r->id) &&
 	    strspn(wanted, ALNUM "._:-") == strlen(wanted)) {
-		snprintf(r->id, sizeof(r->id), "%s", wanted);
+		text_copy(r->id, sizeof(r->id), wanted, strlen(wanted));
 		return;
 	}
 	fresh = uuid_new();
@@ -199,7 +199,7 @@ static bool is_foreign(const char *site, const char *origin, const char *host)
 static void set_caller(struct request *r, const char *address)
 {
 	if (strspn(address, "0123456789abcdefABCDEF.:") == strlen(address))
-		snprintf(r->caller, sizeof(r->caller), "%s", address);
+		text_copy(r->caller, sizeof(r->caller), address, strlen(address));
 }
 
 static int parse_length(struct request *r, const char *header, struct err *err)
@@ -249,7 +249,7 @@ static int parse_headers(const struct request_source *source, struct request *r,
 	set_waited(r, variable(source, "BERTH_QUEUED_AT"), source->now_us);
 	if (strlen(if_match) >= sizeof(r->if_match))
 		return err_set(err, 0, "If-Match is too long; send one ETag");
-	snprintf(r->if_match, sizeof(r->if_match), "%s", if_match);
+	text_copy(r->if_match, sizeof(r->if_match), if_match, strlen(if_match));
 	return parse_length(r, variable(source, "CONTENT_LENGTH"), err);
 }
 
@@ -262,7 +262,7 @@ int request_parse(const struct request_source *source, struct request *r, struct
 	memset(r, 0, offsetof(struct request, path_text));
 	set_id(r, variable(source, "HTTP_X_REQUEST_ID"));
 	r->method = method_parse(source->method != NULL ? source->method : "");
-	snprintf(r->path, sizeof(r->path), "%.*s", (int)MIN(path_len, sizeof(r->path) - 1), uri);
+	text_copy(r->path, sizeof(r->path), uri, path_len);
 
 	if (path_len >= sizeof(r->path))
 		return err_set(err, 0, "the path is longer than %zu bytes", sizeof(r->path) - 1);

@@ -40,10 +40,19 @@ void response_header(struct response *r, const char *name, const char *value, ..
 	va_start(ap, value);
 	vsnprintf(text, sizeof(text), value, ap);
 	va_end(ap);
-	for (char *p = text; *p != '\0'; p++)
-		if ((unsigned char)*p < 0x20 || *p == 0x7f)
-			*p = ' ';
-	buf_printf(&r->headers, "%s: %s\r\n", name, text);
+	response_header_text(r, name, text);
+}
+
+void response_header_text(struct response *r, const char *name, const char *value)
+{
+	buf_add_str(&r->headers, name);
+	buf_add_str(&r->headers, ": ");
+	size_t from = r->headers.len;
+	buf_add_str(&r->headers, value);
+	for (size_t i = from; i < r->headers.len; i++)
+		if ((unsigned char)r->headers.data[i] < 0x20 || r->headers.data[i] == 0x7f)
+			r->headers.data[i] = ' ';
+	buf_add_str(&r->headers, "\r\n");
 }
 
 /* Everything up to the empty line. */
@@ -51,7 +60,11 @@ static void begin_output(struct response *r, int status)
 {
 	assert(r->status == 0); /* the request was answered twice */
 	r->status = status;
-	buf_printf(&r->out, "Status: %d\r\nX-Request-Id: %s\r\nCache-Control: no-store\r\n", status, r->request->id);
+	buf_add_str(&r->out, "Status: ");
+	buf_add_decimal(&r->out, (uint64_t)status);
+	buf_add_str(&r->out, "\r\nX-Request-Id: ");
+	buf_add_str(&r->out, r->request->id);
+	buf_add_str(&r->out, "\r\nCache-Control: no-store\r\n");
 	buf_add(&r->out, r->headers.data, r->headers.len);
 }
 
@@ -60,7 +73,11 @@ static void begin_body(struct response *r, int status, const char *content_type,
 	for (size_t i = 0; i < count; i++)
 		r->body_len += parts[i].len;
 	begin_output(r, status);
-	buf_printf(&r->out, "Content-Type: %s\r\nContent-Length: %zu\r\n\r\n", content_type, r->body_len);
+	buf_add_str(&r->out, "Content-Type: ");
+	buf_add_str(&r->out, content_type);
+	buf_add_str(&r->out, "\r\nContent-Length: ");
+	buf_add_decimal(&r->out, r->body_len);
+	buf_add_str(&r->out, "\r\n\r\n");
 }
 
 void response_borrow(struct response *r, int status, const char *content_type, const struct str *parts, size_t count)

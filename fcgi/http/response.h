@@ -21,7 +21,7 @@ struct response {
 	const struct request *request; /* borrowed: the request that is answered */
 	int status;                    /* 0 until answered */
 	size_t body_len;
-	struct buf headers; /* added by response_header */
+	struct buf headers; /* added by response_header and response_header_text */
 	struct buf out;     /* the response once it is answered, without the borrowed parts */
 	struct str borrowed[RESPONSE_BORROWED_MAX];
 	size_t borrowed_count;
@@ -31,8 +31,10 @@ void response_begin(struct response *r, const struct request *request);
 void response_trim(struct response *r); /* after it was sent: frees the memory of a large response */
 void response_free(struct response *r); /* destructor for AUTO */
 
-/* Control characters in the value become spaces, so that no value can add a header. */
+/* Control characters in the value become spaces, so that no value can add a header. The formatted value is cut after 511 bytes.
+ */
 void response_header(struct response *r, const char *name, const char *value, ...) PRINTF_LIKE(3, 4);
+void response_header_text(struct response *r, const char *name, const char *value);
 
 /* The body consists of the parts in order, which are copied. */
 void response_body(struct response *r, int status, const char *content_type, const struct str *parts, size_t count);

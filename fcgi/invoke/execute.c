@@ -7,11 +7,11 @@
 
 #include <assert.h>
 #include <inttypes.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/text.h"
 #include "http/json_body.h"
 #include "http/problem.h"
 #include "http/request.h"
@@ -73,7 +73,7 @@ static void take_lease(struct call *c, const struct lease *lease)
 	c->function_id = lease->function_id;
 	c->version = lease->version;
 	c->start_kind = lease->start_kind;
-	snprintf(c->runtime, sizeof(c->runtime), "%s", lease->runtime);
+	text_copy(c->runtime, sizeof(c->runtime), lease->runtime, strlen(lease->runtime));
 }
 
 /* Gets a sandbox, runs the function in it and gives it back. */
@@ -135,15 +135,25 @@ static void run(struct worker *w, const struct request *request, uint32_t versio
 
 static void respond(const struct call *c, struct response *response)
 {
+	const struct {
+		const char *name;
+		int64_t us;
+	} timing[] = {{"queue;dur=", c->queue_us}, {", init;dur=", c->outcome.init_us}, {", exec;dur=", c->outcome.exec_us}};
+	char timing_text[128];
+	struct text t = TEXT(timing_text);
+
 	if (c->known) /* it is the id of a record */
-		response_header(response, "Berth-Invocation-Id", "%s", c->id_text);
-	response_header(response, "traceparent", "%s", c->traceparent);
+		response_header_text(response, "Berth-Invocation-Id", c->id_text);
+	response_header_text(response, "traceparent", c->traceparent);
 	if (c->start_kind != IPC_START_NONE)
-		response_header(response, "Berth-Start", "%s", start_kind_name(c->start_kind));
-	response_header(response, "Server-Timing",
-			"queue;dur=%" PRId64 ".%03d, init;dur=%" PRId64 ".%03d, exec;dur=%" PRId64 ".%03d", c->queue_us / 1000,
-			(int)(c->queue_us % 1000), c->outcome.init_us / 1000, (int)(c->outcome.init_us % 1000),
-			c->outcome.exec_us / 1000, (int)(c->outcome.exec_us % 1000));
+		response_header_text(response, "Berth-Start", start_kind_name(c->start_kind));
+	for (size_t i = 0; i < ARRAY_SIZE(timing); i++) {
+		text_add_str(&t, timing[i].name);
+		text_add_decimal(&t, (uint64_t)timing[i].us / 1000, 1);
+		text_add_str(&t, ".");
+		text_add_decimal(&t, (uint64_t)timing[i].us % 1000, 3);
+	}
+	response_header_text(response, "Server-Timing", timing_text);
 	if (c->failed) {
 		problem_send(&c->problem, response);
 		return;

@@ -1,20 +1,21 @@
 #include "invoke/trace.h"
 
-#include <inttypes.h>
-#include <stdio.h>
-#include <stdlib.h>
+#include "base/buf.h"
+#include "base/text.h"
 
 /* The positions of the parts of a traceparent: version-traceid-parentid-flags. */
 #define TRACE_ID_AT  3
 #define PARENT_ID_AT 36
 #define FLAGS_AT     53
 
+/* Of valid digits: 0-9 and a-f. */
 static uint64_t from_hex(const char *text, size_t digits)
 {
-	char copy[17] = "";
+	uint64_t value = 0;
 
-	snprintf(copy, sizeof(copy), "%.*s", (int)digits, text);
-	return strtoull(copy, NULL, 16);
+	for (size_t i = 0; i < digits; i++)
+		value = value << 4 | (uint64_t)(text[i] <= '9' ? text[i] - '0' : text[i] - 'a' + 10);
+	return value;
 }
 
 static uint64_t from_bytes(const unsigned char bytes[8])
@@ -39,6 +40,14 @@ void trace_begin(struct trace *trace, const struct uuid *invocation_id, const ch
 
 void trace_format(const struct trace *trace, char traceparent[REQUEST_TRACEPARENT_SIZE])
 {
-	snprintf(traceparent, REQUEST_TRACEPARENT_SIZE, "00-%016" PRIx64 "%016" PRIx64 "-%016" PRIx64 "-%02x",
-		 from_bytes(trace->id.bytes), from_bytes(trace->id.bytes + 8), trace->span_id, trace->flags);
+	struct text t = {traceparent, REQUEST_TRACEPARENT_SIZE, 0};
+	unsigned char span_id[8];
+
+	buf_put_u64(span_id, trace->span_id);
+	text_add_str(&t, "00-");
+	text_add_hex(&t, trace->id.bytes, sizeof(trace->id.bytes));
+	text_add_str(&t, "-");
+	text_add_hex(&t, span_id, sizeof(span_id));
+	text_add_str(&t, "-");
+	text_add_hex(&t, &trace->flags, 1);
 }

@@ -14,6 +14,7 @@
 #include "base/json_scan.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/text.h"
 #include "base/trim.h"
 #include "http/json_text.h"
 #include "ipc/frame.h"
@@ -503,9 +504,12 @@ static enum event pass_over(struct invocation *v)
 static bool is_result_of(const char *line, size_t len, const char *id)
 {
 	char wanted[META_MAX];
-	int wanted_len = snprintf(wanted, sizeof(wanted), "{\"invocation_id\":\"%s\"}", id);
+	struct text t = TEXT(wanted);
 
-	return len == (size_t)wanted_len && memcmp(line, wanted, len) == 0;
+	text_add_str(&t, "{\"invocation_id\":\"");
+	text_add_str(&t, id);
+	text_add_str(&t, "\"}");
+	return len == t.len && memcmp(line, wanted, len) == 0;
 }
 
 static enum event take_result(struct invocation *v, const struct frame *frame, const char *id)
@@ -626,16 +630,22 @@ static void queue_init(struct invocation *v)
 
 static void queue_invoke(struct invocation *v, const struct invocation_input *input)
 {
-	char *meta = v->out.invoke_head + FRAME_HEADER_SIZE;
-	const size_t size = INVOKE_META_MAX;
-	int len = snprintf(meta, size, "{\"invocation_id\":\"%s\",\"request_id\":\"%s\",\"remaining_ms\":%u", input->id,
-			   input->request_id, v->lease->timeout_ms);
+	struct text meta = {v->out.invoke_head + FRAME_HEADER_SIZE, INVOKE_META_MAX, 0};
 
-	if (input->traceparent[0] != '\0')
-		len += snprintf(meta + len, size - (size_t)len, ",\"traceparent\":\"%s\"", input->traceparent);
-	len += snprintf(meta + len, size - (size_t)len, "}\n");
-	frame_header(v->out.invoke_head, FRAME_INVOKE, (size_t)len + input->body_len);
-	queue(&v->out, v->out.invoke_head, FRAME_HEADER_SIZE + (size_t)len);
+	text_add_str(&meta, "{\"invocation_id\":\"");
+	text_add_str(&meta, input->id);
+	text_add_str(&meta, "\",\"request_id\":\"");
+	text_add_str(&meta, input->request_id);
+	text_add_str(&meta, "\",\"remaining_ms\":");
+	text_add_decimal(&meta, v->lease->timeout_ms, 1);
+	if (input->traceparent[0] != '\0') {
+		text_add_str(&meta, ",\"traceparent\":\"");
+		text_add_str(&meta, input->traceparent);
+		text_add_str(&meta, "\"");
+	}
+	text_add_str(&meta, "}\n");
+	frame_header(v->out.invoke_head, FRAME_INVOKE, meta.len + input->body_len);
+	queue(&v->out, v->out.invoke_head, FRAME_HEADER_SIZE + meta.len);
 	queue(&v->out, input->body, input->body_len);
 }
 

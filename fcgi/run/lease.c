@@ -3,7 +3,6 @@
 #include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -12,6 +11,7 @@
 #include "base/fd.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/text.h"
 #include "http/discreet.h"
 #include "http/json_text.h"
 #include "run/link.h"
@@ -171,7 +171,7 @@ static void take_in_hand(struct lease_client *c, struct lease *lease)
 
 static void copy_text(char *to, size_t size, struct str from)
 {
-	snprintf(to, size, "%.*s", (int)from.len, from.data);
+	text_copy(to, size, from.data, from.len);
 }
 
 static void deny(struct denial *denial, const struct ipc_deny *d)

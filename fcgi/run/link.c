@@ -2,7 +2,7 @@
 
 #include <errno.h>
 #include <stdbool.h>
-#include <stdio.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -10,6 +10,7 @@
 #include "base/fd.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/text.h"
 
 #define PAUSE_MIN_US    5000 /* pause between attempts to connect; a restart of poolmgr takes at most a second */
 #define PAUSE_MAX_US    100000
@@ -53,7 +54,7 @@ void link_free(struct link **link)
 
 void link_set_held(struct link *l, const char *sandbox_id)
 {
-	snprintf(l->held, sizeof(l->held), "%s", sandbox_id);
+	text_copy(l->held, sizeof(l->held), sandbox_id, strlen(sandbox_id));
 	l->retry_at_us = 0;
 }
 
