@@ -183,7 +183,7 @@ exports.handler = async (event, context) => {{
     assert agent.process.wait(10) == 0
 
 
-@pytest.mark.parametrize("name", ["token", "types_", "utils", "config", "logging", "string", "agent", "queue", "tokenize"])
+@pytest.mark.parametrize("name", ["token", "types_", "utils", "config", "logging", "string", "agent", "queue", "tokenize", "errors", "frames", "handler", "log"])
 def test_python_module_may_be_called_like_one_of_the_library(ready, name):
     files = {"main.py": f"from {name} import value\ndef handler(e, c): return value", f"{name}.py": "value = 1"}
     agent = ready("python", files)

@@ -8,8 +8,10 @@ import sys
 def handler(event, context):
     if event == "behave":
         return "well"
-    agent = sys.modules["__main__"]
     os.write = os.read = json.dumps = len
-    agent.flush = agent.clean = None
-    agent.encode = lambda value: "not JSON"
+    for name, module in list(sys.modules.items()):
+        if name == "__main__" or name.startswith("berth_agent"):
+            for function in {"flush", "clean", "flush_all"} & set(vars(module)):
+                setattr(module, function, None)
+            module.encode = lambda value: "not JSON"
     return "replaced"
