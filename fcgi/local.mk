@@ -3,6 +3,7 @@ include %D%/base/local.mk
 include %D%/conf/local.mk
 include %D%/ipc/local.mk
 include %D%/db/local.mk
+include %D%/output/local.mk
 include %D%/http/local.mk
 include %D%/run/local.mk
 include %D%/worker/local.mk

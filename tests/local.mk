@@ -31,7 +31,7 @@ include tests/documents/local.mk
 # Every test is linked with all code, as berthd is, and with the rigs and fakes of all tests, of which the linker takes those that are
 # used.
 BERTH_LIBS = libopenapi.a libmaster.a libstatus.a libentry.a libfollow.a libcontrol.a libapi.a libinvoke.a libworker.a librun.a \
-	libhttp.a $(POOLMGR_LIBS) libcollector.a libwarden.a libdb.a libdrivers.a libipc.a libconf.a libbase.a \
+	libhttp.a $(POOLMGR_LIBS) liboutput.a libcollector.a libwarden.a libdb.a libdrivers.a libipc.a libconf.a libbase.a \
 	$(FCGI_LIBS) $(PQ_LIBS) $(JANSSON_LIBS) $(CURL_LIBS) $(UV_LIBS) $(INIH_LIBS) $(ARCHIVE_LIBS) $(SECCOMP_LIBS) $(SODIUM_LIBS)
 LDADD = $(test_rigs) $(fuzz_main) $(BERTH_LIBS) $(CMOCKA_LIBS)
 

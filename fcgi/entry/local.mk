@@ -5,7 +5,7 @@ libentry_a_SOURCES = %D%/entry.c %D%/entry.h
 # their own, with few. It lies beside berthd, where the master looks for it.
 sbin_PROGRAMS += berthd-invoke
 berthd_invoke_SOURCES = %D%/invoke_program.c
-berthd_invoke_LDADD = libinvoke.a libworker.a librun.a libhttp.a libentry.a libdrivers.a libipc.a libconf.a libbase.a \
+berthd_invoke_LDADD = libinvoke.a libworker.a librun.a liboutput.a libhttp.a libentry.a libdrivers.a libipc.a libconf.a libbase.a \
 	$(FCGI_LIBS) $(JANSSON_LIBS) $(INIH_LIBS) $(SODIUM_LIBS)
 
 EXTRA_DIST += %D%/README.md

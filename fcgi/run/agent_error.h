@@ -13,7 +13,7 @@
 
 #include "base/err.h"
 #include "base/uuid.h"
-#include "run/mask.h"
+#include "output/mask.h"
 
 #define AGENT_ERROR_MAX 131072 /* a longer payload breaks the protocol */
 

@@ -18,9 +18,9 @@
 #include "base/trim.h"
 #include "http/json_text.h"
 #include "ipc/frame.h"
+#include "output/printed.h"
 #include "run/agent_error.h"
 #include "run/meter.h"
-#include "run/printed.h"
 #include "runtimes/driver.h"
 
 #define READ_SIZE       65536

@@ -17,7 +17,7 @@
 #include "http/problem.h"
 #include "ipc/counter.h"
 #include "ipc/ipc.h"
-#include "run/mask.h"
+#include "output/mask.h"
 #include "run/meter.h"
 #include "run/slow_timer.h"
 

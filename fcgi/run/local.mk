@@ -4,8 +4,6 @@ librun_a_SOURCES = \
 	%D%/invocation.c %D%/invocation.h \
 	%D%/lease.c %D%/lease.h \
 	%D%/link.c %D%/link.h \
-	%D%/mask.c %D%/mask.h \
 	%D%/meter.c %D%/meter.h \
-	%D%/slow_timer.c %D%/slow_timer.h \
-	%D%/printed.c %D%/printed.h
+	%D%/slow_timer.c %D%/slow_timer.h
 EXTRA_DIST += %D%/README.md

@@ -10,7 +10,7 @@
 #include "base/leb128.h"
 #include "base/mem.h"
 #include "fuzz.h"
-#include "run/printed.h"
+#include "output/printed.h"
 
 #define SECRETS_MAX 64
 

@@ -250,7 +250,7 @@ ATTACKS = [
     Attack(
         "output/many_secrets.py", Output("printed", means="masked at once"), then=checks.log_is_masked_at_once,
         environment={f"TOKEN{n}": "aaaaaaab" for n in range(1434)}, log_bytes=1 << 20, timeout_ms=5000,
-        held_by="the worker looks for all secrets in one pass (fcgi/run/mask.h)",
+        held_by="the worker looks for all secrets in one pass (fcgi/output/mask.h)",
     ),  # fmt: skip
     Attack(
         "output/log_binary.py", Output("printed", means="kept as it is"), then=checks.log_is_binary,

@@ -9,7 +9,7 @@
 
 #include "base/clock.h"
 #include "base/fd.h"
-#include "run/printed.h"
+#include "output/printed.h"
 #include "tests/unit/run/invocation_rig.h"
 
 static void print_between(int control, int log)

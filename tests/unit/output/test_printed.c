@@ -1,4 +1,4 @@
-#include "run/printed.h"
+#include "output/printed.h"
 
 #include "tests/unit/unit.h"
 

@@ -10,13 +10,13 @@
  * marks of levels begin and end an entry of that level in their stream. A function that writes marks itself only mixes up its
  * own log.
  */
-#ifndef RUN_PRINTED_H
-#define RUN_PRINTED_H
+#ifndef OUTPUT_PRINTED_H
+#define OUTPUT_PRINTED_H
 
 #include <stdint.h>
 
 #include "base/buf.h"
-#include "run/mask.h"
+#include "output/mask.h"
 
 #define PRINTED_HEAD       "\xff\0berth:"             /* of every mark */
 #define PRINTED_MARK(name) PRINTED_HEAD name "\0\xff" /* all names have six bytes */

@@ -5,7 +5,7 @@
  * fallback shortens the prefix and each byte lengthens it by one, so there are no more fallbacks than bytes. There are no more
  * states than bytes in the secrets, which are bounded when a function is deployed (ipc/function.def).
  */
-#include "run/mask.h"
+#include "output/mask.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -1,4 +1,4 @@
-#include "run/mask.h"
+#include "output/mask.h"
 
 #include "base/clock.h"
 #include "tests/unit/unit.h"

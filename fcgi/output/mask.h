@@ -2,8 +2,8 @@
  * Masks secrets in what a function prints and in its errors. A function chooses both its secrets and its text, and the search
  * uses the worker's time, so that time depends only on the length of the text.
  */
-#ifndef RUN_MASK_H
-#define RUN_MASK_H
+#ifndef OUTPUT_MASK_H
+#define OUTPUT_MASK_H
 
 #include <stdbool.h>
 #include <stddef.h>
