@@ -103,19 +103,27 @@ static bool add_json(const struct log_line *line, void *arg)
 		buf_printf(w->out, "%s{\"at\":\"%s\",\"level\":\"%s\",\"text\":\"", w->line > w->from ? "," : "", at,
 			   line->level);
 		add_escaped(w->out, &w->text, "\"\\", escape_json);
-		buf_add_str(w->out, line->continues ? "\",\"continues\":true}" : "\"}");
+		buf_printf(w->out, "\"%s%s}", line->late ? ",\"late\":true" : "", line->continues ? ",\"continues\":true" : "");
 	}
 	return go_on(w, line);
 }
 
-uint64_t log_format_json(const struct log_source *source, uint64_t from, struct buf *out)
+static uint64_t write_page(struct writer *w, const struct log_source *parts, size_t count,
+			   bool (*add)(const struct log_line *line, void *arg))
+{
+	for (size_t i = 0; i < count && w->next == 0; i++)
+		log_lines(&parts[i], add, w);
+	return w->next;
+}
+
+uint64_t log_format_json(const struct log_source *parts, size_t count, uint64_t from, struct buf *out)
 {
 	AUTO(writer_clear) struct writer w = {.out = out, .start = out->len, .from = from};
 
 	buf_add_str(out, "[");
-	log_lines(source, add_json, &w);
+	uint64_t next = write_page(&w, parts, count, add_json);
 	buf_add_str(out, "]");
-	return w.next;
+	return next;
 }
 
 /* The pieces of a line are joined, as far as they are on one page. */
@@ -126,7 +134,7 @@ static bool add_text(const struct log_line *line, void *arg)
 
 	if (take_line(w, line, at)) {
 		if (!w->continues || w->line == w->from)
-			buf_printf(w->out, "%s %-8s ", at, line->level);
+			buf_printf(w->out, "%s %-8s %s", at, line->level, line->late ? "(late) " : "");
 		add_escaped(w->out, &w->text, "", escape_text);
 		if (!line->continues)
 			buf_add_str(w->out, "\n");
@@ -136,10 +144,9 @@ static bool add_text(const struct log_line *line, void *arg)
 	return go_on(w, line);
 }
 
-uint64_t log_format_text(const struct log_source *source, uint64_t from, struct buf *out)
+uint64_t log_format_text(const struct log_source *parts, size_t count, uint64_t from, struct buf *out)
 {
 	AUTO(writer_clear) struct writer w = {.out = out, .start = out->len, .from = from};
 
-	log_lines(source, add_text, &w);
-	return w.next;
+	return write_page(&w, parts, count, add_text);
 }

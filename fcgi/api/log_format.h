@@ -14,19 +14,22 @@
 #define LOG_PAGE_BYTES (2u << 20)
 
 /*
- * Both append a page that begins with line number from, counted from 0, and return the number of the line that follows the
- * page; 0 when there is none. Each piece of a long line (api/log_lines.h) counts as a line.
+ * Both take the parts of a log, which are that of an invocation and of its late output, and append a page that begins with line
+ * number from, counted from 0, and return the number of the line that follows the page; 0 when there is none. Each piece of a
+ * long line (api/log_lines.h) counts as a line.
  */
 
 /*
- * A JSON array of {"at", "level", "text"}, with "continues" for a piece that is not the last; control characters are escaped.
+ * A JSON array of {"at", "level", "text"}, with "late" for what was printed after the answer and "continues" for a piece that
+ * is not the last; control characters are escaped.
  */
-uint64_t log_format_json(const struct log_source *source, uint64_t from, struct buf *out);
+uint64_t log_format_json(const struct log_source *parts, size_t count, uint64_t from, struct buf *out);
 
 /*
- * For a terminal: "<time> <level> <text>\n" each. Newlines within a line stay, with an indentation behind them, so what a
- * function prints never looks like another line. Tabs stay, other control characters are written like \x1b.
+ * For a terminal: "<time> <level> <text>\n" each, with "(late) " before the text of what was printed after the answer. Newlines
+ * within a line stay, with an indentation behind them, so what a function prints never looks like another line. Tabs stay,
+ * other control characters are written like \x1b.
  */
-uint64_t log_format_text(const struct log_source *source, uint64_t from, struct buf *out);
+uint64_t log_format_text(const struct log_source *parts, size_t count, uint64_t from, struct buf *out);
 
 #endif

@@ -84,7 +84,7 @@ static void emit(struct listener *l, const struct log_line *line)
 
 static void emit_platform(struct listener *l, int64_t at_us, const char *text)
 {
-	emit(l, &(struct log_line){at_us, levels[LEVEL_PLATFORM], STR(text), false});
+	emit(l, &(struct log_line){.at_us = at_us, .level = levels[LEVEL_PLATFORM], .text = STR(text)});
 }
 
 /* The end of the last whole character before text[max]. */
@@ -214,6 +214,7 @@ static void next_line(struct reel *r)
 	r->next = (struct log_line){
 		.at_us = r->source->requested_at_us + (int64_t)time_of(&r->clock, r->from) * 1000,
 		.level = levels[r->level != LEVEL_OF_STREAM ? r->level : of_stream[r->stream]],
+		.late = r->source->late,
 	};
 	r->begun = r->from;
 	buf_reset(&r->line);
@@ -258,17 +259,13 @@ void log_lines(const struct log_source *s, bool (*take)(const struct log_line *l
 	int64_t end_us = s->requested_at_us + s->response_us;
 	char text[2048];
 
-	if (s->orphan_bytes > 0) {
-		snprintf(text, sizeof(text), "%" PRIu64 " bytes printed before this invocation were not kept", s->orphan_bytes);
-		emit_platform(&l, s->requested_at_us, text);
-	}
 	tell_printed(s, &l);
 	if (log_lines_lost(s) > 0) {
 		snprintf(text, sizeof(text), "log_bytes is reached: %" PRIu64 " more bytes were printed and not kept",
 			 log_lines_lost(s));
 		emit_platform(&l, end_us, text);
 	}
-	if (s->error_code[0] != '\0') {
+	if (s->error_code[0] != '\0' && !s->late) {
 		snprintf(text, sizeof(text), "%s: %s", s->error_code, s->error_message);
 		emit_platform(&l, end_us, text);
 	}

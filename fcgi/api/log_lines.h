@@ -12,8 +12,9 @@
 struct log_source {
 	int64_t requested_at_us, response_us;
 	struct str log, times, streams, levels;
-	uint64_t log_bytes, orphan_bytes;
+	uint64_t log_bytes;
 	const char *error_code, *error_message; /* "" for success */
+	bool late;                              /* printed after the answer: an addition to the log of an invocation */
 };
 
 #define LOG_LINE_BYTES (512u << 10) /* a longer line is split into pieces, between characters */
@@ -23,6 +24,7 @@ struct log_line {
 	const char *level; /* one of log_lines_level() */
 	struct str text;   /* without the newline; any bytes. Only entries of a level contain newlines */
 	bool continues;    /* the next one is another piece of the same line */
+	bool late;         /* printed after the answer */
 };
 
 /*

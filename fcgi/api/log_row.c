@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "api/log_format.h"
+#include "base/mem.h"
 #include "base/uuid.h"
 #include "http/json_text.h"
 
@@ -29,9 +30,9 @@ struct log_source log_row_source(const PGresult *r, int row)
 		.streams = column(r, row, LOG_STREAMS),
 		.levels = column(r, row, LOG_LEVELS),
 		.log_bytes = (uint64_t)big_number(r, row, LOG_BYTES),
-		.orphan_bytes = (uint64_t)big_number(r, row, LOG_ORPHAN_BYTES),
 		.error_code = PQgetvalue(r, row, LOG_ERROR_CODE),
 		.error_message = PQgetvalue(r, row, LOG_ERROR_MESSAGE),
+		.late = *PQgetvalue(r, row, LOG_LATE) != 0,
 	};
 }
 
@@ -46,31 +47,53 @@ static json_t *uuid_json(const PGresult *r, int row, int column)
 }
 
 /* Everything except the lines. */
-static json_t *log_json(const PGresult *r, int row, const struct log_source *source)
+static json_t *log_json(const PGresult *r, int row, const struct log_source *parts, size_t count)
 {
-	uint64_t lost = log_lines_lost(source);
+	uint64_t printed = 0, kept = 0, lost = 0, late = 0;
 
+	for (size_t i = 0; i < count; i++) {
+		printed += parts[i].log_bytes;
+		kept += parts[i].log.len;
+		lost += log_lines_lost(&parts[i]);
+		late += parts[i].late ? parts[i].log_bytes : 0;
+	}
 	return json_pack("{s:o, s:o, s:s, s:o, s:I, s:I, s:b, s:I, s:I}", "invocation_id", uuid_json(r, row, LOG_INVOCATION_ID),
 			 "function_id", uuid_json(r, row, LOG_FUNCTION_ID), "request_id", PQgetvalue(r, row, LOG_REQUEST_ID),
-			 "requested_at", json_time(source->requested_at_us), "log_bytes", (json_int_t)source->log_bytes,
-			 "kept_bytes", (json_int_t)source->log.len, "truncated", lost > 0, "lost_bytes", (json_int_t)lost,
-			 "orphan_bytes", (json_int_t)source->orphan_bytes);
+			 "requested_at", json_time(parts[0].requested_at_us), "log_bytes", (json_int_t)printed, "kept_bytes",
+			 (json_int_t)kept, "truncated", lost > 0, "lost_bytes", (json_int_t)lost, "late_bytes",
+			 (json_int_t)late);
 }
 
-bool log_row_json(const PGresult *r, int row, uint64_t from, struct buf *out)
+static struct log_source *parts_new(const PGresult *r, int row, int count)
 {
-	struct log_source source = log_row_source(r, row);
-	AUTO(json_decrefp) json_t *json = log_json(r, row, &source);
+	struct log_source *parts = mem_alloc((size_t)count * sizeof(*parts));
+
+	for (int i = 0; i < count; i++)
+		parts[i] = log_row_source(r, row + i);
+	return parts;
+}
+
+bool log_row_json(const PGresult *r, int row, int count, uint64_t from, struct buf *out)
+{
+	AUTO(mem_free) struct log_source *parts = parts_new(r, row, count);
+	AUTO(json_decrefp) json_t *json = log_json(r, row, parts, (size_t)count);
 	char *head = json_dumps(json, JSON_COMPACT);
 
 	/* The lines, and where they continue, become the object's last members. */
 	buf_add(out, head, strlen(head) - 1);
 	free(head);
 	buf_add_str(out, ",\"lines\":");
-	uint64_t next = log_format_json(&source, from, out);
+	uint64_t next = log_format_json(parts, (size_t)count, from, out);
 	if (next > 0)
 		buf_printf(out, ",\"next\":\"%" PRIu64 "\"}", next);
 	else
 		buf_add_str(out, ",\"next\":null}");
 	return next == 0;
+}
+
+uint64_t log_row_text(const PGresult *r, int row, int count, uint64_t from, struct buf *out)
+{
+	AUTO(mem_free) struct log_source *parts = parts_new(r, row, count);
+
+	return log_format_text(parts, (size_t)count, from, out);
 }

@@ -1,4 +1,4 @@
-/* One row of logs as PostgreSQL has it (db/db_invocations.h), and how the API shows it. */
+/* Rows of logs as PostgreSQL has them (db/db_invocations.h), and how the API shows them. */
 #ifndef API_LOG_ROW_H
 #define API_LOG_ROW_H
 
@@ -14,8 +14,11 @@ struct log_source log_row_source(const PGresult *logs, int row);
 
 /*
  * Appends an object with the invocation's data, a page of its lines (log_format.h) that begins with line number from, and where
- * to continue. Returns whether the page contains the last line.
+ * to continue; the count rows from row on are of one invocation. Returns whether the page contains the last line.
  */
-bool log_row_json(const PGresult *logs, int row, uint64_t from, struct buf *out);
+bool log_row_json(const PGresult *logs, int row, int count, uint64_t from, struct buf *out);
+
+/* The same for a terminal. Returns the number of the line that follows the page, or 0. */
+uint64_t log_row_text(const PGresult *logs, int row, int count, uint64_t from, struct buf *out);
 
 #endif

@@ -95,6 +95,14 @@ void copy_time(struct buf *b, uint64_t us)
 	copy_int8(b, us - EPOCH_2000_US);
 }
 
+void copy_time_or_null(struct buf *b, uint64_t us)
+{
+	if (us == COPY_NULL)
+		add_null(b);
+	else
+		copy_time(b, us);
+}
+
 void copy_bytea(struct buf *b, struct str v)
 {
 	add_value(b, v.data, v.len);

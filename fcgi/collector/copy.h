@@ -26,6 +26,7 @@ void copy_ms(struct buf *b, uint64_t us);          /* double precision, millisec
 void copy_int8_or_null(struct buf *b, uint64_t v); /* COPY_NULL is NULL */
 void copy_ms_or_null(struct buf *b, uint64_t us);
 void copy_time(struct buf *b, uint64_t us); /* timestamptz; us since 1970 */
+void copy_time_or_null(struct buf *b, uint64_t us);
 void copy_bytea(struct buf *b, struct str v);
 void copy_text(struct buf *b, struct str v);
 void copy_text_or_null(struct buf *b, struct str v); /* "" is NULL */

@@ -151,7 +151,7 @@ static void group_records(struct group **groups, const struct spool_batch *batch
 		const struct record *r = &batch->records[i].record;
 		struct key key;
 
-		if (batch->records[i].refused)
+		if (batch->records[i].refused || record_is_late(r))
 			continue;
 		memset(&key, 0, sizeof(key));
 		key.bucket_us = bucket_of((int64_t)r->requested_at_us, ROLLUP_MINUTE);

@@ -54,7 +54,7 @@ static void add_metric(struct buf *b, struct str node, const struct record *r)
 
 static void add_log(struct buf *b, const struct record *r)
 {
-	if (r->log.len == 0 && r->log_bytes == 0 && r->orphan_bytes == 0)
+	if (r->log.len == 0 && r->log_bytes == 0)
 		return;
 	copy_row(b, LOG_COLUMN_COUNT);
 #define METRIC(column, kind, value)
@@ -83,10 +83,13 @@ static int copy_records(struct db *db, struct str node, struct spool_record *con
 	size_t none = logs.len;
 	buf_reserve(&metrics, count * METRIC_BYTES);
 	for (size_t i = 0; i < count; i++) {
-		if (records[i]->refused || !record_is_invocation(&records[i]->record))
+		const struct record *r = &records[i]->record;
+		if (records[i]->refused)
 			continue;
-		add_metric(&metrics, node, &records[i]->record);
-		add_log(&logs, &records[i]->record);
+		if (record_is_invocation(r))
+			add_metric(&metrics, node, r);
+		if (record_is_invocation(r) || record_is_late(r))
+			add_log(&logs, r);
 	}
 	if (metrics.len > none && copy_table(db, "metrics", metric_columns, &metrics, err) < 0)
 		return -1;

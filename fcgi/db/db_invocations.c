@@ -7,10 +7,14 @@
 
 #define AROUND_US 86400000000ll
 
-/* Joins the log of row m by its key. */
-#define OF_LOG(what)                                                                                                           \
-	"(select " what " from invocation_logs l where l.metric_id = m.metric_id and l.request_timestamp = "                   \
-	"m.request_timestamp)"
+/*
+ * The logs l of row m: what was printed until the answer, and late output, which is kept up to a day after the request. They
+ * are found by the key; the times tell which partitions to look in.
+ */
+#define LOGS_OF_M                                                                                                              \
+	"l.metric_id = m.metric_id and l.request_timestamp between m.request_timestamp and m.request_timestamp + interval '1 " \
+	"day'"
+#define OF_LOGS(what) "(select " what " from invocation_logs l where " LOGS_OF_M ")"
 
 #define INVOCATION(name, sql) ", " sql
 #define INVOCATION_AT         "select (extract(epoch from m.request_timestamp) * 1000000)::bigint"
@@ -23,7 +27,7 @@
 	"convert_from(case when position('\\x00'::bytea in l.log) = 0 then l.log "                                             \
 	"else decode(replace(encode(l.log, 'escape'), '\\000', '\\001'), 'escape') end, 'LATIN1')"
 
-#define TEXT_IN_LOG OF_LOG("position(lower($14 collate \"C\") in lower(" LOG_AS_TEXT " collate \"C\")) > 0")
+#define TEXT_IN_LOG OF_LOGS("bool_or(position(lower($14 collate \"C\") in lower(" LOG_AS_TEXT " collate \"C\")) > 0)")
 
 /*
  * The order is that of the index of each day's partition, backwards, so that reading ends with the page; without a function
@@ -71,21 +75,22 @@ static const struct db_statement invocation_get = {
 #undef INVOCATION
 
 #define LOG_COLUMNS                                                                                                            \
-	"m.metric_id, m.function_id, (extract(epoch from m.request_timestamp) * 1000000)::bigint as at_us, "                   \
+	"m.metric_id, m.function_id, (extract(epoch from m.request_timestamp) * 1000000)::bigint as requested_us, "            \
+	"(extract(epoch from coalesce(l.request_timestamp, m.request_timestamp)) * 1000000)::bigint as at_us, "                \
 	"(m.response_time_ms * 1000)::bigint as response_us, coalesce(l.log, '') as log, coalesce(l.times, '') as times, "     \
 	"coalesce(l.streams, '') as streams, coalesce(l.levels, '') as levels, coalesce(l.log_bytes, 0) as log_bytes, "        \
-	"coalesce(l.orphan_bytes, 0) as orphan_bytes, coalesce(m.error_code, '') as error_code, "                              \
+	"l.late_for is not null as late, coalesce(m.error_code, '') as error_code, "                                           \
 	"coalesce(m.error_message, '') as error_message, m.request_id, l.stored_in, "                                          \
 	"(octet_length(l.log) + octet_length(l.times) + octet_length(l.streams) + octet_length(l.levels))::bigint as size"
 #define LOG_NAMES                                                                                                              \
-	"metric_id, function_id, at_us, response_us, log, times, streams, levels, log_bytes, orphan_bytes, error_code, "       \
+	"metric_id, function_id, requested_us, at_us, response_us, log, times, streams, levels, log_bytes, late, error_code, " \
 	"error_message, "                                                                                                      \
 	"request_id, stored_in, size"
 
 static const struct db_statement log_get = {
 	.name = "log_get",
-	.sql = "select " LOG_COLUMNS " from metrics m left join invocation_logs l "
-	       "on l.metric_id = m.metric_id and l.request_timestamp = m.request_timestamp " BY_ID,
+	.sql = "select " LOG_COLUMNS " from metrics m left join invocation_logs l on " LOGS_OF_M " " BY_ID
+	       " order by late, at_us",
 	.param_count = 3,
 	.reads = true,
 	.binary = true,
@@ -94,8 +99,8 @@ static const struct db_statement log_get = {
 
 /* The logs of request u that were stored behind its place. No invocation takes longer than a day, including waiting. */
 #define LOGS_BEHIND                                                                                                            \
-	"select " LOG_COLUMNS                                                                                                  \
-	" from invocation_logs l join metrics m on m.metric_id = l.metric_id and m.request_timestamp = l.request_timestamp "   \
+	"select " LOG_COLUMNS " from invocation_logs l join metrics m on m.metric_id = l.metric_id and m.request_timestamp = " \
+	"coalesce(l.late_for, l.request_timestamp) "                                                                           \
 	"where n.any and u.stored_in >= 0 and l.function_id = u.function_id "                                                  \
 	"and l.request_timestamp > now() - interval '1 day' and m.request_timestamp > now() - interval '1 day' "               \
 	"and l.stored_in >= u.stored_in and l.stored_in < h.horizon "                                                          \
@@ -107,7 +112,7 @@ static const struct db_statement log_get = {
 #define LOGS_NEWEST                                                                                                            \
 	"select " LOG_NAMES " from (select c.*, sum(c.size) over "                                                             \
 	"(order by c.at_us desc, c.metric_id desc rows unbounded preceding) - c.size as before from (select " LOG_COLUMNS      \
-	" from metrics m join invocation_logs l on m.metric_id = l.metric_id and m.request_timestamp = l.request_timestamp "   \
+	" from metrics m join invocation_logs l on " LOGS_OF_M " "                                                             \
 	"where u.stored_in < 0 and m.function_id = u.function_id and l.stored_in < h.horizon "                                 \
 	"order by m.request_timestamp desc limit u.most) c) b where b.before < $6::bigint"
 
@@ -200,7 +205,7 @@ void db_log_place(const PGresult *r, int row, struct log_place *place)
 {
 	place->stored_in = (int64_t)buf_get_u64(PQgetvalue(r, row, LOG_STORED_IN));
 	place->in_midst = true;
-	place->at_us = (int64_t)buf_get_u64(PQgetvalue(r, row, LOG_REQUESTED_AT_US));
+	place->at_us = (int64_t)buf_get_u64(PQgetvalue(r, row, LOG_AT_US));
 	memcpy(place->id.bytes, PQgetvalue(r, row, LOG_INVOCATION_ID), sizeof(place->id.bytes));
 }
 

@@ -44,13 +44,14 @@ enum {
 	LOG_INVOCATION_ID,
 	LOG_FUNCTION_ID,
 	LOG_REQUESTED_AT_US,
+	LOG_AT_US, /* of its row: when it was requested, or when late output was read */
 	LOG_RESPONSE_US,
 	LOG_TEXT,
 	LOG_TIMES,
 	LOG_STREAMS,
 	LOG_LEVELS,
 	LOG_BYTES,
-	LOG_ORPHAN_BYTES,
+	LOG_LATE, /* whether it was printed after the answer */
 	LOG_ERROR_CODE,
 	LOG_ERROR_MESSAGE,
 	LOG_REQUEST_ID,
@@ -108,7 +109,10 @@ struct db_log_reply {
 /* Reads the answer to the request whose rows begin at row. Returns the row at which those of the next request begin. */
 int db_log_reply(const PGresult *result, int row, const struct db_log_asker *asker, struct db_log_reply *news);
 
-/* Reads the log of the invocation with that id: one row, even if it printed nothing. ENOENT: there is no such invocation. */
+/*
+ * Reads the logs of the invocation with that id: one row, even if it printed nothing, and then rows of late output; if it
+ * printed nothing before its answer, the first row may be one of those. ENOENT: there is no such invocation.
+ */
 int db_invocation_log(struct db *db, const struct uuid *id, PGresult **result, struct err *err);
 
 #endif

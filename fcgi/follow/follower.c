@@ -123,7 +123,7 @@ static void add_logs(struct follower *f, const PGresult *logs, const struct db_l
 		bool first = row == news->first;
 		size_t before = json->len;
 		buf_add_str(json, first ? "" : ",");
-		bool whole = log_row_json(logs, row, 0, json);
+		bool whole = log_row_json(logs, row, 1, 0, json);
 		/* The rest is for the next request. */
 		if (!first && (!whole || json->len > FOLLOWER_PAGE_BYTES)) {
 			json->len = before;

@@ -43,6 +43,7 @@ struct call {
 	uint32_t version;
 	enum ipc_start_kind start_kind; /* NONE: the request got no sandbox */
 	char runtime[32];
+	char start_cause[sizeof(((struct lease *)0)->start_cause)];
 	struct problem problem; /* set when failed */
 	bool failed;
 	bool withdrawn; /* the client left before there was a sandbox: no answer, no record */
@@ -74,6 +75,28 @@ static void take_lease(struct call *c, const struct lease *lease)
 	c->version = lease->version;
 	c->start_kind = lease->start_kind;
 	text_copy(c->runtime, sizeof(c->runtime), lease->runtime, strlen(lease->runtime));
+	text_copy(c->start_cause, sizeof(c->start_cause), lease->start_cause, strlen(lease->start_cause));
+}
+
+/* Records what the sandbox printed after its previous invocation, which is on record already. */
+static void record_late(struct worker *w, const struct call *c)
+{
+	const struct late *late = &c->outcome.late;
+	struct record r = {
+		.invocation_id = late->of.id,
+		.function_id = c->function_id,
+		.version = c->version,
+		.runtime = STR(c->runtime),
+		.requested_at_us = (uint64_t)clock_wall_us(),
+		.late_for_us = (uint64_t)late->of.requested_at_us,
+		.log = late->log,
+		.log_times = late->log_times,
+		.log_streams = late->log_streams,
+		.log_levels = late->log_levels,
+		.log_bytes = late->log_bytes,
+	};
+
+	spool_append(w->spool, &r);
 }
 
 /* Gets a sandbox, runs the function in it and gives it back. */
@@ -83,6 +106,8 @@ static void attempt(struct worker *w, const struct request *request, uint32_t ve
 					 .request_id = request->id,
 					 .traceparent = c->traceparent,
 					 .begun_us = c->start_us,
+					 .uuid = c->id,
+					 .requested_at_us = c->requested_at_us,
 					 .body = request->body,
 					 .body_len = request->body_len};
 	struct lease lease = LEASE_NONE;
@@ -99,6 +124,10 @@ static void attempt(struct worker *w, const struct request *request, uint32_t ve
 	take_lease(c, &lease);
 	invocation_run(w->invocation, &lease, &input, &c->outcome);
 	lease_release(w->poolmgr, &lease, c->outcome.destroy_reason);
+	if (c->outcome.late.log_bytes > 0)
+		record_late(w, c);
+	if (c->outcome.late.failures > 0)
+		tally_count_late(w->tally, c->runtime, c->outcome.late.failures);
 }
 
 static void deny_late(const struct worker *w, struct call *c)
@@ -196,7 +225,7 @@ static void record(struct worker *w, const struct request *request, const char *
 		.log_streams = o->log_streams,
 		.log_levels = o->log_levels,
 		.log_bytes = o->log_bytes,
-		.orphan_bytes = o->orphan_bytes,
+		.start_cause = STR(c->start_cause),
 	};
 
 	spool_append(w->spool, &r);

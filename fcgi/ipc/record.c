@@ -43,13 +43,19 @@ static void translate(uint32_t version, struct record *record)
 	if (version < 7)
 		record->start_kind = (uint8_t)start_kind_find(record->start_name.data, record->start_name.len);
 	record->start_name = (struct str){0};
+	record->orphan_bytes = 0;
 }
 
 bool record_is_invocation(const struct record *record)
 {
 	static const struct uuid none;
 
-	return memcmp(&record->invocation_id, &none, sizeof(none)) != 0;
+	return memcmp(&record->invocation_id, &none, sizeof(none)) != 0 && !record_is_late(record);
+}
+
+bool record_is_late(const struct record *record)
+{
+	return record->late_for_us != 0;
 }
 
 uint64_t record_overhead_us(const struct record *record)
@@ -72,7 +78,7 @@ bool record_file_key(const char *name, const char *suffix, struct uuid *key)
 bool record_spool_key(const char *name, struct uuid *key)
 {
 	static const char *const suffixes[] = {
-		[5] = ".spool", [6] = ".6.spool", [7] = ".7.spool", [RECORD_VERSION] = RECORD_FILE_SUFFIX};
+		[5] = ".spool", [6] = ".6.spool", [7] = ".7.spool", [8] = ".8.spool", [RECORD_VERSION] = RECORD_FILE_SUFFIX};
 
 	for (int version = RECORD_OLDEST; version <= RECORD_VERSION; version++)
 		if (record_file_key(name, suffixes[version], key))

@@ -20,7 +20,7 @@
  * The version that is written, and the oldest that is still read: during an upgrade old workers keep writing, and the new
  * collector stores their records.
  */
-#define RECORD_VERSION        8
+#define RECORD_VERSION        9
 #define RECORD_OLDEST         5
 #define RECORD_MAGIC(version) (0x42535000u | (version)) /* "BSP" and the version */
 #define RECORD_HEADER_SIZE    16
@@ -34,7 +34,7 @@
 #define RECORD_SPOOL_DIR    "spool"
 #define RECORD_ID_FILE      "id" /* mode of the spool; it belongs to the collector, as does the directory of rejected records */
 #define RECORD_REJECTED_DIR "rejected"
-#define RECORD_FILE_SUFFIX  ".8.spool" /* the suffix for RECORD_VERSION */
+#define RECORD_FILE_SUFFIX  ".9.spool" /* the suffix for RECORD_VERSION */
 #define RECORD_SUFFIX_MAX   sizeof(".999.spool")
 #define RECORD_NEW_SUFFIX   ".new" /* the suffix until the file is locked */
 #define RECORD_FILE_MODE                                                                                                       \
@@ -49,8 +49,9 @@ struct record {
 #undef RECORD_FORMER
 };
 
-/* Whether the record is that of an invocation. */
+/* Whether the record is that of an invocation; and whether it is of output that one has left behind. */
 bool record_is_invocation(const struct record *record);
+bool record_is_late(const struct record *record);
 
 /* The platform's own part of the response time: what remains after waiting, loading and running. */
 uint64_t record_overhead_us(const struct record *record);

@@ -59,6 +59,11 @@ void tally_count_background(struct tally *t, const char *runtime, uint64_t us)
 	add(&t->background_us[find_runtime(runtime)], us);
 }
 
+void tally_count_late(struct tally *t, const char *runtime, uint64_t errors)
+{
+	add(&t->late_errors[find_runtime(runtime)], errors);
+}
+
 /* A tally consists of words only. */
 #define WORDS (sizeof(struct tally) / sizeof(_Atomic uint64_t))
 static_assert(sizeof(struct tally) % sizeof(_Atomic uint64_t) == 0, "no padding");

@@ -40,6 +40,7 @@ struct tally {
 	_Atomic uint64_t errors[TALLY_RUNTIMES][TALLY_ERRORS];
 	_Atomic uint64_t request_bytes, response_bytes;
 	_Atomic uint64_t cpu_us[TALLY_RUNTIMES], background_us[TALLY_RUNTIMES];
+	_Atomic uint64_t late_errors[TALLY_RUNTIMES];
 	struct tally_histogram times[TALLY_RUNTIMES][TALLY_TIMES];
 };
 
@@ -57,6 +58,9 @@ void tally_count(struct tally *tally, const struct tally_invocation *invocation)
 
 /* What a sandbox used after its last invocation. */
 void tally_count_background(struct tally *tally, const char *runtime, uint64_t us);
+
+/* Errors that nobody caught, and that came after the answer. */
+void tally_count_late(struct tally *tally, const char *runtime, uint64_t errors);
 
 /* Adds the counts of from. */
 void tally_add(struct tally *to, const struct tally *from);

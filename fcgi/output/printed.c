@@ -11,12 +11,13 @@
 
 static const struct mark {
 	const char *bytes;
-	enum { SWITCH, LEVEL } kind;
+	enum { SWITCH, LEVEL, INVOKE, FAILED } kind;
 	unsigned level; /* 0 ends an entry, others begin one */
 } marks[] = {
 	{PRINTED_SWITCH, SWITCH, 0},        {PRINTED_MARK("level0"), LEVEL, 0}, {PRINTED_MARK("level1"), LEVEL, 1},
 	{PRINTED_MARK("level2"), LEVEL, 2}, {PRINTED_MARK("level3"), LEVEL, 3}, {PRINTED_MARK("level4"), LEVEL, 4},
-	{PRINTED_MARK("level5"), LEVEL, 5}, {PRINTED_MARK("level6"), LEVEL, 6},
+	{PRINTED_MARK("level5"), LEVEL, 5}, {PRINTED_MARK("level6"), LEVEL, 6}, {PRINTED_INVOKE, INVOKE, 0},
+	{PRINTED_FAILED, FAILED, 0},
 };
 
 void printed_free(struct printed *p)
@@ -43,6 +44,11 @@ void printed_trim(struct printed *p, struct printed_log *log)
 		trim_buf(&p->texts[i].notes);
 		trim_buf(&p->texts[i].scan.spans);
 	}
+	printed_log_trim(log);
+}
+
+void printed_log_trim(struct printed_log *log)
+{
 	trim_buf(&log->text);
 	trim_buf(&log->times);
 	trim_buf(&log->streams);
@@ -51,17 +57,22 @@ void printed_trim(struct printed *p, struct printed_log *log)
 
 /* ---- Reading ---- */
 
-void printed_begin(struct printed *p, size_t room, struct mask *mask)
+void printed_begin(struct printed *p, size_t room, struct mask *mask, bool follows)
 {
 	p->room = room;
 	p->mask = mask;
+	p->follows = follows;
+	p->late_lost = 0;
+	p->failures = 0;
 	for (int i = 0; i < PRINTED_STREAMS; i++) {
 		struct printed_text *t = &p->texts[i];
 		buf_reset(&t->data);
 		buf_reset(&t->notes);
 		mask_scan_begin(&t->scan);
-		t->kept = t->pending = 0;
+		t->kept = t->pending = t->own = t->late = 0;
 		t->lost = 0;
+		t->late_entries = 0;
+		t->begun = false;
 		t->now = (struct printed_note){0};
 	}
 }
@@ -83,8 +94,8 @@ static void note(struct printed_text *t, uint32_t ms)
 
 	t->now.offset = (uint32_t)t->kept;
 	t->now.ms = ms;
-	if (count < NOTES_MAX &&
-	    (last == NULL || last->switches != t->now.switches || last->ms != ms || last->entries != t->now.entries))
+	if ((count < NOTES_MAX || count == t->own) && (last == NULL || count == t->own || last->switches != t->now.switches ||
+						       last->ms != ms || last->entries != t->now.entries))
 		buf_add(&t->notes, &t->now, sizeof(t->now));
 }
 
@@ -119,14 +130,49 @@ static const struct mark *find_mark(const char *bytes, size_t len)
 	return NULL;
 }
 
-static void pass_mark(struct printed_text *t, const struct mark *mark)
+/* The invocation begins here in this stream. Its room is not used up by what was printed before. */
+static void begin_here(struct printed *p, struct printed_text *t)
 {
-	if (mark->kind == SWITCH) {
-		t->now.switches++;
-		return;
-	}
+	p->room += t->kept - t->late;
+	p->late_lost += t->lost;
+	t->lost = 0;
+	t->late = t->kept;
+	t->own = note_count(t);
 	t->now.entries++;
-	t->now.level = mark->level;
+	t->now.level = 0;
+	t->late_entries = t->now.entries;
+}
+
+void printed_late(struct printed *p)
+{
+	for (int i = 0; i < PRINTED_STREAMS && p->follows; i++)
+		begin_here(p, &p->texts[i]);
+}
+
+void printed_lose(struct printed *p, uint64_t bytes)
+{
+	p->texts[PRINTED_STDOUT].lost += bytes;
+}
+
+static void pass_mark(struct printed *p, struct printed_text *t, const struct mark *mark)
+{
+	switch (mark->kind) {
+	case SWITCH:
+		t->now.switches++;
+		break;
+	case LEVEL:
+		t->now.entries++;
+		t->now.level = mark->level;
+		break;
+	case INVOKE: /* the agent writes one; more are the function's */
+		if (p->follows && !t->begun)
+			begin_here(p, t);
+		t->begun = true;
+		break;
+	case FAILED:
+		p->failures++;
+		break;
+	}
 }
 
 void printed_take(struct printed *p, enum printed_stream stream, size_t n, int64_t ms)
@@ -148,7 +194,7 @@ void printed_take(struct printed *p, enum printed_stream stream, size_t n, int64
 			break;
 		}
 		if (mark != NULL)
-			pass_mark(t, mark);
+			pass_mark(p, t, mark);
 		else
 			keep(p, t, found, 1, (uint32_t)ms);
 		at = found + (mark != NULL ? PRINTED_MARK_SIZE : 1);
@@ -194,6 +240,8 @@ static void mask_text(struct printed_text *t)
 struct merge {
 	const struct printed *printed;
 	size_t next[PRINTED_STREAMS]; /* index of the current note */
+	size_t end[PRINTED_STREAMS];  /* where the notes end */
+	int64_t later_ms;             /* to be added to their times */
 	struct printed_log *log;
 	enum printed_stream stream;        /* stream of the current run */
 	size_t run;                        /* its bytes so far */
@@ -216,7 +264,7 @@ static enum printed_stream choose(const struct merge *m)
 
 	for (enum printed_stream i = 0; i < PRINTED_STREAMS; i++) {
 		const struct printed_text *t = &m->printed->texts[i];
-		if (m->next[i] == note_count(t) || (next != NULL && comes_first(next, note_at(t, m->next[i]))))
+		if (m->next[i] == m->end[i] || (next != NULL && comes_first(next, note_at(t, m->next[i]))))
 			continue;
 		next = note_at(t, m->next[i]);
 		found = i;
@@ -255,7 +303,7 @@ static void add_part(struct merge *m, enum printed_stream stream)
 
 	if (from == to)
 		return;
-	add_time(m, n->ms);
+	add_time(m, (uint32_t)MIN(n->ms + m->later_ms, INT32_MAX));
 	add_level(m, stream, n);
 	if (stream != m->stream) {
 		leb128_add(&m->log->streams, m->run);
@@ -266,26 +314,47 @@ static void add_part(struct merge *m, enum printed_stream stream)
 	buf_add(&m->log->text, t->data.data + from, to - from);
 }
 
-void printed_finish(struct printed *p, struct printed_log *log)
+static void end_text(struct printed *p, struct printed_text *t)
 {
-	struct merge m = {.printed = p, .log = log, .stream = PRINTED_STDOUT};
+	if (t->pending > 0) /* it was not a mark */
+		keep(p, t, t->data.data + t->kept, t->pending, note_count(t) > 0 ? note_at(t, note_count(t) - 1)->ms : 0);
+	t->pending = 0;
+	mask_scan_end(p->mask, &t->scan, t->lost > 0);
+	if (mask_span_count(&t->scan) > 0)
+		mask_text(t);
+}
+
+/* Makes a log of the parts that m has. */
+static void add_parts(struct merge *m)
+{
+	struct printed_log *log = m->log;
 	enum printed_stream stream;
 
 	buf_reset(&log->text);
 	buf_reset(&log->times);
 	buf_reset(&log->streams);
 	buf_reset(&log->levels);
+	while ((stream = choose(m)) != PRINTED_STREAMS)
+		add_part(m, stream);
+}
+
+void printed_finish(struct printed *p, struct printed_log *log, struct printed_log *late, size_t late_room, int64_t late_ms)
+{
+	struct merge own = {.printed = p, .log = log, .stream = PRINTED_STDOUT};
+	struct merge before = {.printed = p, .log = late, .stream = PRINTED_STDOUT, .later_ms = MAX(late_ms, 0)};
+
 	for (int i = 0; i < PRINTED_STREAMS; i++) {
 		struct printed_text *t = &p->texts[i];
-		if (t->pending > 0) /* it was not a mark */
-			keep(p, t, t->data.data + t->kept, t->pending,
-			     note_count(t) > 0 ? note_at(t, note_count(t) - 1)->ms : 0);
-		t->pending = 0;
-		mask_scan_end(p->mask, &t->scan, t->lost > 0);
-		if (mask_span_count(&t->scan) > 0)
-			mask_text(t);
+		end_text(p, t);
+		before.end[i] = own.next[i] = MIN(t->own, note_count(t));
+		own.end[i] = note_count(t);
+		own.entries[i] = t->late_entries;
 	}
-	while ((stream = choose(&m)) != PRINTED_STREAMS)
-		add_part(&m, stream);
+	add_parts(&own);
 	log->bytes = log->text.len + p->texts[PRINTED_STDOUT].lost + p->texts[PRINTED_STDERR].lost;
+	if (late == NULL)
+		return;
+	add_parts(&before);
+	late->bytes = late->text.len + p->late_lost;
+	late->text.len = MIN(late->text.len, late_room);
 }

@@ -9,10 +9,15 @@
  * one of the other. Output of programs that write no marks, such as children, is placed in the order in which it was read. The
  * marks of levels begin and end an entry of that level in their stream. A function that writes marks itself only mixes up its
  * own log.
+ *
+ * What a function prints when it has answered belongs to the invocation that has left it behind, though it is read at the
+ * beginning of the next one: it is the late output of that invocation, and has a log of its own. Agents mark where an
+ * invocation begins, if anything was printed since the answer before, and errors that nobody caught after an answer.
  */
 #ifndef OUTPUT_PRINTED_H
 #define OUTPUT_PRINTED_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/buf.h"
@@ -21,6 +26,8 @@
 #define PRINTED_HEAD       "\xff\0berth:"             /* of every mark */
 #define PRINTED_MARK(name) PRINTED_HEAD name "\0\xff" /* all names have six bytes */
 #define PRINTED_SWITCH     PRINTED_MARK("switch")
+#define PRINTED_INVOKE     PRINTED_MARK("invoke")
+#define PRINTED_FAILED     PRINTED_MARK("failed")
 #define PRINTED_MARK_SIZE  (sizeof(PRINTED_SWITCH) - 1)
 
 enum printed_stream { PRINTED_STDOUT, PRINTED_STDERR, PRINTED_STREAMS };
@@ -39,6 +46,10 @@ struct printed_text {
 	size_t kept; /* length of the text in data; the bytes after it may be the beginning of a mark */
 	size_t pending;
 	uint64_t lost;           /* number of bytes for which there was no room */
+	size_t own;              /* index of the first note of the invocation itself; those before are about late output */
+	size_t late;             /* length of the late output, before secrets are masked */
+	uint32_t late_entries;   /* entries of the late output */
+	bool begun;              /* the agent has marked where the invocation begins */
 	struct printed_note now; /* about what is read next */
 	struct buf notes;        /* struct printed_note, sorted by offset */
 	struct mask_scan scan;
@@ -49,6 +60,9 @@ struct printed {
 	struct printed_text texts[PRINTED_STREAMS];
 	size_t room;
 	struct mask *mask; /* borrowed */
+	bool follows;      /* output before the invocation is the late output of another one */
+	uint64_t late_lost;
+	unsigned failures; /* marked errors that nobody caught, in late output */
 };
 
 /* The log of an invocation, as ipc/record.def has it. */
@@ -60,12 +74,19 @@ struct printed_log {
 void printed_free(struct printed *printed);
 void printed_log_free(struct printed_log *log);
 void printed_trim(struct printed *printed, struct printed_log *log); /* frees the memory that a large log needed */
+void printed_log_trim(struct printed_log *log);
 
 /*
  * Begins a new log. room: the number of bytes to keep of both streams together. mask: for their secrets, may be NULL, and must
- * remain valid until printed_finish.
+ * remain valid until printed_finish. follows: whether there was an invocation before, so that there may be late output.
  */
-void printed_begin(struct printed *printed, size_t room, struct mask *mask);
+void printed_begin(struct printed *printed, size_t room, struct mask *mask, bool follows);
+
+/* All that was read so far is late output; nothing happens unless the invocation follows another one. */
+void printed_late(struct printed *printed);
+
+/* Counts bytes that were printed, but are not there any more. */
+void printed_lose(struct printed *printed, uint64_t bytes);
 
 /*
  * printed_reserve returns where to read up to size more bytes of a stream to; printed_take reports that n were read, ms after
@@ -77,7 +98,11 @@ void printed_take(struct printed *printed, enum printed_stream stream, size_t n,
 /* The number of bytes read, whether or not there was room for them. */
 uint64_t printed_bytes(const struct printed *printed);
 
-/* Ends the output and makes *log of it. */
-void printed_finish(struct printed *printed, struct printed_log *log);
+/*
+ * Ends the output and makes *log of it, and *late of the late output: of that, at most late_room bytes are kept, and its times
+ * are those after late_ms, in which printed_take's began. late may be NULL if the invocation follows no other.
+ */
+void printed_finish(struct printed *printed, struct printed_log *log, struct printed_log *late, size_t late_room,
+		    int64_t late_ms);
 
 #endif

@@ -51,7 +51,8 @@ struct invocation {
 	size_t taken;                 /* length of that frame */
 	struct outgoing out;          /* to be sent to the control socket */
 	struct printed printed;
-	struct printed_log log;
+	struct printed_log log, late;
+	bool loads_ahead;  /* what is printed is for the first invocation */
 	int64_t begun_us;  /* arrival of the request; monotonic */
 	bool log_is_read;  /* number of bytes printed before the latest ones */
 	bool passed_over;  /* there was an answer to another invocation */
@@ -84,6 +85,7 @@ void invocation_free(struct invocation **invocation)
 	buf_free(&(*invocation)->in);
 	printed_free(&(*invocation)->printed);
 	printed_log_free(&(*invocation)->log);
+	printed_log_free(&(*invocation)->late);
 	mem_free(invocation);
 }
 
@@ -91,6 +93,7 @@ void invocation_trim(struct invocation *v)
 {
 	trim_buf(&v->in);
 	printed_trim(&v->printed, &v->log);
+	printed_log_trim(&v->late);
 }
 
 void outcome_clear(struct outcome *outcome)
@@ -109,6 +112,8 @@ static bool read_log_once(struct invocation *v, enum printed_stream stream)
 		v->log_fds[stream] = -1; /* poll would report its end forever */
 	if (n <= 0)
 		return false;
+	if (v->loads_ahead)
+		loaded_add(&v->lease->loaded, stream, to, (size_t)n);
 	printed_take(&v->printed, stream, (size_t)n, (clock_mono_us() - v->begun_us) / 1000);
 	return n == READ_SIZE;
 }
@@ -120,9 +125,17 @@ static void drain_log(struct invocation *v)
 			;
 }
 
+static bool ran_before(const struct lease *lease)
+{
+	static const struct uuid none;
+
+	return memcmp(&lease->last.id, &none, sizeof(none)) != 0;
+}
+
 /*
- * Ensures a clean start: nothing of the previous invocation may count as this one's. If there are bytes on the control socket
- * now, or if it has ended, or if the kept sandbox was recalled, returns -1.
+ * Ensures a clean start: nothing of the previous invocation may count as this one's; what it has printed since its answer is
+ * late output. If there are bytes on the control socket now, or if it has ended, or if the kept sandbox was recalled, returns
+ * -1.
  */
 static int begin(struct invocation *v, struct lease *lease, struct outcome *outcome)
 {
@@ -144,15 +157,15 @@ static int begin(struct invocation *v, struct lease *lease, struct outcome *outc
 	v->out.unsent_count = 0;
 	v->log_is_read = v->passed_over = v->unread = false;
 	buf_reset(&v->in);
-	printed_begin(&v->printed, 0, NULL);
+	printed_begin(&v->printed, lease->log_bytes, lease->mask, ran_before(lease));
+	loaded_give(&lease->loaded, &v->printed);
 
 	meter_begin(&lease->meter, clock_mono_us());
 	outcome->background_us = lease->meter.background_us;
 	int found = poll(p, ARRAY_SIZE(p), 0);
 	if (found > 0 && (p[1].revents | p[2].revents) != 0)
 		drain_log(v);
-	outcome->orphan_bytes = printed_bytes(&v->printed);
-	printed_begin(&v->printed, lease->log_bytes, lease->mask);
+	printed_late(&v->printed);
 	if (found <= 0)
 		return 0;
 	if (p[3].revents != 0)
@@ -604,17 +617,37 @@ static struct str str_of(const struct buf *b)
 	return (struct str){buf_str(b), (uint32_t)b->len};
 }
 
+/* Makes the outcome of what was printed. */
+static void tell_printed(struct invocation *v)
+{
+	struct outcome *o = v->outcome;
+	struct last *last = &v->lease->last;
+	int64_t late_ms = (clock_wall_us() - (clock_mono_us() - v->begun_us) - last->requested_at_us) / 1000;
+
+	printed_finish(&v->printed, &v->log, &v->late, last->room, late_ms);
+	o->log = str_of(&v->log.text);
+	o->log_times = str_of(&v->log.times);
+	o->log_streams = str_of(&v->log.streams);
+	o->log_levels = str_of(&v->log.levels);
+	o->log_bytes = v->log.bytes;
+	o->late = (struct late){.of = *last,
+				.log = str_of(&v->late.text),
+				.log_times = str_of(&v->late.times),
+				.log_streams = str_of(&v->late.streams),
+				.log_levels = str_of(&v->late.levels),
+				.log_bytes = v->late.bytes,
+				.failures = v->printed.failures};
+	last->room -= o->late.log.len;
+}
+
 /* The agent flushes the output before it answers, so all of it can be read now. */
 static void finish(struct invocation *v)
 {
 	if (!v->log_is_read)
 		drain_log(v);
-	printed_finish(&v->printed, &v->log);
-	v->outcome->log = str_of(&v->log.text);
-	v->outcome->log_times = str_of(&v->log.times);
-	v->outcome->log_streams = str_of(&v->log.streams);
-	v->outcome->log_levels = str_of(&v->log.levels);
-	v->outcome->log_bytes = v->log.bytes;
+	if (v->outcome->kind == OUTCOME_UNTOUCHED)
+		printed_late(&v->printed);
+	tell_printed(v);
 	read_meter(v);
 }
 
@@ -654,8 +687,11 @@ void invocation_run(struct invocation *v, struct lease *lease, const struct invo
 	bool needs_init = lease->init.len > 0;
 
 	v->begun_us = input->begun_us;
-	if (begin(v, lease, outcome) < 0)
+	v->loads_ahead = false;
+	if (begin(v, lease, outcome) < 0) {
+		tell_printed(v);
 		return;
+	}
 	/* Sends both at once, so that INVOKE is already there when the agent has loaded the function. */
 	if (needs_init)
 		queue_init(v);
@@ -663,11 +699,14 @@ void invocation_run(struct invocation *v, struct lease *lease, const struct invo
 	if (!needs_init || await_ready(v) == 0)
 		await_result(v, input->id);
 	finish(v);
+	if (outcome->kind != OUTCOME_UNTOUCHED)
+		lease->last = (struct last){input->uuid, input->requested_at_us, lease->log_bytes - outcome->log.len};
 }
 
 void invocation_init(struct invocation *v, struct lease *lease, struct outcome *outcome)
 {
 	v->begun_us = clock_mono_us();
+	v->loads_ahead = true;
 	if (begin(v, lease, outcome) < 0)
 		return;
 	queue_init(v);

@@ -31,6 +31,15 @@ enum outcome_kind {
 /* Why loading the code failed. */
 enum init_failure { INIT_FINE, INIT_SYNTAX, INIT_HANDLER, INIT_EXCEPTION, INIT_EXITED, INIT_TIMEOUT };
 
+/* What the sandbox printed after its previous invocation had answered: an addition to that one's log. */
+struct late {
+	struct last of; /* as before this addition */
+	struct str log; /* up to of.room */
+	struct str log_times, log_streams, log_levels;
+	uint64_t log_bytes; /* bytes printed in all; 0: there was nothing */
+	unsigned failures;  /* errors that nobody caught */
+};
+
 /* Pointers point into the invocation and are valid until invocation_trim or its next use. */
 struct outcome {
 	enum outcome_kind kind;
@@ -46,12 +55,14 @@ struct outcome {
 	struct str log;                                /* the printed output, up to the function's log_bytes */
 	struct str log_times, log_streams, log_levels; /* its times, streams and levels, as in ipc/record.def */
 	uint64_t log_bytes;                            /* bytes printed in all */
-	uint64_t orphan_bytes;                         /* bytes printed before this invocation and dropped */
+	struct late late;
 };
 #define OUTCOME_NONE ((struct outcome){.cpu_us = -1})
 void outcome_clear(struct outcome *outcome); /* destructor for AUTO */
 
 struct invocation_input {
+	struct uuid uuid;        /* id, not as text */
+	int64_t requested_at_us; /* wall clock */
 	const char *id;          /* the invocation's id, which is unknown before and by which alone the answer is recognised */
 	const char *request_id;  /* the client's request id; a label that is safe inside JSON (http/request.h) */
 	const char *traceparent; /* the client's traceparent, equally safe; "" for none */

@@ -38,6 +38,7 @@ static void close_lease(struct lease *lease)
 		fd_close(fds[i]);
 	buf_free(&lease->init);
 	mask_free(&lease->mask);
+	loaded_free(&lease->loaded);
 	*lease = LEASE_NONE;
 }
 
@@ -52,6 +53,11 @@ static struct lease take_kept(struct lease_client *c, int index)
 	return lease;
 }
 
+static struct str text_of(const struct buf *b)
+{
+	return (struct str){buf_str(b), (uint32_t)b->len};
+}
+
 /* Ends the lease and tells poolmgr. */
 static void give_back(struct lease_client *c, struct lease *lease, enum counter destroy_reason)
 {
@@ -61,14 +67,24 @@ static void give_back(struct lease_client *c, struct lease *lease, enum counter 
 					  .busy_us = (uint64_t)lease->busy_us,
 					  .cpu_read_us = (uint64_t)lease->meter.cpu_read_us, /* -1: IPC_CPU_UNKNOWN */
 					  .restless = lease->meter.restless,
-					  .reason = (uint8_t)destroy_reason}};
+					  .reason = (uint8_t)destroy_reason,
+					  .last_id = lease->last.id,
+					  .last_at_us = (uint64_t)lease->last.requested_at_us,
+					  .last_room = lease->last.room,
+					  .loaded_out = text_of(&lease->loaded.texts[PRINTED_STDOUT]),
+					  .loaded_error = text_of(&lease->loaded.texts[PRINTED_STDERR]),
+					  .loaded_lost = lease->loaded.lost}};
 	char sandbox_id[sizeof(lease->sandbox_id)];
 	struct err err = {0};
 
+	/* Its sockets are closed before poolmgr can give it to another worker; the message borrows what was printed. */
 	memcpy(sandbox_id, lease->sandbox_id, sizeof(sandbox_id));
+	struct loaded loaded = lease->loaded;
+	lease->loaded = (struct loaded){0};
 	close_lease(lease);
 	if (link_fd(c->link) >= 0 && link_send(c->link, &msg, &err) < 0)
 		log_sandbox(LOG_WARN, sandbox_id, "sandbox not given back: %s", err.msg);
+	loaded_free(&loaded);
 }
 
 static void give_back_kept(struct lease_client *c, int index)
@@ -153,6 +169,7 @@ static void keep(struct lease_client *c, struct lease *lease)
 		return;
 	}
 	buf_free(&lease->init);
+	lease->start_cause[0] = '\0';
 	c->kept[c->kept_count++] = *lease;
 	*lease = LEASE_NONE;
 }
@@ -219,9 +236,14 @@ static void take_grant(struct lease_client *c, struct ipc_msg *msg, struct lease
 			  .limit_bytes = (int64_t)g->memory_limit_mb << 20,
 			  .cpu_read_us = (int64_t)g->cpu_read_us,
 			  .restless = g->restless != 0},
+		.last = {g->last_id, (int64_t)g->last_at_us, g->last_room},
 	};
 	copy_text(lease->sandbox_id, sizeof(lease->sandbox_id), g->sandbox_id);
 	copy_text(lease->runtime, sizeof(lease->runtime), g->runtime);
+	copy_text(lease->start_cause, sizeof(lease->start_cause), g->start_cause);
+	loaded_add(&lease->loaded, PRINTED_STDOUT, g->loaded_out.data, g->loaded_out.len);
+	loaded_add(&lease->loaded, PRINTED_STDERR, g->loaded_error.data, g->loaded_error.len);
+	lease->loaded.lost += g->loaded_lost;
 	if (g->init.len > 0)
 		buf_add(&lease->init, g->init.data, g->init.len);
 	lease->mask = mask_new(g->secrets.data, g->secrets.len);

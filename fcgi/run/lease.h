@@ -17,6 +17,7 @@
 #include "http/problem.h"
 #include "ipc/counter.h"
 #include "ipc/ipc.h"
+#include "output/loaded.h"
 #include "output/mask.h"
 #include "run/meter.h"
 #include "run/slow_timer.h"
@@ -39,6 +40,13 @@ void lease_client_free(struct lease_client **client);
  */
 void lease_set_asker(struct lease_client *client, int fd);
 
+/* The invocation that a sandbox ran last, to which what it prints afterwards belongs. */
+struct last {
+	struct uuid id;          /* all zeros: there was none */
+	int64_t requested_at_us; /* wall clock */
+	uint32_t room;           /* how many bytes may still be added to its log */
+};
+
 /* A sandbox that belongs to the worker until lease_release; a worker uses at most one at a time. Initialise with LEASE_NONE. */
 struct lease {
 	uint64_t id;
@@ -59,6 +67,9 @@ struct lease {
 	int control_fd;           /* -1: no lease */
 	int log_fd, error_log_fd; /* for stdout and stderr */
 	struct meter meter;       /* owns its descriptors */
+	struct last last;
+	char start_cause[128]; /* why it was started; "": a request needed one more. Of its first invocation only */
+	struct loaded loaded;  /* owned; printed while the function was loaded ahead, for the first invocation */
 
 	/* Needed to keep it. */
 	char function[LEASE_FUNCTION_MAX + 1]; /* the function as the request named it; "": do not keep the sandbox */

@@ -158,7 +158,7 @@ async function init(payload) {
     idle = () => crash(unsettled('a top-level await'));
     control.unref();
     try {
-        if (settings.log_levels) log.markLevels();
+        log.allowMarks(settings);
         shared = lambda.assign(settings);
         process.chdir(directory);
         handler = await load(directory, settings.handler);
@@ -203,6 +203,7 @@ function invoke(payload) {
 
     const answer = (type, content, report) => {
         answered = true;
+        log.end();
         if (type === RESULT) send(type, content);
         else sendError(type, content, report);
         if (!content.exiting) proceed();
@@ -239,7 +240,7 @@ function invoke(payload) {
         }
     };
     const fail = (reason) => {
-        if (decided) return log.error(id, `Error after the answer\t${toLine(describe(reason))}`);
+        if (decided) return (answered ? log.failed : log.error)(id, `Error after the answer\t${toLine(describe(reason))}`);
         decided = true;
         return sendFailure(reason, 'Invoke Error');
     };
@@ -267,6 +268,7 @@ function invoke(payload) {
         done,
     };
 
+    if (latest) log.begin();
     latest = id;
     crash = (reason, label) => sendFailure(reason, label, true);
     try {
@@ -293,7 +295,7 @@ function invoke(payload) {
 process.on('uncaughtException', (error, origin) => {
     const label = origin === 'unhandledRejection' ? 'Unhandled Promise Rejection (is an await missing?)' : 'Uncaught Exception';
     if (crash) crash(error, label);
-    else log.error(latest ?? 'loading', `${label}, left behind after its answer\t${toLine(describe(error))}`);
+    else log.failed(latest ?? 'loading', `${label}, left behind after its answer\t${toLine(describe(error))}`);
     exit(1);
 });
 

@@ -10,6 +10,11 @@ const { Date, apply, bufferFrom, concat, indexOf, toISOString } = require('./ori
 // The mark that is written to both streams when the function switches from one to the other.
 const SWITCH = bufferFrom('\xff\0berth:switch\0\xff', 'latin1');
 
+// Written to both streams when an invocation begins and something was printed since the last answer.
+const INVOKE = bufferFrom('\xff\0berth:invoke\0\xff', 'latin1');
+// Written before an error that nobody caught after an answer.
+const FAILED = bufferFrom('\xff\0berth:failed\0\xff', 'latin1');
+
 const TRACE = 1, DEBUG = 2, INFO = 3, WARNING = 4, ERROR = 5, CRITICAL = 6;
 const METHODS = {
     debug: DEBUG, log: INFO, info: INFO, dir: INFO, dirxml: INFO, warn: WARNING, error: ERROR,
@@ -23,6 +28,7 @@ const { stdout, stderr } = process;
 let latest; // the stream that was written to last
 let method; // the level of the console's method that runs
 let levels = false; // the host understands the marks of levels
+let late = false; // the host understands the marks of late output
 
 function isSocket(fd) {
     try {
@@ -38,12 +44,24 @@ function put(fd, data) {
     } catch {} // the function or the host has closed it
 }
 
+function mark(bytes) {
+    if (isSocket(1)) put(1, bytes);
+    if (isSocket(2)) put(2, bytes);
+}
+
 function turnTo(stream) {
-    if (latest && latest !== stream) {
-        if (isSocket(1)) put(1, SWITCH);
-        if (isSocket(2)) put(2, SWITCH);
-    }
+    if (latest && latest !== stream) mark(SWITCH);
     latest = stream;
+}
+
+// An invocation begins that is not the first one. The host has to tell what it prints from what was printed since the answer before.
+function begin() {
+    if (latest && late) mark(INVOKE);
+}
+
+// The invocation is about to be answered.
+function end() {
+    latest = undefined;
 }
 
 // Returns what console prints between marks of its level, unless it is one line of the level that its stream has anyway.
@@ -98,8 +116,16 @@ function error(id, what) {
     put(2, `${toISOString(new Date())}\t${id}\tERROR\t${what}\n`);
 }
 
-function markLevels() {
-    levels = true;
+// The same about an error that nobody caught after the answer.
+function failed(id, what) {
+    turnTo(stderr);
+    if (late && isSocket(2)) put(2, FAILED);
+    error(id, what);
 }
 
-module.exports = { error, markLevels, print: (text) => put(2, text) };
+function allowMarks({ log_levels, late_marks }) {
+    levels = Boolean(log_levels);
+    late = Boolean(late_marks);
+}
+
+module.exports = { allowMarks, begin, end, error, failed, print: (text) => put(2, text) };

@@ -11,7 +11,7 @@ import time
 sys.path.append(os.path.dirname(os.path.abspath(__file__)))
 from berth_agent import log  # noqa: E402
 from berth_agent.context import Context, set_environment, set_trace  # noqa: E402
-from berth_agent.errors import advice_on, is_syntax_error, message_of, report, send_error, stack_of  # noqa: E402
+from berth_agent.errors import advice_on, is_syntax_error, message_of, report, send_error, stack_of, watch_threads  # noqa: E402
 from berth_agent.frames import (  # noqa: E402
     CONTROL_FD, ERROR, HELLO, INIT, INIT_ERROR, INVOKE, READY, RESULT, ProtocolError, disown, leave, receive, send,
 )
@@ -28,6 +28,7 @@ monotonic = time.monotonic
 def init(settings, directory):
     """Loads the function and answers READY, or answers INIT_ERROR and leaves."""
     log.Stream.marks_levels = settings.get("log_levels", False)
+    log.Stream.marks_late = settings.get("late_marks", False)
     try:
         set_environment(settings, directory)
         os.chdir(directory)
@@ -58,7 +59,8 @@ def invoke(handler, payload, output_bytes_max, directory):
     meta = decode(meta)
     # An older host names no invocation, and recognises the answer by the request.
     name = "invocation_id" if "invocation_id" in meta else "request_id"
-    id_ = log.request_id = meta[name]
+    id_ = meta[name]
+    log.begin(id_)
     deadline = monotonic() + meta["remaining_ms"] / 1000
     kind = "function"
     try:
@@ -80,16 +82,18 @@ def invoke(handler, payload, output_bytes_max, directory):
             message += advice_on(error)
         log.flush_all()
         report(error, message, directory)
+        log.end()
         fields = {name: id_, "kind": kind}
         send_error(ERROR, fields, type(error).__name__, message, stack_of(error, directory))
         return
-    log.flush_all()
     if len(output) > output_bytes_max:
         message = f"the output has {len(output)} bytes, the limit is {output_bytes_max}"
         log.log(log.LOG_ERROR, f"[ERROR] ResponseTooLarge: {message}")
+        log.end()
         fields = {name: id_, "kind": "response_too_large", "size_bytes": len(output)}
         send_error(ERROR, fields, "ResponseTooLarge", message, [])
         return
+    log.end()
     send(RESULT, f'{{"{name}":"{id_}"}}\n'.encode(), output)
 
 
@@ -98,6 +102,7 @@ def main():
     os.set_inheritable(CONTROL_FD, False)
     os.register_at_fork(after_in_child=disown)
     log.open_logging()
+    watch_threads(directory)
 
     version = "%d.%d.%d" % sys.version_info[:3]
     send(HELLO, encode({"protocol": 1, "language": "python", "version": version}))

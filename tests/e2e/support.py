@@ -177,16 +177,20 @@ class Database:
         return row
 
     def log(self, invocation_id):
-        """The log of an invocation that is recorded: {text, log_bytes, orphan_bytes}, or None."""
+        """The log of an invocation that is recorded: {text, log_bytes}, and what it printed after its answer, {late}; or None."""
         query = (
-            "select encode(log, 'hex') as log, log_bytes, orphan_bytes, function_id from invocation_logs"
-            " where metric_id = :'id'"
+            "select encode(log, 'hex') as log, log_bytes, function_id, late_for is not null as late from invocation_logs"
+            " where metric_id = :'id' order by request_timestamp"
         )
         rows = self.rows(query, id=invocation_id)
-        assert len(rows) <= 1
         for row in rows:
             row["text"] = bytes.fromhex(row.pop("log")).decode(errors="replace")
-        return rows[0] if rows else None
+        late = "".join(row["text"] for row in rows if row["late"])
+        before = [row for row in rows if not row["late"]]
+        assert len(before) <= 1
+        if not rows:
+            return None
+        return (before[0] if before else {"text": "", "log_bytes": 0}) | {"late": late}
 
     def stored(self, function_id):
         """metric_id → [rows] of a function."""

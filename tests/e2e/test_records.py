@@ -167,7 +167,7 @@ def test_what_a_function_prints_is_its_log(api, database, talker):
     log = log_of(api, database, talker, {"print": "out: ü", "stderr": "err", "unflushed": "no newline"})
     assert sorted(log["text"].splitlines()) == ["err", "no newline", "out: ü"]
     assert log["log_bytes"] == len("out: ü\nerr\nno newline".encode())
-    assert log["orphan_bytes"] == 0
+    assert log["late"] == ""
 
 
 def test_what_its_children_print_is_in_the_log(api, database, talker):
@@ -199,7 +199,7 @@ def test_each_log_belongs_to_the_invocation_that_printed_it(api, database, talke
     answered = {a.invocation_id for a in clients.answers}
     wait_for("all to be stored", lambda: database.stored(talker["id"]).keys() >= answered)
     logs = database.rows(
-        "select metric_id, convert_from(log, 'UTF8') as text, orphan_bytes from invocation_logs where function_id = :'id'",
+        "select metric_id, convert_from(log, 'UTF8') as text from invocation_logs where function_id = :'id'",
         id=talker["id"],
     )
     texts = collections.defaultdict(list)
@@ -212,16 +212,11 @@ def test_each_log_belongs_to_the_invocation_that_printed_it(api, database, talke
 def test_what_comes_after_the_answer_is_not_the_next_invocations(api, database, deploy):
     function = deploy(TALKER["python"])
 
-    def next_one():
-        """What is printed while it runs cannot be told from its own; so it may take another try."""
-        log = log_of(api, database, function, {"later": "too late", "print": "in time"})
-        assert log["text"] in ("in time\n", "in time\ntoo late\n")
-        log = log_of(api, database, function, {"print": "mine"})
-        return log if log["orphan_bytes"] else None
-
-    log = wait_for("an invocation to find what was left", next_one)
+    first = api.execute(function, {"later": "too late", "print": "in time"}).headers["Berth-Invocation-Id"]
+    wait_for("what came late to be stored", lambda: (database.log(first) or {}).get("late") == "too late\n")
+    assert database.log(first)["text"] == "in time\n"
+    log = log_of(api, database, function, {"print": "mine"})
     assert (log["text"], log["log_bytes"]) == ("mine\n", len("mine\n"))
-    assert log["orphan_bytes"] % len("too late\n") == 0
 
 
 def test_a_log_that_is_not_text_is_kept_as_it_is(api, database, deploy):

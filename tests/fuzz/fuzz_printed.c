@@ -131,7 +131,8 @@ static bool is_mark(const char *bytes, size_t len)
 
 	if (len < PRINTED_MARK_SIZE)
 		return false;
-	return memcmp(bytes, PRINTED_SWITCH, PRINTED_MARK_SIZE) == 0 ||
+	return memcmp(bytes, PRINTED_SWITCH, PRINTED_MARK_SIZE) == 0 || memcmp(bytes, PRINTED_INVOKE, PRINTED_MARK_SIZE) == 0 ||
+	       memcmp(bytes, PRINTED_FAILED, PRINTED_MARK_SIZE) == 0 ||
 	       (memcmp(bytes, level, 13) == 0 && bytes[13] >= '0' && bytes[13] <= '6' &&
 		memcmp(bytes + 14, level + 14, 2) == 0);
 }
@@ -146,7 +147,7 @@ static void strip(const struct buf *printed, struct side *to)
 		bool mark = is_mark(bytes, printed->len - at);
 		if (!mark)
 			buf_add(&to->text, bytes, 1);
-		else if (memcmp(bytes, PRINTED_SWITCH, PRINTED_MARK_SIZE) != 0)
+		else if (memcmp(bytes, PRINTED_MARK("level0"), 13) == 0)
 			add_turn(to, to->text.len, (size_t)(bytes[13] - '0'));
 		at += mark ? PRINTED_MARK_SIZE : 1;
 	}
@@ -200,7 +201,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	memcpy(secrets, bytes, n);
 	size_t len = n > 0 ? n + 1 : 0;
 	struct mask *mask = mask_new(secrets, len);
-	printed_begin(&printed, room, mask);
+	printed_begin(&printed, room, mask, false);
 	for (int64_t ms = 0; in.size > 0; ms++) {
 		uint8_t head = take_byte(&in);
 		enum printed_stream stream = head >> 7;
@@ -210,7 +211,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		printed_take(&printed, stream, n, ms);
 		buf_add(&streams[stream], bytes, n);
 	}
-	printed_finish(&printed, &log);
+	printed_finish(&printed, &log, NULL, 0, 0);
 	check(&log, streams, secrets, len, room);
 	for (int i = 0; i < PRINTED_STREAMS; i++)
 		buf_free(&streams[i]);

@@ -82,7 +82,7 @@ SCAN = "the worker's JSON scanner (fcgi/base/json_scan.h)"
 SIZE = "the agent, which counts before it sends; behind it the worker's bound on a frame"
 ENDS = "the launcher, which tells the exit code; the sandbox is destroyed"
 VERSION = "poolmgr: a sandbox serves one version of one function, and is destroyed with it"
-ORPHANS = "the worker drops what was printed between invocations, and counts it"
+LEFT_BEHIND = "what is printed between invocations is kept with the one that left it, up to its log_bytes"
 
 
 ATTACKS = [
@@ -296,9 +296,9 @@ ATTACKS = [
     #
     Attack("residue/tmp_files.py", Output([]), then=checks.only_this_version_finds("left by {name} 1", listed=True), held_by=VERSION),
     Attack("residue/environment.py", Output([None, None]), then=checks.only_this_version_finds("{name}"), held_by=VERSION),
-    Attack("residue/timers.js", Output("answered", means="orphaned"), then=checks.orphaned("left by a timer\n" * 5), held_by=ORPHANS),
-    Attack("residue/threads.py", Output("answered", means="orphaned"), then=checks.orphaned("left by a thread\n" * 5), held_by=ORPHANS),
-    Attack("residue/children.py", Output("answered", means="orphaned"), then=checks.orphaned("left by a child\n" * 5), held_by=ORPHANS),
+    Attack("residue/timers.js", Output("answered", means="late"), then=checks.late("left by a timer\n" * 5), held_by=LEFT_BEHIND),
+    Attack("residue/threads.py", Output("answered", means="late"), then=checks.late("left by a thread\n" * 5), held_by=LEFT_BEHIND),
+    Attack("residue/children.py", Output("answered", means="late"), then=checks.late("left by a child\n" * 5), held_by=LEFT_BEHIND),
 ]
 
 

@@ -182,6 +182,13 @@ ROWS = [
         error=("RangeError", "no"),
     ),
     Row(
+        behaviour="what is printed after the answer",
+        on_lambda="is in the log of whichever invocation runs then",
+        on_berth="is in the log of the invocation that left it behind, marked as late",
+        code="exports.handler = async (event) => { if (event) setTimeout(() => console.log('late'), 1); };",
+        event=True,
+    ),
+    Row(
         behaviour="an exception in a timer",
         on_lambda="is the answer; the next invocation gets a new environment",
         on_berth="is the answer; the next invocation gets a new sandbox",
@@ -337,6 +344,13 @@ ROWS = [
         code="const { AWS_LAMBDA_FUNCTION_NAME, AWS_REGION, _HANDLER } = process.env;\n"
         "exports.handler = async () => [AWS_LAMBDA_FUNCTION_NAME, AWS_REGION, _HANDLER];",
         answer=["greet", "us-east-1", "main.handler"],
+    ),
+    Row(
+        behaviour="`LAMBDA_TASK_ROOT`, `/var/task`",
+        on_lambda="is where the function's files are",
+        on_berth="leads to the function's files; `__dirname` and the current directory name them as `/berth/function`",
+        code="exports.handler = async () => require('fs').realpathSync(process.env.LAMBDA_TASK_ROOT) === __dirname;",
+        answer=True,
     ),
     Row(
         behaviour="`AWS_EXECUTION_ENV`",

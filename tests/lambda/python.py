@@ -56,6 +56,19 @@ ROWS = [
         log=[("warning", "Z\t\tloading")],
     ),
     Row(
+        behaviour="what is printed while the code is loaded",
+        on_lambda="is in the log of the first invocation",
+        on_berth="the same, also if it was loaded at the deployment or ahead",
+        code="print('loading')\ndef handler(event, context): print('mine')",
+        log=[("info", "loading"), ("info", "mine")],
+    ),
+    Row(
+        behaviour="what is printed after the answer, by a thread",
+        on_lambda="is in the log of whichever invocation runs then",
+        on_berth="is in the log of the invocation that left it behind, marked as late",
+        code="import threading\ndef handler(event, context): threading.Timer(0.01, print, ['late']).start()",
+    ),
+    Row(
         behaviour="a log record that cannot be formatted",
         on_lambda="the invocation fails with `TypeError`",
         on_berth="the log tells it, and the invocation succeeds",
@@ -294,6 +307,13 @@ ROWS = [
         code="import os\nSEEN = [os.environ[name] for name in ('AWS_LAMBDA_FUNCTION_NAME', 'AWS_REGION', '_HANDLER')]\n"
         "def handler(event, context): return SEEN",
         answer=["greet", "us-east-1", "main.handler"],
+    ),
+    Row(
+        behaviour="`LAMBDA_TASK_ROOT`, `/var/task`",
+        on_lambda="is where the function's files are",
+        on_berth="leads to the function's files; `__file__` and the current directory name them as `/berth/function`",
+        code="import os\ndef handler(e, c): return os.path.samefile(os.environ['LAMBDA_TASK_ROOT'], os.path.dirname(__file__))",
+        answer=True,
     ),
     Row(
         behaviour="`AWS_EXECUTION_ENV`",

@@ -63,6 +63,7 @@ static const struct member {
 	{"node", INVOCATION_NODE, text},
 	{"runtime", INVOCATION_RUNTIME, text},
 	{"start_kind", INVOCATION_START_KIND, text},
+	{"start_cause", INVOCATION_START_CAUSE, text},
 	{"request_id", INVOCATION_REQUEST_ID, text},
 	{"trace_id", INVOCATION_TRACE_ID, trace_id},
 	{"caller", INVOCATION_CALLER, text},

@@ -6,7 +6,6 @@
 #include <string.h>
 
 #include "api/db_problem.h"
-#include "api/log_format.h"
 #include "api/log_row.h"
 #include "base/clock.h"
 #include "control/invocations/invocation_json.h"
@@ -125,7 +124,7 @@ static void respond_log_json(const PGresult *r, uint64_t from, struct response *
 {
 	AUTO(buf_free) struct buf json = {0};
 
-	log_row_json(r, 0, from, &json);
+	log_row_json(r, 0, PQntuples(r), from, &json);
 	response_body(response, 200, "application/json", &(struct str){json.data, (uint32_t)json.len}, 1);
 }
 
@@ -136,7 +135,7 @@ static void respond_log_text(const PGresult *r, uint64_t from, struct response *
 	AUTO(buf_free) struct buf text = {0};
 	char at[CLOCK_TEXT_SIZE];
 
-	uint64_t next = log_format_text(&source, from, &text);
+	uint64_t next = log_row_text(r, 0, PQntuples(r), from, &text);
 	if (next > 0) {
 		const char *path = response->request->path;
 		response_header(response, "Link", "<%s?format=text&cursor=%" PRIu64 ">; rel=\"next\"", path, next);

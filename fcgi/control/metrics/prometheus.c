@@ -138,6 +138,12 @@ static void write_background(struct page *p)
 	write_seconds(p, p->tally.background_us);
 }
 
+static void write_late_errors(struct page *p)
+{
+	for (int r = 0; r < TALLY_RUNTIMES; r++)
+		labelled(p, "runtime", tally_runtimes[r], (double)p->tally.late_errors[r]);
+}
+
 static void write_request_bytes(struct page *p)
 {
 	sample(p, (double)p->tally.request_bytes);

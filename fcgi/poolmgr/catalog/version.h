@@ -20,6 +20,8 @@ struct waiter;
 /* Whether its package is unpacked on this node. */
 enum version_package { PACKAGE_UNKNOWN, PACKAGE_COMING, PACKAGE_READY };
 
+#define START_CAUSE_SIZE 128
+
 struct version {
 	char key[UUID_TEXT_SIZE + 12]; /* "<function id>/<version>" */
 	struct spec *spec;
@@ -40,6 +42,8 @@ struct version {
 	int collisions;         /* recent requests that found every sandbox leased (poolmgr/pool/demand.h) */
 	bool collided;          /* it has collisions and is on the list of such versions */
 	struct version *collided_prev, *collided_next;
+
+	char start_cause[START_CAUSE_SIZE]; /* of the next sandbox: how one has ended that it replaces, or "" */
 
 	struct waiter *waiters; /* first come, first served */
 	int waiting;            /* number of waiters; at most pool.queue_length */

@@ -237,6 +237,10 @@ bool pool_release(struct client *client, const struct ipc_release *r)
 	s->holder = NULL;
 	s->cpu_read_us = s->cpu_seen_us = (int64_t)r->cpu_read_us;
 	s->restless = s->restless || r->restless != 0;
+	s->late = (struct late){r->last_id, r->last_at_us, r->last_room};
+	loaded_add(&s->loaded, PRINTED_STDOUT, r->loaded_out.data, r->loaded_out.len);
+	loaded_add(&s->loaded, PRINTED_STDERR, r->loaded_error.data, r->loaded_error.len);
+	s->loaded.lost += r->loaded_lost;
 	bool used_up = version_is_single_use(v) && r->runs > 0;
 	if (r->reason != 0 || s->dead || v->stale || used_up || s->unwanted != 0 || stopping) {
 		sandbox_kill(s, r->reason != 0     ? (enum counter)r->reason

@@ -1,6 +1,7 @@
 #include "poolmgr/pool/serve.h"
 
 #include <fcntl.h>
+#include <string.h>
 #include <utlist.h>
 
 #include "base/clock.h"
@@ -42,6 +43,11 @@ static int file_of(const struct sandbox *s, enum cgroup_fd file)
 	return cgroup_is_open(&s->cgroup) ? s->cgroup.fds[file] : null_fd;
 }
 
+static struct str text_of(const struct buf *b)
+{
+	return (struct str){buf_str(b), (uint32_t)b->len};
+}
+
 /* Grants the sandbox to the request that has waited longest. */
 static void grant(struct version *v, struct sandbox *s)
 {
@@ -73,7 +79,14 @@ static void grant(struct version *v, struct sandbox *s)
 		.restless = s->restless,
 		.runtime = STR(v->spec->runtime),
 		.init = init != NULL ? STR(init) : (struct str){"", 0},
-		.secrets = {buf_str(&v->secrets), (uint32_t)v->secrets.len},
+		.secrets = text_of(&v->secrets),
+		.last_id = s->late.id,
+		.last_at_us = s->late.at_us,
+		.last_room = s->late.room,
+		.start_cause = STR(s->start_cause),
+		.loaded_out = text_of(&s->loaded.texts[PRINTED_STDOUT]),
+		.loaded_error = text_of(&s->loaded.texts[PRINTED_STDERR]),
+		.loaded_lost = s->loaded.lost,
 	};
 	counters[grants[m.grant.start_kind]]++;
 	s->initialised = true; /* it stays so unless it is given back as reusable */
@@ -82,6 +95,8 @@ static void grant(struct version *v, struct sandbox *s)
 	s->postmortem_us = s->postmortem_end_us = 0;
 	sandbox_set_state(s, SANDBOX_LEASED);
 	client_send(w->client, &m);
+	loaded_free(&s->loaded);
+	s->start_cause[0] = '\0';
 	log_set_request(w->request_id);
 	log_sandbox(LOG_DEBUG, s->id, "leased for %s", v->key);
 	log_set_request(NULL);
@@ -134,6 +149,8 @@ static void on_linked(const struct err *err, void *arg)
 void serve_assign(struct version *v, struct sandbox *s)
 {
 	s->version = version_ref(v);
+	memcpy(s->start_cause, v->start_cause, sizeof(s->start_cause));
+	v->start_cause[0] = '\0';
 	sandbox_set_state(s, SANDBOX_ASSIGNED);
 	sandbox_hold(s);
 	package_link(v->spec->package_sha256, s->dir_fd, on_linked, s);

@@ -1,6 +1,7 @@
 /*
- * Records the processor time that sandboxes used after their last invocation, which no worker will record: it is added up for a
- * moment, then written to a spool file of poolmgr's own (ipc/spool_file.h), in a thread (poolmgr/node/work.h).
+ * Records what no worker will record: the processor time that sandboxes used after their last invocation, and what they printed
+ * then. It is gathered for a moment, then written to a spool file of poolmgr's own (ipc/spool_file.h), in a thread
+ * (poolmgr/node/work.h).
  */
 #ifndef POOLMGR_SANDBOX_BILL_H
 #define POOLMGR_SANDBOX_BILL_H
@@ -11,6 +12,8 @@
 #include "conf/conf.h"
 #include "ipc/scoreboard.h"
 
+struct late;
+struct printed_log;
 struct version;
 
 void bill_init(const struct conf *conf, struct scoreboard *board, int slot);
@@ -18,6 +21,12 @@ void bill_set_conf(const struct conf *conf);
 
 /* Adds processor time of the version. */
 void bill_add(const struct version *version, int64_t cpu_us);
+
+/*
+ * Adds output of the version's that an invocation has left behind, errors of which nobody caught. The text is copied; if too
+ * much of it waits to be written, it is dropped and counted.
+ */
+void bill_add_late(const struct version *version, const struct late *of, const struct printed_log *log, unsigned errors);
 
 /* Writes what was added, at intervals; with at_once, now. */
 void bill_tick(int64_t now_us, bool at_once);

@@ -21,6 +21,15 @@ static bool breathes(int64_t frozen_us)
 	return frozen_us % BREATH_PERIOD_US >= BREATH_PERIOD_US - BREATH_US;
 }
 
+static void freeze(struct sandbox *s)
+{
+	bool was_frozen = s->cgroup.frozen;
+
+	cgroup_freeze(&s->cgroup);
+	if (s->cgroup.frozen && !was_frozen)
+		sandbox_read_late(s);
+}
+
 /* Looks at a sandbox that is not frozen yet; the longer it has been idle, the less often. */
 static void freeze_restless(struct sandbox *s, int64_t now_us)
 {
@@ -31,7 +40,7 @@ static void freeze_restless(struct sandbox *s, int64_t now_us)
 	s->cpu_look_us = now_us + MIN(idle_us / 8, LOOK_MOST_US);
 	s->restless = s->restless || cgroup_is_restless(sandbox_background_us(s), idle_us);
 	if (s->restless)
-		cgroup_freeze(&s->cgroup);
+		freeze(s);
 }
 
 /* The lists are in the order in which the sandboxes entered the state. */
@@ -48,7 +57,7 @@ static void freeze_all(enum sandbox_state state, int64_t now_us)
 		if (breathes(frozen_us))
 			cgroup_thaw(&s->cgroup);
 		else
-			cgroup_freeze(&s->cgroup);
+			freeze(s);
 	}
 }
 
@@ -72,7 +81,7 @@ static void freeze_if_heard(enum sandbox_state state, int64_t now_us)
 void freezer_freeze(struct sandbox *s)
 {
 	if (docker_is_heard(docker))
-		cgroup_freeze(&s->cgroup);
+		freeze(s);
 }
 
 void freezer_tick(int64_t now_us)

@@ -4,6 +4,7 @@ libpoolmgr_sandbox_a_SOURCES = \
 	%D%/bill.c %D%/bill.h \
 	%D%/boot.c %D%/boot.h \
 	%D%/cgroup.c %D%/cgroup.h \
+	%D%/late.c %D%/late.h \
 	%D%/image.c %D%/image.h \
 	%D%/renewal.c %D%/renewal.h \
 	%D%/freezer.c %D%/freezer.h \

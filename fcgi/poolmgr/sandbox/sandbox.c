@@ -3,6 +3,7 @@
 #include <assert.h>
 #include <errno.h>
 #include <sodium.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -200,6 +201,7 @@ static void drop_sockets(struct sandbox *s)
 	fd_close(&s->error_log_fd);
 	fd_close(&s->end_fd);
 	buf_free(&s->in);
+	loaded_free(&s->loaded);
 }
 
 static void on_directory_removed(bool removed, void *arg)
@@ -257,6 +259,37 @@ static void bill_the_rest(struct sandbox *s)
 		bill_add(s->version, used_us);
 }
 
+static void hear_end(struct sandbox *s)
+{
+	unsigned char code;
+
+	if (s->exit_code < 0 && s->end_fd >= 0 && recv(s->end_fd, &code, sizeof(code), MSG_DONTWAIT) == 1)
+		s->exit_code = code;
+}
+
+/* Tells the sandbox that takes its place how it ended, if it ended by itself after it had answered. */
+static void leave_cause(struct sandbox *s, enum counter why)
+{
+	char id[UUID_TEXT_SIZE], how[40] = "ended";
+
+	if ((why != COUNT_KILL_ENDED && why != COUNT_KILL_EXITED_IDLE) || s->version == NULL || !late_has_run(&s->late))
+		return;
+	hear_end(s);
+	uuid_format(&s->late.id, id);
+	if (s->exit_code > 128)
+		snprintf(how, sizeof(how), "was ended by signal %d", s->exit_code - 128);
+	else if (s->exit_code >= 0)
+		snprintf(how, sizeof(how), "exited with code %d", s->exit_code);
+	snprintf(s->version->start_cause, sizeof(s->version->start_cause),
+		 "The sandbox before %s after it had answered invocation %s", how, id);
+}
+
+void sandbox_read_late(struct sandbox *s)
+{
+	if (s->version != NULL)
+		late_read(&s->late, s->version, s->log_fd, s->error_log_fd);
+}
+
 void sandbox_kill(struct sandbox *s, enum counter why)
 {
 	struct version *version = s->version;
@@ -266,6 +299,9 @@ void sandbox_kill(struct sandbox *s, enum counter why)
 	log_sandbox(LOG_DEBUG, s->id, "%s → dying: %s", sandbox_state_name(s->state), counter_rows[why].text);
 	counters[why]++;
 	bill_the_rest(s);
+	leave_cause(s, why);
+	if (s->holder == NULL)
+		sandbox_read_late(s);
 	sandbox_set_state(s, SANDBOX_DYING);
 	s->holder = NULL;
 	s->version = NULL;

@@ -19,11 +19,13 @@
 #include "base/buf.h"
 #include "conf/conf.h"
 #include "engine/docker.h"
+#include "output/loaded.h"
 #include "poolmgr/catalog/shape.h"
 #include "poolmgr/catalog/version.h"
 #include "poolmgr/node/counters.h"
 #include "poolmgr/node/watch.h"
 #include "poolmgr/sandbox/cgroup.h"
+#include "poolmgr/sandbox/late.h"
 
 #define SANDBOX_ID_SIZE 17 /* 16 hexadecimal digits */
 
@@ -59,6 +61,10 @@ struct sandbox {
 	uint64_t lease_id;
 	bool recalled;         /* its worker was asked to give it back (RECALL) */
 	enum counter unwanted; /* why it will be killed when it is given back; 0: it will not */
+
+	struct late late;                   /* the invocation that it ran last, to which what it prints now belongs */
+	char start_cause[START_CAUSE_SIZE]; /* for its first invocation: why it takes the place of another one, or "" */
+	struct loaded loaded;               /* printed while the code was loaded ahead, for the first invocation */
 
 	bool initialised;          /* the code is loaded: the next start is warm */
 	bool dead;                 /* its agent or container ended while it was LEASED; the worker notices by itself */
@@ -126,6 +132,9 @@ void sandbox_fail_start(struct sandbox *sandbox, const char *why);
 
 /* Kills the sandbox and counts the reason: it is DYING, later GONE and freed. A second call does nothing. */
 void sandbox_kill(struct sandbox *sandbox, enum counter why);
+
+/* Records what it has printed since its latest invocation, as far as that is to be kept. Not for one that a worker has. */
+void sandbox_read_late(struct sandbox *sandbox);
 
 /*
  * Holds a sandbox: if it is killed meanwhile, its struct, directory and dir_fd stay until the hold is released, which may begin

@@ -22,14 +22,17 @@ static void finish(struct sandbox *s, const char *why)
 	done(s, why);
 }
 
-/* Output is read and dropped, because an agent that waits for room in its log socket would not become ready. */
-static void drain(int fd, struct watch **watch)
+/* Output is read, because an agent that waits for room in its log socket would not become ready. */
+static void drain(struct sandbox *s, enum printed_stream stream, int fd, struct watch **watch)
 {
-	char waste[4096];
-	ssize_t n = sizeof(waste);
+	char text[4096];
+	ssize_t n = sizeof(text);
 
-	for (int i = 0; i < LOG_READS && n == sizeof(waste); i++)
-		n = recv(fd, waste, sizeof(waste), MSG_DONTWAIT);
+	for (int i = 0; i < LOG_READS && n == sizeof(text); i++) {
+		n = recv(fd, text, sizeof(text), MSG_DONTWAIT);
+		if (n > 0)
+			loaded_add(&s->loaded, stream, text, (size_t)n);
+	}
 	if (n == 0)
 		watch_free(watch);
 }
@@ -39,7 +42,7 @@ static void on_log(int events, void *arg)
 	struct sandbox *s = arg;
 
 	(void)events;
-	drain(s->log_fd, &s->log_watch);
+	drain(s, PRINTED_STDOUT, s->log_fd, &s->log_watch);
 }
 
 static void on_error_log(int events, void *arg)
@@ -47,7 +50,7 @@ static void on_error_log(int events, void *arg)
 	struct sandbox *s = arg;
 
 	(void)events;
-	drain(s->error_log_fd, &s->error_log_watch);
+	drain(s, PRINTED_STDERR, s->error_log_fd, &s->error_log_watch);
 }
 
 static void take_frame(struct sandbox *s, const struct frame *frame, size_t rest)

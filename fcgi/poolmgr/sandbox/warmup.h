@@ -1,6 +1,6 @@
 /*
- * Loads a function before its first invocation: poolmgr itself sends INIT and waits for READY. Output is dropped meanwhile. As
- * always, everything that comes from the sandbox is hostile.
+ * Loads a function before its first invocation: poolmgr itself sends INIT and waits for READY. What is printed meanwhile is
+ * kept for the first invocation. As always, everything that comes from the sandbox is hostile.
  */
 #ifndef POOLMGR_SANDBOX_WARMUP_H
 #define POOLMGR_SANDBOX_WARMUP_H

@@ -3,10 +3,12 @@
 import errno
 import os
 import sys
+import threading
 import traceback
 
+from . import log as log_module
 from .frames import send
-from .log import LOG_ERROR, log
+from .log import FAILED, LOG_ERROR, Stream, log
 from .values import encode
 
 TYPE_BYTES_MAX = 256
@@ -106,7 +108,7 @@ def has_network():
     return any(name != "lo" for _, name in sys.modules["socket"].if_nameindex())
 
 
-def report(error, message, directory):
+def report(error, message, directory, before=b""):
     """Logs an error that ends an invocation, or the load, as Lambda does; its causes follow."""
     parts = []
     for cause in causes_of(error):
@@ -119,7 +121,21 @@ def report(error, message, directory):
             parts += describe_frames(frames)
         if len(parts) >= STACK_LINES_MAX:
             break
-    log(LOG_ERROR, clean("".join(parts), ERROR_BYTES_MAX))
+    log(LOG_ERROR, clean("".join(parts), ERROR_BYTES_MAX), before)
+
+
+def watch_threads(directory):
+    """Tells of an error that ends a thread which an invocation has left behind. Others are told by Python."""
+    by_python = threading.excepthook
+
+    def tell(args):
+        if not log_module.is_answered or not log_module.request_id or args.exc_type is SystemExit:
+            return by_python(args)
+        name = args.thread.name if args.thread else "a thread"
+        message = f"{message_of(args.exc_value)} (in {name}, left behind after the answer)"
+        report(args.exc_value, message, directory, FAILED if Stream.marks_late else b"")
+
+    threading.excepthook = tell
 
 
 def describe_frames(frames):

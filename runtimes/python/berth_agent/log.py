@@ -10,8 +10,11 @@ from .frames import write, write_all
 
 SWITCH = b"\xff\0berth:switch\0\xff"  # goes to both streams when the function turns from one to the other
 LEVEL = b"\xff\0berth:level%d\0\xff"  # begins an entry: 1 trace, 2 debug, 3 info, 4 warning, 5 error, 6 critical; 0 ends it
+INVOKE = b"\xff\0berth:invoke\0\xff"  # goes to both streams when an invocation begins and something was printed since the last answer
+FAILED = b"\xff\0berth:failed\0\xff"  # before an error that nobody caught after an answer
 LOG_INFO, LOG_ERROR = 3, 5  # the levels of what is printed to stdout and to stderr
 
+is_answered = True  # there is no invocation now, but there may have been one
 request_id = ""  # what the lines of logging name: Lambda's request is our invocation
 
 
@@ -21,6 +24,7 @@ class Stream(io.FileIO):
     latest = None  # the one printed to last
     sockets = []  # of both, whatever becomes of descriptors 1 and 2
     marks_levels = False  # whether the host knows the marks of levels
+    marks_late = False  # whether it knows those of late output
 
     def write(self, data):
         if Stream.latest is not self:
@@ -29,15 +33,38 @@ class Stream(io.FileIO):
 
     def turn(self):
         if Stream.latest:
-            for socket in Stream.sockets:
-                try:
-                    write(socket, SWITCH)
-                except OSError:  # the host has closed, or the function
-                    pass
+            mark(SWITCH)
         Stream.latest = self
 
 
 write_file = io.FileIO.write
+
+
+def mark(bytes_):
+    """Writes a mark to both streams."""
+    for socket in Stream.sockets:
+        try:
+            write(socket, bytes_)
+        except OSError:  # the host has closed, or the function
+            pass
+
+
+def begin(id_):
+    """An invocation begins. The host has to tell what it prints from what was printed since the answer before."""
+    global is_answered, request_id
+    if Stream.latest and request_id and Stream.marks_late:
+        flush_all()
+        mark(INVOKE)
+    request_id = id_
+    is_answered = False
+
+
+def end():
+    """The invocation is about to be answered."""
+    global is_answered
+    flush_all()
+    is_answered = True
+    Stream.latest = None
 
 
 def open_stream(old):
@@ -53,7 +80,7 @@ STDERR = sys.stderr = sys.__stderr__ = open_stream(sys.stderr)
 STREAMS = STDOUT.buffer.raw, STDERR.buffer.raw
 
 
-def log(level, text):
+def log(level, text, before=b""):
     """Writes one entry, after what was printed before, to the log and not to what the function has put in its place."""
     flush(STDOUT, STDERR)
     data = text.encode("utf-8", "backslashreplace")
@@ -61,6 +88,7 @@ def log(level, text):
         data += b"\n"
     if Stream.marks_levels and (level not in (LOG_INFO, LOG_ERROR) or data.count(b"\n") > 1):
         data = b"%b%b%b" % (LEVEL % level, data, LEVEL % 0)
+    data = before + data
     number = 1 if level >= LOG_ERROR else 0
     if Stream.latest is not STREAMS[number]:
         STREAMS[number].turn()

@@ -23,8 +23,8 @@ static void a_log_without_lines_is_an_empty_array_and_no_text(void **state)
 	AUTO(buf_free) struct buf json = {0}, text = {0};
 
 	(void)state;
-	assert_int_equal(log_format_json(&s, 0, &json), 0);
-	assert_int_equal(log_format_text(&s, 0, &text), 0);
+	assert_int_equal(log_format_json(&s, 1, 0, &json), 0);
+	assert_int_equal(log_format_text(&s, 1, 0, &text), 0);
 	assert_string_equal(buf_str(&json), "[]");
 	assert_string_equal(buf_str(&text), "");
 }
@@ -36,8 +36,8 @@ static void lines_have_their_time_and_level(void **state)
 
 	(void)state;
 	s.log_bytes = 9;
-	log_format_json(&s, 0, &json);
-	log_format_text(&s, 0, &text);
+	log_format_json(&s, 1, 0, &json);
+	log_format_text(&s, 1, 0, &text);
 	assert_string_equal(buf_str(&json), "[{\"at\":\"" AT "\",\"level\":\"info\",\"text\":\"one\"},"
 					    "{\"at\":\"" AT "\",\"level\":\"info\",\"text\":\"two\"},"
 					    "{\"at\":\"" AT "\",\"level\":\"platform\",\"text\":\"log_bytes is reached: 2 "
@@ -46,17 +46,34 @@ static void lines_have_their_time_and_level(void **state)
 					       " platform log_bytes is reached: 2 more bytes were printed and not kept\n");
 }
 
+static void what_was_printed_after_the_answer_follows_and_says_so(void **state)
+{
+	struct log_source parts[] = {source("one\n", 4), source("two\nthree\n", 10)};
+	AUTO(buf_free) struct buf json = {0}, text = {0};
+
+	(void)state;
+	parts[0].error_code = parts[1].error_code = "function_error";
+	parts[0].error_message = parts[1].error_message = "no";
+	parts[1].late = true;
+	assert_int_equal(log_format_json(parts, 2, 2, &json), 0);
+	log_format_text(parts, 2, 0, &text);
+	assert_string_equal(buf_str(&json), "[{\"at\":\"" AT "\",\"level\":\"info\",\"text\":\"two\",\"late\":true},"
+					    "{\"at\":\"" AT "\",\"level\":\"info\",\"text\":\"three\",\"late\":true}]");
+	assert_string_equal(buf_str(&text), AT " info     one\n" AT " platform function_error: no\n" AT
+					       " info     (late) two\n" AT " info     (late) three\n");
+}
+
 /* What of one line is written. */
 static void assert_written(const char *line, size_t len, const char *json, const char *text)
 {
 	struct log_source s = source(line, len);
 	AUTO(buf_free) struct buf as_json = {0}, as_text = {0}, expected = {0};
 
-	log_format_json(&s, 0, &as_json);
+	log_format_json(&s, 1, 0, &as_json);
 	buf_printf(&expected, "[{\"at\":\"" AT "\",\"level\":\"info\",\"text\":\"%s\"}]", json);
 	assert_string_equal(buf_str(&as_json), buf_str(&expected));
 	buf_reset(&expected);
-	log_format_text(&s, 0, &as_text);
+	log_format_text(&s, 1, 0, &as_text);
 	buf_printf(&expected, AT " info     %s\n", text);
 	assert_string_equal(buf_str(&as_text), buf_str(&expected));
 }
@@ -101,8 +118,8 @@ static void of_an_entry_with_several_lines_all_but_the_first_are_indented(void *
 
 	(void)state;
 	s.levels = (struct str){(const char *)levels, sizeof(levels)};
-	log_format_json(&s, 0, &json);
-	log_format_text(&s, 0, &text);
+	log_format_json(&s, 1, 0, &json);
+	log_format_text(&s, 1, 0, &text);
 	assert_string_equal(buf_str(&json), "[{\"at\":\"" AT "\",\"level\":\"critical\",\"text\":\"Traceback:\\n\\u0009x\\n" AT
 					    " platform no\"},{\"at\":\"" AT "\",\"level\":\"info\",\"text\":\"plain\"}]");
 	assert_string_equal(buf_str(&text),
@@ -118,7 +135,7 @@ static void any_bytes_make_json_that_holds_them(void **state)
 	for (size_t i = 0; i < sizeof(all); i++)
 		all[i] = (char)(i * 37 + i / 256);
 	struct log_source s = source(all, sizeof(all));
-	log_format_json(&s, 0, &json);
+	log_format_json(&s, 1, 0, &json);
 	json_t *lines = json_loadb(json.data, json.len, 0, NULL);
 	assert_non_null(lines);
 	assert_int_equal(json_array_size(lines), 5); /* four newlines */
@@ -148,7 +165,7 @@ static int read_pages(const struct log_source *s, struct buf *lines)
 		json_t *line;
 		size_t i;
 
-		from = log_format_json(s, from, &json);
+		from = log_format_json(s, 1, from, &json);
 		assert_true(json.len < LOG_PAGE_BYTES + 6 * LOG_LINE_BYTES + 200);
 		AUTO(json_decrefp) json_t *page = json_loadb(json.data, json.len, 0, NULL);
 		assert_in_range(json_array_size(page), 1, LOG_PAGE_LINES);
@@ -193,7 +210,7 @@ static void an_entry_of_nothing_but_newlines_is_told_in_pages_of_bounded_size(vo
 	s.levels = (struct str){"\0\10", 2};
 	do {
 		AUTO(buf_free) struct buf text = {0};
-		from = log_format_text(&s, from, &text);
+		from = log_format_text(&s, 1, from, &text);
 		assert_true(text.len < LOG_PAGE_BYTES + 6 * LOG_LINE_BYTES);
 		pages++;
 	} while (from > 0);
@@ -206,14 +223,14 @@ static void a_page_of_text_ends_with_whole_lines(void **state)
 	struct log_source s = source(log.data, log.len);
 
 	(void)state;
-	uint64_t next = log_format_text(&s, 0, &first);
+	uint64_t next = log_format_text(&s, 1, 0, &first);
 	assert_int_equal(next, 1); /* of six pieces of one line */
 	assert_int_equal(first.len, strlen(AT " info     ") + 4 * LOG_LINE_BYTES + 1);
 	assert_int_equal(first.data[first.len - 1], '\n');
-	log_format_text(&s, next, &second);
+	log_format_text(&s, 1, next, &second);
 	assert_memory_equal(second.data, AT " info     \\x01", strlen(AT " info     \\x01"));
-	assert_int_equal(log_format_text(&s, 6, &second), 0);
-	assert_int_equal(log_format_text(&s, 1000, &second), 0);
+	assert_int_equal(log_format_text(&s, 1, 6, &second), 0);
+	assert_int_equal(log_format_text(&s, 1, 1000, &second), 0);
 }
 
 int main(void)
@@ -221,6 +238,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_log_without_lines_is_an_empty_array_and_no_text),
 		cmocka_unit_test(lines_have_their_time_and_level),
+		cmocka_unit_test(what_was_printed_after_the_answer_follows_and_says_so),
 		cmocka_unit_test(what_could_harm_is_escaped_and_what_is_no_text_replaced),
 		cmocka_unit_test(of_an_entry_with_several_lines_all_but_the_first_are_indented),
 		cmocka_unit_test(any_bytes_make_json_that_holds_them),

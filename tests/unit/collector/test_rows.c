@@ -47,27 +47,55 @@ static void every_column_is_filled_from_its_field(void **state)
 	r.status = 502;
 	r.log = (struct str){"line\0\xff", 6};
 	r.log_bytes = 1000;
-	r.orphan_bytes = 3;
+	r.start_cause = STR("the one before ended");
 	storing_append(f, &r);
 	assert_int_equal(storing_load_and_store(f), 0);
 
 	AUTO(mem_free)
 	char *metric = pg_scratch_value(
-		pg,
-		"select concat_ws('|', version, request_id, response_time_ms, queue_ms, init_ms, exec_ms, start_kind, runtime, "
-		"status, error_flag, error_code, error_message, request_bytes, response_bytes, cpu_ms, background_cpu_ms, "
-		"memory_peak_bytes) from "
-		"metrics");
-	assert_string_equal(metric, "7|5f0c7a9e-req|1.501|2|3|4.25|warm|docker|502|t|function_error|it \xef\xbf\xbd"
-				    "broke|20|30|1.25|2.75|7340032");
+		pg, "select concat_ws('|', version, request_id, response_time_ms, queue_ms, init_ms, exec_ms, start_kind, "
+		    "start_cause, runtime, "
+		    "status, error_flag, error_code, error_message, request_bytes, response_bytes, cpu_ms, background_cpu_ms, "
+		    "memory_peak_bytes) from "
+		    "metrics");
+	assert_string_equal(
+		metric, "7|5f0c7a9e-req|1.501|2|3|4.25|warm|the one before ended|docker|502|t|function_error|it \xef\xbf\xbd"
+			"broke|20|30|1.25|2.75|7340032");
 	AUTO(mem_free)
 	char *log = pg_scratch_value(
-		pg, "select concat_ws('|', encode(log, 'hex'), log_bytes, orphan_bytes, m.function_id = l.function_id, "
+		pg, "select concat_ws('|', encode(log, 'hex'), log_bytes, l.late_for is null, m.function_id = l.function_id, "
 		    "m.request_timestamp = l.request_timestamp) from invocation_logs l join metrics m using (metric_id)");
-	assert_string_equal(log, "6c696e6500ff|1000|3|t|t");
+	assert_string_equal(log, "6c696e6500ff|1000|t|t|t");
 	AUTO(mem_free)
 	char *us = pg_scratch_value(pg, "select (extract(epoch from request_timestamp) * 1000000)::bigint from metrics");
 	assert_int_equal(strtoull(us, NULL, 10), r.requested_at_us);
+}
+
+static void late_output_is_a_row_of_its_own_and_no_invocation(void **state)
+{
+	struct storing_rig *f = *state;
+	struct record r = sample_record();
+
+	r.requested_at_us = (uint64_t)clock_wall_us() / 1000000 * 1000000;
+	r.log = STR("mine");
+	r.log_bytes = 4;
+	storing_append(f, &r);
+	r.late_for_us = r.requested_at_us;
+	r.requested_at_us += 2000000;
+	r.log = STR("too late");
+	r.log_bytes = 8;
+	storing_append(f, &r);
+	assert_int_equal(storing_load_and_store(f), 0);
+
+	AUTO(mem_free) char *count = pg_scratch_value(pg, "select count(*) from metrics");
+	assert_string_equal(count, "1");
+	AUTO(mem_free)
+	char *logs = pg_scratch_value(
+		pg, "select string_agg(concat_ws('|', convert_from(log, 'UTF8'), extract(epoch from l.request_timestamp - "
+		    "late_for)::int), ' ' order by l.request_timestamp) from invocation_logs l join metrics using (metric_id)");
+	assert_string_equal(logs, "mine too late|2");
+	AUTO(mem_free) char *requests = pg_scratch_value(pg, "select max(requests) from metrics_minute");
+	assert_string_equal(requests, "1");
 }
 
 static void what_was_not_measured_is_null(void **state)
@@ -155,6 +183,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		STORING_TEST(rows_lie_in_the_order_of_time),
 		STORING_TEST(every_column_is_filled_from_its_field),
+		STORING_TEST(late_output_is_a_row_of_its_own_and_no_invocation),
 		STORING_TEST(what_was_not_measured_is_null),
 		STORING_TEST(an_invocation_that_printed_nothing_has_no_log),
 		STORING_TEST(a_refused_record_is_set_aside_and_costs_no_other),

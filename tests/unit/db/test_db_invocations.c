@@ -277,6 +277,47 @@ static void what_one_printed_comes_as_bytes_and_nothing_as_nothing(void **state)
 	assert_memory_equal(PQgetvalue(r, 0, LOG_INVOCATION_ID), loud.bytes, sizeof(loud.bytes));
 }
 
+/* Printed so many seconds after the request. log: SQL. */
+static void print_late(const struct uuid *id, int seconds, const char *log)
+{
+	char text[UUID_TEXT_SIZE];
+
+	uuid_format(id, text);
+	pg_scratch_exec(
+		pg,
+		"insert into invocation_logs (metric_id, function_id, request_timestamp, log, times, streams, log_bytes, "
+		"late_for) select metric_id, function_id, request_timestamp + interval '%d s', %s, '', '', length(%s), "
+		"request_timestamp from metrics where metric_id = '%s'",
+		seconds, log, log, text);
+}
+
+static void what_one_printed_after_its_answer_comes_behind_its_log(void **state)
+{
+	struct fixture *f = *state;
+	struct uuid quiet = add(NOON_S * 1000000, 1, ""), loud = add(NOON_S * 1000000, 2, "");
+	AUTO(db_result_clear) PGresult *r = NULL;
+
+	print_late(&loud, 9, "'third'::bytea");
+	print_late(&loud, 2, "'second'::bytea");
+	print(&loud, "'first'::bytea");
+	print_late(&quiet, 2, "'alone'::bytea");
+	assert_int_equal(db_invocation_log(f->db, &loud, &r, &f->err), 0);
+	assert_int_equal(PQntuples(r), 3);
+	for (int row = 0; row < 3; row++) {
+		assert_int_equal(*PQgetvalue(r, row, LOG_LATE), row > 0);
+		assert_int_equal(buf_get_u64(PQgetvalue(r, row, LOG_REQUESTED_AT_US)), NOON_S * 1000000);
+	}
+	assert_memory_equal(PQgetvalue(r, 1, LOG_TEXT), "second", 6);
+	db_result_clear(&r);
+	assert_int_equal(db_invocation_log(f->db, &quiet, &r, &f->err), 0);
+	assert_int_equal(PQntuples(r), 1);
+	assert_int_equal(*PQgetvalue(r, 0, LOG_LATE), 1);
+	db_result_clear(&r);
+	assert_found("2", .text = db_text("THIRD"));
+	assert_int_equal(db_invocation(f->db, &loud, &r, &f->err), 0);
+	assert_string_equal(PQgetvalue(r, 0, INVOCATION_LOG_BYTES), "16");
+}
+
 /* ---- Who follows ---- */
 
 /* Five logs of 1000 bytes, printed just now and stored one after the other. */
@@ -394,6 +435,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(days_that_are_not_asked_for_are_not_touched, set_up, rig_tear_down),
 		cmocka_unit_test_setup_teardown(one_is_found_by_its_id_whether_or_not_that_has_its_time, set_up, rig_tear_down),
 		cmocka_unit_test_setup_teardown(what_one_printed_comes_as_bytes_and_nothing_as_nothing, set_up, rig_tear_down),
+		cmocka_unit_test_setup_teardown(what_one_printed_after_its_answer_comes_behind_its_log, set_up, rig_tear_down),
 		cmocka_unit_test_setup_teardown(logs_are_told_in_the_order_they_were_stored_up_to_so_many_and_so_many_bytes,
 						set_up, rig_tear_down),
 		cmocka_unit_test_setup_teardown(all_who_follow_are_told_by_one_answer_as_far_as_there_is_room, set_up,

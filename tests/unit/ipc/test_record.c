@@ -108,7 +108,11 @@ static void a_record_of_a_version_before_is_read_without_what_it_has_not(void **
 		if (FIELD_##type != FIELD_STR)                                                                                 \
 			assert_memory_equal(&back.field, expected, sizeof(none));                                              \
 	}
-#define RECORD_FORMER(field, type, since, last) assert_int_equal(back.field.len, 0);
+#define RECORD_FORMER(field, type, since, last)                                                                                \
+	{                                                                                                                      \
+		static const FIELD_C_##type none;                                                                              \
+		assert_memory_equal(&back.field, &none, sizeof(none));                                                         \
+	}
 #include "ipc/record.def"
 #undef RECORD_FIELD
 #undef RECORD_FORMER

@@ -23,7 +23,8 @@ struct piece {
 
 struct fixture {
 	struct printed printed;
-	struct printed_log log;
+	struct printed_log log, late;
+	bool follows;
 	struct mask *mask;
 };
 
@@ -39,6 +40,7 @@ static int tear_down(void **state)
 
 	printed_free(&f->printed);
 	printed_log_free(&f->log);
+	printed_log_free(&f->late);
 	mask_free(&f->mask);
 	free(f);
 	return 0;
@@ -56,7 +58,7 @@ static void begin(struct fixture *f, size_t room, const char *secret)
 {
 	mask_free(&f->mask);
 	f->mask = mask_new(secret, secret != NULL ? strlen(secret) + 1 : 0);
-	printed_begin(&f->printed, room, f->mask);
+	printed_begin(&f->printed, room, f->mask, f->follows);
 }
 
 static void assert_log(const struct fixture *f, const char *text, size_t text_len, const char *streams, size_t streams_len)
@@ -81,7 +83,7 @@ static void assert_levels(const struct fixture *f, const char *levels, size_t le
 		begin(f, room, secret);                                                                                        \
 		for (size_t i_ = 0; i_ < ARRAY_SIZE(pieces_); i_++)                                                            \
 			take(f, &pieces_[i_]);                                                                                 \
-		printed_finish(&(f)->printed, &(f)->log);                                                                      \
+		printed_finish(&(f)->printed, &(f)->log, &(f)->late, 100, 5);                                                  \
 	} while (0)
 
 static void what_goes_to_stdout_alone_is_kept_as_it_is(void **state)
@@ -261,9 +263,90 @@ static void a_function_that_writes_marks_for_ever_gets_a_log_of_bounded_size(voi
 		take(f, &piece);
 		take(f, &more);
 	}
-	printed_finish(&f->printed, &f->log);
+	printed_finish(&f->printed, &f->log, NULL, 0, 0);
 	assert_int_equal(f->log.text.len, 400000);
 	assert_in_range(f->log.levels.len, 2 * 2 * 65536, 2 * 2 * 65536 + 4); /* two bytes per note, but for the last ones */
+}
+
+static void assert_late(const struct fixture *f, const char *text)
+{
+	assert_int_equal(f->late.text.len, strlen(text));
+	assert_memory_equal(buf_str(&f->late.text), text, strlen(text));
+}
+
+static void what_comes_before_the_mark_of_an_invocation_is_late_output_of_the_one_before(void **state)
+{
+	struct fixture *f = *state;
+
+	f->follows = true;
+	PRINT(f, 100, NULL, OUT("late\n" LEVEL("4") "odd\n", 1), ERR("broken\n" PRINTED_INVOKE, 2),
+	      OUT(PRINTED_INVOKE "mine\n", 3));
+	ASSERT_LOG(f, "mine\n", "");
+	ASSERT_LEVELS(f, "");
+	assert_int_equal(f->log.bytes, 5);
+	assert_late(f, "late\nodd\nbroken\n");
+	assert_int_equal(f->late.bytes, 16);
+	assert_int_equal(f->late.times.data[1], 1 + 5);
+	f->follows = false;
+}
+
+static void late_output_takes_no_room_from_the_invocation_and_has_its_own(void **state)
+{
+	struct fixture *f = *state;
+	const struct piece flood = OUT("0123456789", 0), mine = OUT("abcdefghijkl", 1);
+
+	f->follows = true;
+	begin(f, 10, NULL);
+	take(f, &flood);
+	take(f, &flood);
+	printed_late(&f->printed);
+	take(f, &mine);
+	printed_finish(&f->printed, &f->log, &f->late, 4, 0);
+	assert_int_equal(f->log.text.len, 10);
+	assert_int_equal(f->log.bytes, 12);
+	assert_late(f, "0123");
+	assert_int_equal(f->late.bytes, 20);
+	f->follows = false;
+}
+
+static void without_an_invocation_before_there_is_no_late_output(void **state)
+{
+	struct fixture *f = *state;
+
+	PRINT(f, 100, NULL, OUT("loading\n" PRINTED_INVOKE "mine\n", 1));
+	ASSERT_LOG(f, "loading\nmine\n", "");
+	assert_late(f, "");
+}
+
+static void only_the_first_mark_of_an_invocation_counts(void **state)
+{
+	struct fixture *f = *state;
+
+	f->follows = true;
+	PRINT(f, 100, NULL, OUT("late\n" PRINTED_INVOKE "mine\n" PRINTED_INVOKE "too\n", 1));
+	ASSERT_LOG(f, "mine\ntoo\n", "");
+	assert_late(f, "late\n");
+	f->follows = false;
+}
+
+static void secrets_in_late_output_are_masked_too(void **state)
+{
+	struct fixture *f = *state;
+
+	f->follows = true;
+	PRINT(f, 100, "hushhush", OUT("a hushhush b\n" PRINTED_INVOKE "c hushhush d\n", 1));
+	ASSERT_LOG(f, "c *** d\n", "");
+	assert_late(f, "a *** b\n");
+	f->follows = false;
+}
+
+static void errors_that_nobody_caught_are_counted(void **state)
+{
+	struct fixture *f = *state;
+
+	PRINT(f, 100, NULL, ERR(PRINTED_FAILED "boom\n" PRINTED_FAILED "bang\n", 1));
+	assert_int_equal(f->printed.failures, 2);
+	ASSERT_LOG(f, "boom\nbang\n", "\0");
 }
 
 int main(void)
@@ -286,6 +369,14 @@ int main(void)
 		cmocka_unit_test_setup_teardown(secrets_are_masked_across_the_marks_of_levels, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(a_function_that_writes_marks_for_ever_gets_a_log_of_bounded_size, set_up,
 						tear_down),
+		cmocka_unit_test_setup_teardown(what_comes_before_the_mark_of_an_invocation_is_late_output_of_the_one_before,
+						set_up, tear_down),
+		cmocka_unit_test_setup_teardown(late_output_takes_no_room_from_the_invocation_and_has_its_own, set_up,
+						tear_down),
+		cmocka_unit_test_setup_teardown(without_an_invocation_before_there_is_no_late_output, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(only_the_first_mark_of_an_invocation_counts, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(secrets_in_late_output_are_masked_too, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(errors_that_nobody_caught_are_counted, set_up, tear_down),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

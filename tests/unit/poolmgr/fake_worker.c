@@ -191,6 +191,16 @@ void worker_release_after(struct worker *w, uint64_t lease_id, uint32_t runs, ui
 	give_back(w, &m);
 }
 
+void worker_release_last(struct worker *w, uint64_t lease_id, uint8_t last, enum counter reason)
+{
+	struct ipc_msg m = {
+		.type = IPC_RELEASE,
+		.release = {.lease_id = lease_id, .runs = 1, .busy_us = 1000, .reason = (uint8_t)reason, .last_id = {{last}}},
+	};
+
+	give_back(w, &m);
+}
+
 uint64_t worker_invalidate(struct worker *w, const char *function_id, uint32_t version)
 {
 	struct ipc_msg m = {.type = IPC_INVALIDATE, .invalidate = {.seq = ++w->seq, .version = version}};
@@ -316,6 +326,10 @@ struct grant worker_granted(struct worker *w, uint64_t seq)
 	copy_str(g.sandbox_id, sizeof(g.sandbox_id), m.grant.sandbox_id);
 	copy_str(g.init, sizeof(g.init), m.grant.init);
 	copy_str(g.runtime, sizeof(g.runtime), m.grant.runtime);
+	copy_str(g.start_cause, sizeof(g.start_cause), m.grant.start_cause);
+	copy_str(g.loaded_out, sizeof(g.loaded_out), m.grant.loaded_out);
+	g.loaded_lost = m.grant.loaded_lost;
+	g.last = m.grant.last_id.bytes[0];
 	g.control_fd = m.fds[0];
 	g.log_fd = m.fds[1];
 	g.error_log_fd = m.fds[2];

@@ -46,6 +46,8 @@ uint64_t worker_check(struct worker *w, const json_t *spec, const struct buf *ar
 uint64_t worker_check_stored(struct worker *w, const json_t *spec);                     /* the same */
 uint64_t worker_check_fd(struct worker *w, const char *spec, int fd, int64_t deadline_us);
 void worker_release(struct worker *w, uint64_t lease_id, bool destroy); /* after one quick invocation */
+/* After the invocation with an id that begins with this byte; reason: why the sandbox is to end. */
+void worker_release_last(struct worker *w, uint64_t lease_id, uint8_t last, enum counter reason);
 void worker_release_after(struct worker *w, uint64_t lease_id, uint32_t runs, uint64_t busy_us);
 uint64_t worker_invalidate(struct worker *w, const char *function_id, uint32_t version);
 uint64_t worker_postmortem(struct worker *w, uint64_t lease_id);
@@ -61,6 +63,9 @@ struct grant {
 	bool single_use;
 	char runtime[16];
 	char init[1024]; /* "" none */
+	char start_cause[128], loaded_out[64];
+	uint64_t loaded_lost;
+	uint8_t last; /* the first byte of last_id */
 	int control_fd, log_fd, error_log_fd, cpu_fd, memory_fd, oom_fd;
 };
 

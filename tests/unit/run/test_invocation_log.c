@@ -23,19 +23,6 @@ static void print_between(int control, int log)
 	fake_agent_wait_for_close(control);
 }
 
-static void what_was_printed_before_is_counted_but_not_shown(void **state)
-{
-	struct fixture *f = *state;
-
-	start_agent(f, print_between);
-	await_readable(f->agent.log_fd);
-	invoke(f);
-	assert_output(f, "1");
-	assert_int_equal(f->outcome.orphan_bytes, 12);
-	assert_int_equal(f->outcome.log_bytes, 5);
-	assert_memory_equal(f->outcome.log.data, "mine\n", 5);
-}
-
 static void print_an_entry(int control, int log)
 {
 	AUTO(buf_free) struct buf payload = {0};
@@ -44,6 +31,114 @@ static void print_an_entry(int control, int log)
 	fd_write_all(log, PRINTED_MARK("level4") "mine\n", PRINTED_MARK_SIZE + 5, NULL);
 	fake_agent_result(control, ID, "1");
 	fake_agent_wait_for_close(control);
+}
+
+/* As if the sandbox had run another invocation, a second ago. */
+static void run_another_before(struct fixture *f, uint32_t room)
+{
+	f->lease.last = (struct last){{{7}}, clock_wall_us() - 1000000, room};
+}
+
+static void assert_late(const struct fixture *f, const char *text)
+{
+	assert_int_equal(f->outcome.late.of.id.bytes[0], 7);
+	assert_int_equal(f->outcome.late.log.len, strlen(text));
+	assert_memory_equal(f->outcome.late.log.data, text, strlen(text));
+}
+
+static void what_was_printed_before_is_late_output_of_the_invocation_before(void **state)
+{
+	struct fixture *f = *state;
+
+	start_agent(f, print_between);
+	await_readable(f->agent.log_fd);
+	run_another_before(f, 100);
+	invoke(f);
+	assert_output(f, "1");
+	assert_late(f, "late thread\n");
+	assert_int_equal(f->outcome.late.of.room, 100);
+	assert_int_equal(f->outcome.late.log_bytes, 12);
+	assert_in_range(f->outcome.late.log_times.data[1] & 0x7f, 0, 127);
+	assert_int_equal(f->outcome.log_bytes, 5);
+	assert_memory_equal(f->outcome.log.data, "mine\n", 5);
+	assert_int_equal(f->lease.last.room, f->lease.log_bytes - 5);
+}
+
+static void late_output_is_cut_to_the_room_that_its_invocation_has_left(void **state)
+{
+	struct fixture *f = *state;
+
+	start_agent(f, print_between);
+	await_readable(f->agent.log_fd);
+	run_another_before(f, 4);
+	invoke(f);
+	assert_late(f, "late");
+	assert_int_equal(f->outcome.late.log_bytes, 12);
+}
+
+static void what_was_printed_since_the_code_was_loaded_belongs_to_the_first_invocation(void **state)
+{
+	struct fixture *f = *state;
+
+	start_agent(f, print_between);
+	await_readable(f->agent.log_fd);
+	invoke(f);
+	assert_int_equal(f->outcome.late.log_bytes, 0);
+	assert_int_equal(f->outcome.log_bytes, 17);
+}
+
+static void what_was_printed_while_loading_ahead_begins_the_log_of_the_first_invocation(void **state)
+{
+	struct fixture *f = *state;
+
+	loaded_add(&f->lease.loaded, PRINTED_STDERR, "loading\n", 8);
+	run_script(f, print_an_entry);
+	assert_int_equal(f->outcome.log_bytes, 13);
+	assert_memory_equal(f->outcome.log.data, "loading\nmine\n", 13);
+	assert_int_equal(f->lease.loaded.texts[PRINTED_STDERR].len, 0);
+}
+
+static void load_and_print(int control, int log)
+{
+	AUTO(buf_free) struct buf payload = {0};
+
+	fake_agent_expect(control, FRAME_INIT, &payload);
+	fd_write_all(log, "loading\n", 8, NULL);
+	fake_agent_send(control, FRAME_READY, "{}");
+	fake_agent_wait_for_close(control);
+}
+
+static void what_is_printed_while_loading_ahead_stays_with_the_lease(void **state)
+{
+	struct fixture *f = *state;
+
+	buf_add_str(&f->lease.init, INIT);
+	start_agent(f, load_and_print);
+	invocation_init(f->invocation, &f->lease, &f->outcome);
+	assert_int_equal(f->outcome.kind, OUTCOME_SUCCESS);
+	assert_int_equal(f->lease.loaded.texts[PRINTED_STDOUT].len, 8);
+	loaded_free(&f->lease.loaded);
+}
+
+static void end_late(int control, int log)
+{
+	(void)control;
+	fd_write_all(log, PRINTED_FAILED "boom\n", PRINTED_MARK_SIZE + 5, NULL);
+}
+
+static void what_a_sandbox_printed_that_has_ended_is_late_output(void **state)
+{
+	struct fixture *f = *state;
+
+	start_agent(f, end_late);
+	await_readable(f->agent.log_fd);
+	await_readable(f->agent.control_fd);
+	run_another_before(f, 100);
+	invoke(f);
+	assert_int_equal(f->outcome.kind, OUTCOME_UNTOUCHED);
+	assert_late(f, "boom\n");
+	assert_int_equal(f->outcome.late.failures, 1);
+	assert_int_equal(f->lease.last.id.bytes[0], 7);
 }
 
 static void which_entry_has_which_level_is_in_the_outcome(void **state)
@@ -227,7 +322,7 @@ static void assert_each_log_is_whole(struct fixture *f)
 		assert_output(f, "1");
 		assert_int_equal(f->outcome.log.len, MIN(line_length(i), 4096));
 		assert_int_equal(f->outcome.log_bytes, line_length(i));
-		assert_int_equal(f->outcome.orphan_bytes, 0);
+		assert_int_equal(f->outcome.late.log_bytes, 0);
 	}
 }
 
@@ -301,7 +396,12 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, invocation_set_up, invocation_tear_down)
-		TEST(what_was_printed_before_is_counted_but_not_shown),
+		TEST(what_was_printed_before_is_late_output_of_the_invocation_before),
+		TEST(late_output_is_cut_to_the_room_that_its_invocation_has_left),
+		TEST(what_was_printed_since_the_code_was_loaded_belongs_to_the_first_invocation),
+		TEST(what_was_printed_while_loading_ahead_begins_the_log_of_the_first_invocation),
+		TEST(what_is_printed_while_loading_ahead_stays_with_the_lease),
+		TEST(what_a_sandbox_printed_that_has_ended_is_late_output),
 		TEST(which_entry_has_which_level_is_in_the_outcome),
 		TEST(a_flood_of_log_is_read_counted_and_costs_no_memory),
 		TEST(a_log_without_end_does_not_outlast_the_deadline),

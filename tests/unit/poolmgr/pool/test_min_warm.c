@@ -469,6 +469,26 @@ static void what_is_printed_while_code_loads_does_not_block_it(void **state)
 	wait_for_idle(&f, 1);
 }
 
+static void what_is_printed_while_code_loads_goes_to_the_first_invocation(void **state)
+{
+	AUTO(worker_close) struct worker w = worker_connect();
+	AUTO(function_free) struct function f = kept("prints a line", 1);
+
+	(void)state;
+	agents.manner = SAYS_NOTHING;
+	WAIT_FOR(agents.inits == 1);
+	assert_int_equal(send(rig.engine->containers->log_fd, "loading\n", 8, 0), 8);
+	WAIT_FOR(sandbox_lists[SANDBOX_WARMING]->loaded.texts[PRINTED_STDOUT].len == 8);
+	say(rig.engine->containers, FRAME_READY, "{}");
+	wait_for_idle(&f, 1);
+	struct grant g = worker_take(&w, f.name);
+	assert_string_equal(g.loaded_out, "loading\n");
+	worker_release(&w, g.lease_id, false);
+	g = worker_take(&w, f.name);
+	assert_string_equal(g.loaded_out, "");
+	worker_release(&w, g.lease_id, false);
+}
+
 static void without_postgresql_they_are_kept_and_what_changed_meanwhile_is_asked_for(void **state)
 {
 	AUTO(function_free) struct function f = kept("while postgresql was away", 1);
@@ -509,6 +529,7 @@ int main(void)
 		TEST(code_that_takes_too_long_to_load_is_given_up),
 		TEST(one_that_ends_as_soon_as_it_has_loaded_its_code_is_not_replaced_at_once),
 		TEST(what_is_printed_while_code_loads_does_not_block_it),
+		TEST(what_is_printed_while_code_loads_goes_to_the_first_invocation),
 		TEST(without_postgresql_they_are_kept_and_what_changed_meanwhile_is_asked_for),
 	};
 

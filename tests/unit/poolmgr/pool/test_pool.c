@@ -30,11 +30,11 @@ static void a_check_gets_a_prewarmed_sandbox_with_its_files_and_a_live_connectio
 	assert_code_is(&g, "prewarmed");
 
 	json_t *init = json_loads(g.init, 0, NULL);
-	json_t *wanted =
-		json_pack("{s:s, s:{s:s}, s:{s:s, s:s, s:i, s:s, s:s, s:s}, s:{s:i, s:i, s:I}, s:b}", "handler", "main.handler",
-			  "environment", "GREETING", "hello", "function", "id", f.id, "name", f.name, "version", 1, "region",
-			  "us-east-1", "account_id", "000000000000", "sandbox_id", g.sandbox_id, "limits", "memory_limit_mb",
-			  128, "timeout_ms", 3000, "response_bytes", (json_int_t)5000000, "log_levels", 1);
+	json_t *wanted = json_pack("{s:s, s:{s:s}, s:{s:s, s:s, s:i, s:s, s:s, s:s}, s:{s:i, s:i, s:I}, s:b, s:b}", "handler",
+				   "main.handler", "environment", "GREETING", "hello", "function", "id", f.id, "name", f.name,
+				   "version", 1, "region", "us-east-1", "account_id", "000000000000", "sandbox_id",
+				   g.sandbox_id, "limits", "memory_limit_mb", 128, "timeout_ms", 3000, "response_bytes",
+				   (json_int_t)5000000, "log_levels", 1, "late_marks", 1);
 	assert_true(json_equal(init, wanted));
 	json_decref(init);
 	json_decref(wanted);

@@ -9,6 +9,33 @@
 #include "poolmgr/pool/pool.h"
 #include "tests/unit/poolmgr/slow_store.h"
 
+/* ---- What travels with a sandbox ---- */
+
+static void the_sandbox_that_takes_the_place_of_one_that_ended_says_so_once(void **state)
+{
+	AUTO(worker_close) struct worker w = worker_connect();
+	AUTO(function_free) struct function f = deployed("ended after its answer");
+
+	(void)state;
+	struct grant g = worker_take(&w, f.name);
+	assert_string_equal(g.start_cause, "");
+	worker_release_last(&w, g.lease_id, 9, 0);
+	g = worker_take(&w, f.name);
+	assert_int_equal(g.last, 9);
+	worker_release_last(&w, g.lease_id, 9, COUNT_KILL_EXITED_IDLE);
+	struct grant next = worker_take(&w, f.name);
+	assert_string_equal(next.start_cause, "The sandbox before ended after it had answered invocation "
+					      "09000000-0000-0000-0000-000000000000");
+	assert_int_equal(next.last, 0);
+	worker_release_last(&w, next.lease_id, 7, 0);
+	next = worker_take(&w, f.name);
+	assert_string_equal(next.start_cause, "");
+	worker_release_last(&w, next.lease_id, 7, COUNT_KILL_TIMEOUT);
+	next = worker_take(&w, f.name);
+	assert_string_equal(next.start_cause, "");
+	worker_release(&w, next.lease_id, false);
+}
+
 /* ---- Queues ---- */
 
 static void who_waits_is_served_in_turn(void **state)
@@ -568,6 +595,7 @@ static void a_deadline_in_the_past_is_denied_unless_a_sandbox_is_free(void **sta
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		STORED_TEST(the_sandbox_that_takes_the_place_of_one_that_ended_says_so_once),
 		STORED_TEST(who_waits_is_served_in_turn),
 		STORED_TEST(who_withdraws_leaves_the_queue_and_holds_up_nobody),
 		STORED_TEST(who_withdraws_before_its_function_was_found_is_told_when_it_was),

@@ -5,6 +5,8 @@
 #include "base/fd.h"
 #include "base/mem.h"
 #include "ipc/record.h"
+#include "output/printed.h"
+#include "poolmgr/sandbox/late.h"
 #include "tests/unit/poolmgr/sandbox_rig.h"
 
 #define SLOT 2
@@ -164,6 +166,28 @@ static void what_was_seen_while_it_was_idle_is_billed_when_nothing_is_left_to_re
 	assert_int_equal(r.background_us, 14000);
 }
 
+static void late_output_is_put_on_record_for_its_invocation(void **state)
+{
+	AUTO(mem_free) char *text = NULL;
+	const struct late of = {{{5}}, 1234567, 100};
+	AUTO(printed_log_free) struct printed_log log = {.bytes = 9};
+	struct record r;
+
+	(void)state;
+	int before = read_spool(&r, &text);
+	buf_add_str(&log.text, "too late");
+	bill_add_late(&version, &of, &log, 2);
+	write_all();
+	assert_int_equal(read_spool(&r, &text), before + 1);
+	assert_true(record_is_late(&r));
+	assert_int_equal(r.invocation_id.bytes[0], 5);
+	assert_int_equal(r.late_for_us, 1234567);
+	assert_memory_equal(&r.function_id, &version.function_id, sizeof(r.function_id));
+	assert_memory_equal(r.log.data, "too late", r.log.len);
+	assert_int_equal(r.log_bytes, 9);
+	assert_int_equal(scoreboard_tally(board, SLOT)->late_errors[0], 2);
+}
+
 static void a_full_spool_costs_the_record_and_is_counted(void **state)
 {
 	AUTO(mem_free) char *text = NULL;
@@ -192,6 +216,7 @@ int main(void)
 		TEST(what_an_invocation_under_way_used_is_not_billed_once_more),
 		TEST(what_is_not_worth_a_record_gets_none),
 		TEST(what_was_seen_while_it_was_idle_is_billed_when_nothing_is_left_to_read),
+		TEST(late_output_is_put_on_record_for_its_invocation),
 		TEST(a_full_spool_costs_the_record_and_is_counted),
 #undef TEST
 	};
