@@ -38,7 +38,7 @@ static void check_text(const struct log_source *source, size_t newlines)
 {
 	AUTO(buf_free) struct buf out = {0};
 
-	assert(log_format_text(source, 0, &out) == 0); /* it is one page */
+	assert(log_format_text(source, 1, 0, &out) == 0); /* it is one page */
 	assert(count_byte(buf_str(&out), out.len, '\n') == newlines);
 	for (size_t i = 0; i < out.len; i++) {
 		unsigned char c = (unsigned char)out.data[i];
@@ -54,7 +54,7 @@ static void check_json(const struct log_source *source, size_t lines)
 {
 	AUTO(buf_free) struct buf out = {0};
 
-	assert(log_format_json(source, 0, &out) == 0);
+	assert(log_format_json(source, 1, 0, &out) == 0);
 	json_t *json = json_loadb(buf_str(&out), out.len, JSON_ALLOW_NUL, NULL);
 	assert(json_array_size(json) == lines);
 	json_decref(json);

@@ -188,6 +188,25 @@ static void check(const struct printed_log *log, struct buf in[PRINTED_STREAMS],
 	}
 }
 
+/* The same behind another invocation: each byte is in one of the two logs, or counted there. */
+static void check_late(const struct buf streams[PRINTED_STREAMS], struct mask *mask, size_t room, uint64_t bytes)
+{
+	struct printed printed = {0};
+	struct printed_log log = {0}, late = {0};
+
+	printed_begin(&printed, room, mask, true);
+	for (enum printed_stream i = 0; i < PRINTED_STREAMS; i++) {
+		memcpy(printed_reserve(&printed, i, streams[i].len + 1), buf_str(&streams[i]), streams[i].len);
+		printed_take(&printed, i, streams[i].len, 0);
+	}
+	printed_finish(&printed, &log, &late, room, 0);
+	assert(log.text.len <= room && late.text.len <= room);
+	assert(mask != NULL || log.bytes + late.bytes == bytes);
+	printed_log_free(&late);
+	printed_log_free(&log);
+	printed_free(&printed);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct input in = {data, size};
@@ -213,6 +232,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	}
 	printed_finish(&printed, &log, NULL, 0, 0);
 	check(&log, streams, secrets, len, room);
+	check_late(streams, mask, room, log.bytes);
 	for (int i = 0; i < PRINTED_STREAMS; i++)
 		buf_free(&streams[i]);
 	printed_log_free(&log);
