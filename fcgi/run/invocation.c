@@ -247,7 +247,6 @@ static enum event read_control(struct invocation *v)
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
 		return EVENT_NONE;
 	if (n <= 0) {
-		/* A unix socket that is closed with unread bytes resets the connection; otherwise this is its end. */
 		v->unread = v->unread || (n < 0 && errno == ECONNRESET);
 		return EVENT_CLOSED;
 	}
@@ -364,6 +363,33 @@ static void describe_end(const struct finding *f, json_t *members, char *out, si
 	}
 }
 
+/*
+ * Whether the agent, which had loaded its function for an earlier invocation, has ended with a part of INVOKE unread: the
+ * kernel resets a unix socket whose other end is closed with unread bytes. gVisor shuts its end down before it closes it, so
+ * there the connection may end some time before the reset.
+ */
+static bool left_unread(struct invocation *v)
+{
+	int error = 0;
+	socklen_t len = sizeof(error);
+
+	if (!v->unread && getsockopt(v->lease->control_fd, SOL_SOCKET, SO_ERROR, &error, &len) == 0)
+		v->unread = error == ECONNRESET;
+	return v->unread && v->lease->init.len == 0;
+}
+
+/*
+ * The sandbox has ended of what an earlier invocation, or loading, left behind: an agent begins an invocation only when it has
+ * read all of INVOKE (runtimes/protocol.md), so this one was not begun.
+ */
+static void leave_untouched(struct invocation *v)
+{
+	v->outcome->kind = OUTCOME_UNTOUCHED;
+	v->outcome->destroy_reason = COUNT_KILL_EXITED_IDLE;
+	problem_set(&v->outcome->problem, PROBLEM_SANDBOX_EXITED, NULL,
+		    "The function's sandbox ended before it had read the request; the function was not run");
+}
+
 /* Finds out why the agent is gone. */
 static void fail_ended(struct invocation *v, const char *phase)
 {
@@ -375,29 +401,22 @@ static void fail_ended(struct invocation *v, const char *phase)
 		return;
 	}
 	read_meter(v); /* measured now, because the cgroup will be gone when Docker has an answer */
-	slow_timer_fire(v->slow_timer);
-	if (v->client != NULL)
+	if (v->client != NULL && !left_unread(v)) {
+		slow_timer_fire(v->slow_timer);
 		finding = lease_postmortem(v->client, v->lease);
+	}
 	if (finding.out_of_memory) {
 		fail_out_of_memory(v, phase);
+		return;
+	}
+	if (left_unread(v)) { /* asked again, because the answer may be known only when the agent has ended */
+		leave_untouched(v);
 		return;
 	}
 	json_t *members = json_pack("{s:s}", "phase", phase);
 	describe_end(&finding, members, how, sizeof(how));
 	snprintf(detail, sizeof(detail), "The process %s before returning a result", how);
 	fail(v, COUNT_KILL_EXITED, PROBLEM_SANDBOX_EXITED, members, detail);
-}
-
-/*
- * The sandbox had loaded its function earlier and has ended of what that, or an earlier invocation, left behind: an agent
- * begins an invocation only when it has read all of INVOKE (runtimes/protocol.md), so this one was not begun.
- */
-static void leave_untouched(struct invocation *v)
-{
-	v->outcome->kind = OUTCOME_UNTOUCHED;
-	v->outcome->destroy_reason = COUNT_KILL_EXITED_IDLE;
-	problem_set(&v->outcome->problem, PROBLEM_SANDBOX_EXITED, NULL,
-		    "The function's sandbox ended before it had read the request; the function was not run");
 }
 
 static bool hangs_without_memory(const struct invocation *v)
@@ -604,9 +623,7 @@ static void await_result(struct invocation *v, const char *id)
 		if (event == EVENT_FRAME)
 			event = take_answer(v, &frame, id);
 	}
-	if (event == EVENT_CLOSED && v->unread && v->lease->init.len == 0 && !meter_out_of_memory(&v->lease->meter))
-		leave_untouched(v);
-	else if (event != EVENT_FRAME)
+	if (event != EVENT_FRAME)
 		fail_without_frame(v, event, "exec", limit_ms);
 	else if ((v->passed_over || v->in.len > v->taken) && v->outcome->destroy_reason == 0)
 		v->outcome->destroy_reason = COUNT_KILL_UNASKED;

@@ -22,9 +22,8 @@ def soon(reload_once):
 
 
 @pytest.fixture
-def function(deploy):
-    """On the host's kernel: on gVisor a worker cannot always tell whether its request was read."""
-    return deploy(CODE, language="javascript", runtime="docker")
+def function(deploy, runtime):
+    return deploy(CODE, language="javascript", runtime=runtime)
 
 
 @pytest.mark.parametrize("what", ["exit_after_ms", "throw_after_ms"])

@@ -4,6 +4,8 @@
 #include <signal.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
 
 #include "base/clock.h"
 #include "base/fd.h"
@@ -13,6 +15,7 @@
 static struct shared {
 	_Atomic int untouched; /* agents that were not used after their first invocation */
 	_Atomic int touched;   /* agents that were used again */
+	_Atomic bool asked;    /* poolmgr was asked how the agent ended */
 } * shared;
 static int go_fd;
 
@@ -283,6 +286,46 @@ static void what_poolmgr_does_not_know_is_not_made_up(void **state)
 	assert_exited_without_more(f);
 }
 
+/* gVisor shuts a socket down before it closes it: the worker sees the end of the connection, and the reset only later. */
+static void shut_down_and_exit_when_told(int control, int log)
+{
+	struct pollfd request = {.fd = control, .events = POLLIN};
+
+	(void)log;
+	fake_poolmgr_check(poll(&request, 1, 20000) == 1, "INVOKE");
+	shutdown(control, SHUT_WR);
+	while (!shared->asked)
+		usleep(1000);
+}
+
+static void find_out_when_it_has_exited(int fd)
+{
+	struct ipc_msg m;
+
+	fake_poolmgr_expect(fd, IPC_LEASE, &m);
+	fake_poolmgr_grant(fd, &m, "", shut_down_and_exit_when_told);
+	fake_poolmgr_expect(fd, IPC_POSTMORTEM, &m);
+	shared->asked = true;
+	fake_poolmgr_check(wait(NULL) > 0, "the agent ends");
+	fake_poolmgr_find(fd, &m, true, false, 3);
+	fake_poolmgr_expect(fd, IPC_RELEASE, &m);
+	fake_poolmgr_check(m.release.reason == COUNT_KILL_EXITED_IDLE, "of what was left behind");
+	fake_poolmgr_expect_close(fd);
+}
+
+static void what_is_unread_may_be_known_only_when_the_agent_has_ended(void **state)
+{
+	struct fixture *f = *state;
+
+	SERVE(f, 0, find_out_when_it_has_exited);
+	acquire(f, IPC_START_PREWARMED);
+	invoke(f);
+	assert_int_equal(f->outcome.kind, OUTCOME_UNTOUCHED);
+	lease_release(f->client, &f->lease, f->outcome.destroy_reason);
+	lease_client_free(&f->client);
+	assert_int_equal(fake_poolmgr_wait(&f->poolmgr), 0);
+}
+
 /* The cgroup is removed with the container, so its files may be empty. */
 static void poolmgr_may_know_that_memory_ran_out(void **state)
 {
@@ -405,6 +448,7 @@ int main(void)
 		TEST(a_new_sandbox_serves_even_when_it_is_asked_for_already),
 		TEST(an_agent_that_exits_is_reported_with_its_exit_code_or_signal),
 		TEST(what_poolmgr_does_not_know_is_not_made_up),
+		TEST(what_is_unread_may_be_known_only_when_the_agent_has_ended),
 		TEST(poolmgr_may_know_that_memory_ran_out),
 		TEST(what_was_measured_before_poolmgr_was_asked_is_kept),
 		TEST(what_the_cgroup_says_need_not_be_asked),
