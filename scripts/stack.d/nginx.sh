@@ -14,16 +14,18 @@ nginx_serves() { nginx_holds "${option[https-port]}" && nginx_holds "${option[ht
 # The workers that take connections; the others, which finish their last requests, have another title.
 nginx_workers() { pgrep -P "$(pid_of "$pids/nginx")" -fx 'nginx: worker process'; }
 
-# For wait_until: whether only workers that are not in old_workers take connections, because nginx starts new workers when it has
+# For wait_until: whether all workers take connections, and none that is in old_workers, because nginx starts new workers when it has
 # taken a configuration, and then stops the old ones.
 nginx_has_settled() {
     running "$pids/nginx" || return 0
-    local workers
-    nginx_serves && workers=$(nginx_workers) && ! grep -qxF -f <(printf '%s\n' "$old_workers") <<<"$workers"
+    local workers wanted
+    wanted=$(sed -n 's/^worker_processes \([0-9]*\);$/\1/p' "$dir/nginx/berth.conf")
+    nginx_serves && workers=$(nginx_workers) && (($(wc -l <<<"$workers") == wanted)) &&
+        ! grep -qxF -f <(printf '%s\n' "$old_workers") <<<"$workers"
 }
 
 # Whether one of the workers that were there when the configuration was taken has ended. One that was killed leaves its requests
-# counted in nginx's zones for good. A worker that came up later, because all are not started at once, is no sign of that.
+# counted in nginx's zones for good.
 nginx_lost_a_worker() {
     [[ -f $pids/nginx.workers ]] && running "$pids/nginx" && grep -qvxF -f <(nginx_workers) "$pids/nginx.workers"
 }
