@@ -6,8 +6,10 @@
 #include "base/leb128.h"
 #include "base/trim.h"
 
-#define NOTES_MAX 65536 /* maximum per stream; later output shares the time, the order and the entry of the last note */
-#define TIMES_MAX 8192  /* in bytes of a log */
+/* The maximum per stream and log. Later output has the time and the place in the order of the last note, and belongs to no
+ * entry. */
+#define NOTES_MAX 65536
+#define TIMES_MAX 8192 /* in bytes of a log */
 
 static const struct mark {
 	const char *bytes;
@@ -87,16 +89,25 @@ static struct printed_note *note_at(const struct printed_text *t, size_t i)
 	return (struct printed_note *)(void *)t->notes.data + i;
 }
 
+static void begin_entry(struct printed_text *t, unsigned level)
+{
+	t->now.entries++;
+	t->now.level = level;
+}
+
 static void note(struct printed_text *t, uint32_t ms)
 {
-	size_t count = note_count(t);
-	const struct printed_note *last = count > 0 ? note_at(t, count - 1) : NULL;
+	size_t count = note_count(t) - t->own; /* late output has notes of its own */
+	const struct printed_note *last = count > 0 ? note_at(t, note_count(t) - 1) : NULL;
 
+	if (count == NOTES_MAX ||
+	    (last != NULL && last->switches == t->now.switches && last->ms == ms && last->entries == t->now.entries))
+		return;
 	t->now.offset = (uint32_t)t->kept;
 	t->now.ms = ms;
-	if ((count < NOTES_MAX || count == t->own) && (last == NULL || count == t->own || last->switches != t->now.switches ||
-						       last->ms != ms || last->entries != t->now.entries))
-		buf_add(&t->notes, &t->now, sizeof(t->now));
+	if (count == NOTES_MAX - 1)
+		begin_entry(t, 0);
+	buf_add(&t->notes, &t->now, sizeof(t->now));
 }
 
 /* Keeps as much as there is room for, after what was kept before. */
@@ -138,8 +149,7 @@ static void begin_here(struct printed *p, struct printed_text *t)
 	t->lost = 0;
 	t->late = t->kept;
 	t->own = note_count(t);
-	t->now.entries++;
-	t->now.level = 0;
+	begin_entry(t, 0);
 	t->late_entries = t->now.entries;
 }
 
@@ -161,8 +171,7 @@ static void pass_mark(struct printed *p, struct printed_text *t, const struct ma
 		t->now.switches++;
 		break;
 	case LEVEL:
-		t->now.entries++;
-		t->now.level = mark->level;
+		begin_entry(t, mark->level);
 		break;
 	case INVOKE: /* the agent writes one; more are the function's */
 		if (p->follows && !t->begun)

@@ -251,7 +251,7 @@ static void secrets_are_masked_across_the_marks_of_levels(void **state)
 	ASSERT_LEVELS(f, "\1\12\3\10");
 }
 
-/* However many marks a function writes, a stream has NOTES_MAX notes; what follows belongs to the last entry. */
+/* However many marks a function writes, a stream has NOTES_MAX notes. */
 static void a_function_that_writes_marks_for_ever_gets_a_log_of_bounded_size(void **state)
 {
 	static const struct piece piece = OUT(LEVEL("5") "a" LEVEL("0") LEVEL("0") LEVEL("3"), 1),
@@ -349,6 +349,19 @@ static void errors_that_nobody_caught_are_counted(void **state)
 	ASSERT_LOG(f, "boom\nbang\n", "\0");
 }
 
+static void what_follows_the_last_note_is_in_no_entry(void **state)
+{
+	static const struct piece piece = OUT(LEVEL("4") "a", 1);
+	struct fixture *f = *state;
+
+	begin(f, 1u << 20, NULL);
+	for (int i = 0; i < 65536 + 10; i++)
+		take(f, &piece);
+	printed_finish(&f->printed, &f->log, NULL, 0, 0);
+	assert_int_equal(f->log.levels.len, 2 * 65536);
+	assert_memory_equal(f->log.levels.data + f->log.levels.len - 4, "\1\10\1\0", 4);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -377,6 +390,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(only_the_first_mark_of_an_invocation_counts, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(secrets_in_late_output_are_masked_too, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(errors_that_nobody_caught_are_counted, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(what_follows_the_last_note_is_in_no_entry, set_up, tear_down),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
