@@ -31,10 +31,10 @@
 
 /*
  * The order is that of the index of each day's partition, backwards, so that reading ends with the page; without a function
- * there is no index, and the period decides what is read. The statement is planned for its parameters, so conditions that are
- * not given cost nothing. Logs are looked up one by one for the rows that meet all other conditions, because a join might read
- * logs of other functions. The cursor's time is compared once more on its own, because a comparison of row values excludes no
- * partition.
+ * the index of request ids and the period decide what is read. The statement is planned for its parameters, so conditions that
+ * are not given cost nothing. Logs are looked up one by one for the rows that meet all other conditions, because a join might
+ * read logs of other functions. The cursor's time is compared once more on its own, because a comparison of row values excludes
+ * no partition.
  */
 static const struct db_statement invocations_get = {
 	.name = "invocations_get",

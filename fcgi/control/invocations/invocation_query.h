@@ -32,8 +32,8 @@ struct invocation_query {
 int invocation_query_parse(const struct request *request, struct invocation_query *query, struct err *err);
 
 /*
- * The same for a search among the invocations of all functions, which needs a request_id. No index has it, so without `from`
- * the search goes back INVOCATION_SEARCH_US only, from `to` or now.
+ * The same for a search among the invocations of all functions, which needs a request_id. The index of request ids leaves some
+ * pages of each day to be read, so without `from` the search goes back INVOCATION_SEARCH_US only, from `to` or now.
  */
 int invocation_query_parse_search(const struct request *request, int64_t now_us, struct invocation_query *query,
 				  struct err *err);

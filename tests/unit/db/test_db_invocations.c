@@ -140,6 +140,16 @@ static void without_a_function_those_of_all_functions_are_found(void **state)
 	assert_string_equal(PQgetvalue(r, 0, INVOCATION_ID), newest);
 }
 
+static void a_request_can_be_found_without_reading_all_invocations(void **state)
+{
+	(void)state;
+	pg_scratch_exec(pg, "set enable_seqscan = off"); /* which is faster in a table that is empty */
+	AUTO(mem_free)
+	char *plan = pg_scratch_value(pg, "explain (format json) select from metrics_20260131 where request_id = 'x'");
+	pg_scratch_exec(pg, "reset enable_seqscan");
+	assert_non_null(strstr(plan, "metrics_20260131_request_id_idx"));
+}
+
 static void a_text_is_found_as_it_is_in_any_log(void **state)
 {
 	struct fixture *f = *state;
@@ -429,6 +439,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(each_filter_finds_what_it_names_and_no_other, set_up, rig_tear_down),
 		cmocka_unit_test_setup_teardown(without_a_function_those_of_all_functions_are_found, set_up, rig_tear_down),
+		cmocka_unit_test_setup_teardown(a_request_can_be_found_without_reading_all_invocations, set_up, rig_tear_down),
 		cmocka_unit_test_setup_teardown(a_text_is_found_as_it_is_in_any_log, set_up, rig_tear_down),
 		cmocka_unit_test_setup_teardown(pages_hold_still_while_new_ones_arrive_also_at_the_same_time, set_up,
 						rig_tear_down),
