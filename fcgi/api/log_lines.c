@@ -31,6 +31,17 @@ const char *log_lines_level(size_t i)
 	return i + LEVEL_TRACE < ARRAY_SIZE(levels) ? levels[i + LEVEL_TRACE] : NULL;
 }
 
+bool log_lines_find_level(const char *name, size_t *found)
+{
+	for (size_t i = 0; log_lines_level(i) != NULL; i++) {
+		if (strcmp(log_lines_level(i), name) == 0) {
+			*found = i;
+			return true;
+		}
+	}
+	return false;
+}
+
 /* Walks through the times at which bytes were printed. */
 struct clockwork {
 	struct str times;
@@ -73,12 +84,21 @@ uint64_t log_lines_lost(const struct log_source *s)
 struct listener {
 	bool (*take)(const struct log_line *line, void *arg);
 	void *arg;
+	size_t least;
 	bool has_enough;
 };
 
+static bool wants(const struct listener *l, const char *level)
+{
+	for (size_t i = l->least; log_lines_level(i) != NULL; i++)
+		if (log_lines_level(i) == level)
+			return true;
+	return false;
+}
+
 static void emit(struct listener *l, const struct log_line *line)
 {
-	if (!l->has_enough)
+	if (!l->has_enough && wants(l, line->level))
 		l->has_enough = !l->take(line, l->arg);
 }
 
@@ -255,7 +275,7 @@ static void tell_printed(const struct log_source *s, struct listener *l)
 
 void log_lines(const struct log_source *s, bool (*take)(const struct log_line *line, void *arg), void *arg)
 {
-	struct listener l = {.take = take, .arg = arg};
+	struct listener l = {.take = take, .arg = arg, .least = s->least};
 	int64_t end_us = s->requested_at_us + s->response_us;
 	char text[2048];
 

@@ -15,6 +15,8 @@ struct log_source {
 	uint64_t log_bytes;
 	const char *error_code, *error_message; /* "" for success */
 	bool late;                              /* printed after the answer: an addition to the log of an invocation */
+
+	size_t least; /* lines of lower levels are not wanted; the place of a level in log_lines_level(), so 0 wants all */
 };
 
 #define LOG_LINE_BYTES (512u << 10) /* a longer line is split into pieces, between characters */
@@ -28,19 +30,22 @@ struct log_line {
 };
 
 /*
- * The i-th level of a line; NULL behind the last. A function's runtime gives its entries a level from "trace" to "critical"
- * (runtimes/protocol.md). Other output is "info" if it went to stdout and "error" if it went to stderr. Berth's own messages
- * are "platform".
+ * The i-th level of a line, the lowest first; NULL behind the last. A function's runtime gives its entries a level from "trace"
+ * to "critical" (runtimes/protocol.md). Other output is "info" if it went to stdout and "error" if it went to stderr. Berth's
+ * own messages are "platform".
  */
 const char *log_lines_level(size_t i);
+
+/* Finds the place of a level. False: there is none of that name. */
+bool log_lines_find_level(const char *name, size_t *i);
 
 /* The number of bytes that were printed and not kept. */
 uint64_t log_lines_lost(const struct log_source *source);
 
 /*
- * Calls take for each line, in the order in which lines were begun. An entry of a level is one line, however many newlines it
- * contains. Each stream has its own lines, even if output of the other one came in the middle of a line. The line is valid
- * until take returns; when take returns false, there are no more calls.
+ * Calls take for each line that is wanted, in the order in which lines were begun. An entry of a level is one line, however
+ * many newlines it contains. Each stream has its own lines, even if output of the other one came in the middle of a line. The
+ * line is valid until take returns; when take returns false, there are no more calls.
  */
 void log_lines(const struct log_source *source, bool (*take)(const struct log_line *line, void *arg), void *arg);
 

@@ -9,6 +9,7 @@
 #include "base/mem.h"
 #include "base/uuid.h"
 #include "http/json_text.h"
+#include "http/request.h"
 
 static struct str column(const PGresult *r, int row, int column)
 {
@@ -20,7 +21,19 @@ static int64_t big_number(const PGresult *r, int row, int column)
 	return (int64_t)buf_get_u64(PQgetvalue(r, row, column));
 }
 
-struct log_source log_row_source(const PGresult *r, int row)
+int log_row_parse_level(const struct request *request, size_t *least, struct err *err)
+{
+	const char *name = request_param(request, "level");
+	AUTO(buf_free) struct buf names = {0};
+
+	if (name == NULL || log_lines_find_level(name, least))
+		return 0;
+	for (size_t i = 0; log_lines_level(i) != NULL; i++)
+		buf_printf(&names, " %s", log_lines_level(i));
+	return err_set(err, 0, "'level' must be one of:%s", buf_str(&names));
+}
+
+struct log_source log_row_source(const PGresult *r, int row, size_t least)
 {
 	return (struct log_source){
 		.requested_at_us = big_number(r, row, LOG_REQUESTED_AT_US),
@@ -33,6 +46,7 @@ struct log_source log_row_source(const PGresult *r, int row)
 		.error_code = PQgetvalue(r, row, LOG_ERROR_CODE),
 		.error_message = PQgetvalue(r, row, LOG_ERROR_MESSAGE),
 		.late = *PQgetvalue(r, row, LOG_LATE) != 0,
+		.least = least,
 	};
 }
 
@@ -64,18 +78,18 @@ static json_t *log_json(const PGresult *r, int row, const struct log_source *par
 			 (json_int_t)late);
 }
 
-static struct log_source *parts_new(const PGresult *r, int row, int count)
+static struct log_source *parts_new(const PGresult *r, int row, int count, size_t least)
 {
 	struct log_source *parts = mem_alloc((size_t)count * sizeof(*parts));
 
 	for (int i = 0; i < count; i++)
-		parts[i] = log_row_source(r, row + i);
+		parts[i] = log_row_source(r, row + i, least);
 	return parts;
 }
 
-bool log_row_json(const PGresult *r, int row, int count, uint64_t from, struct buf *out)
+bool log_row_json(const PGresult *r, int row, int count, size_t least, uint64_t from, struct buf *out)
 {
-	AUTO(mem_free) struct log_source *parts = parts_new(r, row, count);
+	AUTO(mem_free) struct log_source *parts = parts_new(r, row, count, least);
 	AUTO(json_decrefp) json_t *json = log_json(r, row, parts, (size_t)count);
 	char *head = json_dumps(json, JSON_COMPACT);
 
@@ -91,9 +105,9 @@ bool log_row_json(const PGresult *r, int row, int count, uint64_t from, struct b
 	return next == 0;
 }
 
-uint64_t log_row_text(const PGresult *r, int row, int count, uint64_t from, struct buf *out)
+uint64_t log_row_text(const PGresult *r, int row, int count, size_t least, uint64_t from, struct buf *out)
 {
-	AUTO(mem_free) struct log_source *parts = parts_new(r, row, count);
+	AUTO(mem_free) struct log_source *parts = parts_new(r, row, count, least);
 
 	return log_format_text(parts, (size_t)count, from, out);
 }

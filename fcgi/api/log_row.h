@@ -7,18 +7,24 @@
 
 #include "api/log_lines.h"
 #include "base/buf.h"
+#include "base/err.h"
 #include "db/db_invocations.h"
 
-/* Pointers are valid as long as logs. */
-struct log_source log_row_source(const PGresult *logs, int row);
+struct request;
+
+/* The least level that a request wants: its parameter `level`. -1: err->msg says which values it may have. */
+int log_row_parse_level(const struct request *request, size_t *least, struct err *err);
+
+/* Pointers are valid as long as logs. least is as in struct log_source. */
+struct log_source log_row_source(const PGresult *logs, int row, size_t least);
 
 /*
  * Appends an object with the invocation's data, a page of its lines (log_format.h) that begins with line number from, and where
  * to continue; the count rows from row on are of one invocation. Returns whether the page contains the last line.
  */
-bool log_row_json(const PGresult *logs, int row, int count, uint64_t from, struct buf *out);
+bool log_row_json(const PGresult *logs, int row, int count, size_t least, uint64_t from, struct buf *out);
 
 /* The same for a terminal. Returns the number of the line that follows the page, or 0. */
-uint64_t log_row_text(const PGresult *logs, int row, int count, uint64_t from, struct buf *out);
+uint64_t log_row_text(const PGresult *logs, int row, int count, size_t least, uint64_t from, struct buf *out);
 
 #endif

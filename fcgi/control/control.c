@@ -33,7 +33,7 @@ static const struct route routes[] = {
 	{METHOD_GET, "/functions/{id}/invocations", INVOCATION_QUERY_PARAMS, ROUTE_NO_BODY, invocations_list},
 	{METHOD_GET, "/invocations", INVOCATION_SEARCH_PARAMS, ROUTE_NO_BODY, invocations_search},
 	{METHOD_GET, "/invocations/{id}", "", ROUTE_NO_BODY, invocations_get},
-	{METHOD_GET, "/invocations/{id}/logs", "format cursor", ROUTE_NO_BODY, invocations_log},
+	{METHOD_GET, "/invocations/{id}/logs", "format level cursor", ROUTE_NO_BODY, invocations_log},
 
 	{METHOD_GET, "/metrics", "", ROUTE_NO_BODY, prometheus_get},
 	{METHOD_GET, "/metrics/system", PERIOD_PARAMS " runtime", ROUTE_NO_BODY, metrics_system},

@@ -24,7 +24,7 @@ static void no_handler(struct worker *w, const struct request *request, struct r
 }
 
 const struct route follower_routes[] = {
-	{METHOD_GET, "/functions/{id}/logs", "after wait_s limit", ROUTE_NO_BODY, no_handler},
+	{METHOD_GET, "/functions/{id}/logs", "after wait_s limit level", ROUTE_NO_BODY, no_handler},
 };
 const size_t follower_route_count = ARRAY_SIZE(follower_routes);
 
@@ -59,7 +59,7 @@ static bool take_params(struct follower *f)
 	struct err err;
 
 	f->limit = LIMIT_DEFAULT;
-	if (parse_place(after, &f->place, &err) < 0 ||
+	if (parse_place(after, &f->place, &err) < 0 || log_row_parse_level(&f->request, &f->least, &err) < 0 ||
 	    request_param_int(&f->request, "wait_s", 0, WAIT_MAX_S, &wait_s, &err) < 0 ||
 	    request_param_int(&f->request, "limit", 1, LIMIT_MAX, &f->limit, &err) < 0) {
 		problem_respond(&f->response, PROBLEM_INVALID_REQUEST, NULL, "%s", err.msg);
@@ -123,7 +123,7 @@ static void add_logs(struct follower *f, const PGresult *logs, const struct db_l
 		bool first = row == news->first;
 		size_t before = json->len;
 		buf_add_str(json, first ? "" : ",");
-		bool whole = log_row_json(logs, row, 1, 0, json);
+		bool whole = log_row_json(logs, row, 1, f->least, 0, json);
 		/* The rest is for the next request. */
 		if (!first && (!whole || json->len > FOLLOWER_PAGE_BYTES)) {
 			json->len = before;

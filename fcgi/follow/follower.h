@@ -31,7 +31,8 @@ struct follower {
 	char function_id[UUID_TEXT_SIZE]; /* "" until PostgreSQL was asked */
 	struct log_place place;
 	int64_t limit, deadline_us;
-	bool waits; /* whether it waits if there are no new logs; otherwise it is answered at once */
+	size_t least; /* the least level of the lines that are wanted, as in struct log_source */
+	bool waits;   /* whether it waits if there are no new logs; otherwise it is answered at once */
 	struct follower *prev, *next;
 };
 

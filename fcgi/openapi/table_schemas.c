@@ -72,7 +72,7 @@ static const struct {
 	{"Runtime", NULL, runtime},
 	{"StartKind", NULL, start_kind},
 	{"FieldError", "code", mistake},
-	{"LogLine", "level", log_lines_level},
+	{"LogLevel", NULL, log_lines_level},
 	{"FunctionState", "status", status_of_version},
 };
 

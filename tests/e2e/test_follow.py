@@ -161,9 +161,17 @@ def read_from(api, invocation_id, cursor):
     return lines
 
 
-@pytest.mark.parametrize("params", [{"after": "x"}, {"after": "1."}, {"after": "1.2.3"}, {"wait_s": 61}, {"limit": 0}, {"page": 1}])
+@pytest.mark.parametrize("params", [{"after": "x"}, {"after": "1."}, {"after": "1.2.3"}, {"wait_s": 61}, {"limit": 0}, {"level": "warn"}, {"page": 1}])
 def test_what_makes_no_sense_is_refused(api, talker, params):
     check_problem(api.get(f"/functions/{talker['id']}/logs", params=params), 400, "invalid_request")
+
+
+def test_lines_below_the_level_asked_for_are_left_out(api, database, talker):
+    database.metric(api.execute(talker, {"say": "out"}).headers["Berth-Invocation-Id"])
+    (item,) = follow(api, talker, limit=1)["items"]
+    assert item["lines"]
+    (item,) = follow(api, talker, limit=1, level="error")["items"]
+    assert item["lines"] == []
 
 
 def test_a_function_that_is_not_there_is_not_found(api):

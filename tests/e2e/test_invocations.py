@@ -255,6 +255,29 @@ def test_the_platform_tells_what_went_wrong_on_its_own_level(api, deploy, databa
     assert at(lines[-1]["at"]) - at(lines[0]["at"]) > 0.2
 
 
+def test_only_lines_of_the_level_asked_for_or_a_higher_one_are_told(api, deploy, database):
+    code = "import logging, sys\ndef handler(event, context):\n    print('out')\n    logging.warning('careful')\n    print('error', file=sys.stderr)\n    return {1}\n"
+    answer = api.execute(deploy(code))
+    check_problem(answer, 502, "invalid_output")
+    database.metric(answer.headers["Berth-Invocation-Id"])
+    levels = [[line["level"] for line in log_of(api, answer, level=level).json()["lines"]] for level in ("trace", "warning", "error", "platform")]
+    assert levels == [["info", "warning", "error", "error", "platform"], ["warning", "error", "error", "platform"], ["error", "error", "platform"], ["platform"]]
+    assert log_of(api, answer, level="platform", format="text").text.count("\n") == 1
+    check_problem(log_of(api, answer, level="warn"), 400, "invalid_request")
+
+
+def test_a_long_log_of_a_level_continues_at_that_level(api, deploy, database):
+    code = "import sys\ndef handler(event, context):\n    print('\\n' * 20000)\n    print('\\n' * 10000, file=sys.stderr)\n"
+    answer = api.execute(deploy(code))
+    database.metric(answer.headers["Berth-Invocation-Id"])
+    page = log_of(api, answer, level="error").json()
+    assert [line["level"] for line in page["lines"]] == ["error"] * 10000
+    assert len(log_of(api, answer, level="error", cursor=page["next"]).json()["lines"]) == 1
+    text = log_of(api, answer, level="error", format="text")
+    assert text.links["next"]["url"].endswith("/logs?format=text&level=error&cursor=10000")
+    assert len(api.get(text.links["next"]["url"]).text.splitlines()) == 1
+
+
 def test_any_bytes_are_kept_and_harm_nobody(api, deploy, invoke):
     function = deploy(CODE)
     hostile = b"\x1b[31mred\x00\xff\xfe\xc2\x9b2J\x07\r\ttab \xe2\x82\xac\n"

@@ -120,27 +120,30 @@ void invocations_get(struct worker *w, const struct request *request, struct res
 	response_json(response, 200, "application/json", json);
 }
 
-static void respond_log_json(const PGresult *r, uint64_t from, struct response *response)
+static void respond_log_json(const PGresult *r, size_t least, uint64_t from, struct response *response)
 {
 	AUTO(buf_free) struct buf json = {0};
 
-	log_row_json(r, 0, PQntuples(r), from, &json);
+	log_row_json(r, 0, PQntuples(r), least, from, &json);
 	response_body(response, 200, "application/json", &(struct str){json.data, (uint32_t)json.len}, 1);
 }
 
 /* The next page is in a header (RFC 8288) for programs, and in a last line for people. */
-static void respond_log_text(const PGresult *r, uint64_t from, struct response *response)
+static void respond_log_text(const PGresult *r, size_t least, uint64_t from, struct response *response)
 {
-	struct log_source source = log_row_source(r, 0);
+	struct log_source source = log_row_source(r, 0, least);
 	AUTO(buf_free) struct buf text = {0};
 	char at[CLOCK_TEXT_SIZE];
 
-	uint64_t next = log_row_text(r, 0, PQntuples(r), from, &text);
+	uint64_t next = log_row_text(r, 0, PQntuples(r), least, from, &text);
 	if (next > 0) {
-		const char *path = response->request->path;
-		response_header(response, "Link", "<%s?format=text&cursor=%" PRIu64 ">; rel=\"next\"", path, next);
+		const char *path = response->request->path, *param = least > 0 ? "&level=" : "";
+		const char *level = least > 0 ? log_lines_level(least) : "";
+		response_header(response, "Link", "<%s?format=text%s%s&cursor=%" PRIu64 ">; rel=\"next\"", path, param, level,
+				next);
 		clock_format_utc(source.requested_at_us + source.response_us, at);
-		buf_printf(&text, "%s platform the log continues at: %s?format=text&cursor=%" PRIu64 "\n", at, path, next);
+		buf_printf(&text, "%s platform the log continues at: %s?format=text%s%s&cursor=%" PRIu64 "\n", at, path, param,
+			   level, next);
 	}
 	response_body(response, 200, "text/plain; charset=utf-8", &(struct str){buf_str(&text), (uint32_t)text.len}, 1);
 }
@@ -151,12 +154,14 @@ void invocations_log(struct worker *w, const struct request *request, struct res
 	const char *format = request_param(request, "format");
 	bool as_text = format != NULL && strcmp(format, "text") == 0;
 	int64_t from = 0;
+	size_t least = 0;
 	struct uuid id;
 	struct err err;
 
 	if (parse_id(request, &id, response) < 0)
 		return;
-	if (request_param_int(request, "cursor", 0, INT64_MAX, &from, &err) < 0) {
+	if (request_param_int(request, "cursor", 0, INT64_MAX, &from, &err) < 0 ||
+	    log_row_parse_level(request, &least, &err) < 0) {
 		problem_respond(response, PROBLEM_INVALID_REQUEST, NULL, "%s", err.msg);
 		return;
 	}
@@ -169,7 +174,7 @@ void invocations_log(struct worker *w, const struct request *request, struct res
 		return;
 	}
 	if (as_text)
-		respond_log_text(r, (uint64_t)from, response);
+		respond_log_text(r, least, (uint64_t)from, response);
 	else
-		respond_log_json(r, (uint64_t)from, response);
+		respond_log_json(r, least, (uint64_t)from, response);
 }

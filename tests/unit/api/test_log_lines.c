@@ -56,6 +56,33 @@ static void a_log_falls_into_lines_with_or_without_an_end(void **state)
 	}
 }
 
+static void lines_below_the_least_level_are_not_told(void **state)
+{
+	static const char *const lines[] = {
+		"0 trace a|0 debug b|0 info c|0 warning d|0 info e|90 platform no: why|",
+		"0 debug b|0 info c|0 warning d|0 info e|90 platform no: why|",
+		"0 info c|0 warning d|0 info e|90 platform no: why|",
+		"0 warning d|90 platform no: why|",
+		"90 platform no: why|",
+		"90 platform no: why|",
+		"90 platform no: why|",
+	};
+	struct log_source s = source("abcde");
+
+	(void)state;
+	s.levels = STR("\0\2\1\4\1\6\1\10\1\0");
+	s.levels.len = 10;
+	s.error_code = "no";
+	s.error_message = "why";
+	for (size_t i = 0; i < ARRAY_SIZE(lines); i++) {
+		assert_true(log_lines_find_level(log_lines_level(i), &s.least));
+		assert_int_equal(s.least, i);
+		assert_lines(&s, lines[i]);
+	}
+	assert_null(log_lines_level(ARRAY_SIZE(lines)));
+	assert_false(log_lines_find_level("warn", &s.least));
+}
+
 static void a_line_has_the_time_its_first_byte_came(void **state)
 {
 	AUTO(buf_free) struct buf times = {0};
@@ -241,6 +268,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_log_falls_into_lines_with_or_without_an_end),
+		cmocka_unit_test(lines_below_the_least_level_are_not_told),
 		cmocka_unit_test(a_line_has_the_time_its_first_byte_came),
 		cmocka_unit_test(lines_of_both_streams_are_in_the_order_they_were_begun),
 		cmocka_unit_test(an_entry_of_a_level_is_one_line),

@@ -89,7 +89,7 @@ static void what_the_code_has_a_table_of_is_listed_from_it(void **state)
 	complete(d);
 	assert_words(d, "components schemas RequiredFields required", "name language code");
 	assert_words(d, "components schemas StartKind enum", "warm prewarmed cold");
-	assert_words(d, "components schemas LogLine properties level enum", "trace debug info warning error critical platform");
+	assert_words(d, "components schemas LogLevel enum", "trace debug info warning error critical platform");
 	assert_words(d, "components schemas FunctionState properties status enum", "trial current superseded");
 	assert_words(d, "components schemas FieldError properties code enum",
 		     "required wrong_type invalid_value out_of_range too_large unknown_field reserved no_effect not_found "
