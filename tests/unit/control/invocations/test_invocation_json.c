@@ -29,13 +29,14 @@ static int set_up(void **state)
 		"', 1, null, 'n', 'r', null, null, '2026-01-31 11:59:59.9+00', 1e3, 0, 0, 1e15,"
 		" 0, 'warm', 'docker', 504, true, 'function_timeout', null, 0, 0, 0, 0, 0);"
 		"insert into invocation_logs (metric_id, function_id, request_timestamp, log, times, streams, log_bytes,"
-		" orphan_bytes) values ('" FULL "', '" FUNCTION "', '2026-01-31 12:00:00.000042+00', 'hi', '', '', 77, 0)");
+		" orphan_bytes) values ('" FULL "', '" FUNCTION "', '2026-01-31 12:00:00.000042+00', 'hi', '', '', 77, 0);"
+		"update metrics set start_cause = 'one ended' where metric_id = '" FULL "'");
 	return rc;
 }
 
 #define SHOWN_FULL                                                                                                             \
 	"{\"id\":\"" FULL "\",\"function_id\":\"" FUNCTION "\",\"version\":7,\"alias\":\"latest\",\"node\":\"node-1\","        \
-	"\"runtime\":\"gvisor\",\"start_kind\":\"cold\",\"request_id\":\"req\\\"1\","                                          \
+	"\"runtime\":\"gvisor\",\"start_kind\":\"cold\",\"start_cause\":\"one ended\",\"request_id\":\"req\\\"1\","            \
 	"\"trace_id\":\"0af7651916cd43dd8448eb211c80319c\",\"caller\":\"192.0.2.1\","                                          \
 	"\"requested_at\":\"2026-01-31T12:00:00.000042Z\",\"response_ms\":1234.567,\"queue_ms\":1,\"init_ms\":20.001,"         \
 	"\"exec_ms\":0.00005,\"overhead_ms\":30000000,\"status\":502,"                                                         \
@@ -45,14 +46,15 @@ static int set_up(void **state)
 
 #define SHOWN_NULLS                                                                                                            \
 	"{\"id\":\"" NULLS "\",\"function_id\":\"" FUNCTION "\",\"version\":0,\"alias\":null,\"node\":\"\","                   \
-	"\"runtime\":null,\"start_kind\":null,\"request_id\":\"\",\"trace_id\":null,\"caller\":null,"                          \
+	"\"runtime\":null,\"start_kind\":null,\"start_cause\":null,\"request_id\":\"\",\"trace_id\":null,\"caller\":null,"     \
 	"\"requested_at\":\"2026-01-31T12:00:00.000000Z\",\"response_ms\":0,\"queue_ms\":0,\"init_ms\":0,"                     \
 	"\"exec_ms\":0,\"overhead_ms\":0,\"status\":429,\"error\":null,\"cpu_ms\":null,\"background_cpu_ms\":0,"               \
 	"\"memory_peak_bytes\":null,\"request_bytes\":0,\"response_bytes\":0,\"log_bytes\":0}"
 
 #define SHOWN_SPEECHLESS                                                                                                       \
 	"{\"id\":\"" SPEECHLESS "\",\"function_id\":\"" FUNCTION "\",\"version\":1,\"alias\":null,\"node\":\"n\","             \
-	"\"runtime\":\"docker\",\"start_kind\":\"warm\",\"request_id\":\"r\",\"trace_id\":null,\"caller\":null,"               \
+	"\"runtime\":\"docker\",\"start_kind\":\"warm\",\"start_cause\":null,\"request_id\":\"r\",\"trace_id\":null,"          \
+	"\"caller\":null,"                                                                                                     \
 	"\"requested_at\":\"2026-01-31T11:59:59.900000Z\",\"response_ms\":1000,\"queue_ms\":0,\"init_ms\":0,"                  \
 	"\"exec_ms\":1e15,\"overhead_ms\":0,\"status\":504,"                                                                   \
 	"\"error\":{\"code\":\"function_timeout\",\"message\":null},\"cpu_ms\":0,\"background_cpu_ms\":0,"                     \

@@ -18,9 +18,11 @@ static int set_up(void **state)
 		    " ('" INVOCATION "', '" FUNCTION "', 1, 'n', 'r', '2026-01-31 12:00:00+00', 1, 0, 0, 1, 0, 502, true,"
 		    " 'function_error', 'no', 0, 0);"
 		    "insert into invocation_logs (metric_id, function_id, request_timestamp, log, times, streams, levels, "
-		    "log_bytes, orphan_bytes)"
+		    "log_bytes, late_for)"
 		    " values ('" INVOCATION "', '" FUNCTION "', '2026-01-31 12:00:00+00', E'one\ntwo\nthree\n', '', '',"
-		    " '\\x00080800', 77, 5)");
+		    " '\\x00080800', 77, null),"
+		    " ('" INVOCATION "', '" FUNCTION "', '2026-01-31 12:00:05+00', E'four\n', '', '',"
+		    " '', 5, '2026-01-31 12:00:00+00')");
 	return rc;
 }
 
@@ -54,10 +56,12 @@ static void a_log_has_its_lines_and_what_the_platform_says(void **state)
 	AUTO(json_decrefp) json_t *json = api_rig_get("/invocations/" INVOCATION "/logs", 200);
 
 	(void)state;
-	const json_t *lines = json_object_get(json, "lines"), *entry = json_array_get(lines, 1);
+	const json_t *lines = json_object_get(json, "lines"), *entry = json_array_get(lines, 0);
 	assert_int_equal(json_array_size(lines), 5);
 	assert_string_equal(json_string_value(json_object_get(entry, "level")), "warning");
 	assert_string_equal(json_string_value(json_object_get(entry, "text")), "one\ntwo");
+	assert_true(json_is_true(json_object_get(json_array_get(lines, 4), "late")));
+	assert_int_equal(json_integer_value(json_object_get(json, "late_bytes")), 5);
 }
 
 static void what_is_wrong_with_a_question_is_told(void **state)
