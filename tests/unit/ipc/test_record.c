@@ -310,8 +310,8 @@ static void a_spool_file_of_each_version_that_is_read_is_found_by_its_name(void 
 	static const struct {
 		const char *suffix;
 		bool is_read;
-	} cases[] = {{".spool", true},   {RECORD_FILE_SUFFIX, true}, {".4.spool", false}, {".6.spool", true},
-		     {".7.spool", true}, {".9.spool", false},        {".new", false}};
+	} cases[] = {{".spool", true},   {RECORD_FILE_SUFFIX, true}, {".4.spool", false},  {".6.spool", true},
+		     {".7.spool", true}, {".8.spool", true},         {".10.spool", false}, {".new", false}};
 	char name[100];
 	struct uuid got;
 
