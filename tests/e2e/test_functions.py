@@ -390,6 +390,7 @@ WRONG = {
     "variable with NUL": ({"environment": {"A": "x\0y"}}, "environment.A", "invalid_value"),
     "reserved variable": ({"environment": {"BERTH_FUNCTION_DIR": "/"}}, "environment.BERTH_FUNCTION_DIR", "reserved"),
     "variable without effect": ({"environment": {"PYTHONOPTIMIZE": "1"}}, "environment.PYTHONOPTIMIZE", "no_effect"),
+    "form of the log": ({"environment": {"AWS_LAMBDA_LOG_FORMAT": "JSON"}}, "environment.AWS_LAMBDA_LOG_FORMAT", "no_effect"),
     "unknown field": ({"memory": 128}, "memory", "unknown_field"),
     "field that only answers have": ({"version": 7}, "version", "unknown_field"),
 }

@@ -4,7 +4,8 @@
  * value.
  *
  * A function gets its environment when its code is loaded, and the interpreter runs by then. Variables that only count when
- * that starts would be ignored, so they are refused.
+ * that starts would be ignored, so they are refused. So are those with which Lambda is told how to log, which Berth does not
+ * follow.
  */
 #ifndef CONTROL_FUNCTIONS_ENVIRONMENT_H
 #define CONTROL_FUNCTIONS_ENVIRONMENT_H
@@ -22,7 +23,10 @@ json_t *environment_masked(const json_t *environment);
  */
 void environment_unmask(json_t *environment, const json_t *stored, json_t *errors);
 
-/* What to do instead of setting this variable, if it would have no effect; otherwise NULL. */
-const char *environment_instead_of(const char *name);
+/*
+ * What to do instead of setting this variable, if it would have no effect, and why it has none: a sentence without its subject.
+ * NULL: it has an effect.
+ */
+const char *environment_instead_of(const char *name, const char **why);
 
 #endif

@@ -83,6 +83,7 @@ static bool valid_variable(const char *name, const json_t *value, json_t *errors
 	char path[160];
 	const struct function_field variable = {.name = path};
 	const struct check check = {.field = &variable, .errors = errors};
+	const char *why, *instead = environment_instead_of(name, &why);
 
 	snprintf(path, sizeof(path), "environment.%.128s", name);
 	if (name[0] == '\0' || isdigit((unsigned char)name[0]) || strspn(name, LOWER UPPER DIGIT "_") != strlen(name))
@@ -90,11 +91,8 @@ static bool valid_variable(const char *name, const json_t *value, json_t *errors
 			     "A variable's name may contain only letters, digits and '_', and must not begin with a digit");
 	if (strncmp(name, "BERTH_", 6) == 0)
 		return WRONG(&check, MISTAKE_RESERVED, "Names that begin with BERTH_ are reserved for Berth");
-	if (environment_instead_of(name) != NULL)
-		return WRONG(&check, MISTAKE_NO_EFFECT,
-			     "%s only counts when a program starts, and the function is loaded into one that runs already. "
-			     "Instead: %s",
-			     name, environment_instead_of(name));
+	if (instead != NULL)
+		return WRONG(&check, MISTAKE_NO_EFFECT, "%s %s. Instead: %s", name, why, instead);
 	if (!json_is_string(value))
 		return WRONG(&check, MISTAKE_WRONG_TYPE, "The value of a variable must be a string");
 	if (strlen(json_string_value(value)) != json_string_length(value))

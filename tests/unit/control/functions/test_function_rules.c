@@ -75,6 +75,7 @@ static void each_mistake_has_its_field_and_code(void **state)
 		{"environment", "{\"BERTH_X\":\"x\"}", "environment.BERTH_X", "reserved"},
 		{"environment", "{\"NODE_OPTIONS\":\"x\"}", "environment.NODE_OPTIONS", "no_effect"},
 		{"environment", "{\"LD_PRELOAD\":\"x\"}", "environment.LD_PRELOAD", "no_effect"},
+		{"environment", "{\"AWS_LAMBDA_LOG_FORMAT\":\"JSON\"}", "environment.AWS_LAMBDA_LOG_FORMAT", "no_effect"},
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++)
