@@ -23,7 +23,7 @@ launcher_PROGRAMS = %D%/launcher/launcher
 # A language is a folder: its agent, runtime.json, and the recipe of its image for scripts/images.
 languagesdir = $(pkglibexecdir)
 nobase_dist_languages_DATA = \
-	%D%/javascript/agent.js %D%/javascript/errors.js %D%/javascript/handler.js \
+	%D%/javascript/advice.js %D%/javascript/agent.js %D%/javascript/errors.js %D%/javascript/handler.js \
 	%D%/javascript/lambda.js %D%/javascript/log.js %D%/javascript/originals.js \
 	%D%/javascript/streaming.js %D%/javascript/image/recipe %D%/javascript/runtime.json \
 	%D%/python/agent.py %D%/python/berth_agent/__init__.py %D%/python/berth_agent/context.py \

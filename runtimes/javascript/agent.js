@@ -143,8 +143,9 @@ function proceed() {
 
 async function init(payload) {
     settings = payload;
-    crash = (error) => {
+    crash = (error, _label, advice = '') => {
         const report = describe(error);
+        report.message += advice;
         const fields = { kind: error instanceof HandlerError ? 'handler' : 'exception' };
         const place = syntaxErrorAt(error);
         if (place) {
@@ -225,9 +226,10 @@ function invoke(payload) {
         }
         return answer(RESULT, `{"${name}":"${id}"}\n${text}`);
     };
-    const sendFailure = (reason, label, exiting) => {
+    const sendFailure = (reason, label, exiting, advice = '') => {
         const report = describe(reason);
         log.error(id, `${label}\t${toLine(report)}`);
+        report.message += advice;
         answer(ERROR, { [name]: id, kind: 'function', exiting }, report);
     };
     const succeed = (value) => {
@@ -270,7 +272,7 @@ function invoke(payload) {
 
     if (latest) log.begin();
     latest = id;
-    crash = (reason, label) => sendFailure(reason, label, true);
+    crash = (reason, label, advice) => sendFailure(reason, label, true, advice);
     try {
         lambda.trace(traceparent);
         const body = split + 1 < payload.length ? parse(toText(payload, 'utf8', split + 1)) : {};
@@ -293,8 +295,9 @@ function invoke(payload) {
 
 // Unhandled rejections end here as well. The function's state is unknown now, so the process ends too.
 process.on('uncaughtException', (error, origin) => {
-    const label = origin === 'unhandledRejection' ? 'Unhandled Promise Rejection (is an await missing?)' : 'Uncaught Exception';
-    if (crash) crash(error, label);
+    const advice = origin === 'unhandledRejection' ? ' (is an await missing?)' : '';
+    const label = advice ? `Unhandled Promise Rejection${advice}` : 'Uncaught Exception';
+    if (crash) crash(error, label, advice);
     else log.failed(latest ?? 'loading', `${label}, left behind after its answer\t${toLine(describe(error))}`);
     exit(1);
 });

@@ -3,6 +3,7 @@
 // Whatever the function throws, as the type, message and stack of an error frame (../protocol.md).
 
 const { inspect, types } = require('node:util');
+const { adviceOn } = require('./advice.js');
 const { Error, bufferFrom, has, includes, push, replaceAll, setPrototypeOf, split, startsWith, stringify, toText, trim } =
     require('./originals.js');
 
@@ -69,11 +70,9 @@ function attempt(show, error, otherwise) {
 }
 
 function describe(error, before = '') {
-    return {
-        type: clean(attempt(typeOf, error, 'Error'), TYPE_BYTES_MAX),
-        message: clean(before + attempt(messageOf, error, '(the error cannot be shown)'), MESSAGE_BYTES_MAX),
-        stack: attempt(stackOf, error, []),
-    };
+    const stack = attempt(stackOf, error, []);
+    const message = attempt(messageOf, error, '(the error cannot be shown)') + adviceOn(error, stack);
+    return { type: clean(attempt(typeOf, error, 'Error'), TYPE_BYTES_MAX), message: clean(before + message, MESSAGE_BYTES_MAX), stack };
 }
 
 // Returns the JSON of texts, numbers and the lines of a stack, whatever the function made of toJSON in prototypes.

@@ -8,6 +8,8 @@ const path = require('node:path');
 const { pathToFileURL } = require('node:url');
 const { isNativeError, stackOf } = require('./errors.js');
 
+const FILES_MAX = 10; // of the function's, in the message that the one with the handler is not there
+
 class HandlerError extends Error {}
 
 let source; // the file with the handler
@@ -18,7 +20,10 @@ async function load(directory, name) {
     if (!match) throw new HandlerError(`handler '${name}' is not of the form 'module.function'`);
     const base = path.join(directory, match[1]);
     source = ['.js', '.mjs', '.cjs'].map((end) => base + end).find((file) => fs.existsSync(file));
-    if (!source) throw new HandlerError(`handler '${name}': there is no ${match[1]}.js, .mjs or .cjs`);
+    if (!source) {
+        const files = fs.readdirSync(directory).sort().slice(0, FILES_MAX).join(', ');
+        throw new HandlerError(`handler '${name}': there is no ${match[1]}.js, .mjs or .cjs; name one of the function's files: ${files}`);
+    }
 
     let found = await loadModule(source);
     for (const part of match[2].split('.')) found = found?.[part];

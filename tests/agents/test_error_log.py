@@ -122,7 +122,7 @@ def test_syntax_error_is_in_the_log_with_its_place(failed_load, tmp_path):
 
 def test_missing_handler_file_is_told_with_the_files_there_are(failed_load):
     found, error = failed_load({"app.py": "", "util.py": ""})
-    assert error["message"] == "handler 'main.handler': there is no module 'main'; the function's files: app.py, util.py"
+    assert error["message"] == "handler 'main.handler': there is no module 'main'; name one of the function's files: app.py, util.py"
     assert found == [("error", f"[ERROR] HandlerError: {error['message']}")]
 
 

@@ -97,7 +97,7 @@ def test_exception_at_load_has_its_line(init_error, language):
 def test_rejection_nobody_handles_at_load_is_an_exception(init_error):
     code = "Promise.reject(new Error('lost')); await new Promise(() => setTimeout(() => {}, 5000)); export const handler = 1;"
     error = init_error("javascript", code)
-    assert (error["kind"], error["message"]) == ("exception", "lost")
+    assert (error["kind"], error["message"]) == ("exception", "lost (is an await missing?)")
 
 
 def test_output_of_a_failed_load_is_in_the_log(boot, language):

@@ -30,7 +30,7 @@ def mistake_in(ready):
     """mistake_in(expression): what the error says of a result that JSON cannot say."""
 
     def run(expression):
-        code = f"import decimal\nD = decimal.Decimal\nclass A: pass\ndef handler(event, context): return {expression}"
+        code = f"import decimal\nD = decimal.Decimal\nclass A: pass\nasync def save(): pass\ndef handler(event, context): return {expression}"
         error = ready("python", code).invoke_error()
         assert error["kind"] == "invalid_output" and error["stack"] == []
         return error["message"].removeprefix("what the handler returned cannot be written as JSON: ")
@@ -93,6 +93,7 @@ MISTAKES = {
     "[D('-Infinity')]": ("Out of range decimal values are not JSON compliant: -Infinity", "result[0]"),
     "{'items': [{1, 2}]}": ("Object of type set is not JSON serializable", "result['items'][0]"),
     "[b'bytes']": ("Object of type bytes is not JSON serializable", "result[0]"),
+    "{'a': save()}": ("Object of type coroutine is not JSON serializable (is an await missing?)", "result['a']"),
     "[0, A()]": ("Object of type A is not JSON serializable", "result[1]"),
     "[{(1, 2): 3}]": ("keys must be str, int, float, bool or None, not tuple", "result[0][(1, 2)]"),
     "(lambda a: a.append({'a': a}) or a)([])": ("Circular reference detected", "result[0]['a']"),

@@ -199,10 +199,10 @@ ROWS = [
     Row(
         behaviour="a promise without `await` that rejects",
         on_lambda="`Runtime.UnhandledPromiseRejection`",
-        on_berth="the error itself; the log asks whether an `await` is missing",
+        on_berth="the error itself; its message asks whether an `await` is missing",
         code="const boom = async () => { throw new RangeError('no'); };\n"
         "exports.handler = async () => { boom(); await new Promise((go) => setTimeout(go, 60000)); };",
-        error=("RangeError", "no"),
+        error=("RangeError", "no (is an await missing?)"),
         log=[("error", "Unhandled Promise Rejection (is an await missing?)")],
     ),
     Row(
@@ -255,9 +255,23 @@ ROWS = [
     Row(
         behaviour="`require()` of a module that is not there",
         on_lambda="`Runtime.ImportModuleError` when it is called",
-        on_berth="the error of Node.js, as a warning at the deployment already",
+        on_berth="the error of Node.js with what to do, as a warning at the deployment already",
         code="require('nowhere');\nexports.handler = async () => {};",
-        not_loaded=("Error", "Cannot find module 'nowhere'"),
+        not_loaded=("Error", "(it is neither among the function's files nor in the image"),
+    ),
+    Row(
+        behaviour="a member of `process.env.NAME` that is not set",
+        on_lambda="`TypeError`, which names the member alone",
+        on_berth="the same, and the message says which variable is not set, and where to set it",
+        code="const table = process.env.TABLE_NAME;\nexports.handler = async () => table.toLowerCase();",
+        error=("TypeError", "(the environment variable TABLE_NAME is not set: add it to the function's environment)"),
+    ),
+    Row(
+        behaviour="a handler whose file is not there",
+        on_lambda="`Runtime.ImportModuleError` when it is called",
+        on_berth="the deployment is refused, with a list of the function's files",
+        code={"app.js": "exports.handler = async () => {};"},
+        not_loaded=("HandlerError", "name one of the function's files: app.js"),
     ),
     Row(
         behaviour="a handler that its file does not export",

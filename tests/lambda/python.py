@@ -234,7 +234,7 @@ ROWS = [
         on_berth="the deployment is refused, with a list of the function's files",
         code="def handler(event, context): pass",
         handler="app.handler",
-        not_loaded=("HandlerError", "there is no module 'app'; the function's files: main.py"),
+        not_loaded=("HandlerError", "there is no module 'app'; name one of the function's files: main.py"),
     ),
     Row(
         behaviour="a handler that its file does not have",

@@ -38,7 +38,7 @@ def load(name, directory):
     except ModuleNotFoundError as error:
         if error.name and f"{module_name}.".startswith(f"{error.name}."):
             files = ", ".join(sorted(os.listdir(directory))[:FILES_MAX])
-            raise HandlerError(f"handler '{name}': there is no module '{module_name}'; the function's files: {files}") from None
+            raise HandlerError(f"handler '{name}': there is no module '{module_name}'; name one of the function's files: {files}") from None
         raise
     module = sys.modules[module_name]
     handler = getattr(module, attribute, None)

@@ -13,7 +13,8 @@ def substitute(value):
     """What json is to write for a value that it does not know: of a Decimal, a text that encode() replaces by its digits."""
     decimal = getattr(sys.modules.get("decimal"), "Decimal", ())
     if not isinstance(value, decimal):
-        raise TypeError(f"Object of type {type(value).__name__} is not JSON serializable")
+        advice = " (is an await missing?)" if hasattr(type(value), "__await__") else ""
+        raise TypeError(f"Object of type {type(value).__name__} is not JSON serializable{advice}")
     if not value.is_finite():
         raise ValueError(f"Out of range decimal values are not JSON compliant: {value}")
     return f"{DIGITS}{decimal.__str__(value)}{DIGITS}"
