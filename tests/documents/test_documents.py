@@ -13,7 +13,7 @@ PATH = re.compile(r"[A-Za-z0-9_.*/-]*[A-Za-z0-9_*/-]\.(?:c|h|def|sh|py|js|mk|sql
                   r"|(?:fcgi|nginx|runtimes|scripts|tests|migrations|static)/[A-Za-z0-9_./*…-]*")
 IDENTIFIER = re.compile(r"[A-Za-z][A-Za-z0-9]*(?:_[A-Za-z0-9]+)+(?:\(\))?|[a-z]+\(\)")
 OUTSIDE = re.compile(  # what is the reader's, the kernel's, Docker's or a library's
-    r"main\.(py|js)|function\.json|pkg/mod.*|migrations/NNNN.*|(CAP|PR|O|DAC|SYS|LD)_.*|BERTH_TEST_.*|X_.*|no_new_privs|max_connections")
+    r"(main|index)\.(py|js)|CERTIFICATE_VERIFY_FAILED|function\.json|pkg/mod.*|migrations/NNNN.*|(CAP|PR|O|DAC|SYS|LD)_.*|BERTH_TEST_.*|X_.*|no_new_privs|max_connections")
 
 OTHERS = re.compile(r".*\.(sock|c|h|def|py|sh|md)|pool\.egress")  # look like settings: files, and a field of GET /readyz
 

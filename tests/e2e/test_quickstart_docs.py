@@ -9,49 +9,31 @@ import tempfile
 from pathlib import Path
 
 import pytest
+from documents import AS_TYPED, ROOT, blocks, comments, read, replaced, run_script
 
-ROOT = Path(__file__).resolve().parents[2]
-DOCUMENTS = {name: (ROOT / name).read_text() for name in ("README.md", "HACKING.md")}
+DOCUMENTS = {name: read(name) for name in ("README.md", "HACKING.md")}
 README = DOCUMENTS["README.md"]
 
 
-def blocks(name):
-    """(heading, commands) of each block of shell commands, in the order of the document."""
-    found, heading, lines = [], None, None
-    for line in DOCUMENTS[name].splitlines():
-        if line == "```sh":
-            lines = []
-        elif line == "```" and lines is not None:
-            found.append((heading, "\n".join(lines)))
-            lines = None
-        elif lines is not None:
-            lines.append(line)
-        elif line.startswith("#"):
-            heading = line.lstrip("# ")
-    return found
-
-
-def run_script(text, cwd, **environment):
-    """As somebody would type it, but that the first command that fails ends it, and each is shown."""
-    prologue = "set -eEuo pipefail; shopt -s expand_aliases; trap 'echo \"failed: $BASH_COMMAND\" >&2' ERR\n"
-    return subprocess.run(
-        ["bash", "-c", prologue + text], cwd=cwd, capture_output=True, text=True, timeout=1500, env=os.environ | environment
-    )
-
-
 @pytest.fixture
-def no_hello(api):
-    api.delete("/functions/hello")
+def without_its_functions(api):
+    def delete():
+        for name in ("hello", "greet"):
+            api.delete(f"/functions/{name}")
+
+    delete()
     yield
-    api.delete("/functions/hello")
+    delete()
 
 
-def test_the_commands_of_the_readme_work_as_written_and_in_their_order(api, stack, no_hello):
+def test_the_commands_of_the_readme_work_as_written_and_in_their_order(api, stack, without_its_functions, tmp_path):
     """On this stack, instead of the one that quickstart starts."""
     headings = [heading for heading, _ in blocks("README.md")]
-    assert headings == ["Start", "A tour", "Metrics", "Docker or gVisor?", "Afterwards", "Operate"]
-    text = "\n".join(commands for heading, commands in blocks("README.md") if heading != "Start")
-    for written, meant in (
+    assert headings == ["Start", "A tour", "A function of your own", "Metrics", "Docker or gVisor?", "Afterwards", "Operate"]
+    ((_, code),) = blocks("README.md", "javascript")
+    (tmp_path / "index.js").write_text(code)
+    text = replaced(
+        "\n".join(commands for heading, commands in blocks("README.md") if heading != "Start"),
         # The comparison with fewer measurements; its last line, of all workloads, takes half an hour (test_bench.py has some).
         (" bench hello ", " bench hello --concurrency 1 --duration 0.3 --rounds 1 --cold 2 "),
         ("/opt/berth/bin/berth bench --all", "true"),
@@ -59,24 +41,24 @@ def test_the_commands_of_the_readme_work_as_written_and_in_their_order(api, stac
         ("/opt/berth/var", str(stack.dir)),
         ("/opt/berth/bin/", f"{stack.option('prefix')}/bin/"),
         ("/opt/berth/sbin/", f"{stack.option('prefix')}/sbin/"),
-        # An answer that is an error fails, and ends its line as the prompt that would follow does.
-        ("alias curl='curl -s ", "alias curl='curl -sS --fail-with-body -w \"\\n\" "),
-    ):
-        assert written in text, written
-        text = text.replace(written, meant)
+        ("--rawfile code index.js", f"--rawfile code {tmp_path}/index.js"),
+        ("alias curl='curl -s ", AS_TYPED),
+    )
     assert "/opt/berth" not in text
 
     done = run_script(text, ROOT, BERTH_URL=f"https://localhost:{stack.port}")
     assert done.returncode == 0, done.stderr + done.stdout
-    deployed, executed, shown, metrics = done.stdout.splitlines()[:4]
+    deployed, executed, shown, greet, greeted, logs, changed = done.stdout.splitlines()[:7]
     assert json.loads(deployed)["name"] == "hello"
-    assert json.loads(executed) == {"output": "Hello, world!"}
-    assert executed in text  # the comment says what comes out
+    assert [json.loads(executed), json.loads(greeted)] == [json.loads(said) for said in comments(text)]
     assert json.loads(shown)["limits"] and json.loads(shown)["timeout_ms"] == 3000
+    assert json.loads(greet).get("warnings") is None and "greeting Ada" in logs
+    assert json.loads(changed)["version"] == 2
+    (metrics,) = [line for line in done.stdout.splitlines() if line.startswith('{"function')]
     assert {"summary", "points"} <= set(json.loads(metrics))
     assert "gVisor" in done.stdout and "[pool]" in done.stdout
     assert re.search(r"^platform +ready at ", done.stdout, re.M)
-    assert api.get("/functions/hello").status_code == 404
+    assert api.get("/functions/hello").status_code == api.get("/functions/greet").status_code == 404
 
 
 def test_the_commands_to_start_are_there():
