@@ -9,6 +9,7 @@ const net = require('node:net');
 const { inspect } = require('node:util');
 const lambda = require('./lambda.js');
 const log = require('./log.js');
+const resources = require('./resources.js');
 const { describe, toJson, toLine } = require('./errors.js');
 const { HandlerError, load, syntaxErrorAt } = require('./handler.js');
 const {
@@ -24,7 +25,7 @@ const FRAME_BYTES_MAX = 64 << 20; // maximum frame from the host, far above any 
 const READ_BYTES = 64 << 10;
 const ERROR_BYTES_MAX = 64 << 10;
 
-const { writeSync } = fs;
+const { readvSync, writeSync } = fs;
 const { floor, max } = Math;
 const { setImmediate } = globalThis;
 const now = performance.now.bind(performance);
@@ -36,6 +37,7 @@ const onread = {
     buffer: Buffer.alloc(READ_BYTES),
     callback(length, buffer) {
         receive(subarray(buffer, 0, length));
+        if (!resources.any()) later(attend);
         return true;
     },
 };
@@ -127,6 +129,36 @@ function sendError(type, fields, report) {
     send(type, text);
 }
 
+// Waiting for frames
+//
+// A call costs less when the agent waits for it in a blocking read than in the event loop, on gVisor a third less. But nothing else
+// happens in the thread meanwhile, so the agent does that only while the function has made nothing that could happen. Between two
+// reads the event loop turns once, for Node.js's own work and V8's.
+
+// Two parts, because Node.js would read into a single one with read(), which gVisor takes more slowly than readv().
+const parts = [subarray(onread.buffer, 0, HEADER_BYTES), subarray(onread.buffer, HEADER_BYTES)];
+let blocking = false; // the control socket
+
+function attend() {
+    if (idle && !resources.any()) idle(); // the event loop would find nothing, either
+    const block = !crash && frames.length === 0 && !resources.any();
+    if (block !== blocking) control._handle.setBlocking(block);
+    blocking = block;
+    if (!block) return; // the stream reads on
+    let length = 0;
+    try {
+        length = readvSync(CONTROL_FD, parts);
+    } catch {}
+    if (length === 0) exit(0); // the host has closed
+    receive(subarray(onread.buffer, 0, length));
+    later(attend);
+}
+
+function later(callback) {
+    setImmediate(callback);
+    resources.allow(1);
+}
+
 // The event loop
 
 // While a function is waited for, the control socket does not keep the event loop going. So Node.js asks by beforeExit
@@ -136,7 +168,7 @@ process.on('beforeExit', () => idle?.());
 function proceed() {
     if (idle) control.ref();
     crash = idle = undefined;
-    if (frames.length > 0) setImmediate(next);
+    if (frames.length > 0) later(next);
 }
 
 // The function
@@ -306,3 +338,5 @@ control.on('end', () => exit(0));
 control.on('error', () => exit(0));
 lambda.prepare(directory);
 send(HELLO, stringify({ protocol: 1, language: 'javascript', version: process.versions.node }));
+resources.start();
+later(attend);

@@ -6,6 +6,7 @@ const fs = require('node:fs');
 const Module = require('node:module');
 const path = require('node:path');
 const { pathToFileURL } = require('node:url');
+const resources = require('./resources.js');
 const { isNativeError, stackOf } = require('./errors.js');
 
 const FILES_MAX = 10; // of the function's, in the message that the one with the handler is not there
@@ -49,7 +50,7 @@ async function loadModule(file) {
     }
 }
 
-const importFile = (file) => import(pathToFileURL(file).href);
+const importFile = (file) => resources.watch(() => import(pathToFileURL(file).href));
 
 const ESM_SYNTAX = /import statement|import\.meta|token 'export'|token 'import'/;
 

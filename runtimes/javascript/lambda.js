@@ -20,6 +20,8 @@ function sameDirectory(one, other) {
     }
 }
 
+const digits = (count) => Array.from({ length: count }, () => Math.floor(Math.random() * 16).toString(16)).join('');
+
 const today = () => new Date().toISOString().slice(0, 10).replaceAll('-', '/');
 
 // Before INIT: what is the same for all functions.
@@ -57,7 +59,7 @@ function prepare(directory) {
 // With INIT: sets the environment; returns the members of the context that all invocations share.
 function assign({ function: { name, version, region, account_id, sandbox_id }, handler, limits, environment }) {
     region ??= 'us-east-1';
-    const id = /^[0-9a-f]{32}$/.test(sandbox_id) ? sandbox_id : require('node:crypto').randomBytes(16).toString('hex');
+    const id = /^[0-9a-f]{32}$/.test(sandbox_id) ? sandbox_id : digits(32);
     const day = today();
     const shared = {
         functionName: name,

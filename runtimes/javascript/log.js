@@ -5,6 +5,7 @@
 
 const fs = require('node:fs');
 const { format } = require('node:util');
+const resources = require('./resources.js');
 const { Date, apply, bufferFrom, concat, indexOf, toISOString } = require('./originals.js');
 
 // The mark that is written to both streams when the function switches from one to the other.
@@ -79,7 +80,7 @@ function follow(stream, fd, own) {
     stream.write = function (...args) {
         if (latest !== stream) turnTo(stream);
         if (levels && method && typeof args[0] === 'string') args[0] = marked(args[0], fd, own);
-        return apply(write, stream, args);
+        return resources.own(write, stream, args);
     };
 }
 
