@@ -24,14 +24,15 @@ const HEADER_BYTES = 5;
 const FRAME_BYTES_MAX = 64 << 20; // maximum frame from the host, far above any configurable limit
 const READ_BYTES = 64 << 10;
 const ERROR_BYTES_MAX = 64 << 10;
+const REHEARSE_AFTER_MS = 50;
 
 const { readvSync, writeSync } = fs;
 const { floor, max } = Math;
-const { setImmediate } = globalThis;
+const { clearTimeout, setImmediate } = globalThis;
 const now = performance.now.bind(performance);
 const exit = process.exit.bind(process);
 
-const directory = process.env.BERTH_FUNCTION_DIR || '/berth/function';
+let directory = process.env.BERTH_FUNCTION_DIR || '/berth/function';
 // One buffer for all reads, because Node.js would otherwise allocate a new one for each.
 const onread = {
     buffer: Buffer.alloc(READ_BYTES),
@@ -106,12 +107,18 @@ function refuse(reason) {
     exit(1);
 }
 
-function send(type, text) {
+function toFrame(type, text) {
     const length = byteLength(text);
     const frame = allocUnsafe(HEADER_BYTES + length);
     writeUInt32BE(frame, length, 0);
     frame[4] = type;
     write(frame, text, HEADER_BYTES);
+    return frame;
+}
+
+function send(type, text) {
+    const frame = toFrame(type, text);
+    if (rehearsed) return rehearsed();
     // A direct write is faster than the stream's, and completes before an exit(). The stream sends the rest.
     let sent = 0;
     try {
@@ -141,7 +148,8 @@ let blocking = false; // the control socket
 
 function attend() {
     if (idle && !resources.any()) idle(); // the event loop would find nothing, either
-    const block = !crash && frames.length === 0 && !resources.any();
+    if (!crash && frames.length > 0) return later(attend); // after next()
+    const block = !crash && !resources.any();
     if (block !== blocking) control._handle.setBlocking(block);
     blocking = block;
     if (!block) return; // the stream reads on
@@ -174,6 +182,8 @@ function proceed() {
 // The function
 
 async function init(payload) {
+    clearTimeout(rehearsal);
+    resources.start();
     settings = payload;
     crash = (error, _label, advice = '') => {
         const report = describe(error);
@@ -334,9 +344,38 @@ process.on('uncaughtException', (error, origin) => {
     exit(1);
 });
 
+// The rehearsal
+//
+// What runs for the first time costs a multiple of the second time, on gVisor most of all. So a spare loads and calls two functions
+// of the agent's own before it gets one. A sandbox whose function comes at once is not held up.
+
+const rehearsal = setTimeout(rehearse, REHEARSE_AFTER_MS);
+let rehearsed; // takes the place of sending a frame meanwhile
+
+const perform = (type, text) => new Promise((done) => {
+    rehearsed = done;
+    receive(toFrame(type, text));
+});
+
+async function rehearse() {
+    if (received > 0) return; // the function comes
+    const real = directory;
+    const meta = { invocation_id: '', request_id: '', remaining_ms: 1, traceparent: null };
+    control.pause();
+    directory = `${__dirname}/rehearsal`;
+    for (const name of ['commonjs.handler', 'module.handler']) {
+        await perform(INIT, stringify({ handler: name, environment: {}, function: {}, limits: { response_bytes: 1 << 10 } }));
+        await perform(INVOKE, `${stringify(meta)}\n{"input":{"name":""}}`);
+        handler = latest = undefined;
+    }
+    directory = real;
+    rehearsed = undefined;
+    control.resume();
+    resources.start();
+    later(attend);
+}
+
 control.on('end', () => exit(0));
 control.on('error', () => exit(0));
 lambda.prepare(directory);
 send(HELLO, stringify({ protocol: 1, language: 'javascript', version: process.versions.node }));
-resources.start();
-later(attend);

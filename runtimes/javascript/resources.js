@@ -18,14 +18,21 @@ let found = true; // also while the agent starts
 let unnumbered = false; // the function has begun something of UNNUMBERED
 let imported; // ends the watch over an import, and returns whether something of it is left
 
-// From now on, what is made is the function's.
-function start() {
+function reset() {
     found = false;
     next = take() + 1;
 }
 
+// From now on, what is made is the function's.
+function start() {
+    imported?.();
+    imported = undefined;
+    unnumbered = false;
+    reset();
+}
+
 function any() {
-    if (imported && !imported()) start();
+    if (imported && !imported()) reset();
     imported = undefined;
     found = found || unnumbered || take() !== next++;
     return found;

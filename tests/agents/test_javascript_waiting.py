@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from conftest import ERROR, FRAME_TIMEOUT_S, INVOKE, RESULT, frame, invoke_frame
+from conftest import ERROR, FRAME_TIMEOUT_S, INVOKE, READY, RESULT, frame, init_frame, invoke_frame
 
 READ_BYTES = 64 << 10  # of the agent
 
@@ -38,6 +38,12 @@ def wait_for_log(agent, text):
         agent.drain_log()
 
 
+def wait_for_rehearsal(agent):
+    deadline = time.monotonic() + FRAME_TIMEOUT_S
+    while waits_in(agent) != "read":  # before, it is in the event loop
+        assert time.monotonic() < deadline
+
+
 NOTHING_LEFT = {
     "an async function": "exports.handler = async (event) => event;",
     "promises": "exports.handler = async (event) => { for (let i = 0; i < 9; i++) await i; return event; };",
@@ -65,12 +71,57 @@ def test_an_agent_with_nothing_left_waits_in_a_read(ready, case):
         assert waits_in(agent) == "read"
 
 
-def test_an_agent_waits_in_a_read_before_init_and_after_errors(boot, ready):
-    assert waits_in(boot("javascript", "")) == "read"
+def test_an_agent_waits_in_a_read_after_errors(ready):
     agent = ready("javascript", "exports.handler = () => { throw new Error('refused'); };")
     for _ in range(2):
         assert agent.invoke_error()["message"] == "refused"
         assert waits_in(agent) == "read"
+
+
+def test_the_rehearsal_leaves_nothing_to_the_function(boot):
+    code = """
+console.log(JSON.stringify([process.cwd(), process.env.AWS_LAMBDA_FUNCTION_NAME, process.env._HANDLER]));
+exports.handler = async (event, context) => [event, context.functionName, context.getRemainingTimeInMillis() > 2000];
+"""
+    agents = [boot("javascript", {"main.js": code}) for _ in range(2)]
+    wait_for_rehearsal(agents[1])
+    logs = []
+    for agent in agents:
+        agent.send(init_frame())
+        agent.expect(READY)
+        assert agent.invoke({"input": 1}) == [1, "greet", True]
+        logs.append(agent.log)
+    assert logs[0] == logs[1]
+    assert b'"greet","main.handler"]' in logs[0]
+
+
+def test_an_agent_ends_well_when_the_host_closes_before_init(boot):
+    agent = boot("javascript", "")
+    wait_for_rehearsal(agent)
+    agent.control.close()
+    assert agent.process.wait(FRAME_TIMEOUT_S) == 0
+
+
+def test_a_function_that_comes_during_the_rehearsal_is_served(boot):
+    data = init_frame() + invoke_frame({"input": 1})
+    for delay_ms in range(30, 80, 2):  # from HELLO; the rehearsal begins after 50
+        agent = boot("javascript", NOTHING_LEFT["an async function"])
+        assert select.select([agent.control], [], [], delay_ms / 1000) == ([], [], [])
+        agent.send(data)
+        agent.expect(READY)
+        assert agent.expect(RESULT) == 1
+        agent.close()
+
+
+@pytest.mark.parametrize("cut", [1, 4, 5, 100, -1])
+def test_a_function_that_comes_in_pieces_around_the_rehearsal_is_served(boot, cut):
+    agent = boot("javascript", NOTHING_LEFT["an async function"])
+    data = init_frame()
+    agent.send(data[:cut])
+    assert select.select([agent.control], [], [], 0.15) == ([], [], [])
+    agent.send(data[cut:] + invoke_frame({"input": 1}))
+    agent.expect(READY)
+    assert agent.expect(RESULT) == 1
 
 
 def test_a_promise_that_nothing_can_settle_needs_no_event_loop(ready):
@@ -178,7 +229,7 @@ def test_a_rejection_left_behind_is_told_without_a_frame(ready):
 def test_a_timer_counts_from_its_start_after_a_long_wait(ready):
     code = "exports.handler = async (ms) => { const start = performance.now(); await new Promise((go) => setTimeout(go, ms));\n"
     agent = ready("javascript", code + "return performance.now() - start; };")
-    assert waits_in(agent) == "read"
+    agent.invoke({"input": 0})
     assert select.select([agent.control], [], [], 0.2) == ([], [], [])
     assert agent.invoke({"input": 100}) > 90
 
