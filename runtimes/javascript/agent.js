@@ -341,7 +341,9 @@ process.on('uncaughtException', (error, origin) => {
     const label = advice ? `Unhandled Promise Rejection${advice}` : 'Uncaught Exception';
     if (crash) crash(error, label, advice);
     else log.failed(latest ?? 'loading', `${label}, left behind after its answer\t${toLine(describe(error))}`);
-    exit(1);
+    if (control.writableLength === 0) exit(1);
+    control.pause(); // no invocation is begun any more
+    control.end(() => exit(1)); // after the rest of the answer has been sent
 });
 
 // The rehearsal

@@ -189,3 +189,26 @@ def test_a_streaming_handler_fails_as_any_other(ready):
     agent.send(invoke_frame())
     kind, payload = agent.receive()
     assert kind == ERROR and b"must be async" in payload
+
+
+LEFT_BEHIND = {
+    "a rejection": "setImmediate(() => Promise.reject(new Error('late')));",
+    "an exception": "setImmediate(() => { throw new Error('late'); });",
+    "several of them": "for (let i = 0; i < 3; i++) setImmediate(() => Promise.reject(new Error('late')));",
+}
+
+
+@pytest.mark.parametrize("case", LEFT_BEHIND)
+def test_a_large_answer_is_sent_whole_whatever_was_left_behind(ready, case):
+    code = f"exports.handler = async () => {{ {LEFT_BEHIND[case]} return 'x'.repeat(3 << 20); }};"
+    agent = ready("javascript", code)
+    assert agent.invoke() == "x" * (3 << 20)
+    assert agent.wait_exit() == 1
+    assert b"left behind after its answer" in agent.log
+
+
+def test_who_has_closed_does_not_keep_a_process_that_ends(ready):
+    agent = ready("javascript", f"exports.handler = async () => {{ {LEFT_BEHIND['a rejection']} return 'x'.repeat(3 << 20); }};")
+    agent.send(invoke_frame())
+    agent.control.close()
+    assert agent.process.wait(10) in (0, 1)
