@@ -19,7 +19,8 @@ struct driver {
 	bool hangs_without_memory; /* the kernel may OOM-kill a part memory that a sandbox needs itself while the rest waits for
 				      it */
 	bool ignores_nr_inodes;    /* its own tmpfs does not limit the number of files, so /tmp is a tmpfs of the host */
-	int64_t least_memory_mb;   /* of a sandbox */
+	int64_t least_memory_mb;   /* of a function */
+	int64_t own_memory_mb;     /* what a sandbox needs itself, beside the limit of its function */
 	int64_t own_pids;          /* threads on the host that a sandbox needs itself, */
 	int64_t pids_each;         /* and for each thread of the function */
 };

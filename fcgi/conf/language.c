@@ -32,22 +32,69 @@ void language_free(struct language **list)
 	*list = NULL;
 }
 
+/*
+ * Whether an argument of the command has a number to be filled in: "--heap={94% of memory_limit_mb}" has 94 percent at "{". -1:
+ * there are braces, but not of this form.
+ */
+static int find_share(const char *argument, const char **at, int *percent)
+{
+	int end = 0;
+
+	*at = strchr(argument, '{');
+	if (*at == NULL)
+		return 0;
+	return sscanf(*at, "{%3d%% of memory_limit_mb}%n", percent, &end) == 1 && end > 0 && (*at)[end] == '\0' ? 1 : -1;
+}
+
+static bool is_command(const json_t *command)
+{
+	const char *at;
+	size_t i;
+	int percent;
+	json_t *argument;
+
+	json_array_foreach (command, i, argument)
+		if (!json_is_string(argument) || find_share(json_string_value(argument), &at, &percent) < 0)
+			return false;
+	return json_array_size(command) > 0;
+}
+
+json_t *language_command_new(const struct language *l, int64_t memory_limit_mb)
+{
+	json_t *command = json_array(), *argument;
+	const char *at;
+	size_t i;
+	int percent;
+
+	json_array_foreach (l->command, i, argument) {
+		const char *text = json_string_value(argument);
+		if (find_share(text, &at, &percent) == 0)
+			json_array_append(command, argument);
+		else
+			json_array_append_new(command, json_sprintf("%.*s%lld", (int)(at - text), text,
+								    (long long)(memory_limit_mb * percent / 100)));
+	}
+	return command;
+}
+
 static int load_one(const char *path, struct language **language, struct err *err)
 {
 	json_error_t e;
 	json_t *json = json_load_file(path, JSON_REJECT_DUPLICATES, &e);
 	const char *name, *image, *source_file, *default_handler;
 	json_t *command;
-	json_int_t min_memory_mb;
+	json_int_t min_memory_mb, own_memory_mb = 0;
 
 	if (json == NULL)
 		return err_set(err, EINVAL, "%s line %d: %s", path, e.line, e.text);
-	int rc = json_unpack_ex(json, &e, 0, "{s:s, s:s, s:o, s:s, s:s, s:I}", "language", &name, "image", &image, "command",
-				&command, "source_file", &source_file, "default_handler", &default_handler, "min_memory_mb",
-				&min_memory_mb);
-	if (rc < 0 || !json_is_array(command)) {
-		json_decref(json);
-		return err_set(err, EINVAL, "%s: %s", path, rc < 0 ? e.text : "command is no array");
+	int rc = json_unpack_ex(json, &e, 0, "{s:s, s:s, s:o, s:s, s:s, s:I, s?I}", "language", &name, "image", &image,
+				"command", &command, "source_file", &source_file, "default_handler", &default_handler,
+				"min_memory_mb", &min_memory_mb, "own_memory_mb", &own_memory_mb);
+	if (rc < 0 || !is_command(command)) {
+		AUTO(json_decrefp) json_t *bad = json;
+		return err_set(err, EINVAL, "%s: %s", path,
+			       rc < 0 ? e.text
+				      : "command is no array of texts in which {N% of memory_limit_mb} may stand at the end");
 	}
 
 	struct language *l = mem_alloc(sizeof(*l));
@@ -57,6 +104,7 @@ static int load_one(const char *path, struct language **language, struct err *er
 	l->source_file = mem_strdup(source_file);
 	l->default_handler = mem_strdup(default_handler);
 	l->min_memory_mb = min_memory_mb;
+	l->own_memory_mb = own_memory_mb;
 	json_decref(json);
 	*language = l;
 	return 0;

@@ -16,10 +16,11 @@ struct language {
 	char *name;            /* "python" */
 	char *image;           /* from sandbox.images if set there, otherwise from runtime.json */
 	bool image_is_set;     /* image comes from sandbox.images */
-	json_t *command;       /* array of strings: the command that the launcher executes */
+	json_t *command;       /* array of strings: the command that the launcher executes, see language_command_new */
 	char *source_file;     /* "main.py"; inline code is a file with this ending, named by its handler */
 	char *default_handler; /* "main.handler" */
 	int64_t min_memory_mb;
+	int64_t own_memory_mb; /* what the interpreter needs itself, beside the limit of its function */
 	struct language *next; /* sorted by name */
 };
 
@@ -33,6 +34,12 @@ void language_free(struct language **list); /* destructor for AUTO */
 /* Writes to text that the language's image is missing, and what to do about it. Returns text. */
 enum { LANGUAGE_TEXT_SIZE = 320 };
 const char *language_missing_text(const struct language *language, char text[static LANGUAGE_TEXT_SIZE]);
+
+/*
+ * The command for a sandbox whose function may have that much memory: "{94% of memory_limit_mb}" in an argument is replaced by
+ * the number. The caller owns it.
+ */
+json_t *language_command_new(const struct language *language, int64_t memory_limit_mb);
 
 /* NULL when there is no language of that name. */
 const struct language *language_find(const struct language *list, const char *name);

@@ -55,7 +55,7 @@ static json_t *states_json(enum sandbox_state first, enum sandbox_state end, con
 	return json;
 }
 
-/* The sum of the memory limits of all sandboxes. */
+/* What the node keeps for all sandboxes. */
 static json_int_t committed_mb(void)
 {
 	const struct sandbox *s;
@@ -63,7 +63,7 @@ static json_int_t committed_mb(void)
 
 	for (int state = 0; state < SANDBOX_GONE; state++)
 		DL_FOREACH (sandbox_lists[state], s)
-			mb += s->shape->key.memory_mb;
+			mb += shape_memory_mb(s->shape);
 	return mb;
 }
 

@@ -49,7 +49,7 @@ void meter_read(struct meter *m, int64_t now_us)
 	m->cpu_us = cpu_us >= 0 && m->cpu_start_us >= 0 ? MAX(cpu_us - m->cpu_start_us, 0) : -1;
 	m->cpu_read_us = cpu_us;
 	cgroup_read_text(m->memory_fd, text, sizeof(text));
-	m->memory_bytes = cgroup_number(text, 0);
+	m->memory_bytes = MIN(cgroup_number(text, 0), m->limit_bytes);
 	m->ended_us = now_us;
 }
 

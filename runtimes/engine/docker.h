@@ -43,7 +43,8 @@ struct docker_launch {
 	const json_t *command; /* the command that the launcher executes */
 	const char *host_dir;  /* its directory on the host, with berth/ (mounted at /berth), passwd and group */
 	uint32_t uid;          /* user and group */
-	int64_t memory_mb;     /* memory and swap together */
+	int64_t memory_mb;     /* the function's limit, of memory and swap together, */
+	int64_t own_memory_mb; /* and what the sandbox needs beside it */
 	int64_t cpu_millis;
 	int64_t tmp_mb, tmp_inodes;
 	int64_t pids, nofile;

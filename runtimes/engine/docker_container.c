@@ -203,8 +203,8 @@ static json_t *host_config(const struct conf *conf, const struct docker_launch *
 	json_object_set_new(h, "MaskedPaths", masked_paths());
 
 	/* Limits on resources. The limit on memory and swap together equals that on memory, so there is no swap. */
-	json_object_set_new(h, "Memory", json_integer(l->memory_mb * MB));
-	json_object_set_new(h, "MemorySwap", json_integer(l->memory_mb * MB));
+	json_object_set_new(h, "Memory", json_integer((l->memory_mb + l->own_memory_mb) * MB));
+	json_object_set_new(h, "MemorySwap", json_integer((l->memory_mb + l->own_memory_mb) * MB));
 	json_object_set_new(h, "NanoCpus", json_integer(l->cpu_millis * 1000000));
 	json_object_set_new(h, "PidsLimit", json_integer(l->driver->own_pids + l->pids * l->driver->pids_each));
 	json_object_set_new(h, "Ulimits",

@@ -10,6 +10,7 @@ const struct driver gvisor_driver = {
 	.hangs_without_memory = true,
 	.ignores_nr_inodes = true,
 	.least_memory_mb = 64,
+	.own_memory_mb = 16, /* of gVisor's kernel */
 	/* An idle sandbox has some forty threads. gVisor's kernel enforces the function's own limit (RLIMIT_NPROC). */
 	.own_pids = 64,
 	.pids_each = 4,

@@ -3,6 +3,7 @@
 import itertools
 import json
 import os
+import re
 import select
 import socket
 import subprocess
@@ -14,11 +15,17 @@ import pytest
 
 RUNTIMES = Path(__file__).resolve().parents[2] / "runtimes"
 FRAME_TIMEOUT_S = 10
+MEMORY_LIMIT_MB = 128
 
 HELLO, INIT, READY, INIT_ERROR, INVOKE, RESULT, ERROR = range(1, 8)
 INVOCATION_ID = "0198c5d2-77aa-7b11-8c2d-3e4f5a6b7c8d"
 REQUEST_ID = "6f1c2a34-0d5e-4b7a-9c88-1f2e3d4c5b6a"
 LANGUAGES = {path.parent.name: json.loads(path.read_text()) for path in sorted(RUNTIMES.glob("*/runtime.json"))}
+
+
+def shared(argument, memory_limit_mb=MEMORY_LIMIT_MB):
+    """An argument of the command with its share of the memory, as the host fills it in."""
+    return re.sub(r"\{(\d+)% of memory_limit_mb\}", lambda found: str(memory_limit_mb * int(found[1]) // 100), argument)
 
 
 class Closed(Exception):
@@ -30,7 +37,7 @@ def frame(kind, payload):
 
 
 def init_frame(**settings):
-    limits = {"memory_limit_mb": 128, "timeout_ms": 3000, "response_bytes": 6 << 20} | settings.pop("limits", {})
+    limits = {"memory_limit_mb": MEMORY_LIMIT_MB, "timeout_ms": 3000, "response_bytes": 6 << 20} | settings.pop("limits", {})
     function = {"id": "b0b3c1de-6d7c-4a7a-8b1c-5f0b8a1d2e3f", "name": "greet", "version": 7}
     settings = {"handler": "main.handler", "environment": {}, "function": function, "limits": limits} | settings
     return frame(INIT, json.dumps(settings).encode())
@@ -48,7 +55,7 @@ SWITCH = b"\xff\0berth:switch\0\xff"
 
 class Agent:
     def __init__(self, language, directory, prefix=()):
-        command = [arg.replace("/opt/berth", str(RUNTIMES)) for arg in LANGUAGES[language]["command"]]
+        command = [shared(arg).replace("/opt/berth", str(RUNTIMES)) for arg in LANGUAGES[language]["command"]]
         if language == "python":
             command[0] = sys.executable  # the Python the tests were started with, whatever else is in PATH
         self.control, control = socket.socketpair()

@@ -288,3 +288,4 @@ def test_every_runtime_says_what_it_is():
         assert runtime["default_handler"] == "main.handler"
         assert (path.parent / "image/recipe").exists()
         assert 64 <= runtime["min_memory_mb"] <= 3008
+        assert 0 <= runtime.get("own_memory_mb", 0) <= 64

@@ -61,7 +61,7 @@ static const struct {
 	{"PYTHONFAULTHANDLER", "call faulthandler.enable() in the code", NULL},
 	{"PYTHONTRACEMALLOC", "call tracemalloc.start() in the code", NULL},
 	{"PYTHONMALLOC", "the allocator cannot be chosen", NULL},
-	{"NODE_OPTIONS", "call require() or v8.setFlagsFromString() in the code", NULL},
+	{"NODE_OPTIONS", "call require() or v8.setFlagsFromString() in the code; the heap grows with memory_limit_mb", NULL},
 	{"NODE_EXTRA_CA_CERTS", "pass the certificates as the option ca to tls or https in the code", NULL},
 	{"NODE_DEBUG", "print in the code what is to be seen", NULL},
 	{"NODE_NO_WARNINGS", "call process.removeAllListeners('warning') in the code", NULL},

@@ -110,6 +110,11 @@ static int64_t half_life_us(void)
 	return conf->pool_demand_half_life_ms * 1000;
 }
 
+int64_t shape_memory_mb(const struct shape *s)
+{
+	return s->key.memory_mb + s->key.driver->own_memory_mb + s->key.language->own_memory_mb;
+}
+
 /* Twice the duration of a start, because concurrent starts in a burst take longer. */
 void shape_needed(struct shape *s, int64_t now_us)
 {

@@ -20,7 +20,7 @@ struct version;
 struct shape_key {
 	const struct driver *driver;
 	const struct language *language;
-	int64_t memory_mb, cpu_millis, tmp_mb, tmp_inodes, pids, nofile;
+	int64_t memory_mb, cpu_millis, tmp_mb, tmp_inodes, pids, nofile; /* the limits of the function */
 	bool egress;
 };
 
@@ -63,6 +63,9 @@ void shape_set_conf(const struct conf *conf);
 
 /* Finds or creates the shape that a version needs. -1 when its language does not exist. */
 int shape_for(const struct spec *spec, struct shape **shape, struct err *err);
+
+/* What the node has to keep for a sandbox: the limit of its function, and what runtime and interpreter need beside it. */
+int64_t shape_memory_mb(const struct shape *shape);
 
 /* Notes that a request needed a new sandbox of this shape, because none of its version's own sandboxes was free. */
 void shape_needed(struct shape *shape, int64_t now_us);

@@ -30,11 +30,11 @@ const char *obstacle_lasting(const struct shape *s)
 {
 	static char text[LANGUAGE_TEXT_SIZE];
 
-	if (s->key.memory_mb > room_budget_mb()) {
+	if (shape_memory_mb(s) > room_budget_mb()) {
 		snprintf(text, sizeof(text),
-			 "a memory_limit_mb of %lld exceeds what this node has for all sandboxes, %lld MB "
+			 "a sandbox for a memory_limit_mb of %lld needs %lld MB; this node has for all sandboxes %lld MB "
 			 "(pool.memory_budget_mb)",
-			 (long long)s->key.memory_mb, (long long)room_budget_mb());
+			 (long long)s->key.memory_mb, (long long)shape_memory_mb(s), (long long)room_budget_mb());
 		return text;
 	}
 	if (!docker_is_up(docker)) /* it is not known what the engine has */

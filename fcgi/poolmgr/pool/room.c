@@ -14,7 +14,7 @@ int64_t room_budget_mb(void)
 
 bool room_for(const struct shape *shape)
 {
-	return sandbox_total() < conf->pool_max_sandboxes && sandbox_total_memory_mb() + shape->key.memory_mb <= budget_mb;
+	return sandbox_total() < conf->pool_max_sandboxes && sandbox_total_memory_mb() + shape_memory_mb(shape) <= budget_mb;
 }
 
 /* Whether there will be room for this number and this much memory when all DYING sandboxes are gone. */
@@ -67,7 +67,7 @@ static void make(const struct shape *needy, int sandboxes, int64_t memory_mb, bo
 
 void room_make(const struct shape *shape, int count, bool for_requests)
 {
-	make(shape, count, count * shape->key.memory_mb, for_requests);
+	make(shape, count, count * shape_memory_mb(shape), for_requests);
 }
 
 static void end_idle(int64_t now_us)

@@ -1,7 +1,7 @@
 /*
- * The room for sandboxes: pool.max_sandboxes, and pool.memory_budget_mb for the sum of their memory limits; no start ever
- * exceeds either. When room is short, the sandboxes that have been idle longest are evicted, then spares that no request waits
- * for, and for a request, if everything else is busy, sandboxes kept by min_warm.
+ * The room for sandboxes: pool.max_sandboxes, and pool.memory_budget_mb for the sum of their memory (shape_memory_mb); no start
+ * ever exceeds either. When room is short, the sandboxes that have been idle longest are evicted, then spares that no request
+ * waits for, and for a request, if everything else is busy, sandboxes kept by min_warm.
  */
 #ifndef POOLMGR_POOL_ROOM_H
 #define POOLMGR_POOL_ROOM_H

@@ -186,6 +186,7 @@ void boot_start(struct shape *shape)
 {
 	struct sandbox *s = sandbox_new(shape);
 	AUTO(mem_free) char *host_dir = directory_path(s->id);
+	AUTO(json_decrefp) json_t *command = language_command_new(shape->key.language, shape->key.memory_mb);
 	struct err err;
 
 	counters[COUNT_START]++;
@@ -198,10 +199,11 @@ void boot_start(struct shape *shape)
 		.sandbox_id = s->id,
 		.driver = shape->key.driver,
 		.image = shape->key.language->image,
-		.command = shape->key.language->command,
+		.command = command,
 		.host_dir = host_dir,
 		.uid = s->uid,
 		.memory_mb = shape->key.memory_mb,
+		.own_memory_mb = shape_memory_mb(shape) - shape->key.memory_mb,
 		.cpu_millis = shape->key.cpu_millis,
 		.tmp_mb = shape->key.tmp_mb,
 		.tmp_inodes = shape->key.tmp_inodes,

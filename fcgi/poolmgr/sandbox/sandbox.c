@@ -75,7 +75,7 @@ bool sandbox_is_starting(const struct sandbox *s)
 static void count(struct sandbox *s, int by)
 {
 	sandbox_counts[s->state] += by;
-	sandbox_memory_mb[s->state] += by * s->shape->key.memory_mb;
+	sandbox_memory_mb[s->state] += by * shape_memory_mb(s->shape);
 	if (sandbox_is_starting(s))
 		s->shape->starting += by;
 	if (is_live(s->state))

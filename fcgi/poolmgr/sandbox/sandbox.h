@@ -98,7 +98,7 @@ struct sandbox {
 	UT_hash_handle hh;                     /* by id */
 };
 
-/* The sandboxes in each state, longest in it first; their number, and the sum of their memory limits. */
+/* The sandboxes in each state, longest in it first; their number, and the sum of their memory (shape_memory_mb). */
 extern struct sandbox *sandbox_lists[SANDBOX_STATE_COUNT];
 extern int sandbox_counts[SANDBOX_STATE_COUNT];
 extern int64_t sandbox_memory_mb[SANDBOX_STATE_COUNT];

@@ -134,6 +134,48 @@ static void no_language_at_all_is_an_error(void **state)
 	assert_fails(load(NULL, NULL, "", &list, &err), "/*/runtime.json");
 }
 
+static void a_command_may_have_a_share_of_the_memory_in_it(void **state)
+{
+	AUTO(language_free) struct language *list = NULL;
+	struct err err;
+
+	(void)state;
+	assert_ok(load("{\"language\":\"python\",\"image\":\"i\",\"command\":[\"x\",\"--heap={90% of "
+		       "memory_limit_mb}\",\"{125% of memory_limit_mb}\",\"y\"],\"source_file\":\"main.py\","
+		       "\"default_handler\":\"main.handler\",\"min_memory_mb\":64,\"own_memory_mb\":16}",
+		       RUBY, "", &list, &err));
+	AUTO(json_decrefp) json_t *command = language_command_new(list, 130);
+	AUTO(json_decrefp) json_t *wanted = json_pack("[s, s, s, s]", "x", "--heap=117", "162", "y");
+	AUTO(json_decrefp) json_t *plain = language_command_new(list->next, 130);
+	assert_true(json_equal(command, wanted));
+	assert_true(json_equal(plain, list->next->command));
+	assert_int_equal(list->own_memory_mb, 16);
+	assert_int_equal(list->next->own_memory_mb, 0);
+}
+
+static void a_command_with_anything_else_in_braces_is_refused(void **state)
+{
+	static const char *const arguments[] = {"{",
+						"{90%}",
+						"{90% of memory_limit_mb",
+						"{90% of memory_limit_mb}m",
+						"{% of memory_limit_mb}",
+						"{90% of cpus}",
+						"{9000% of memory_limit_mb}"};
+	struct language *list = NULL;
+	struct err err;
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(arguments); i++) {
+		AUTO(mem_free)
+		char *text = mem_printf("{\"language\":\"python\",\"image\":\"i\",\"command\":[\"x\",\"%s\"],"
+					"\"source_file\":\"main.py\",\"default_handler\":\"main.handler\","
+					"\"min_memory_mb\":64}",
+					arguments[i]);
+		assert_fails(load(text, RUBY, "", &list, &err), "/python/runtime.json: command");
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -144,6 +186,8 @@ int main(void)
 		cmocka_unit_test(wrong_images_are_refused),
 		cmocka_unit_test(a_broken_description_is_refused_and_named),
 		cmocka_unit_test(no_language_at_all_is_an_error),
+		cmocka_unit_test(a_command_may_have_a_share_of_the_memory_in_it),
+		cmocka_unit_test(a_command_with_anything_else_in_braces_is_refused),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -8,7 +8,7 @@
 
 static struct conf *conf;
 static struct language beta = {.name = "beta", .image = "beta", .min_memory_mb = 300};
-static struct language alpha = {.name = "alpha", .image = "alpha", .min_memory_mb = 64, .next = &beta};
+static struct language alpha = {.name = "alpha", .image = "alpha", .min_memory_mb = 64, .own_memory_mb = 5, .next = &beta};
 
 static struct spec default_spec(void)
 {
@@ -218,11 +218,27 @@ static int tear_down(void **state)
 	return 0;
 }
 
+static void the_node_keeps_what_the_function_may_have_and_what_its_sandbox_needs(void **state)
+{
+	struct spec spec = default_spec();
+	struct shape *on_gvisor = shape_of(&spec);
+
+	(void)state;
+	spec.runtime = "docker";
+	assert_int_equal(shape_memory_mb(shape_of(&spec)), 128 + 5);
+	assert_int_equal(shape_memory_mb(on_gvisor), 128 + 5 + on_gvisor->key.driver->own_memory_mb);
+	assert_true(on_gvisor->key.driver->own_memory_mb > 0);
+	spec.language = "beta";
+	spec.memory_limit_mb = 300;
+	assert_int_equal(shape_memory_mb(shape_of(&spec)), 300);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(there_is_one_of_the_default_runtime_and_limits_per_language),
 		cmocka_unit_test(versions_alike_share_one_and_whatever_docker_must_know_makes_another),
+		cmocka_unit_test(the_node_keeps_what_the_function_may_have_and_what_its_sandbox_needs),
 		cmocka_unit_test(a_runtime_or_language_nobody_knows_is_told_and_makes_none),
 		cmocka_unit_test(one_nobody_uses_is_forgotten_after_its_time_and_those_always_there_are_not),
 		cmocka_unit_test(a_peak_of_demand_is_forgotten_in_its_own_time_however_long_idle_sandboxes_live),

@@ -24,6 +24,7 @@ static int set_up(void **state)
 		.host_dir = "/state/sandboxes/00112233445566ff",
 		.uid = 200007,
 		.memory_mb = 128,
+		.own_memory_mb = 16,
 		.cpu_millis = 1500,
 		.tmp_mb = 67,
 		.tmp_inodes = 16381,
@@ -203,8 +204,8 @@ static void with_a_ca_file_one_with_egress_has_it_read_only_and_in_the_variables
 static void memory_and_swap_together_are_as_much_as_memory(void **state)
 {
 	(void)state;
-	assert_member(host, "Memory", "134217728");
-	assert_member(host, "MemorySwap", "134217728");
+	assert_member(host, "Memory", "150994944");
+	assert_member(host, "MemorySwap", "150994944");
 	assert_null(json_object_get(host, "OomKillDisable"));
 }
 
