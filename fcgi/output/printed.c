@@ -26,6 +26,7 @@ void printed_free(struct printed *p)
 {
 	for (int i = 0; i < PRINTED_STREAMS; i++) {
 		buf_free(&p->texts[i].data);
+		buf_free(&p->texts[i].end);
 		buf_free(&p->texts[i].notes);
 		buf_free(&p->texts[i].scan.spans);
 	}
@@ -43,6 +44,7 @@ void printed_trim(struct printed *p, struct printed_log *log)
 {
 	for (int i = 0; i < PRINTED_STREAMS; i++) {
 		trim_buf(&p->texts[i].data);
+		trim_buf(&p->texts[i].end);
 		trim_buf(&p->texts[i].notes);
 		trim_buf(&p->texts[i].scan.spans);
 	}
@@ -69,6 +71,7 @@ void printed_begin(struct printed *p, size_t room, struct mask *mask, bool follo
 	for (int i = 0; i < PRINTED_STREAMS; i++) {
 		struct printed_text *t = &p->texts[i];
 		buf_reset(&t->data);
+		buf_reset(&t->end);
 		buf_reset(&t->notes);
 		mask_scan_begin(&t->scan);
 		t->kept = t->pending = t->own = t->late = 0;
@@ -110,6 +113,27 @@ static void note(struct printed_text *t, uint32_t ms)
 	buf_add(&t->notes, &t->now, sizeof(t->now));
 }
 
+static struct str end_of(const struct buf *b, size_t len)
+{
+	size_t size = MIN(len, PRINTED_END_SIZE);
+
+	return (struct str){buf_str(b) + (len - size), (uint32_t)size};
+}
+
+/* Of bytes that are lost, and of the text before them, keeps the end. */
+static void lose(struct printed_text *t, const char *from, size_t n)
+{
+	size_t size = MIN(n, PRINTED_END_SIZE);
+	struct str before = end_of(&t->data, t->kept);
+
+	if (t->lost == 0)
+		buf_add(&t->end, before.data, before.len);
+	buf_add(&t->end, from + (n - size), size);
+	if (t->end.len > 3 * PRINTED_END_SIZE) /* now and then, because few bytes may come at a time */
+		buf_consume(&t->end, t->end.len - PRINTED_END_SIZE);
+	t->lost += n;
+}
+
 /* Keeps as much as there is room for, after what was kept before. */
 static void keep(struct printed *p, struct printed_text *t, const char *from, size_t n, uint32_t ms)
 {
@@ -122,7 +146,8 @@ static void keep(struct printed *p, struct printed_text *t, const char *from, si
 	mask_scan(p->mask, &t->scan, t->data.data + t->kept, kept);
 	t->kept += kept;
 	p->room -= kept;
-	t->lost += n - kept;
+	if (n > kept)
+		lose(t, from + kept, n - kept);
 }
 
 char *printed_reserve(struct printed *p, enum printed_stream stream, size_t size)
@@ -147,6 +172,7 @@ static void begin_here(struct printed *p, struct printed_text *t)
 	p->room += t->kept - t->late;
 	p->late_lost += t->lost;
 	t->lost = 0;
+	buf_reset(&t->end);
 	t->late = t->kept;
 	t->own = note_count(t);
 	begin_entry(t, 0);
@@ -218,6 +244,13 @@ uint64_t printed_bytes(const struct printed *p)
 	for (int i = 0; i < PRINTED_STREAMS; i++)
 		bytes += p->texts[i].kept + p->texts[i].pending + p->texts[i].lost;
 	return bytes;
+}
+
+struct str printed_end(const struct printed *p, enum printed_stream stream)
+{
+	const struct printed_text *t = &p->texts[stream];
+
+	return t->lost > 0 ? end_of(&t->end, t->end.len) : end_of(&t->data, t->kept);
 }
 
 /* ---- One log of two ---- */

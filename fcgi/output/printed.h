@@ -21,6 +21,7 @@
 #include <stdint.h>
 
 #include "base/buf.h"
+#include "base/fields.h"
 #include "output/mask.h"
 
 #define PRINTED_HEAD       "\xff\0berth:"             /* of every mark */
@@ -29,6 +30,8 @@
 #define PRINTED_INVOKE     PRINTED_MARK("invoke")
 #define PRINTED_FAILED     PRINTED_MARK("failed")
 #define PRINTED_MARK_SIZE  (sizeof(PRINTED_SWITCH) - 1)
+
+#define PRINTED_END_SIZE 16384
 
 enum printed_stream { PRINTED_STDOUT, PRINTED_STDERR, PRINTED_STREAMS };
 
@@ -50,6 +53,7 @@ struct printed_text {
 	size_t late;             /* length of the late output, before secrets are masked */
 	uint32_t late_entries;   /* entries of the late output */
 	bool begun;              /* the agent has marked where the invocation begins */
+	struct buf end;          /* the end of the text, if bytes were lost */
 	struct printed_note now; /* about what is read next */
 	struct buf notes;        /* struct printed_note, sorted by offset */
 	struct mask_scan scan;
@@ -97,6 +101,9 @@ void printed_take(struct printed *printed, enum printed_stream stream, size_t n,
 
 /* The number of bytes read, whether or not there was room for them. */
 uint64_t printed_bytes(const struct printed *printed);
+
+/* The end of what was read of a stream, whether or not there was room for it: at most PRINTED_END_SIZE bytes. */
+struct str printed_end(const struct printed *printed, enum printed_stream stream);
 
 /*
  * Ends the output and makes *log of it, and *late of the late output: of that, at most late_room bytes are kept, and its times

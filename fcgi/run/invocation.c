@@ -20,6 +20,7 @@
 #include "ipc/frame.h"
 #include "output/printed.h"
 #include "run/agent_error.h"
+#include "run/last_words.h"
 #include "run/meter.h"
 #include "runtimes/driver.h"
 
@@ -390,6 +391,15 @@ static void leave_untouched(struct invocation *v)
 		    "The function's sandbox ended before it had read the request; the function was not run");
 }
 
+/* Whether the process was ended by a signal because its interpreter had no more memory, and said so. */
+static bool gave_up_memory(struct invocation *v, const struct finding *f)
+{
+	if (!f->known || f->exit_code <= 128)
+		return false;
+	drain_log(v);
+	return last_words_out_of_memory(printed_end(&v->printed, PRINTED_STDERR));
+}
+
 /* Finds out why the agent is gone. */
 static void fail_ended(struct invocation *v, const char *phase)
 {
@@ -405,7 +415,7 @@ static void fail_ended(struct invocation *v, const char *phase)
 		slow_timer_fire(v->slow_timer);
 		finding = lease_postmortem(v->client, v->lease);
 	}
-	if (finding.out_of_memory) {
+	if (finding.out_of_memory || gave_up_memory(v, &finding)) {
 		fail_out_of_memory(v, phase);
 		return;
 	}
@@ -466,6 +476,11 @@ static int parse_error(struct invocation *v, const struct frame *frame, struct a
 	return agent_error_parse(frame->payload, frame->len, v->lease->mask, e, &v->broken);
 }
 
+static bool is_out_of_memory(const struct agent_error *e)
+{
+	return strcmp(e->kind, "out_of_memory") == 0;
+}
+
 static enum event take_init_error(struct invocation *v, const struct frame *frame)
 {
 	static const struct {
@@ -482,6 +497,10 @@ static enum event take_init_error(struct invocation *v, const struct frame *fram
 		if (strcmp(kinds[i].kind, e.kind) == 0)
 			v->outcome->init_failure = kinds[i].failure;
 	v->outcome->init_line = e.line > 0 ? e.line : 0;
+	if (is_out_of_memory(&e)) {
+		fail_out_of_memory(v, "init");
+		return EVENT_FRAME;
+	}
 	describe(&e, detail, sizeof(detail));
 	fail(v, COUNT_KILL_INIT_ERROR, PROBLEM_INIT_ERROR, json_pack("{s:O}", "error", e.error), detail);
 	return EVENT_FRAME;
@@ -582,7 +601,10 @@ static enum event take_error(struct invocation *v, const struct frame *frame, co
 		return pass_over(v);
 	enum counter destroy_reason = e.exiting ? COUNT_KILL_EXITED_ERROR : 0;
 	describe(&e, detail, sizeof(detail));
-	if (strcmp(e.kind, "response_too_large") == 0)
+	if (is_out_of_memory(&e))
+		fail_out_of_memory(v,
+				   "exec"); /* what the function holds may still be there, so the sandbox is not used again */
+	else if (strcmp(e.kind, "response_too_large") == 0)
 		too_large(v, destroy_reason, e.size_bytes);
 	else if (strcmp(e.kind, "invalid_output") == 0)
 		fail(v, destroy_reason, PROBLEM_INVALID_OUTPUT, json_pack("{s:O}", "error", e.error), detail);

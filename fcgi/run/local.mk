@@ -2,6 +2,7 @@ noinst_LIBRARIES += librun.a
 librun_a_SOURCES = \
 	%D%/agent_error.c %D%/agent_error.h \
 	%D%/invocation.c %D%/invocation.h \
+	%D%/last_words.c %D%/last_words.h \
 	%D%/lease.c %D%/lease.h \
 	%D%/link.c %D%/link.h \
 	%D%/meter.c %D%/meter.h \

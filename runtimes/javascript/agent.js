@@ -10,7 +10,7 @@ const { inspect } = require('node:util');
 const lambda = require('./lambda.js');
 const log = require('./log.js');
 const resources = require('./resources.js');
-const { describe, toJson, toLine } = require('./errors.js');
+const { describe, isOutOfMemory, toJson, toLine } = require('./errors.js');
 const { HandlerError, load, syntaxErrorAt } = require('./handler.js');
 const {
     Error, allocUnsafe, bufferFrom, byteLength, concat, getPrototypeOf, indexOf, isArray, parse, push, readUInt32BE, shift,
@@ -190,6 +190,7 @@ async function init(payload) {
         report.message += advice;
         const fields = { kind: error instanceof HandlerError ? 'handler' : 'exception' };
         const place = syntaxErrorAt(error);
+        if (isOutOfMemory(error)) fields.kind = 'out_of_memory';
         if (place) {
             fields.kind = 'syntax';
             fields.line = place.line;
@@ -272,7 +273,7 @@ function invoke(payload) {
         const report = describe(reason);
         log.error(id, `${label}\t${toLine(report)}`);
         report.message += advice;
-        answer(ERROR, { [name]: id, kind: 'function', exiting }, report);
+        answer(ERROR, { [name]: id, kind: isOutOfMemory(reason) ? 'out_of_memory' : 'function', exiting }, report);
     };
     const succeed = (value) => {
         if (!decided) {

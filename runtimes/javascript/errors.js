@@ -69,6 +69,9 @@ function attempt(show, error, otherwise) {
     }
 }
 
+// Whether a worker thread has reached the limit of its heap. The main thread ends the process instead.
+const isOutOfMemory = (error) => attempt(({ code }) => code === 'ERR_WORKER_OUT_OF_MEMORY', error, false);
+
 function describe(error, before = '') {
     const stack = attempt(stackOf, error, []);
     const message = attempt(messageOf, error, '(the error cannot be shown)') + adviceOn(error, stack);
@@ -87,4 +90,4 @@ function toLine({ type, message, stack }) {
     return toJson({ errorType: type, errorMessage: message }, lines);
 }
 
-module.exports = { describe, isNativeError, stackOf, toJson, toLine };
+module.exports = { describe, isNativeError, isOutOfMemory, stackOf, toJson, toLine };

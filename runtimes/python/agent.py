@@ -42,6 +42,8 @@ def init(settings, directory):
         fields, message = {"kind": "exception"}, message_of(error) + advice_on(error)
         if isinstance(error, HandlerError):
             fields["kind"] = "handler"
+        elif isinstance(error, MemoryError):
+            fields["kind"] = "out_of_memory"
         elif is_syntax_error(error, directory):
             fields.update(kind="syntax", line=error.lineno or 0)
             message = error.msg
@@ -83,7 +85,7 @@ def invoke(handler, payload, output_bytes_max, directory):
         log.flush_all()
         report(error, message, directory)
         log.end()
-        fields = {name: id_, "kind": kind}
+        fields = {name: id_, "kind": "out_of_memory" if isinstance(error, MemoryError) else kind}
         send_error(ERROR, fields, type(error).__name__, message, stack_of(error, directory))
         return
     if len(output) > output_bytes_max:

@@ -213,6 +213,31 @@ ROWS = [
         exit_code=3,
     ),
     Row(
+        behaviour="the limit of the heap",
+        on_lambda="90 % of the memory limit",
+        on_berth="94 %, so that objects can have 70 % on both runtimes",
+        code="const limit = require('node:v8').getHeapStatistics().heap_size_limit / 1048576;\n"
+        "exports.handler = async () => 120 <= limit && limit < 140;",
+        answer=True,
+    ),
+    Row(
+        behaviour="objects that fill the heap",
+        on_lambda="`Runtime.ExitError`: the process was aborted",
+        on_berth="`out_of_memory`; what Node.js says is in the log",
+        code="exports.handler = async () => { const kept = []; for (let i = 0; ; i++) kept.push({ i, more: [i] }); };",
+        exit_code=-6,
+        log=[("error", ""), ...],
+    ),
+    Row(
+        behaviour="objects that fill the heap of a worker thread",
+        on_lambda="`ERR_WORKER_OUT_OF_MEMORY`, an exception in the main thread",
+        on_berth="the same; `out_of_memory` if nobody catches it",
+        code="const { Worker } = require('node:worker_threads');\n"
+        "const code = 'const kept = []; for (let i = 0; ; i++) kept.push({ i, more: [i] });';\n"
+        "exports.handler = () => new Promise((resolve) => new Worker(code, { eval: true }).on('exit', resolve));",
+        error=("Error", "reaching memory limit"),
+    ),
+    Row(
         behaviour="`undefined` as the result",
         on_lambda="`null`",
         code="exports.handler = async () => {};",

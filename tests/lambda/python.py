@@ -207,6 +207,14 @@ ROWS = [
         log=[("error", "[ERROR] KeyError: 'missing'\nTraceback (most recent call last):\n")],
     ),
     Row(
+        behaviour="`MemoryError`",
+        on_lambda="its type and message are the answer",
+        on_berth="`out_of_memory`; the traceback is in the log",
+        code="def handler(event, context): return len(bytearray(1 << 50))",
+        error=("MemoryError", ""),
+        log=[("error", "MemoryError")],
+    ),
+    Row(
         behaviour="an exception with a cause",
         on_lambda="the log has the exception alone",
         on_berth="the causes follow it",

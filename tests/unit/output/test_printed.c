@@ -1,5 +1,7 @@
 #include "output/printed.h"
 
+#include "base/mem.h"
+
 #include "tests/unit/unit.h"
 
 #define MARK         PRINTED_SWITCH
@@ -362,6 +364,42 @@ static void what_follows_the_last_note_is_in_no_entry(void **state)
 	assert_memory_equal(f->log.levels.data + f->log.levels.len - 4, "\1\10\1\0", 4);
 }
 
+static void assert_end(const struct fixture *f, enum printed_stream stream, const char *text)
+{
+	struct str end = printed_end(&f->printed, stream);
+
+	assert_int_equal(end.len, strlen(text));
+	assert_memory_equal(end.data, text, end.len);
+}
+
+static void the_end_of_a_stream_is_known_whether_or_not_there_was_room(void **state)
+{
+	struct fixture *f = *state;
+	AUTO(mem_free) char *many = mem_alloc(PRINTED_END_SIZE);
+
+	PRINT(f, 100, NULL, OUT("out", 1), ERR(MARK "the end\n", 1));
+	assert_end(f, PRINTED_STDOUT, "out");
+	assert_end(f, PRINTED_STDERR, "the end\n");
+	PRINT(f, 6, NULL, OUT("o", 1), ERR("the e", 1), ERR("nd", 2), ERR(MARK "\n", 3));
+	ASSERT_LOG(f, "othe e", "\1");
+	assert_end(f, PRINTED_STDERR, "the end\n");
+	PRINT(f, 0, NULL, ERR("the end\n", 1));
+	assert_end(f, PRINTED_STDERR, "the end\n");
+	assert_end(f, PRINTED_STDOUT, "");
+
+	memset(many, 'x', PRINTED_END_SIZE);
+	for (size_t room = 0; room <= 3 * PRINTED_END_SIZE; room += PRINTED_END_SIZE) {
+		begin(f, room, NULL);
+		for (int i = 0; i < 5; i++)
+			take(f, &(struct piece){PRINTED_STDERR, many, PRINTED_END_SIZE, 1});
+		take(f, &(struct piece)ERR("end", 1));
+		struct str end = printed_end(&f->printed, PRINTED_STDERR);
+		assert_int_equal(end.len, PRINTED_END_SIZE);
+		assert_memory_equal(end.data, many, PRINTED_END_SIZE - 3);
+		assert_memory_equal(end.data + end.len - 3, "end", 3);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -391,6 +429,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(secrets_in_late_output_are_masked_too, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(errors_that_nobody_caught_are_counted, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(what_follows_the_last_note_is_in_no_entry, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(the_end_of_a_stream_is_known_whether_or_not_there_was_room, set_up, tear_down),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -273,6 +273,41 @@ static void an_agent_that_does_not_listen_is_waited_for_and_ends(void **state)
 	assert_int_equal(f->outcome.destroy_reason, COUNT_KILL_EXITED_IDLE);
 }
 
+static void fail_to_load_for_memory(int control, int log)
+{
+	(void)log;
+	fail_to_load(control, "out_of_memory");
+}
+
+static void say_that_memory_is_lacking(int control, int log)
+{
+	AUTO(buf_free) struct buf payload = {0};
+
+	(void)log;
+	expect_invoke(control, &payload);
+	fake_agent_send(control, FRAME_ERROR,
+			"{\"invocation_id\":\"" ID "\",\"kind\":\"out_of_memory\",\"type\":\"MemoryError\",\"message\":\"\"}");
+	fake_agent_wait_for_close(control);
+}
+
+static void an_agent_may_say_itself_that_memory_is_lacking(void **state)
+{
+	struct fixture *f = *state;
+
+	run_script(f, say_that_memory_is_lacking);
+	assert_failed(f, PROBLEM_OUT_OF_MEMORY, COUNT_KILL_MEMORY);
+	assert_string_equal(json_string_value(json_object_get(f->outcome.problem.members, "phase")), "exec");
+	assert_non_null(strstr(f->outcome.problem.detail, "its memory_limit_mb of "));
+	fake_agent_stop(&f->agent);
+	outcome_clear(&f->outcome);
+	buf_add_str(&f->lease.init, INIT);
+	start_agent(f, fail_to_load_for_memory);
+	invocation_init(f->invocation, &f->lease, &f->outcome);
+	assert_failed(f, PROBLEM_OUT_OF_MEMORY, COUNT_KILL_MEMORY);
+	assert_int_equal(f->outcome.init_failure, INIT_EXCEPTION);
+	assert_string_equal(json_string_value(json_object_get(f->outcome.problem.members, "phase")), "init");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -289,6 +324,7 @@ int main(void)
 		TEST(bytes_that_keep_coming_do_not_move_the_deadline),
 		TEST(one_sandbox_serves_one_invocation_after_the_other),
 		TEST(an_agent_that_does_not_listen_is_waited_for_and_ends),
+		TEST(an_agent_may_say_itself_that_memory_is_lacking),
 #undef TEST
 	};
 

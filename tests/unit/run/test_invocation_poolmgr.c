@@ -211,14 +211,24 @@ static void a_new_sandbox_serves_even_when_it_is_asked_for_already(void **state)
 
 /* ---- How a sandbox ended whose agent has exited, according to poolmgr ---- */
 
-static struct finding finding; /* the answer of the next poolmgr */
+static struct finding finding;      /* the answer of the next poolmgr */
+static const char *last_words = ""; /* on stderr */
+
+static void speak_and_exit(int control, int log)
+{
+	AUTO(buf_free) struct buf payload = {0};
+
+	expect_invoke(control, &payload);
+	fd_write_all(log, "last words\n", 11, NULL);
+	fd_write_all(fake_agent_error_log, last_words, strlen(last_words), NULL);
+}
 
 static void find_out(int fd)
 {
 	struct ipc_msg m;
 
 	fake_poolmgr_expect(fd, IPC_LEASE, &m);
-	fake_poolmgr_grant(fd, &m, "", print_and_exit);
+	fake_poolmgr_grant(fd, &m, "", speak_and_exit);
 	fake_poolmgr_expect(fd, IPC_POSTMORTEM, &m);
 	fake_poolmgr_check(m.postmortem.lease_id == FAKE_LEASE_ID, "lease id");
 	fake_poolmgr_find(fd, &m, finding.known, finding.out_of_memory, finding.exit_code);
@@ -234,7 +244,8 @@ static void invoke_and_ask(struct fixture *f)
 	acquire(f, IPC_START_PREWARMED);
 	invoke(f);
 	lease_release(f->client, &f->lease, f->outcome.destroy_reason);
-	assert_log(f, "last words\n");
+	if (last_words[0] == '\0')
+		assert_log(f, "last words\n");
 	assert_string_equal(problem_text(f, "phase"), "exec");
 	lease_client_free(&f->client);
 	assert_int_equal(fake_poolmgr_wait(&f->poolmgr), 0);
@@ -438,6 +449,29 @@ static void without_poolmgr_an_exit_is_reported_without_more_and_at_once(void **
 	assert_log(f, "last words\n");
 }
 
+static void an_interpreter_may_end_itself_for_lack_of_memory(void **state)
+{
+	static const char out_of_memory[] =
+		"FATAL ERROR: Reached heap limit Allocation failed - JavaScript heap out of memory\n";
+	static const struct {
+		const char *words;
+		uint32_t exit_code;
+		enum problem_code code;
+	} cases[] = {
+		{out_of_memory, 134, PROBLEM_OUT_OF_MEMORY}, {out_of_memory, 133, PROBLEM_OUT_OF_MEMORY},
+		{out_of_memory, 1, PROBLEM_SANDBOX_EXITED},  {"FATAL ERROR: something else\n", 134, PROBLEM_SANDBOX_EXITED},
+		{"", 134, PROBLEM_SANDBOX_EXITED},
+	};
+	struct fixture *f = *state;
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		last_words = cases[i].words;
+		finding = (struct finding){.known = true, .exit_code = cases[i].exit_code};
+		invoke_and_ask(f);
+		assert_failed(f, cases[i].code, cases[i].code == PROBLEM_OUT_OF_MEMORY ? COUNT_KILL_MEMORY : COUNT_KILL_EXITED);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -453,6 +487,7 @@ int main(void)
 		TEST(what_was_measured_before_poolmgr_was_asked_is_kept),
 		TEST(what_the_cgroup_says_need_not_be_asked),
 		TEST(without_poolmgr_an_exit_is_reported_without_more_and_at_once),
+		TEST(an_interpreter_may_end_itself_for_lack_of_memory),
 #undef TEST
 	};
 
