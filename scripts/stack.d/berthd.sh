@@ -50,29 +50,31 @@ take_berth_conf() {
     load_settings
 }
 
-# The effective values of berth.conf when it was last read: berthd is asked once for all of them.
+# What berthd said of berth.conf when it was last read, and the effective values in it: berthd is asked once for all of them.
+dump=''
 declare -A effective=()
 load_settings() {
+    dump=$("$berthd" --config "$dir/berth.conf" --dump-config 2>/dev/null) || true
     effective=()
-    read_settings effective < <("$berthd" --config "$dir/berth.conf" --dump-config 2>/dev/null)
+    read_settings effective <<<"$dump"
 }
 
 # setting SECTION.KEY: prints its effective value
 setting() { [[ -v effective[$1] ]] && printf '%s\n' "${effective[$1]}"; }
 
-# Hash of everything that only a restart can change: the program, the runtimes, and the settings that --dump-config marks so.
-# berthd_fingerprint CONFIG
+# berthd_fingerprint DUMP: a hash of everything that only a restart can change: the program, the runtimes, and the settings that
+# --dump-config marks so.
 berthd_fingerprint() {
     {
         find "$libexec/runtimes" -type f -print0 | sort -z | xargs -0 sha256sum "$berthd"
-        "$berthd" --config "$1" --dump-config | awk '/^\[/ || /changes at restart$/ { getline more; print $0, more }'
+        awk '/^\[/ || /changes at restart$/ { getline more; print $0, more }' <<<"$1"
     } | sha256sum
 }
 
 up_berthd() {
     step "berthd"
     local fingerprint
-    fingerprint=$(berthd_fingerprint "$dir/berth.conf")
+    fingerprint=$(berthd_fingerprint "$dump")
     if running "$pids/berthd" && ! retired_berthd; then
         if unchanged "$pids/berthd.fingerprint" "$fingerprint"; then
             reload_berthd
@@ -125,7 +127,7 @@ upgrade_berthd() {
     wait_until $(($(setting master.upgrade_timeout_ms) / 1000 + 15)) upgrade_is_over || true
     [[ $outcome == over ]] || fail_with_log "the upgrade failed, and the old berthd goes on" berthd
     install -m 600 "$dir/berth.conf" "$pids/berthd.conf"
-    berthd_fingerprint "$dir/berth.conf" >"$pids/berthd.fingerprint"
+    berthd_fingerprint "$dump" >"$pids/berthd.fingerprint"
     ok "pid $(pid_of "$pids/berthd") has taken over"
 }
 
@@ -148,7 +150,7 @@ reload_berthd() {
     fi
     local pid old_children refused=no
     pid=$(pid_of "$pids/berthd")
-    old_children=$(pgrep -P "$pid" || printf none)
+    old_children=$(children_of "$pid")
     kill -HUP "$pid"
     wait_until 30 reload_is_over || fail_with_log "berthd did not read its new settings" berthd
     [[ $refused == no ]] || fail_with_log "berthd has refused its new settings" berthd
@@ -161,7 +163,7 @@ reload_is_over() {
     if new_lines berthd | grep -q 'proc=master .*reload refused'; then
         refused=yes
     else
-        pgrep -P "$pid" | grep -qvxF -f <(printf '%s\n' "$old_children")
+        children_of "$pid" | grep -qvxF -f <(printf '%s\n' "$old_children")
     fi
 }
 

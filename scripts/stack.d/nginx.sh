@@ -27,7 +27,13 @@ nginx_has_settled() {
 # Whether one of the workers that were there when the configuration was taken has ended. One that was killed leaves its requests
 # counted in nginx's zones for good.
 nginx_lost_a_worker() {
-    [[ -f $pids/nginx.workers ]] && running "$pids/nginx" && grep -qvxF -f <(nginx_workers) "$pids/nginx.workers"
+    local nginx worker stat title
+    [[ -f $pids/nginx.workers ]] && nginx=$(pid_of "$pids/nginx") || return 1
+    while read -r worker; do
+        { read -r stat <"/proc/$worker/stat" && read -r -d '' title <"/proc/$worker/cmdline"; } 2>/dev/null &&
+            [[ ${stat##*)} == " "?" $nginx "* && $title == 'nginx: worker process' ]] || return 0
+    done <"$pids/nginx.workers"
+    return 1
 }
 
 fail_with_nginx() {
@@ -49,7 +55,7 @@ up_nginx() {
         zones=$((zones + 1))
     fi
     printf '%s\n' "$zones" >"$pids/nginx.zones"
-    "$berthd" --config "$dir/berth.conf" --dump-config |
+    printf '%s\n' "$dump" |
         "$here/render-nginx" --dir "$dir" --https-port "${option[https-port]}" --http-port "${option[http-port]}" \
             --zones "$zones" --static "$share/static" --template "$share/nginx/berth.conf.in" >"$dir/nginx/berth.conf.new"
     mv "$dir/nginx/berth.conf.new" "$dir/nginx/berth.conf"
