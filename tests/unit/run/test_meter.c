@@ -94,6 +94,15 @@ static void cgroups_v1_count_nanoseconds_and_say_how_many_were_killed(void **sta
 	assert_true(meter_out_of_memory(&f->meter));
 }
 
+static void what_the_sandbox_needs_beyond_the_limit_is_not_the_functions(void **state)
+{
+	struct fixture *f = *state;
+
+	begin(f);
+	say(f, "0\n", "67108865\n", V1_OOM("0"));
+	assert_int_equal(memory_bytes(f), 64 << 20);
+}
+
 static void cgroups_v2_count_microseconds_and_say_how_many_were_killed(void **state)
 {
 	struct fixture *f = *state;
@@ -277,6 +286,7 @@ int main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 		TEST(cgroups_v1_count_nanoseconds_and_say_how_many_were_killed),
 		TEST(cgroups_v2_count_microseconds_and_say_how_many_were_killed),
+		TEST(what_the_sandbox_needs_beyond_the_limit_is_not_the_functions),
 		TEST(a_number_is_found_on_any_line_but_not_inside_one),
 		TEST(only_a_kill_since_it_began_counts),
 		TEST(the_peak_is_asked_to_begin_anew),
