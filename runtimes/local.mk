@@ -20,14 +20,14 @@ launcher_PROGRAMS = %D%/launcher/launcher
 %C%_launcher_launcher_LDFLAGS = -static
 %C%_launcher_launcher_LDADD =
 
-# A language is a folder: its agent, runtime.json, and the recipe of its image for scripts/images.
+# A language is a folder: its agent, runtime.json, and the recipe of the image of each version for scripts/images.
 languagesdir = $(pkglibexecdir)
 nobase_dist_languages_DATA = \
 	%D%/javascript/advice.js %D%/javascript/agent.js %D%/javascript/errors.js %D%/javascript/handler.js \
 	%D%/javascript/lambda.js %D%/javascript/log.js %D%/javascript/originals.js \
 	%D%/javascript/rehearsal/commonjs.js %D%/javascript/rehearsal/module.mjs \
-	%D%/javascript/resources.js %D%/javascript/streaming.js %D%/javascript/image/recipe %D%/javascript/runtime.json \
+	%D%/javascript/resources.js %D%/javascript/streaming.js %D%/javascript/image/18 %D%/javascript/runtime.json \
 	%D%/python/agent.py %D%/python/berth_agent/__init__.py %D%/python/berth_agent/context.py \
 	%D%/python/berth_agent/errors.py %D%/python/berth_agent/frames.py %D%/python/berth_agent/handler.py \
 	%D%/python/berth_agent/log.py %D%/python/berth_agent/values.py \
-	%D%/python/image/recipe %D%/python/runtime.json
+	%D%/python/image/3.11 %D%/python/runtime.json

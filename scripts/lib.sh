@@ -254,30 +254,34 @@ key_pin() {
     openssl x509 -in "$1" -noout -pubkey | openssl pkey -pubin -outform DER | openssl dgst -sha256 -binary | base64
 }
 
-# image_of RUNTIME_JSON: prints the name of a language's image
-image_of() {
-    local image
-    image=$(sed -n 's/.*"image": *"\([^"]*\)".*/\1/p' "$1")
-    [[ $image ]] || die "$1 names no image"
-    printf '%s' "$image"
+# language_versions RUNTIMES_DIR: prints a line for each version of each language: its name, as in python-3.13, its image, its command,
+# and whether it is the default version.
+language_versions() {
+    jq -r '. as $l | .versions[] | "\($l.language)-\(.version) \(.image) \($l.command[0]) \(.version == $l.default_version)"' \
+        "$1"/*/runtime.json
 }
 
 # Recipes in an installation belong to Berth, and the next installation overwrites them. A recipe that was edited is moved to
-# DIR/LANGUAGE before, where it is used instead and not overwritten: keep_edited_recipes DIR, make install, note_recipes PREFIX DIR.
+# DIR/LANGUAGE-VERSION before, where it is used instead and not overwritten: keep_edited_recipes DIR, make install, note_recipes PREFIX DIR.
 keep_edited_recipes() {
     local sum file kept
     [[ -f $1/.installed ]] || return 0
     while read -r sum file; do
         [[ -f $file && $(sha256sum <"$file") != "$sum  -" ]] || continue
-        kept=$1/$(basename "${file%/image/recipe}")
+        kept=$1/$(basename "${file%/image/*}")-${file##*/}
+        kept=${kept%-recipe} # before there were versions, it was the language's
         [[ ! -e $kept ]] || kept+=.edited-$(date +%Y%m%d%H%M%S)
         mv "$file" "$kept"
         warn "'$file' was edited; it is '$kept' now, which is yours: Berth's own recipes are overwritten by each installation"
     done <"$1/.installed"
 }
 note_recipes() {
-    local files=("$1"/libexec/berth/runtimes/*/image/recipe)
-    [[ -f ${files[0]} ]] || return 0
+    local label language files=()
+    compgen -G "$1/libexec/berth/runtimes/*/runtime.json" >/dev/null || return 0
+    while read -r label _; do
+        language=${label%-*}
+        files+=("$1/libexec/berth/runtimes/$language/image/${label#"$language"-}")
+    done < <(language_versions "$1/libexec/berth/runtimes")
     mkdir -p "$2"
     sha256sum "${files[@]}" >"$2/.installed"
 }

@@ -5,9 +5,23 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <utlist.h>
 
 #include "base/mem.h"
+
+static void free_versions(struct language *l)
+{
+	struct language_version *v, *next;
+
+	LL_FOREACH_SAFE (l->versions, v, next) {
+		free(v->name);
+		free(v->label);
+		free(v->image);
+		free(v->end_of_life);
+		free(v);
+	}
+}
 
 static void free_one(struct language **language)
 {
@@ -15,8 +29,8 @@ static void free_one(struct language **language)
 
 	if (l == NULL)
 		return;
+	free_versions(l);
 	free(l->name);
-	free(l->image);
 	free(l->source_file);
 	free(l->default_handler);
 	json_decref(l->command);
@@ -77,41 +91,107 @@ json_t *language_command_new(const struct language *l, int64_t memory_limit_mb)
 	return command;
 }
 
-static int load_one(const char *path, struct language **language, struct err *err)
+/* Whether text is a day as in 2029-10-31, so that days can be compared as texts. */
+static bool is_day(const char *text)
 {
+	static const char form[] = "0000-00-00";
+
+	for (size_t i = 0; i < sizeof(form); i++)
+		if (form[i] == '0' ? text[i] < '0' || text[i] > '9' : text[i] != form[i])
+			return false;
+	return true;
+}
+
+static int load_version(json_t *json, struct language *l, struct err *err)
+{
+	const char *name, *image, *end_of_life;
 	json_error_t e;
-	json_t *json = json_load_file(path, JSON_REJECT_DUPLICATES, &e);
-	const char *name, *image, *source_file, *default_handler;
-	json_t *command;
+
+	if (json_unpack_ex(json, &e, JSON_STRICT, "{s:s, s:s, s:s}", "version", &name, "image", &image, "end_of_life",
+			   &end_of_life) < 0)
+		return err_set(err, EINVAL, "versions: %s", e.text);
+	if (!is_day(end_of_life))
+		return err_set(err, EINVAL, "end_of_life of %s is no day such as 2029-10-31", name);
+
+	struct language_version *v = mem_alloc(sizeof(*v));
+	v->language = l;
+	v->name = mem_strdup(name);
+	v->label = mem_printf("%s-%s", l->name, name);
+	v->image = mem_strdup(image);
+	v->end_of_life = mem_strdup(end_of_life);
+	LL_APPEND(l->versions, v);
+	return 0;
+}
+
+static int load_versions(const json_t *list, const char *default_version, struct language *l, struct err *err)
+{
+	json_t *one;
+	size_t i;
+
+	json_array_foreach (list, i, one)
+		if (load_version(one, l, err) < 0)
+			return -1;
+	l->default_version = language_version_find(l, default_version);
+	if (l->default_version == NULL)
+		return err_set(err, EINVAL, "default_version '%s' is not one of versions", default_version);
+	return 0;
+}
+
+static int parse(json_t *json, struct language **language, struct err *err)
+{
+	AUTO(free_one) struct language *l = NULL;
+	const char *name, *source_file, *default_handler, *default_version;
+	json_t *command, *versions;
 	json_int_t min_memory_mb, own_memory_mb = 0;
+	json_error_t e;
 
-	if (json == NULL)
-		return err_set(err, EINVAL, "%s line %d: %s", path, e.line, e.text);
-	int rc = json_unpack_ex(json, &e, 0, "{s:s, s:s, s:o, s:s, s:s, s:I, s?I}", "language", &name, "image", &image,
-				"command", &command, "source_file", &source_file, "default_handler", &default_handler,
-				"min_memory_mb", &min_memory_mb, "own_memory_mb", &own_memory_mb);
-	if (rc < 0 || !is_command(command)) {
-		AUTO(json_decrefp) json_t *bad = json;
-		return err_set(err, EINVAL, "%s: %s", path,
-			       rc < 0 ? e.text
-				      : "command is no array of texts in which {N% of memory_limit_mb} may stand at the end");
-	}
-
-	struct language *l = mem_alloc(sizeof(*l));
+	if (json_unpack_ex(json, &e, 0, "{s:s, s:o, s:s, s:s, s:I, s?I, s:s, s:o}", "language", &name, "command", &command,
+			   "source_file", &source_file, "default_handler", &default_handler, "min_memory_mb", &min_memory_mb,
+			   "own_memory_mb", &own_memory_mb, "default_version", &default_version, "versions", &versions) < 0)
+		return err_set(err, EINVAL, "%s", e.text);
+	if (!is_command(command))
+		return err_set(err, EINVAL,
+			       "command is no array of texts in which {N%% of memory_limit_mb} may stand at the end");
+	l = mem_alloc(sizeof(*l));
 	l->name = mem_strdup(name);
-	l->image = mem_strdup(image);
 	l->command = json_incref(command);
 	l->source_file = mem_strdup(source_file);
 	l->default_handler = mem_strdup(default_handler);
 	l->min_memory_mb = min_memory_mb;
 	l->own_memory_mb = own_memory_mb;
-	json_decref(json);
-	*language = l;
+	if (load_versions(versions, default_version, l, err) < 0)
+		return -1;
+	*language = TAKE_PTR(l);
 	return 0;
 }
 
-/* Parses "python=image javascript=image": the images that an operator has set. */
-static int apply_images(const char *setting, struct language *list, struct err *err)
+static int load_one(const char *path, struct language **language, struct err *err)
+{
+	json_error_t e;
+	AUTO(json_decrefp) json_t *json = json_load_file(path, JSON_REJECT_DUPLICATES, &e);
+	struct err why = {0};
+
+	if (json == NULL)
+		return err_set(err, EINVAL, "%s line %d: %s", path, e.line, e.text);
+	if (parse(json, language, &why) < 0)
+		return err_set(err, why.code, "%s: %s", path, why.msg);
+	return 0;
+}
+
+static struct language_version *find_by_label(const struct language *list, const char *label)
+{
+	const struct language *l;
+	struct language_version *v;
+
+	LL_FOREACH (list, l)
+		LL_FOREACH (l->versions, v)
+			if (strcmp(v->label, label) == 0)
+				return v;
+	return NULL;
+}
+
+/* Parses "python-3.13=image javascript-24=image": the images that an operator has set. */
+static int apply_images(const char *setting, const struct language *list, struct err *err)
 {
 	AUTO(mem_free) char *copy = mem_strdup(setting);
 	char *rest = copy, *word;
@@ -121,14 +201,16 @@ static int apply_images(const char *setting, struct language *list, struct err *
 			continue;
 		char *equals = strchr(word, '=');
 		if (equals == NULL || equals[1] == '\0')
-			return err_set(err, EINVAL, "sandbox.images: '%s' is not language=image", word);
+			return err_set(err, EINVAL, "sandbox.images: '%s' is not LANGUAGE-VERSION=image", word);
 		*equals = '\0';
-		struct language *l = (struct language *)language_find(list, word);
-		if (l == NULL)
-			return err_set(err, EINVAL, "sandbox.images: there is no language '%s'", word);
-		free(l->image);
-		l->image = mem_strdup(equals + 1);
-		l->image_is_set = true;
+		struct language_version *v = find_by_label(list, word);
+		if (v == NULL)
+			return err_set(err, EINVAL,
+				       "sandbox.images: '%s' is no version of a language; one is named as in %s=image", word,
+				       list->default_version->label);
+		free(v->image);
+		v->image = mem_strdup(equals + 1);
+		v->image_is_set = true;
 	}
 	return 0;
 }
@@ -155,19 +237,28 @@ int language_load_all(const struct conf *conf, struct language **list, struct er
 	return 0;
 }
 
-const char *language_missing_text(const struct language *l, char text[static LANGUAGE_TEXT_SIZE])
+const char *language_missing_text(const struct language_version *v, char text[static LANGUAGE_TEXT_SIZE])
 {
-	if (l->image_is_set)
+	if (v->image_is_set)
 		snprintf(text, LANGUAGE_TEXT_SIZE,
 			 "the image of %s, %.160s, is missing on this node: sandbox.images names it; docker pull gets it, or "
-			 "stack up "
-			 "builds it where it has a recipe of its own",
-			 l->name, l->image);
+			 "stack up builds it where it has a recipe of its own",
+			 v->label, v->image);
 	else
 		snprintf(text, LANGUAGE_TEXT_SIZE,
-			 "the image of %s, %.160s, is missing on this node: scripts/images --language %s builds it", l->name,
-			 l->image, l->name);
+			 "the image of %s, %.160s, is missing on this node: scripts/images --version %s builds it", v->label,
+			 v->image, v->label);
 	return text;
+}
+
+bool language_version_is_over(const struct language_version *v, int64_t now_us)
+{
+	time_t now = now_us / 1000000;
+	char today[sizeof("2029-10-31")];
+	struct tm utc;
+
+	strftime(today, sizeof(today), "%Y-%m-%d", gmtime_r(&now, &utc));
+	return strcmp(today, v->end_of_life) > 0;
 }
 
 const struct language *language_find(const struct language *list, const char *name)
@@ -177,5 +268,15 @@ const struct language *language_find(const struct language *list, const char *na
 	LL_FOREACH (list, l)
 		if (strcmp(l->name, name) == 0)
 			return l;
+	return NULL;
+}
+
+const struct language_version *language_version_find(const struct language *l, const char *name)
+{
+	const struct language_version *v;
+
+	LL_FOREACH (l->versions, v)
+		if (strcmp(v->name, name) == 0)
+			return v;
 	return NULL;
 }

@@ -84,7 +84,7 @@ class Side:
         pool = ready.get("pool") if isinstance(ready, dict) else None
         if status != 200 or not pool:
             return False
-        ours = f"{self.runtime}/{self.kept['language']}/"
+        ours = f"{self.runtime}/{self.kept['language']}-{self.kept['language_version']}/"
         lacking = any(s["spare"] < s["spares_wanted"] for s in pool["shapes"] if s["shape"].startswith(ours))
         return not lacking and not any(pool["sandboxes"][state] for state in ("creating", "booting", "dying"))
 
@@ -193,7 +193,7 @@ def measure_subject(api, copies, subject, options, say):
     say(f"{subject.name}: waiting for the platform's figures")
     sides.sort(key=lambda side: options.runtimes.index(side.runtime))
     return {"name": subject.name, "group": subject.group, "language": subject.language,
-            "memory_limit_mb": sides[0].kept["memory_limit_mb"],
+            "language_version": sides[0].kept["language_version"], "memory_limit_mb": sides[0].kept["memory_limit_mb"],
             "runtimes": {side.runtime: side.figures() for side in sides}}
 
 

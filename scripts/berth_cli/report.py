@@ -111,7 +111,7 @@ def section(subject, concurrency):
     rows = [[what, unit, *(number(v) for v in values)] for what, unit, *values in table.rows(subject)]
     head = table.header(subject)
     warnings = "".join(f"<p class=warning>{escape(f)}</p>" for f in table.failures(subject))
-    return (f"<section><h2>{escape(subject['name'])}</h2><p class=lead>{escape(subject['language'])}, {subject['memory_limit_mb']} MB. "
+    return (f"<section><h2>{escape(subject['name'])}</h2><p class=lead>{escape(table.language(subject))}, {subject['memory_limit_mb']} MB. "
             f"{escape(counts(subject))}</p>{warnings}{legend(subject['runtimes'])}"
             f'<div class="charts">{subject_charts(subject, concurrency)}</div>{html_table(head, [r[: len(head)] for r in rows])}</section>')
 

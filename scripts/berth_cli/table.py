@@ -58,13 +58,18 @@ def failures(subject):
     return told
 
 
+def language(subject):
+    """With its version."""
+    return f"{subject['language']} {subject['language_version']}"
+
+
 def text(subject):
     head = header(subject)
     body = [[what, unit, *(number(v) for v in values)][: len(head)] for what, unit, *values in rows(subject)]
     widths = [max(len(line[i]) for line in [head, *body]) for i in range(len(head))]
     align = [str.ljust, str.ljust] + [str.rjust] * (len(head) - 2)
     lines = ["  ".join(a(cell, w) for a, cell, w in zip(align, line, widths)).rstrip() for line in [head, *body]]
-    return "\n".join([f"{printable(subject['name'])} ({printable(subject['language'])})", *lines, *(f"! {f}" for f in failures(subject))])
+    return "\n".join([f"{printable(subject['name'])} ({printable(language(subject))})", *lines, *(f"! {f}" for f in failures(subject))])
 
 
 def printable(name):

@@ -14,10 +14,12 @@ prepare_dir() {
 }
 
 install_build() {
-    [[ ${new_option[build]-} ]] || return 0
-    keep_edited_recipes "$dir/recipes"
-    make -C "${new_option[build]}" --no-print-directory -s install prefix="$dir/install" INSTALL="$(command -v install) -C" >/dev/null ||
-        die "make install failed"
-    note_recipes "$dir/install" "$dir/recipes"
-    info "installed from ${new_option[build]}"
+    if [[ ${new_option[build]-} ]]; then
+        keep_edited_recipes "$dir/recipes"
+        make -C "${new_option[build]}" --no-print-directory -s install prefix="$dir/install" INSTALL="$(command -v install) -C" >/dev/null ||
+            die "make install failed"
+        note_recipes "$dir/install" "$dir/recipes"
+        info "installed from ${new_option[build]}"
+    fi
+    name_recipes
 }

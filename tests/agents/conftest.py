@@ -1,4 +1,8 @@
-"""Plays the host for one agent: a control socket as its descriptor 3, log sockets as 1 and 2."""
+"""
+Plays the host for one agent: a control socket as its descriptor 3, log sockets as 1 and 2.
+
+The agents run on the interpreters of this machine, or on those that BERTH_PYTHON and BERTH_JAVASCRIPT name.
+"""
 
 import itertools
 import json
@@ -21,6 +25,8 @@ HELLO, INIT, READY, INIT_ERROR, INVOKE, RESULT, ERROR = range(1, 8)
 INVOCATION_ID = "0198c5d2-77aa-7b11-8c2d-3e4f5a6b7c8d"
 REQUEST_ID = "6f1c2a34-0d5e-4b7a-9c88-1f2e3d4c5b6a"
 LANGUAGES = {path.parent.name: json.loads(path.read_text()) for path in sorted(RUNTIMES.glob("*/runtime.json"))}
+
+INTERPRETERS = {"python": sys.executable}  # the Python the tests were started with, whatever else is in PATH
 
 
 def shared(argument, memory_limit_mb=MEMORY_LIMIT_MB):
@@ -56,8 +62,7 @@ SWITCH = b"\xff\0berth:switch\0\xff"
 class Agent:
     def __init__(self, language, directory, prefix=()):
         command = [shared(arg).replace("/opt/berth", str(RUNTIMES)) for arg in LANGUAGES[language]["command"]]
-        if language == "python":
-            command[0] = sys.executable  # the Python the tests were started with, whatever else is in PATH
+        command[0] = os.environ.get(f"BERTH_{language.upper()}") or INTERPRETERS.get(language, command[0])
         self.control, control = socket.socketpair()
         self.log_socket, log = socket.socketpair()
         self.error_socket, error_log = socket.socketpair()

@@ -286,6 +286,10 @@ def test_every_runtime_says_what_it_is():
         assert runtime["language"] == path.parent.name
         assert runtime["source_file"].startswith("main.")
         assert runtime["default_handler"] == "main.handler"
-        assert (path.parent / "image/recipe").exists()
+        versions = {one["version"]: one for one in runtime["versions"]}
+        assert runtime["default_version"] in versions
+        for name, version in versions.items():
+            assert version["image"] == f"berth-{path.parent.name}:{name}"
+            assert (path.parent / "image" / name).exists()
         assert 64 <= runtime["min_memory_mb"] <= 3008
         assert 0 <= runtime.get("own_memory_mb", 0) <= 64

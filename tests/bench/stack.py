@@ -134,7 +134,7 @@ class Stack:
 
         def settled(pool):
             counts = pool["sandboxes"]
-            spares = [s["spare"] for s in pool["shapes"] if s["shape"].startswith(f"{runtime}/{language}/")]
+            spares = [s["spare"] for s in pool["shapes"] if s["shape"].startswith(f"{runtime}/{language}-")]
             return max(spares, default=0) > 0 and counts["creating"] == counts["booting"] == counts["dying"] == 0
 
         self.wait_for_pool(settled)

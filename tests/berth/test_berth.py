@@ -172,7 +172,7 @@ def side(ms):
 
 
 def result(name="f", runtimes=("docker", "gvisor")):
-    subject = {"name": name, "group": None, "language": name, "memory_limit_mb": 128,
+    subject = {"name": name, "group": None, "language": name, "language_version": name, "memory_limit_mb": 128,
                "runtimes": {r: side(2 * i + 2) for i, r in enumerate(runtimes)}}
     client = {"latency_ms": figures.summary([1]), "per_second": 1, "cpu_us": 50}
     return {"berth": name, "command": f"berth bench {name}", "date": "d", "machine": [[name, name]],

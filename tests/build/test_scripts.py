@@ -57,7 +57,7 @@ MISUSED = {
     ],
     "scripts/egress-runtime": [(["--nonsense"], "the first argument is"), ([], "the first argument is")],
     "scripts/gvisor": [(["--nonsense"], "unknown argument '--nonsense'"), (["nonsense"], "unknown argument 'nonsense'"), (["--config"], "--config needs a value")],
-    "scripts/images": [(["--nonsense"], "unknown argument '--nonsense'"), (["nonsense"], "unknown argument 'nonsense'"), (["--language"], "--language needs a value")],
+    "scripts/images": [(["--nonsense"], "unknown argument '--nonsense'"), (["nonsense"], "unknown argument 'nonsense'"), (["--version"], "--version needs a value"), (["--version", "python-2"], "there is no version 'python-2'; there are: ")],
     "scripts/lint": [(["--nonsense"], "unknown argument '--nonsense'"), (["nonsense"], "unknown argument 'nonsense'"), (["--build"], "--build needs a value"), ([], "--build is needed")],
     "scripts/migrate": [(["--nonsense"], "unknown argument '--nonsense'"), (["nonsense"], "unknown argument 'nonsense'"), (["--database"], "--database needs a value")],
     "scripts/packages": [(["--nonsense"], "unknown argument '--nonsense'"), (["--for", "nonsense"], "--for takes run, test or bench"), (["--for"], "--for needs a value"), (["nonsense"], "unknown argument 'nonsense'")],

@@ -20,7 +20,19 @@ POLL_S = 0.02  # at first, then a twentieth of what has been waited
 # PostgreSQL's own: Debian's wrapper around it takes longer than most of what is asked.
 PSQL = str(max(Path("/usr/lib/postgresql").glob("*/bin/psql"), default="psql"))
 REQUEST_TIMEOUT_S = 60
+RUNTIME_FILES = sorted((Path(__file__).parents[2] / "runtimes").glob("*/runtime.json"))
+LANGUAGES = {language["language"]: language for language in map(json.loads, (file.read_text() for file in RUNTIME_FILES))}
 RUNTIMES = {"docker": "runc", "gvisor": "berth-runsc"}  # and what Docker Engine calls each
+
+
+def default_version(language):
+    """The row of the default version of a language in its runtime.json."""
+    return next(v for v in LANGUAGES[language]["versions"] if v["version"] == LANGUAGES[language]["default_version"])
+
+
+def default_label(language):
+    """What its default version is called in commands, settings and the names of shapes: "python-3.13"."""
+    return f"{language}-{LANGUAGES[language]['default_version']}"
 
 
 def unique(text):

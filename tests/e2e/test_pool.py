@@ -5,7 +5,7 @@ import signal
 import time
 
 import pytest
-from support import PYTHON_SANDBOX_ID, check_problem, in_background, wait_for
+from support import PYTHON_SANDBOX_ID, check_problem, default_label, in_background, wait_for
 
 CODE = f"""
 import time
@@ -190,7 +190,7 @@ def test_a_burst_of_first_calls_is_served_without_an_error_and_without_needless_
 
 def test_spares_grow_with_a_burst(api, deploy, reload):
     def spares():
-        (shape,) = [s for s in pool(api)["shapes"] if s["shape"].startswith("docker/python/222MB/")]
+        (shape,) = [s for s in pool(api)["shapes"] if s["shape"].startswith(f"docker/{default_label('python')}/222MB/")]
         return shape["spare"]
 
     reload("pool.spare_idle_percent=0")  # whatever else this machine does

@@ -11,7 +11,7 @@ import subprocess
 import time
 
 import pytest
-from support import check_problem, in_background, wait_for
+from support import LANGUAGES, check_problem, default_label, in_background, wait_for
 
 SLEEPER = "import time\ndef handler(event, context):\n    time.sleep(event or 0)\n    return 'slept'\n"
 
@@ -152,7 +152,7 @@ def test_spares_follow_their_setting(api, reload):
         """Of the shapes that always have some; those of other tests' functions go after a while."""
         usual = f"{memory}MB/1000m/{tmp}MB/{inodes}i/{pids}p/{nofile}f"
         shapes = api.get("/readyz").json()["pool"]["shapes"]
-        found = [s["spare"] for s in shapes if s["shape"] in (f"docker/python/{usual}", f"docker/javascript/{usual}")]
+        found = [s["spare"] for s in shapes if s["shape"] in [f"docker/{default_label(language)}/{usual}" for language in LANGUAGES]]
         assert len(found) == 2
         return set(found)
 

@@ -10,10 +10,12 @@ import threading
 import time
 
 import pytest
-from support import check_problem, processes, wait_for
+from support import check_problem, default_label, default_version, processes, wait_for
 
 ECHO = "def handler(event, context):\n    return event\n"
 DAY_S = 86400
+VERSION = default_version("python")
+PYTHON, IMAGE = default_label("python"), VERSION["image"]
 
 
 def listeners(port):
@@ -278,17 +280,17 @@ def test_while_an_image_is_missing_the_platform_is_not_ready_and_calls_of_its_la
     python = deploy(ECHO)
     javascript = deploy("exports.handler = async (event) => event;\n", language="javascript")
     image = f"berth-test-{stack.instance}:1"
-    result = up_in_background("--set", f"sandbox.images=python={image}")
+    result = up_in_background("--set", f"sandbox.images={PYTHON}={image}")
     try:
         check = wait_for("the missing image to be told", lambda: (c := image_check(api)) and "missing" in c["detail"] and c, 40)
         assert check["status"] == "failed"
-        assert "python" in check["detail"] and image in check["detail"] and "docker pull" in check["detail"]
+        assert PYTHON in check["detail"] and image in check["detail"] and "docker pull" in check["detail"]
         problem = check_problem(api.execute(python, 1), 503, "runtime_unavailable")
-        assert f"the image of python, {image}, is missing" in problem["detail"]
+        assert f"the image of {PYTHON}, {image}, is missing" in problem["detail"]
         assert api.output(javascript, 2) == 2
         status = stack.run("status", check=False)
-        assert status.returncode == 3 and f"images: the image of python, {image}, is missing" in status.stderr
-        stack.docker("tag", "berth-python:bookworm", image)
+        assert status.returncode == 3 and f"images: the image of {PYTHON}, {image}, is missing" in status.stderr
+        stack.docker("tag", IMAGE, image)
         assert "ok ready" in result().stderr
         assert api.output(python, 3) == 3
     finally:
@@ -298,18 +300,18 @@ def test_while_an_image_is_missing_the_platform_is_not_ready_and_calls_of_its_la
 @pytest.fixture
 def recipe(stack, stack_stays):
     """Puts a recipe of the operator's in place, whose image is there already: that of Berth's, under another name."""
-    file = stack.dir / "recipes" / "python"
-    image = f"berth-python:{stack.instance}"
+    file = stack.dir / "recipes" / PYTHON
+    image = f"{IMAGE}-{stack.instance}"
 
     def put(text):
         file.write_text(text)
         script = f"{os.path.dirname(stack.script)}/images"
         # As scripts/images does it.
         wanted = subprocess.run(
-            ["bash", "-c", 'eval "$(sed -n "/^excluded=/,/^for language/p" "$1" | sed "\\$d")"; recipe_hash "$2"', "-", script, file],
+            ["bash", "-c", 'eval "$(sed -n "/^excluded=/,/^for label/p" "$1" | sed "\\$d")"; recipe_hash "$2"', "-", script, file],
             capture_output=True, text=True, check=True,
         ).stdout.strip()  # fmt: skip
-        container = stack.docker("create", "berth-python:bookworm", "true").strip()
+        container = stack.docker("create", IMAGE, "true").strip()
         stack.docker("commit", "--change", f"LABEL berth.recipe={wanted}", container, image)
         stack.docker("rm", container)
         return image
@@ -321,22 +323,22 @@ def recipe(stack, stack_stays):
 
 
 def test_a_recipe_of_the_operators_has_an_image_of_its_own_and_survives_an_installation(stack, api, deploy, recipe):
-    installed = stack.dir / "install/libexec/berth/runtimes/python/image/recipe"
+    installed = stack.dir / "install/libexec/berth/runtimes/python/image" / VERSION["version"]
     ours = installed.read_text()
-    theirs = stack.docker("image", "inspect", "-f", "{{.Id}}", "berth-python:bookworm")
+    theirs = stack.docker("image", "inspect", "-f", "{{.Id}}", IMAGE)
     installed.write_text(ours + "# edited where Berth's own is\n")
     edited = recipe(ours + "# edited where Berth's own is\n")
-    (stack.dir / "recipes" / "python").unlink()
+    (stack.dir / "recipes" / PYTHON).unlink()
 
     build = os.environ["BERTH_BUILD"]
     done = stack.run("up", "--build", build)
-    assert "was edited" in done.stderr and "recipes/python" in done.stderr
-    assert (stack.dir / "recipes" / "python").read_text() == ours + "# edited where Berth's own is\n"
+    assert "was edited" in done.stderr and f"recipes/{PYTHON}" in done.stderr
+    assert (stack.dir / "recipes" / PYTHON).read_text() == ours + "# edited where Berth's own is\n"
     assert installed.read_text() == ours
-    assert f"images = python={edited} " in (stack.dir / "berth.conf").read_text()
+    assert f"images = {PYTHON}={edited} " in (stack.dir / "berth.conf").read_text()
     function = deploy(ECHO, runtime="docker")
     assert api.output(function, 1) == 1
     assert edited in {container["Config"]["Image"] for container in stack.inspect_all()}
-    assert stack.docker("image", "inspect", "-f", "{{.Id}}", "berth-python:bookworm") == theirs
+    assert stack.docker("image", "inspect", "-f", "{{.Id}}", IMAGE) == theirs
     stack.run("up", "--build", build)
-    assert (stack.dir / "recipes" / "python").read_text() == ours + "# edited where Berth's own is\n"
+    assert (stack.dir / "recipes" / PYTHON).read_text() == ours + "# edited where Berth's own is\n"

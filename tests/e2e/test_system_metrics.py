@@ -9,7 +9,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from support import check_problem, in_background, wait_for
+from support import check_problem, default_label, in_background, wait_for
 
 SLEEPER = "import time\ndef handler(event, context):\n    time.sleep(event or 0)\n    return 'slept'\n"
 EXITER = "import os\ndef handler(event, context):\n    os._exit(3)\n"
@@ -255,7 +255,7 @@ def test_status_shows_what_runs(api, deploy, stack):
     assert f"instance '{stack.instance}', pid {stack.master().pid}, up " in done.stdout
     assert re.search(r"^  control +0 ", done.stdout, re.M)
     assert re.search(rf"^  {function['name']} +1 +current +0 +0 +0 +1 ", done.stdout, re.M)
-    assert re.search(r"^  docker/python/", done.stdout, re.M)
+    assert re.search(rf"^  docker/{default_label('python')}/", done.stdout, re.M)
     assert re.search(r"^  grants +.*\bkept \d+", done.stdout, re.M)
     assert max(len(line) for line in done.stdout.splitlines()) < 200
 

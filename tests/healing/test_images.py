@@ -1,12 +1,9 @@
 """An image is built anew under its name, for a security update for instance: it takes effect without a restart or a lost request."""
 
-import json
-from pathlib import Path
-
 import pytest
-from support import wait_for
+from support import default_version, wait_for
 
-IMAGE = json.loads((Path(__file__).parents[2] / "runtimes" / "python" / "runtime.json").read_text())["image"]
+IMAGE = default_version("python")["image"]
 NOTICED_S = 15  # Docker is asked every ten
 REPLACED_S = 60
 

@@ -75,13 +75,17 @@ static void check_unknown(const json_t *body, json_t *errors)
 			function_input_error(errors, name, MISTAKE_UNKNOWN_FIELD, "Unknown field '%.64s'", name);
 }
 
-/* The default handler depends on the language. */
-static void set_handler(const struct function_rules *rules, struct spec *spec)
+/* Defaults that depend on the language. Another language has other versions, so that of the one before does not apply. */
+static void set_of_language(const struct function_rules *rules, const struct spec *current, const json_t *body,
+			    struct spec *spec)
 {
 	const struct language *l = language_find(rules->languages, spec->language);
+	bool other = current == NULL || strcmp(current->language, spec->language) != 0;
 
 	if (l != NULL && spec->handler[0] == '\0')
 		set_text(&spec->handler, l->default_handler);
+	if (l != NULL && other && json_object_get(body, "language_version") == NULL)
+		set_text(&spec->language_version, l->default_version->name);
 }
 
 /* Checks that the fields, each of which is valid, fit together. */
@@ -107,7 +111,7 @@ int function_input_parse(const struct function_rules *rules, const json_t *body,
 			store(f, value, &parsed);
 	}
 	check_unknown(body, errors);
-	set_handler(rules, parsed.spec);
+	set_of_language(rules, current, body, parsed.spec);
 	if (json_array_size(errors) == start)
 		check_together(rules, current, &parsed, errors);
 	if (json_array_size(errors) > start)

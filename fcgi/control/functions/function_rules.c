@@ -189,6 +189,19 @@ static void check_memory(const struct spec *spec, const char *who, int64_t least
 				     "%s needs a memory_limit_mb of at least %lld", who, (long long)least_mb);
 }
 
+/* Also an update of a function whose version is no longer available. */
+static void check_language_version(const struct language *l, const struct spec *spec, json_t *errors)
+{
+	AUTO(buf_free) struct buf known = {0};
+
+	if (language_version_find(l, spec->language_version) != NULL)
+		return;
+	for (const struct language_version *v = l->versions; v != NULL; v = v->next)
+		buf_printf(&known, "%s%s", known.len ? ", " : "", v->name);
+	function_input_error(errors, "language_version", MISTAKE_INVALID_VALUE, "There is no version '%s' of %s; available: %s",
+			     spec->language_version, l->name, buf_str(&known));
+}
+
 /* Checks the requirements of the runtime. */
 static void check_runtime(const struct spec *spec, json_t *errors)
 {
@@ -232,6 +245,7 @@ void function_rules_check(const struct function_rules *rules, const struct spec 
 				     spec->language);
 		return;
 	}
+	check_language_version(l, spec, errors);
 	check_memory(spec, l->name, l->min_memory_mb, errors);
 	check_runtime(spec, errors);
 	check_min_warm(rules, spec, errors);

@@ -182,6 +182,20 @@ static int store(struct deployment *d, struct problem *problem)
 	return rc;
 }
 
+static void warn_of_language_version(struct deployment *d)
+{
+	const struct spec *spec = d->input.spec;
+	const struct language *l = language_find(d->worker->languages, spec->language);
+	const struct language_version *v = language_version_find(l, spec->language_version);
+
+	if (language_version_is_over(v, clock_wall_us()))
+		json_array_append_new(d->warnings,
+				      json_pack("{s:s, s:o}", "code", "end_of_life", "message",
+						json_sprintf("%s %s has had no security updates from its makers since %s; "
+							     "move to a newer language_version, the default is %s",
+							     l->name, v->name, v->end_of_life, l->default_version->name)));
+}
+
 /* Deploys a checked input: tries and stores the version. A failure leaves nothing behind. */
 static int deploy(struct deployment *d, struct problem *problem)
 {
@@ -190,6 +204,7 @@ static int deploy(struct deployment *d, struct problem *problem)
 
 	if (check_name(d, problem) < 0 || get_package(d, problem) < 0)
 		return -1;
+	warn_of_language_version(d);
 	if (deploy_try(d->worker, d->request, spec, &d->package, &d->trial, d->warnings, problem) < 0 || store(d, problem) < 0)
 		return -1;
 	if (uuid_parse(spec->function_id, &id))

@@ -85,7 +85,10 @@ static bool check_runtime(struct worker *w, const json_t *stats, json_t *checks)
 	return ok;
 }
 
-/* While an image is missing no function of its language runs. */
+/*
+ * While the image of a default version is missing, functions that name no version cannot be deployed. Images of other versions
+ * are made when somebody needs them.
+ */
 static bool check_images(struct worker *w, const json_t *stats, json_t *checks)
 {
 	const json_t *images = json_object_get(stats, "images");
@@ -93,14 +96,15 @@ static bool check_images(struct worker *w, const json_t *stats, json_t *checks)
 	const struct language *l;
 
 	LL_FOREACH (w->languages, l) {
-		const json_t *there = json_object_get(images, l->name);
+		const json_t *there = json_object_get(images, l->default_version->label);
 		if (json_is_true(there))
 			continue;
 		dependency_add(checks, "images", false,
-			       there ? language_missing_text(l, text) : "the pool manager has not checked the images yet");
+			       there ? language_missing_text(l->default_version, text)
+				     : "the pool manager has not checked the images yet");
 		return false;
 	}
-	dependency_add(checks, "images", true, "the images of all languages are available");
+	dependency_add(checks, "images", true, "the image of the default version of each language is available");
 	return true;
 }
 

@@ -37,7 +37,7 @@ static struct shape *find_or_make(const struct shape_key *key)
 	s = mem_alloc(sizeof(*s));
 	memcpy(&s->key, key, sizeof(*key)); /* zeroed with its padding, which find() compares */
 	s->start_us = START_US;
-	s->name = mem_printf("%s/%s/%lldMB/%lldm/%lldMB/%lldi/%lldp/%lldf%s", key->driver->name, key->language->name,
+	s->name = mem_printf("%s/%s/%lldMB/%lldm/%lldMB/%lldi/%lldp/%lldf%s", key->driver->name, key->language_version->label,
 			     (long long)key->memory_mb, (long long)key->cpu_millis, (long long)key->tmp_mb,
 			     (long long)key->tmp_inodes, (long long)key->pids, (long long)key->nofile,
 			     key->egress ? "/egress" : "");
@@ -51,7 +51,7 @@ static struct shape *default_shape(const struct driver *driver, const struct lan
 
 	memset(&key, 0, sizeof(key)); /* compared as memory */
 	key.driver = driver;
-	key.language = language;
+	key.language_version = language->default_version;
 	key.memory_mb = MAX(MAX(conf->limits_memory_default_mb, language->min_memory_mb), driver->least_memory_mb);
 	key.cpu_millis = 1000;
 	key.tmp_mb = conf->limits_tmp_default_mb;
@@ -84,13 +84,17 @@ void shape_init(const struct conf *c, const struct language *list)
 
 int shape_for(const struct spec *spec, struct shape **shape, struct err *err)
 {
+	const struct language *language = language_find(languages, spec->language);
 	struct shape_key key;
 
 	memset(&key, 0, sizeof(key));
 	key.driver = driver_find(spec->runtime);
-	key.language = language_find(languages, spec->language);
-	if (key.language == NULL)
+	if (language == NULL)
 		return err_set(err, ENOENT, "there is no language '%s' on this node", spec->language);
+	key.language_version = language_version_find(language, spec->language_version);
+	if (key.language_version == NULL)
+		return err_set(err, ENOENT, "there is no version '%s' of %s on this node", spec->language_version,
+			       language->name);
 	if (key.driver == NULL)
 		return err_set(err, ENOENT, "there is no runtime '%s' on this node", spec->runtime);
 	key.memory_mb = spec->memory_limit_mb;
@@ -112,7 +116,7 @@ static int64_t half_life_us(void)
 
 int64_t shape_memory_mb(const struct shape *s)
 {
-	return s->key.memory_mb + s->key.driver->own_memory_mb + s->key.language->own_memory_mb;
+	return s->key.memory_mb + s->key.driver->own_memory_mb + s->key.language_version->language->own_memory_mb;
 }
 
 /* Twice the duration of a start, because concurrent starts in a burst take longer. */

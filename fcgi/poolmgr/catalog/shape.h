@@ -1,6 +1,6 @@
 /*
- * A shape is what Docker must know when it creates a sandbox: runtime, language, and the limits it enforces. Sandboxes of one
- * shape are alike until one is assigned to a function, so each shape has its prewarmed spares.
+ * A shape is what Docker must know when it creates a sandbox: runtime, version of the language, and the limits it enforces.
+ * Sandboxes of one shape are alike until one is assigned to a function, so each shape has its prewarmed spares.
  */
 #ifndef POOLMGR_CATALOG_SHAPE_H
 #define POOLMGR_CATALOG_SHAPE_H
@@ -19,13 +19,13 @@ struct version;
 
 struct shape_key {
 	const struct driver *driver;
-	const struct language *language;
+	const struct language_version *language_version;
 	int64_t memory_mb, cpu_millis, tmp_mb, tmp_inodes, pids, nofile; /* the limits of the function */
 	bool egress;
 };
 
 struct shape {
-	char *name; /* "gvisor/python/128MB/1000m/64MB/…": for the log and the statistics */
+	char *name; /* "gvisor/python-3.13/128MB/1000m/64MB/…": for the log and the statistics */
 	struct shape_key key;
 	bool always; /* it has spares even when no function uses it */
 
@@ -55,13 +55,13 @@ struct shape {
 extern struct shape *shapes;
 
 /*
- * Creates the shapes that always have spares: the default runtime and limits for each language. With a new configuration these
- * may be other shapes. Both are borrowed for the life of the process.
+ * Creates the shapes that always have spares: the default runtime, version and limits for each language. With a new
+ * configuration these may be other shapes. Both are borrowed for the life of the process.
  */
 void shape_init(const struct conf *conf, const struct language *languages);
 void shape_set_conf(const struct conf *conf);
 
-/* Finds or creates the shape that a version needs. -1 when its language does not exist. */
+/* Finds or creates the shape that a version needs. -1 when its version of the language does not exist. */
 int shape_for(const struct spec *spec, struct shape **shape, struct err *err);
 
 /* What the node has to keep for a sandbox: the limit of its function, and what runtime and interpreter need beside it. */

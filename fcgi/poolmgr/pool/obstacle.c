@@ -41,8 +41,8 @@ const char *obstacle_lasting(const struct shape *s)
 		return NULL;
 	if (!docker_offers(docker, s->key.driver->engine_runtime))
 		return s->key.driver->missing;
-	if (image_is_missing(s->key.language))
-		return language_missing_text(s->key.language, text);
+	if (image_is_missing(s->key.language_version))
+		return language_missing_text(s->key.language_version, text);
 	return s->key.egress ? obstacle_to_egress(s->key.driver) : NULL;
 }
 

@@ -350,7 +350,7 @@ void pool_on_spare(struct sandbox *s)
 void pool_on_start_failed(struct shape *shape, const char *why)
 {
 	shape_start_failed(shape, why, clock_mono_us());
-	image_check(shape->key.language);
+	image_check(shape->key.language_version);
 	supply_deny_hopeless();
 }
 

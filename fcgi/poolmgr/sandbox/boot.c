@@ -186,11 +186,11 @@ void boot_start(struct shape *shape)
 {
 	struct sandbox *s = sandbox_new(shape);
 	AUTO(mem_free) char *host_dir = directory_path(s->id);
-	AUTO(json_decrefp) json_t *command = language_command_new(shape->key.language, shape->key.memory_mb);
+	AUTO(json_decrefp) json_t *command = language_command_new(shape->key.language_version->language, shape->key.memory_mb);
 	struct err err;
 
 	counters[COUNT_START]++;
-	snprintf(s->image_id, sizeof(s->image_id), "%s", image_of(shape->key.language));
+	snprintf(s->image_id, sizeof(s->image_id), "%s", image_of(shape->key.language_version));
 	if (make_sockets(s, &err) < 0) {
 		sandbox_fail_start(s, err.msg);
 		return;
@@ -198,7 +198,7 @@ void boot_start(struct shape *shape)
 	struct docker_launch launch = {
 		.sandbox_id = s->id,
 		.driver = shape->key.driver,
-		.image = shape->key.language->image,
+		.image = shape->key.language_version->image,
 		.command = command,
 		.host_dir = host_dir,
 		.uid = s->uid,

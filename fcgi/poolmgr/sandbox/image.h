@@ -1,4 +1,8 @@
-/* Which languages' images Docker Engine has, as last seen, and which image each name refers to; a rebuild changes that. */
+/*
+ * Which images Docker Engine has, one for each version of a language, as last seen, and which image each name refers to; a
+ * rebuild changes that. Those of the default versions are wanted: an installation should have them. The others are made when
+ * somebody needs them.
+ */
 #ifndef POOLMGR_SANDBOX_IMAGE_H
 #define POOLMGR_SANDBOX_IMAGE_H
 
@@ -9,9 +13,9 @@
 #include "engine/docker.h"
 
 struct image_hooks {
-	void (*known)(
-		const struct language *language); /* it is known for the first time which image the language's name refers to */
-	void (*replaced)(void);                   /* a name refers to a different image now */
+	/* It is known for the first time which image the version's name refers to. */
+	void (*known)(const struct language_version *version);
+	void (*replaced)(void); /* a name refers to a different image now */
 };
 
 /* Borrows docker and languages for the life of the process. */
@@ -19,20 +23,20 @@ void image_init(struct docker *docker, const struct language *languages, const s
 
 /* Ask Docker again: about all images, or about one from which a sandbox could not be started. */
 void image_check_all(void);
-void image_check(const struct language *language);
+void image_check(const struct language_version *version);
 
-/* Whether it is known for every language if its image exists. */
+/* Whether it is known for every version if its image exists. */
 bool image_all_known(void);
 
 /* False also while that is not known. */
-bool image_is_missing(const struct language *language);
+bool image_is_missing(const struct language_version *version);
 
 /*
- * The id of the image from which the next sandbox of a language will be made; "" when it is not known. Valid until it changes.
+ * The id of the image from which the next sandbox of a version will be made; "" when it is not known. Valid until it changes.
  */
-const char *image_of(const struct language *language);
+const char *image_of(const struct language_version *version);
 
-/* {"python": true, …}: whether each image exists, without languages for which this is not known. A new reference. */
+/* {"python-3.13": true, …}: whether each wanted image exists, without those of which this is not known. A new reference. */
 json_t *image_json(void);
 
 #endif

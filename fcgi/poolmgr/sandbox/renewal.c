@@ -15,13 +15,13 @@
 
 static bool replacing; /* there may be sandboxes of an older image */
 
-void renewal_adopt(const struct language *language)
+void renewal_adopt(const struct language_version *version)
 {
 	for (int state = 0; state < SANDBOX_DYING; state++) {
 		struct sandbox *s;
 		DL_FOREACH (sandbox_lists[state], s)
-			if (s->shape->key.language == language && s->image_id[0] == '\0')
-				snprintf(s->image_id, sizeof(s->image_id), "%s", image_of(language));
+			if (s->shape->key.language_version == version && s->image_id[0] == '\0')
+				snprintf(s->image_id, sizeof(s->image_id), "%s", image_of(version));
 	}
 }
 
@@ -32,7 +32,7 @@ void renewal_begin(void)
 
 bool renewal_is_due(const struct sandbox *s)
 {
-	const char *id = image_of(s->shape->key.language);
+	const char *id = image_of(s->shape->key.language_version);
 
 	return id[0] != '\0' && strcmp(s->image_id, id) != 0;
 }

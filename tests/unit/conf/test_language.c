@@ -5,13 +5,15 @@
 #include "base/mem.h"
 #include "tests/unit/unit.h"
 
+#define REST                                                                                                                   \
+	"\"command\":[\"x\",\"agent\"],\"source_file\":\"main.x\",\"default_handler\":\"main.handler\",\"min_memory_mb\":64"
 #define PYTHON                                                                                                                 \
-	"{\"language\":\"python\",\"image\":\"berth-python\",\"command\":[\"python3\",\"agent.py\"],\"source_file\":\"main."   \
-	"py\","                                                                                                                \
-	"\"default_handler\":\"main.handler\",\"min_memory_mb\":64}"
+	"{\"language\":\"python\"," REST ",\"default_version\":\"3.13\",\"versions\":["                                        \
+	"{\"version\":\"3.11\",\"image\":\"berth-python:3.11\",\"end_of_life\":\"2027-10-31\"},"                               \
+	"{\"version\":\"3.13\",\"image\":\"berth-python:3.13\",\"end_of_life\":\"2029-10-31\"}]}"
 #define RUBY                                                                                                                   \
-	"{\"language\":\"ruby\",\"image\":\"berth-ruby\",\"command\":[\"ruby\"],\"source_file\":\"main.rb\","                  \
-	"\"default_handler\":\"main.handler\",\"min_memory_mb\":96}"
+	"{\"language\":\"ruby\"," REST ",\"default_version\":\"3\",\"versions\":["                                             \
+	"{\"version\":\"3\",\"image\":\"berth-ruby\",\"end_of_life\":\"2030-12-31\"}]}"
 
 /* A runtimes directory with these languages (NULL: none), read with these images. */
 static int load(const char *python, const char *ruby, const char *images, struct language **list, struct err *err)
@@ -44,8 +46,7 @@ static void every_folder_is_a_language_sorted_by_name(void **state)
 	(void)state;
 	assert_ok(load(PYTHON, RUBY, "", &list, &err));
 	assert_string_equal(list->name, "python");
-	assert_string_equal(list->image, "berth-python");
-	assert_string_equal(list->source_file, "main.py");
+	assert_string_equal(list->source_file, "main.x");
 	assert_string_equal(list->default_handler, "main.handler");
 	assert_int_equal(list->min_memory_mb, 64);
 	assert_int_equal(json_array_size(list->command), 2);
@@ -53,7 +54,7 @@ static void every_folder_is_a_language_sorted_by_name(void **state)
 	assert_null(list->next->next);
 }
 
-static void a_language_is_found_by_its_whole_name(void **state)
+static void a_language_and_a_version_are_found_by_their_whole_names(void **state)
 {
 	AUTO(language_free) struct language *list = NULL;
 	struct err err;
@@ -61,6 +62,9 @@ static void a_language_is_found_by_its_whole_name(void **state)
 	(void)state;
 	assert_ok(load(PYTHON, RUBY, "", &list, &err));
 	assert_string_equal(language_find(list, "ruby")->name, "ruby");
+	assert_string_equal(language_version_find(list, "3.11")->label, "python-3.11");
+	assert_null(language_version_find(list, "3.1"));
+	assert_null(language_version_find(list, ""));
 	assert_null(language_find(list, "rub"));
 	assert_null(language_find(list, ""));
 	assert_null(language_find(NULL, "ruby"));
@@ -72,9 +76,10 @@ static void an_operator_can_name_other_images(void **state)
 	struct err err;
 
 	(void)state;
-	assert_ok(load(PYTHON, RUBY, "ruby=reg.example:5000/ruby:3,  python=mine", &list, &err));
-	assert_string_equal(language_find(list, "python")->image, "mine");
-	assert_string_equal(language_find(list, "ruby")->image, "reg.example:5000/ruby:3");
+	assert_ok(load(PYTHON, RUBY, "ruby-3=reg.example:5000/ruby:3,  python-3.13=mine", &list, &err));
+	assert_string_equal(list->versions->image, "berth-python:3.11");
+	assert_string_equal(list->versions->next->image, "mine");
+	assert_string_equal(list->next->versions->image, "reg.example:5000/ruby:3");
 }
 
 static void who_misses_an_image_is_told_what_to_do(void **state)
@@ -84,12 +89,12 @@ static void who_misses_an_image_is_told_what_to_do(void **state)
 	struct err err;
 
 	(void)state;
-	assert_ok(load(PYTHON, RUBY, "ruby=reg.example:5000/ruby:3", &list, &err));
-	language_missing_text(language_find(list, "python"), text);
-	assert_non_null(strstr(text, "the image of python, "));
-	assert_non_null(strstr(text, "scripts/images --language python"));
-	language_missing_text(language_find(list, "ruby"), text);
-	assert_non_null(strstr(text, "the image of ruby, reg.example:5000/ruby:3, "));
+	assert_ok(load(PYTHON, RUBY, "ruby-3=reg.example:5000/ruby:3", &list, &err));
+	language_missing_text(list->versions, text);
+	assert_non_null(strstr(text, "the image of python-3.11, "));
+	assert_non_null(strstr(text, "scripts/images --version python-3.11 "));
+	language_missing_text(list->next->versions, text);
+	assert_non_null(strstr(text, "the image of ruby-3, reg.example:5000/ruby:3, "));
 	assert_non_null(strstr(text, "sandbox.images"));
 	assert_null(strstr(text, "scripts/images"));
 }
@@ -100,11 +105,15 @@ static void wrong_images_are_refused(void **state)
 	struct err err;
 
 	(void)state;
-	assert_fails(load(PYTHON, NULL, "perl=x", &list, &err), "there is no language 'perl'");
-	assert_fails(load(PYTHON, NULL, "python", &list, &err), "'python' is not language=image");
-	assert_fails(load(PYTHON, NULL, "python=", &list, &err), "is not language=image");
+	assert_fails(load(PYTHON, NULL, "perl-5=x", &list, &err), "'perl-5' is no version");
+	assert_fails(load(PYTHON, NULL, "python=x", &list, &err), "as in python-3.13=image");
+	assert_fails(load(PYTHON, NULL, "python-3.13", &list, &err), "'python-3.13' is not LANGUAGE-VERSION=image");
+	assert_fails(load(PYTHON, NULL, "python-3.13=", &list, &err), "is not LANGUAGE-VERSION=image");
 	assert_null(list);
 }
+
+#define ENDING(day)       "{\"version\":\"3\",\"image\":\"i\",\"end_of_life\":\"" day "\"}"
+#define PYTHON_WITH(rest) "{\"language\":\"python\"," REST "," rest "}"
 
 static void a_broken_description_is_refused_and_named(void **state)
 {
@@ -113,8 +122,15 @@ static void a_broken_description_is_refused_and_named(void **state)
 		"[]",
 		"{\"language\":\"python\"}",
 		"{\"language\":\"python\",\"language\":\"python\"}",
-		"{\"language\":\"python\",\"image\":\"i\",\"command\":\"python3\",\"source_file\":\"main.py\","
-		"\"default_handler\":\"main.handler\",\"min_memory_mb\":64}",
+		"{\"language\":\"python\",\"command\":\"python3\",\"source_file\":\"main.py\",\"default_handler\":\"main."
+		"handler\","
+		"\"min_memory_mb\":64,\"default_version\":\"3\",\"versions\":[" ENDING("2030-12-31") "]}",
+		PYTHON_WITH(""),
+		PYTHON_WITH("\"default_version\":\"4\",\"versions\":[" ENDING("2030-12-31") "]"),
+		PYTHON_WITH("\"default_version\":\"3\",\"versions\":[]"),
+		PYTHON_WITH("\"default_version\":\"3\",\"versions\":[" ENDING("2030") "]"),
+		PYTHON_WITH("\"default_version\":\"3\",\"versions\":[" ENDING("2030-12-31T") "]"),
+		PYTHON_WITH("\"default_version\":\"3\",\"versions\":[{\"version\":\"3\",\"image\":\"i\"}]"),
 	};
 	struct language *list = NULL;
 	struct err err;
@@ -123,6 +139,20 @@ static void a_broken_description_is_refused_and_named(void **state)
 	for (size_t i = 0; i < ARRAY_SIZE(bad); i++)
 		assert_fails(load(bad[i], RUBY, "", &list, &err), "/python/runtime.json");
 	assert_null(list);
+}
+
+static void a_version_is_over_from_the_day_after_its_end_of_life(void **state)
+{
+	AUTO(language_free) struct language *list = NULL;
+	const int64_t next_day_us = INT64_C(1825027200) * 1000000; /* 2027-11-01 00:00 UTC */
+	struct err err;
+
+	(void)state;
+	assert_ok(load(PYTHON, NULL, "", &list, &err));
+	assert_string_equal(list->default_version->name, "3.13");
+	assert_false(language_version_is_over(list->versions, next_day_us - 1));
+	assert_true(language_version_is_over(list->versions, next_day_us));
+	assert_false(language_version_is_over(list->default_version, next_day_us));
 }
 
 static void no_language_at_all_is_an_error(void **state)
@@ -180,11 +210,12 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_folder_is_a_language_sorted_by_name),
-		cmocka_unit_test(a_language_is_found_by_its_whole_name),
+		cmocka_unit_test(a_language_and_a_version_are_found_by_their_whole_names),
 		cmocka_unit_test(an_operator_can_name_other_images),
 		cmocka_unit_test(who_misses_an_image_is_told_what_to_do),
 		cmocka_unit_test(wrong_images_are_refused),
 		cmocka_unit_test(a_broken_description_is_refused_and_named),
+		cmocka_unit_test(a_version_is_over_from_the_day_after_its_end_of_life),
 		cmocka_unit_test(no_language_at_all_is_an_error),
 		cmocka_unit_test(a_command_may_have_a_share_of_the_memory_in_it),
 		cmocka_unit_test(a_command_with_anything_else_in_braces_is_refused),

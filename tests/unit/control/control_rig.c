@@ -15,8 +15,10 @@ static void add_language(struct fixture *f)
 	snprintf(path, sizeof(path), "%s/python", f->dir);
 	assert_int_equal(mkdir(path, 0700), 0);
 	snprintf(path, sizeof(path), "%s/python/runtime.json", f->dir);
-	unit_write_file(path, "{\"language\":\"python\",\"image\":\"i\",\"command\":[\"x\"],\"source_file\":\"main.py\","
-			      "\"default_handler\":\"main.handler\",\"min_memory_mb\":64}");
+	unit_write_file(path, "{\"language\":\"python\",\"command\":[\"x\"],\"source_file\":\"main.py\","
+			      "\"default_handler\":\"main.handler\",\"min_memory_mb\":64,\"default_version\":\"2\","
+			      "\"versions\":[{\"version\":\"1\",\"image\":\"old\",\"end_of_life\":\"2020-12-31\"},"
+			      "{\"version\":\"2\",\"image\":\"i\",\"end_of_life\":\"2100-12-31\"}]}");
 }
 
 int control_rig_set_up(void **state)

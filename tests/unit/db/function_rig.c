@@ -30,6 +30,7 @@ struct spec *make_spec(const char *name, const char *archive)
 	set(&s->name, name);
 	s->version = 1;
 	set(&s->language, "python");
+	set(&s->language_version, "3.13");
 	set(&s->runtime, "docker");
 	set(&s->handler, "main.handler");
 	json_object_set_new(s->environment, "GREETING", json_string("h\xc3\xa9llo"));

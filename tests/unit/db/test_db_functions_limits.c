@@ -132,6 +132,7 @@ static void assert_limits_of_0004(const struct spec *s)
 	assert_int_equal(s->response_bytes, 6291456);
 	assert_int_equal(s->log_bytes, 262144);
 	assert_string_equal(s->isolation, "per_function");
+	assert_string_equal(s->language_version, "3.11"); /* since 0018 */
 }
 
 static void versions_from_before_have_the_limits_that_were_everybodys(void **state)

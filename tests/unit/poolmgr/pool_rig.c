@@ -241,11 +241,11 @@ json_t *function_spec(const struct function *f)
 	AUTO(spec_free) struct spec *silent = spec_new();
 	json_t *spec = spec_to_json(silent);
 	AUTO(json_decrefp)
-	json_t *said =
-		json_pack("{s:s, s:s, s:i, s:s, s:s, s:s, s:{s:s}, s:s, s:s, s:i, s:i, s:s}", "function_id", f->id, "name",
-			  f->name, "version", f->version, "language", f->language, "runtime", f->runtime, "handler",
-			  "main.handler", "environment", "GREETING", "hello", "network", f->network, "isolation", f->isolation,
-			  "max_concurrency", f->max_concurrency, "min_warm", f->min_warm, "package_sha256", f->sha256);
+	json_t *said = json_pack("{s:s, s:s, s:i, s:s, s:s, s:s, s:s, s:{s:s}, s:s, s:s, s:i, s:i, s:s}", "function_id", f->id,
+				 "name", f->name, "version", f->version, "language", f->language, "language_version", "1",
+				 "runtime", f->runtime, "handler", "main.handler", "environment", "GREETING", "hello",
+				 "network", f->network, "isolation", f->isolation, "max_concurrency", f->max_concurrency,
+				 "min_warm", f->min_warm, "package_sha256", f->sha256);
 	AUTO(json_decrefp)
 	json_t *limits = json_pack("{s:i, s:i, s:i, s:i, s:i, s:i, s:i, s:i, s:i, s:i}", "timeout_ms", 3000, "init_timeout_ms",
 				   4000, "memory_limit_mb", f->memory_limit_mb, "cpu_millis", 1000, "tmp_mb", 64, "tmp_inodes",
@@ -288,7 +288,7 @@ struct shape *default_shape(void)
 	struct shape *s;
 
 	DL_FOREACH (shapes, s)
-		if (s->always && strcmp(s->key.language->name, "alpha") == 0)
+		if (s->always && strcmp(s->key.language_version->label, "alpha-1") == 0)
 			return s;
 	fail_msg("there is no default shape");
 	return NULL;

@@ -121,7 +121,7 @@ int sandbox_rig_each(void **state)
 	memset(&seen, 0, sizeof(seen));
 	shape = (struct shape){.name = "unit",
 			       .key = {.driver = driver_find("docker"),
-				       .language = rig.languages,
+				       .language_version = rig.languages->versions,
 				       .memory_mb = 128,
 				       .cpu_millis = 500,
 				       .tmp_mb = 8,

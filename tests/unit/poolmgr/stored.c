@@ -49,9 +49,11 @@ void deploy(const struct function *f)
 		"insert into packages (sha256, archive, size) values ('%s', '\\x%s', %zu) on conflict do nothing;"
 		"insert into functions (function_id, name, version) values ('%s', '%s', %d)"
 		" on conflict (function_id) do update set version = excluded.version;"
-		"insert into function_versions (function_id, version, language, runtime, handler, environment, timeout_ms,"
+		"insert into function_versions (function_id, version, language, language_version, runtime, handler, "
+		"environment, timeout_ms,"
 		" init_timeout_ms, memory_limit_mb, cpu_millis, tmp_mb, tmp_inodes, pids, nofile, response_bytes, log_bytes,"
-		" network, isolation, max_concurrency, min_warm, package_sha256) values ('%s', %d, '%s', '%s', 'main.handler',"
+		" network, isolation, max_concurrency, min_warm, package_sha256) values ('%s', %d, '%s', '1', '%s',"
+		" 'main.handler',"
 		" '{\"GREETING\": \"hello\"}', 3000, 4000, %d, 1000, 64, 16384, %d, 1024, 5000000, 200000, '%s', '%s', %d, %d,"
 		" '%s');"
 		"commit",

@@ -87,12 +87,25 @@ static void set_conf(struct conf *c)
 	c->pool_boot_timeout_ms = 600000;
 }
 
+static void add_version(struct language *l, const char *language, const char *name, const char *image)
+{
+	struct language_version *v = mem_alloc(sizeof(*v));
+
+	v->language = l;
+	v->name = mem_strdup(name);
+	v->label = mem_printf("%s-%s", language, name);
+	v->image = mem_strdup(image);
+	v->end_of_life = mem_strdup("2100-12-31");
+	LL_APPEND(l->versions, v);
+}
+
 static void add_language(const char *name, const char *image)
 {
 	struct language *l = mem_alloc(sizeof(*l));
 
+	add_version(l, name, "1", image);
+	l->default_version = l->versions;
 	l->name = mem_strdup(name);
-	l->image = mem_strdup(image);
 	l->command = json_pack("[s, s]", "interpreter", "/opt/berth/agent");
 	l->source_file = mem_strdup("main.x");
 	l->default_handler = mem_strdup("main.handler");
@@ -120,6 +133,7 @@ void rig_start(void)
 	set_conf(rig.conf);
 	add_language("alpha", "alpha-image");
 	add_language("beta", "beta-image");
+	add_version(rig.languages->next, "beta", "2", "beta-2-image");
 	rig.engine = fake_docker_new(rig.loop, rig.conf->docker_socket);
 	uv_timer_init(rig.loop, &timer);
 	uv_timer_start(&timer, on_timer, TURN_MS, TURN_MS);

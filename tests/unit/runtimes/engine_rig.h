@@ -20,7 +20,8 @@ struct rig {
 	uv_loop_t *loop;
 	char *dir; /* holds sandboxes/, cache/ and docker.sock; is conf->master_state_dir */
 	struct conf *conf;
-	struct language *languages; /* "alpha" (image alpha-image) and "beta" */
+	struct language *languages; /* "alpha" and "beta", with a version "1" (images alpha-image, beta-image), and beta with a
+				       "2" that is not its default */
 	struct fake_docker *engine;
 	struct docker *docker; /* its events are counted below and passed on */
 	struct docker_events pass_on;

@@ -26,15 +26,17 @@ const struct rules_rig_number rules_rig_numbers[] = {
 
 static void add_language(const char *dir, const char *name, int min_memory_mb)
 {
-	char path[200], text[400];
+	char path[200], text[600];
 
 	snprintf(path, sizeof(path), "%s/%s", dir, name);
 	assert_int_equal(mkdir(path, 0700), 0);
 	snprintf(path, sizeof(path), "%s/%s/runtime.json", dir, name);
 	snprintf(text, sizeof(text),
-		 "{\"language\":\"%s\",\"image\":\"i\",\"command\":[\"x\"],\"source_file\":\"main.x\",\"default_handler\":"
+		 "{\"language\":\"%s\",\"command\":[\"x\"],\"source_file\":\"main.x\",\"default_handler\":"
 		 "\"main.handler\","
-		 "\"min_memory_mb\":%d}",
+		 "\"min_memory_mb\":%d,\"default_version\":\"2\",\"versions\":["
+		 "{\"version\":\"1\",\"image\":\"i\",\"end_of_life\":\"2020-12-31\"},"
+		 "{\"version\":\"2\",\"image\":\"i\",\"end_of_life\":\"2100-12-31\"}]}",
 		 name, min_memory_mb);
 	unit_write_file(path, text);
 }

@@ -257,6 +257,28 @@ static void an_update_keeps_what_it_does_not_say(void **state)
 	assert_int_equal(parse(f, "{\"language\":\"heavy\",\"memory_limit_mb\":256,\"code\":\"x\"}", current), 0);
 }
 
+static void without_a_version_of_the_language_the_default_is_taken_and_kept(void **state)
+{
+	struct input *f = *state;
+
+	assert_int_equal(parse(f, "{" MINIMAL "}", NULL), 0);
+	assert_string_equal(f->input.spec->language_version, "2");
+	assert_int_equal(parse(f, "{" MINIMAL ",\"language_version\":\"1\"}", NULL), 0);
+	AUTO(spec_free) struct spec *current = f->input.spec;
+	f->input.spec = NULL;
+	assert_int_equal(parse(f, "{\"timeout_ms\":500}", current), 0);
+	assert_string_equal(f->input.spec->language_version, "1");
+	assert_int_equal(parse(f, "{\"language\":\"python\",\"code\":\"x\"}", current), 0);
+	assert_string_equal(f->input.spec->language_version, "1");
+	assert_int_equal(parse(f, "{\"language_version\":\"2\"}", current), 0);
+	assert_string_equal(f->input.spec->language_version, "2");
+	/* Versions of another language are others. */
+	assert_int_equal(parse(f, "{\"language\":\"heavy\",\"memory_limit_mb\":256,\"code\":\"x\"}", current), 0);
+	assert_string_equal(f->input.spec->language_version, "2");
+	assert_int_equal(parse(f, "{" MINIMAL ",\"language_version\":\"3\"}", NULL), -1);
+	assert_int_equal(parse(f, "{" MINIMAL ",\"language_version\":2}", NULL), -1);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -272,6 +294,7 @@ int main(void)
 		TEST(all_mistakes_are_reported_together),
 		TEST(of_many_mistakes_the_first_are_told_and_no_more_of_a_name_than_is_needed),
 		TEST(an_update_keeps_what_it_does_not_say),
+		TEST(without_a_version_of_the_language_the_default_is_taken_and_kept),
 #undef TEST
 	};
 

@@ -33,7 +33,8 @@ static int set_up(void **state)
 }
 
 #define SETTINGS                                                                                                               \
-	"\"description\":\"\",\"language\":\"python\",\"handler\":\"main.handler\",\"timeout_ms\":3000,\"init_timeout_ms\":"   \
+	"\"description\":\"\",\"language\":\"python\",\"language_version\":\"3.11\",\"handler\":\"main.handler\",\"timeout_"   \
+	"ms\":3000,\"init_timeout_ms\":"                                                                                       \
 	"10001,"                                                                                                               \
 	"\"memory_limit_mb\":128,\"tmp_mb\":65,\"tmp_inodes\":16385,\"pids\":66,\"nofile\":1025,\"response_bytes\":6291457,"   \
 	"\"log_bytes\":262145,\"max_concurrency\":50,\"status\":\"active\",\"package_sha256\":"                                \

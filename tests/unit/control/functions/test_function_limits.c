@@ -37,6 +37,7 @@ static void texts_have_lengths_and_values_where_there_are_some(void **state)
 	assert_limits(limits, "language",
 		      "{\"type\":\"string\",\"required\":true,\"min_bytes\":1,\"max_bytes\":32,"
 		      "\"values\":[\"heavy\",\"python\"]}");
+	assert_limits(limits, "language_version", "{\"type\":\"string\",\"required\":false,\"min_bytes\":1,\"max_bytes\":32}");
 	assert_limits(limits, "runtime",
 		      "{\"type\":\"string\",\"required\":false,\"min_bytes\":1,\"max_bytes\":32,"
 		      "\"default\":\"gvisor\",\"values\":[\"docker\",\"gvisor\"]}");

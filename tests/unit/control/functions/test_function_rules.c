@@ -202,8 +202,10 @@ static struct spec *good_spec(void)
 	struct spec *spec = spec_new();
 
 	free(spec->language);
+	free(spec->language_version);
 	free(spec->runtime);
 	spec->language = strdup("python");
+	spec->language_version = strdup("2");
 	spec->runtime = strdup("docker");
 	spec->memory_limit_mb = 128;
 	spec->max_concurrency = 50;
@@ -229,7 +231,7 @@ static void assert_wrong(struct rules_rig *rig, const struct spec *spec, const c
 	rules_rig_expect(rig, words, field, code);
 }
 
-static void language_and_runtime_have_to_be_there_and_may_need_memory(void **state)
+static void language_its_version_and_runtime_have_to_be_there_and_may_need_memory(void **state)
 {
 	AUTO(spec_free) struct spec *spec = good_spec();
 	struct rules_rig *rig = *state;
@@ -239,6 +241,10 @@ static void language_and_runtime_have_to_be_there_and_may_need_memory(void **sta
 	spec->language = strdup("heavy");
 	assert_wrong(rig, spec, "memory_limit_mb", "out_of_range", "heavy needs a memory_limit_mb of at least 256");
 	spec->memory_limit_mb = 256;
+	assert_true(is_good(rig, spec));
+	spec->language_version[0] = '3';
+	assert_wrong(rig, spec, "language_version", "invalid_value", "There is no version '3' of heavy; available: 1, 2");
+	spec->language_version[0] = '1';
 	assert_true(is_good(rig, spec));
 	free(spec->runtime);
 	spec->runtime = strdup("runc");
@@ -312,7 +318,7 @@ int main(void)
 		FUNCTION_TEST(the_settings_are_bounds),
 		FUNCTION_TEST(a_function_has_to_fit_into_the_memory_of_the_node),
 		FUNCTION_TEST(sizes_are_limited),
-		FUNCTION_TEST(language_and_runtime_have_to_be_there_and_may_need_memory),
+		FUNCTION_TEST(language_its_version_and_runtime_have_to_be_there_and_may_need_memory),
 		FUNCTION_TEST(min_warm_may_not_exceed_max_concurrency),
 		FUNCTION_TEST(min_warm_of_all_functions_together_leaves_room_for_requests),
 		FUNCTION_TEST(where_min_warm_is_beyond_what_may_be_less_is_allowed_and_more_is_not),

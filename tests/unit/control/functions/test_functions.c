@@ -350,6 +350,31 @@ static void a_deployment_takes_four_round_trips_to_postgresql(void **state)
 	assert_int_equal(fake_poolmgr_wait(&f->poolmgr), 0);
 }
 
+static void deploy_old_and_new(int fd)
+{
+	deploy_one(fd, 1);
+	deploy_settings(fd, 2);
+	fake_poolmgr_expect_close(fd);
+}
+
+static void a_version_of_the_language_at_its_end_of_life_is_warned_of(void **state)
+{
+	struct fixture *f = *state;
+
+	SERVE(f, deploy_old_and_new);
+	assert_status(f,
+		      call(f, "POST", "/functions",
+			   "{\"name\":\"old\",\"language\":\"python\",\"language_version\":\"1\",\"code\":\"x\"}"),
+		      201);
+	assert_string_equal(answer_text(f, "language_version"), "1");
+	assert_has(f,
+		   "\"warnings\":[{\"code\":\"end_of_life\",\"message\":\"python 1 has had no security updates from its makers "
+		   "since 2020-12-31; move to a newer language_version, the default is 2\"}]");
+	assert_status(f, call(f, "PUT", "/functions/old", "{\"language_version\":\"2\"}"), 200);
+	assert_string_equal(answer_text(f, "language_version"), "2");
+	assert_null(json_object_get(f->answer, "warnings"));
+}
+
 static void a_list_comes_in_pages(void **state)
 {
 	struct fixture *f = *state;
@@ -404,6 +429,7 @@ int main(void)
 		TEST(a_change_that_comes_second_is_refused_if_it_means_one_version_or_if_it_took_too_long),
 		TEST(a_change_of_any_version_that_comes_second_is_made_on_top_of_the_first),
 		TEST(a_deployment_takes_four_round_trips_to_postgresql),
+		TEST(a_version_of_the_language_at_its_end_of_life_is_warned_of),
 		TEST(a_list_comes_in_pages),
 		TEST(without_the_database_the_store_is_unavailable),
 #undef TEST

@@ -6,9 +6,9 @@ static void tell_numbers(int fd)
 {
 	static const char *const stats[] = {
 		"{\"docker\":{\"ok\":true,\"detail\":\"\",\"version\":\"20.10\"},\"sandboxes\":{\"spare\":2},"
-		"\"runtimes\":{\"gvisor\":{\"available\":true}},\"images\":{\"python\":true}}",
+		"\"runtimes\":{\"gvisor\":{\"available\":true}},\"images\":{\"python-2\":true}}",
 		"{\"docker\":{\"ok\":true},\"runtimes\":{\"gvisor\":{\"available\":false,\"detail\":\"run scripts/gvisor\"}},"
-		"\"images\":{\"python\":false}}",
+		"\"images\":{\"python-2\":false}}",
 		"{\"docker\":{\"ok\":true},\"images\":{}}",
 		"{\"docker\":{\"ok\":false,\"detail\":\"connect to '/run/d.sock': refused\",\"version\":\"\"},"
 		"\"database\":{\"ok\":false,\"detail\":\"server at \\\"db.example\\\" failed\"}}",
@@ -38,9 +38,9 @@ static void readiness_is_that_of_what_it_depends_on(void **state)
 	assert_has(f, "\"runtime\":{\"status\":\"failed\",\"detail\":\"the default runtime gvisor is not available: run "
 		      "scripts/gvisor\"}");
 	assert_has(f, "\"docker\":{\"status\":\"ok\"");
-	assert_has(f, "\"images\":{\"status\":\"failed\",\"detail\":\"the image of python, i, is missing "
+	assert_has(f, "\"images\":{\"status\":\"failed\",\"detail\":\"the image of python-2, i, is missing "
 		      "on this node: "
-		      "scripts/images --language python builds it\"}");
+		      "scripts/images --version python-2 builds it\"}");
 	assert_status(f, call(f, "GET", "/readyz", ""), 503);
 	assert_has(f, "\"runtime\":{\"status\":\"failed\",\"detail\":\"the default runtime gvisor is not available: the pool "
 		      "manager gave no reason\"}");

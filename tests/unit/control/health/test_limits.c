@@ -9,6 +9,9 @@ static void the_limits_are_those_of_the_validation(void **state)
 	assert_has(f, "\"timeout_ms\":{\"type\":\"integer\",\"required\":false,\"min\":100,\"max\":900000,\"default\":3000}");
 	assert_has(f, "\"values\":[\"python\"]");
 	assert_has(f, "\"pids\":{\"type\":\"integer\",\"required\":false,\"min\":8,\"max\":1024,\"default\":64}");
+	assert_has(f,
+		   "\"languages\":{\"python\":{\"default_version\":\"2\",\"versions\":["
+		   "{\"version\":\"1\",\"end_of_life\":\"2020-12-31\"},{\"version\":\"2\",\"end_of_life\":\"2100-12-31\"}]}}");
 	const json_t *invocation = json_object_get(f->answer, "invocation");
 	assert_int_equal(json_object_size(invocation), 2);
 	assert_int_equal(json_integer_value(json_object_get(invocation, "request_bytes")), 6291456);

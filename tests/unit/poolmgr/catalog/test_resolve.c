@@ -60,10 +60,10 @@ static struct spec *spec_of(const char *function_id, int version, const char *ha
 	AUTO(spec_free) struct spec *silent = spec_new();
 	AUTO(json_decrefp) json_t *json = spec_to_json(silent);
 	AUTO(json_decrefp)
-	json_t *said = json_pack("{s:s, s:s, s:i, s:s, s:s, s:s, s:i, s:i, s:i, s:i, s:i, s:i, s:i}", "function_id",
-				 function_id, "name", "f", "version", version, "language", "alpha", "runtime", "docker",
-				 "handler", handler, "memory_limit_mb", 128, "cpu_millis", 1000, "tmp_mb", 64, "tmp_inodes",
-				 16384, "pids", 64, "nofile", 1024, "max_concurrency", 50);
+	json_t *said = json_pack("{s:s, s:s, s:i, s:s, s:s, s:s, s:s, s:i, s:i, s:i, s:i, s:i, s:i, s:i}", "function_id",
+				 function_id, "name", "f", "version", version, "language", "alpha", "language_version", "1",
+				 "runtime", "docker", "handler", handler, "memory_limit_mb", 128, "cpu_millis", 1000, "tmp_mb",
+				 64, "tmp_inodes", 16384, "pids", 64, "nofile", 1024, "max_concurrency", 50);
 
 	json_object_update(json, said);
 	assert_int_equal(spec_from_json(json, &spec, NULL), 0);
@@ -449,6 +449,9 @@ static void a_spec_with_a_bad_id_or_version_or_a_language_that_is_not_there_is_r
 	spec = spec_of(F, 1, "main.handler");
 	spec->language[0] = 'x';
 	assert_fails(version_candidate_new(spec, &v, &err), "there is no language 'xlpha'");
+	spec = spec_of(F, 1, "main.handler");
+	spec->language_version[0] = '2';
+	assert_fails(version_candidate_new(spec, &v, &err), "there is no version '2' of alpha");
 	assert_null(candidates);
 	assert_null(v);
 }
@@ -467,7 +470,8 @@ static void an_environment_that_fits_no_message_is_refused(void **state)
 	assert_fails(version_candidate_new(spec, &v, &err), "environment is too large");
 }
 
-static struct language alpha;
+static struct language_version only = {.name = "1", .label = "alpha-1"};
+static struct language alpha = {.versions = &only, .default_version = &only};
 
 static int set_up(void **state)
 {

@@ -7,13 +7,19 @@
 #include "poolmgr/catalog/shape.h"
 
 static struct conf *conf;
-static struct language beta = {.name = "beta", .image = "beta", .min_memory_mb = 300};
-static struct language alpha = {.name = "alpha", .image = "alpha", .min_memory_mb = 64, .own_memory_mb = 5, .next = &beta};
+static struct language alpha, beta;
+static struct language_version beta_1 = {.language = &beta, .name = "1", .label = "beta-1"};
+static struct language_version alpha_2 = {.language = &alpha, .name = "2", .label = "alpha-2"};
+static struct language_version alpha_1 = {.language = &alpha, .name = "1", .label = "alpha-1", .next = &alpha_2};
+static struct language beta = {.name = "beta", .versions = &beta_1, .default_version = &beta_1, .min_memory_mb = 300};
+static struct language alpha = {
+	.name = "alpha", .versions = &alpha_1, .default_version = &alpha_2, .min_memory_mb = 64, .own_memory_mb = 5, .next = &beta};
 
 static struct spec default_spec(void)
 {
 	return (struct spec){
 		.language = "alpha",
+		.language_version = "2",
 		.runtime = "gvisor",
 		.memory_limit_mb = 128,
 		.cpu_millis = 1000,
@@ -43,19 +49,19 @@ static int count_shapes(void)
 	return n;
 }
 
-static void there_is_one_of_the_default_runtime_and_limits_per_language(void **state)
+static void there_is_one_of_the_default_runtime_version_and_limits_per_language(void **state)
 {
 	(void)state;
 	assert_int_equal(count_shapes(), 2);
 	struct shape *a = shapes, *b = shapes->next;
 	assert_ptr_equal(a->key.driver, driver_find("gvisor"));
-	assert_ptr_equal(a->key.language, &alpha);
+	assert_ptr_equal(a->key.language_version, &alpha_2);
 	assert_int_equal(a->key.memory_mb, 128);
 	assert_int_equal(a->key.pids, conf->limits_pids_default);
 	assert_int_equal(a->key.nofile, conf->limits_nofile_default);
 	assert_int_equal(a->key.tmp_inodes, conf->limits_tmp_inodes_default);
 	assert_false(a->key.egress);
-	assert_ptr_equal(b->key.language, &beta);
+	assert_ptr_equal(b->key.language_version, &beta_1);
 	assert_int_equal(b->key.memory_mb, 300); /* with less its agent does not start */
 	assert_true(a->always && b->always);
 	struct spec spec = default_spec();
@@ -64,13 +70,14 @@ static void there_is_one_of_the_default_runtime_and_limits_per_language(void **s
 
 static void versions_alike_share_one_and_whatever_docker_must_know_makes_another(void **state)
 {
-	struct spec specs[10];
+	struct spec specs[11];
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(specs); i++)
 		specs[i] = default_spec();
 	specs[1].runtime = "docker";
 	specs[2].language = "beta";
+	specs[2].language_version = "1";
 	specs[3].memory_limit_mb++;
 	specs[4].cpu_millis++;
 	specs[5].tmp_mb++;
@@ -78,6 +85,7 @@ static void versions_alike_share_one_and_whatever_docker_must_know_makes_another
 	specs[7].pids++;
 	specs[8].nofile++;
 	specs[9].network = "egress";
+	specs[10].language_version = "1";
 	for (size_t i = 0; i < ARRAY_SIZE(specs); i++) {
 		const struct shape *shape = shape_of(&specs[i]);
 		assert_ptr_equal(shape_of(&specs[i]), shape);
@@ -91,7 +99,7 @@ static void versions_alike_share_one_and_whatever_docker_must_know_makes_another
 	assert_ptr_equal(shape_of(&specs[0]), shapes);
 }
 
-static void a_runtime_or_language_nobody_knows_is_told_and_makes_none(void **state)
+static void a_runtime_language_or_version_nobody_knows_is_told_and_makes_none(void **state)
 {
 	struct spec spec = default_spec();
 	struct shape *shape = NULL;
@@ -103,6 +111,9 @@ static void a_runtime_or_language_nobody_knows_is_told_and_makes_none(void **sta
 	assert_fails(shape_for(&spec, &shape, &err), "there is no runtime 'firecracker'");
 	spec.language = "cobol";
 	assert_fails(shape_for(&spec, &shape, &err), "there is no language 'cobol'");
+	spec = default_spec();
+	spec.language_version = "3";
+	assert_fails(shape_for(&spec, &shape, &err), "there is no version '3' of alpha");
 	assert_null(shape);
 	assert_int_equal(count_shapes(), before);
 }
@@ -229,6 +240,7 @@ static void the_node_keeps_what_the_function_may_have_and_what_its_sandbox_needs
 	assert_int_equal(shape_memory_mb(on_gvisor), 128 + 5 + on_gvisor->key.driver->own_memory_mb);
 	assert_true(on_gvisor->key.driver->own_memory_mb > 0);
 	spec.language = "beta";
+	spec.language_version = "1";
 	spec.memory_limit_mb = 300;
 	assert_int_equal(shape_memory_mb(shape_of(&spec)), 300);
 }
@@ -236,10 +248,10 @@ static void the_node_keeps_what_the_function_may_have_and_what_its_sandbox_needs
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(there_is_one_of_the_default_runtime_and_limits_per_language),
+		cmocka_unit_test(there_is_one_of_the_default_runtime_version_and_limits_per_language),
 		cmocka_unit_test(versions_alike_share_one_and_whatever_docker_must_know_makes_another),
 		cmocka_unit_test(the_node_keeps_what_the_function_may_have_and_what_its_sandbox_needs),
-		cmocka_unit_test(a_runtime_or_language_nobody_knows_is_told_and_makes_none),
+		cmocka_unit_test(a_runtime_language_or_version_nobody_knows_is_told_and_makes_none),
 		cmocka_unit_test(one_nobody_uses_is_forgotten_after_its_time_and_those_always_there_are_not),
 		cmocka_unit_test(a_peak_of_demand_is_forgotten_in_its_own_time_however_long_idle_sandboxes_live),
 		cmocka_unit_test(what_failed_is_tried_again_within_seconds_or_at_once_when_docker_engine_is_back),

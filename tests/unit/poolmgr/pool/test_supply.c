@@ -489,13 +489,13 @@ static void while_an_image_is_missing_its_language_is_denied_at_once_and_told_wh
 	int creates = rig.engine->calls[FAKE_CREATE];
 	struct denial d = worker_denied(&w, worker_lease(&w, f.name, 0));
 	assert_int_equal(d.code, PROBLEM_RUNTIME_UNAVAILABLE);
-	assert_non_null(strstr(d.detail, "the image of alpha, alpha-image, is missing"));
-	assert_non_null(strstr(d.detail, "scripts/images --language alpha"));
+	assert_non_null(strstr(d.detail, "the image of alpha-1, alpha-image, is missing"));
+	assert_non_null(strstr(d.detail, "scripts/images --version alpha-1"));
 	assert_int_equal(rig.engine->calls[FAKE_CREATE], creates);
 
 	rig.engine->missing_image = NULL;
 	image_check_all();
-	WAIT_FOR(!image_is_missing(rig.languages));
+	WAIT_FOR(!image_is_missing(rig.languages->versions));
 	worker_take(&w, f.name);
 }
 
@@ -509,13 +509,13 @@ static void an_image_that_a_start_fails_without_is_looked_for_at_once(void **sta
 	WAIT_FOR(image_all_known());
 	rig.engine->missing_image = "alpha-image";
 	uint64_t seq = worker_lease(&w, f.name, 0);
-	WAIT_FOR(image_is_missing(rig.languages));
+	WAIT_FOR(image_is_missing(rig.languages->versions));
 	struct denial d = worker_denied(&w, seq);
 	assert_int_equal(d.code, PROBLEM_RUNTIME_UNAVAILABLE);
-	assert_non_null(strstr(d.detail, "scripts/images --language alpha"));
+	assert_non_null(strstr(d.detail, "scripts/images --version alpha-1"));
 	rig.engine->missing_image = NULL;
 	image_check_all();
-	WAIT_FOR(!image_is_missing(rig.languages));
+	WAIT_FOR(!image_is_missing(rig.languages->versions));
 }
 
 static void a_sandbox_without_egress_never_serves_a_version_with_it(void **state)

@@ -126,7 +126,7 @@ static void an_engine_that_does_not_say_which_image_it_is_costs_nobody_his_sandb
 	rig.engine->missing_image = "alpha-image";
 	look("sha256:new");
 	assert_false(renewal_is_due(s));
-	assert_string_equal(image_of(rig.languages), "sha256:old");
+	assert_string_equal(image_of(rig.languages->versions), "sha256:old");
 	keep_spares(0);
 }
 
