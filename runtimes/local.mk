@@ -26,8 +26,9 @@ nobase_dist_languages_DATA = \
 	%D%/javascript/advice.js %D%/javascript/agent.js %D%/javascript/errors.js %D%/javascript/handler.js \
 	%D%/javascript/lambda.js %D%/javascript/log.js %D%/javascript/originals.js \
 	%D%/javascript/rehearsal/commonjs.js %D%/javascript/rehearsal/module.mjs \
-	%D%/javascript/resources.js %D%/javascript/streaming.js %D%/javascript/image/18 %D%/javascript/runtime.json \
+	%D%/javascript/resources.js %D%/javascript/streaming.js \
+	%D%/javascript/image/18 %D%/javascript/image/22 %D%/javascript/image/24 %D%/javascript/runtime.json \
 	%D%/python/agent.py %D%/python/berth_agent/__init__.py %D%/python/berth_agent/context.py \
 	%D%/python/berth_agent/errors.py %D%/python/berth_agent/frames.py %D%/python/berth_agent/handler.py \
 	%D%/python/berth_agent/log.py %D%/python/berth_agent/values.py \
-	%D%/python/image/3.11 %D%/python/runtime.json
+	%D%/python/image/3.11 %D%/python/image/3.13 %D%/python/runtime.json

@@ -12,6 +12,9 @@ VERSIONS = [(name, one["version"]) for name, language in LANGUAGES.items() for o
 PYTHON = """
 import asyncio, bz2, ctypes, decimal, hashlib, json, logging, lzma, multiprocessing, platform, pwd, sqlite3, ssl, sys, threading
 import tempfile, unittest, urllib.request, uuid, xml.etree.ElementTree, zlib, zoneinfo, os
+for name in ("distutils.version", "ensurepip", "lib2to3.refactor"):
+    if name.partition(".")[0] in sys.stdlib_module_names:
+        __import__(name)
 
 def handler(event, context):
     logging.getLogger().warning("logged %s", event)

@@ -10,7 +10,7 @@ import threading
 import time
 
 import pytest
-from support import check_problem, default_label, default_version, processes, wait_for
+from support import LANGUAGES, check_problem, default_label, default_version, processes, unique, wait_for
 
 ECHO = "def handler(event, context):\n    return event\n"
 DAY_S = 86400
@@ -295,6 +295,17 @@ def test_while_an_image_is_missing_the_platform_is_not_ready_and_calls_of_its_la
         assert api.output(python, 3) == 3
     finally:
         stack.docker("rmi", "--no-prune", image, check=False)
+
+
+def test_while_the_image_of_another_version_is_missing_the_platform_is_ready_and_only_that_version_is_refused(stack, api, deploy, stack_stays):
+    other = next(v["version"] for v in LANGUAGES["python"]["versions"] if v["version"] != VERSION["version"])
+    body = {"name": unique("missing"), "language": "python", "language_version": other, "code": ECHO}
+    stack.run("up", "--set", f"sandbox.images=python-{other}=berth-test-{stack.instance}:2")
+    assert set(api.get("/readyz").json()["pool"]["images"]) == {default_label(language) for language in LANGUAGES}
+    problem = check_problem(api.post("/functions", json=body), 503, "runtime_unavailable")
+    assert f"the image of python-{other}, " in problem["detail"] and "is missing" in problem["detail"]
+    assert api.get("/readyz").status_code == 200
+    assert api.output(deploy(ECHO), 1) == 1
 
 
 @pytest.fixture
