@@ -12,7 +12,6 @@
 #include "output/printed.h"
 #include "poolmgr/catalog/version.h"
 #include "poolmgr/node/work.h"
-#include "poolmgr/sandbox/late.h"
 
 #define PERIOD_US         1000000
 #define COMPLAIN_EVERY_US 60000000
@@ -32,8 +31,8 @@ struct bill {
 /* Output that an invocation has left behind. */
 struct leaving {
 	struct key key;
-	struct late of;
-	uint64_t read_us;
+	struct uuid id;
+	uint64_t at_us, read_us;
 	struct printed_log log;
 	struct leaving *next;
 };
@@ -109,7 +108,8 @@ static void copy_buf(struct buf *to, const struct buf *from)
 
 static void count_drops(uint64_t drops, const char *why);
 
-void bill_add_late(const struct version *v, const struct late *of, const struct printed_log *log, unsigned errors)
+void bill_add_late(const struct version *v, const struct uuid *id, uint64_t at_us, const struct printed_log *log,
+		   unsigned errors)
 {
 	size_t bytes = log->text.len + log->times.len + log->streams.len + log->levels.len;
 
@@ -122,7 +122,8 @@ void bill_add_late(const struct version *v, const struct late *of, const struct 
 	late_bytes += bytes;
 	struct leaving *l = mem_alloc(sizeof(*l));
 	set_key(&l->key, v);
-	l->of = *of;
+	l->id = *id;
+	l->at_us = at_us;
 	l->read_us = (uint64_t)clock_wall_us();
 	l->log.bytes = log->bytes;
 	copy_buf(&l->log.text, &log->text);
@@ -149,12 +150,12 @@ static void write_leavings(void)
 
 	LL_FOREACH (writing.leavings, l)
 		write_one(&(struct record){
-			.invocation_id = l->of.id,
+			.invocation_id = l->id,
 			.function_id = l->key.function_id,
 			.version = l->key.version,
 			.runtime = STR(l->key.runtime),
 			.requested_at_us = l->read_us,
-			.late_for_us = l->of.at_us,
+			.late_for_us = l->at_us,
 			.log = str_of(&l->log.text),
 			.log_times = str_of(&l->log.times),
 			.log_streams = str_of(&l->log.streams),

@@ -9,10 +9,10 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/uuid.h"
 #include "conf/conf.h"
 #include "ipc/scoreboard.h"
 
-struct late;
 struct printed_log;
 struct version;
 
@@ -23,10 +23,11 @@ void bill_set_conf(const struct conf *conf);
 void bill_add(const struct version *version, int64_t cpu_us);
 
 /*
- * Adds output of the version's that an invocation has left behind, errors of which nobody caught. The text is copied; if too
- * much of it waits to be written, it is dropped and counted.
+ * Adds output of the version's that an invocation, which was requested at at_us, has left behind, with so many errors that
+ * nobody caught. The text is copied; if too much of it waits to be written, it is dropped and counted.
  */
-void bill_add_late(const struct version *version, const struct late *of, const struct printed_log *log, unsigned errors);
+void bill_add_late(const struct version *version, const struct uuid *id, uint64_t at_us, const struct printed_log *log,
+		   unsigned errors);
 
 /* Writes what was added, at intervals; with at_once, now. */
 void bill_tick(int64_t now_us, bool at_once);

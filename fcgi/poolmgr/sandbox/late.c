@@ -54,5 +54,5 @@ void late_read(struct late *late, const struct version *v, int log_fd, int error
 	printed_late(&printed);
 	printed_finish(&printed, &log, &added, late->room, after_us / 1000);
 	late->room -= (uint32_t)added.text.len;
-	bill_add_late(v, late, &added, printed.failures);
+	bill_add_late(v, &late->id, late->at_us, &added, printed.failures);
 }

@@ -6,7 +6,6 @@
 #include "base/mem.h"
 #include "ipc/record.h"
 #include "output/printed.h"
-#include "poolmgr/sandbox/late.h"
 #include "tests/unit/poolmgr/sandbox_rig.h"
 
 #define SLOT 2
@@ -169,14 +168,14 @@ static void what_was_seen_while_it_was_idle_is_billed_when_nothing_is_left_to_re
 static void late_output_is_put_on_record_for_its_invocation(void **state)
 {
 	AUTO(mem_free) char *text = NULL;
-	const struct late of = {{{5}}, 1234567, 100};
+	const struct uuid id = {{5}};
 	AUTO(printed_log_free) struct printed_log log = {.bytes = 9};
 	struct record r;
 
 	(void)state;
 	int before = read_spool(&r, &text);
 	buf_add_str(&log.text, "too late");
-	bill_add_late(&version, &of, &log, 2);
+	bill_add_late(&version, &id, 1234567, &log, 2);
 	write_all();
 	assert_int_equal(read_spool(&r, &text), before + 1);
 	assert_true(record_is_late(&r));
