@@ -11,6 +11,8 @@
 	"{\"language\":\"python\"," REST ",\"default_version\":\"3.13\",\"versions\":["                                        \
 	"{\"version\":\"3.11\",\"image\":\"berth-python:3.11\",\"end_of_life\":\"2027-10-31\"},"                               \
 	"{\"version\":\"3.13\",\"image\":\"berth-python:3.13\",\"end_of_life\":\"2029-10-31\"}]}"
+#define ONE_VERSION                                                                                                            \
+	"\"default_version\":\"3\",\"versions\":[{\"version\":\"3\",\"image\":\"i\",\"end_of_life\":\"2030-12-31\"}]"
 #define RUBY                                                                                                                   \
 	"{\"language\":\"ruby\"," REST ",\"default_version\":\"3\",\"versions\":["                                             \
 	"{\"version\":\"3\",\"image\":\"berth-ruby\",\"end_of_life\":\"2030-12-31\"}]}"
@@ -170,9 +172,9 @@ static void a_command_may_have_a_share_of_the_memory_in_it(void **state)
 	struct err err;
 
 	(void)state;
-	assert_ok(load("{\"language\":\"python\",\"image\":\"i\",\"command\":[\"x\",\"--heap={90% of "
+	assert_ok(load("{\"language\":\"python\",\"command\":[\"x\",\"--heap={90% of "
 		       "memory_limit_mb}\",\"{125% of memory_limit_mb}\",\"y\"],\"source_file\":\"main.py\","
-		       "\"default_handler\":\"main.handler\",\"min_memory_mb\":64,\"own_memory_mb\":16}",
+		       "\"default_handler\":\"main.handler\",\"min_memory_mb\":64,\"own_memory_mb\":16," ONE_VERSION "}",
 		       RUBY, "", &list, &err));
 	AUTO(json_decrefp) json_t *command = language_command_new(list, 130);
 	AUTO(json_decrefp) json_t *wanted = json_pack("[s, s, s, s]", "x", "--heap=117", "162", "y");
@@ -198,9 +200,9 @@ static void a_command_with_anything_else_in_braces_is_refused(void **state)
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(arguments); i++) {
 		AUTO(mem_free)
-		char *text = mem_printf("{\"language\":\"python\",\"image\":\"i\",\"command\":[\"x\",\"%s\"],"
+		char *text = mem_printf("{\"language\":\"python\",\"command\":[\"x\",\"%s\"],"
 					"\"source_file\":\"main.py\",\"default_handler\":\"main.handler\","
-					"\"min_memory_mb\":64}",
+					"\"min_memory_mb\":64," ONE_VERSION "}",
 					arguments[i]);
 		assert_fails(load(text, RUBY, "", &list, &err), "/python/runtime.json: command");
 	}
