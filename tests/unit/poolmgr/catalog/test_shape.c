@@ -12,8 +12,12 @@ static struct language_version beta_1 = {.language = &beta, .name = "1", .label 
 static struct language_version alpha_2 = {.language = &alpha, .name = "2", .label = "alpha-2"};
 static struct language_version alpha_1 = {.language = &alpha, .name = "1", .label = "alpha-1", .next = &alpha_2};
 static struct language beta = {.name = "beta", .versions = &beta_1, .default_version = &beta_1, .min_memory_mb = 300};
-static struct language alpha = {
-	.name = "alpha", .versions = &alpha_1, .default_version = &alpha_2, .min_memory_mb = 64, .own_memory_mb = 5, .next = &beta};
+static struct language alpha = {.name = "alpha",
+				.versions = &alpha_1,
+				.default_version = &alpha_2,
+				.min_memory_mb = 64,
+				.own_memory_mb = 5,
+				.next = &beta};
 
 static struct spec default_spec(void)
 {
