@@ -218,7 +218,7 @@ def test_more_requests_in_a_second_than_one_client_may_send_are_refused(start_si
 
 def test_connections_that_ask_for_nothing_make_way(start_site):
     """nginx counts requests, not connections: those that are idle must not keep others out."""
-    site = start_site({"worker_connections 8192": "worker_connections 60", "worker_processes auto": "worker_processes 1"})
+    site = start_site({"worker_connections 8192": "worker_connections 60", f"worker_processes {os.cpu_count()}": "worker_processes 1"})
     context = ssl.create_default_context(cafile=site.ca)
     with contextlib.ExitStack() as stack:
         for _ in range(150):
