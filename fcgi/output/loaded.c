@@ -25,6 +25,8 @@ void loaded_give(struct loaded *l, struct printed *p)
 			continue;
 		memcpy(printed_reserve(p, i, len), l->texts[i].data, len);
 		printed_take(p, i, len, 0);
+		if (len == LOADED_MAX)
+			printed_cut(p, i);
 	}
 	printed_lose(p, l->lost);
 	loaded_free(l);

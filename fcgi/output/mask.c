@@ -192,6 +192,11 @@ void mask_scan_end(const struct mask *m, struct mask_scan *scan, bool cut)
 		add_span(scan, (struct mask_span){scan->at - m->states[scan->state].depth, scan->at});
 }
 
+void mask_scan_restart(struct mask_scan *scan)
+{
+	scan->state = ROOT;
+}
+
 static void scan_clear(struct mask_scan *scan)
 {
 	buf_free(&scan->spans);

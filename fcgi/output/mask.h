@@ -35,6 +35,9 @@ void mask_scan(struct mask *mask, struct mask_scan *scan, const char *text, size
 /* cut: the text was cut off here, so the prefix of a secret at its end is masked as well. */
 void mask_scan_end(const struct mask *mask, struct mask_scan *scan, bool cut);
 
+/* What follows does not continue what was scanned before. */
+void mask_scan_restart(struct mask_scan *scan);
+
 size_t mask_span_count(const struct mask_scan *scan);
 const struct mask_span *mask_span_at(const struct mask_scan *scan, size_t i);
 

@@ -185,6 +185,14 @@ void printed_late(struct printed *p)
 		begin_here(p, &p->texts[i]);
 }
 
+void printed_cut(struct printed *p, enum printed_stream stream)
+{
+	struct mask_scan *scan = &p->texts[stream].scan;
+
+	mask_scan_end(p->mask, scan, true);
+	mask_scan_restart(scan);
+}
+
 void printed_lose(struct printed *p, uint64_t bytes)
 {
 	p->texts[PRINTED_STDOUT].lost += bytes;

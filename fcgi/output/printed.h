@@ -89,6 +89,9 @@ void printed_begin(struct printed *printed, size_t room, struct mask *mask, bool
 /* All that was read so far is late output; nothing happens unless the invocation follows another one. */
 void printed_late(struct printed *printed);
 
+/* The text of a stream was cut here, so the beginning of a secret at its end is masked. */
+void printed_cut(struct printed *printed, enum printed_stream stream);
+
 /* Counts bytes that were printed, but are not there any more. */
 void printed_lose(struct printed *printed, uint64_t bytes);
 

@@ -37,7 +37,7 @@ let directory = process.env.BERTH_FUNCTION_DIR || '/berth/function';
 const onread = {
     buffer: Buffer.alloc(READ_BYTES),
     callback(length, buffer) {
-        receive(subarray(buffer, 0, length));
+        resources.outside(receive, subarray(buffer, 0, length));
         if (!resources.any()) later(attend);
         return true;
     },
@@ -139,31 +139,39 @@ function sendError(type, fields, report) {
 // Waiting for frames
 //
 // A call costs less when the agent waits for it in a blocking read than in the event loop, on gVisor a third less. But nothing else
-// happens in the thread meanwhile, so the agent does that only while the function has made nothing that could happen. Between two
-// reads the event loop turns once, for Node.js's own work and V8's.
+// happens in the thread meanwhile, so the agent does that only between invocations, and while the function has made nothing that could
+// happen. Between two reads the event loop turns once, for Node.js's own work and V8's.
 
 // Two parts, because Node.js would read into a single one with read(), which gVisor takes more slowly than readv().
 const parts = [subarray(onread.buffer, 0, HEADER_BYTES), subarray(onread.buffer, HEADER_BYTES)];
 let blocking = false; // the control socket
 
-function attend() {
-    if (idle && !resources.any()) idle(); // the event loop would find nothing, either
-    if (!crash && frames.length > 0) return later(attend); // after next()
-    const block = !crash && !resources.any();
-    if (block !== blocking) control._handle.setBlocking(block);
+// The stream must not read from a socket that blocks: after a full buffer it would read again.
+function setBlocking(block) {
+    if (block === blocking) return;
     blocking = block;
-    if (!block) return; // the stream reads on
+    if (block) control._handle.readStop();
+    control._handle.setBlocking(block);
+    if (!block) control._handle.readStart();
+}
+
+function attend() {
+    if (!crash && frames.length > 0) return later(attend); // after next()
+    setBlocking(!crash && !resources.any());
+    if (!blocking) return; // the stream reads on
     let length = 0;
     try {
         length = readvSync(CONTROL_FD, parts);
-    } catch {}
+    } catch (error) {
+        if (error.code === 'EINTR') return later(attend);
+    }
     if (length === 0) exit(0); // the host has closed
     receive(subarray(onread.buffer, 0, length));
     later(attend);
 }
 
 function later(callback) {
-    setImmediate(callback);
+    setImmediate(() => resources.outside(callback));
     resources.allow(1);
 }
 
@@ -171,7 +179,11 @@ function later(callback) {
 
 // While a function is waited for, the control socket does not keep the event loop going. So Node.js asks by beforeExit
 // whether there is more to do, as soon as nothing is left of the function, and goes on because the answer takes the socket back.
-process.on('beforeExit', () => idle?.());
+process.on('beforeExit', () => {
+    if (!idle) return;
+    idle();
+    if (!resources.any()) later(attend);
+});
 
 function proceed() {
     if (idle) control.ref();

@@ -5,13 +5,17 @@
 // Node.js gives a number to each such thing: timers, handles, requests, jobs of its threads, ticks. So a number that is not the
 // next one shows that there was another in between. process.getActiveResourcesInfo() would not do, because it leaves out the jobs
 // of zlib and crypto, and all that does not keep the process alive (unref()), such as connections that are kept open. Numbers do
-// not tell when a thing is over, so once there was one, there may always be one.
+// not tell when a thing is over, so once there was one, there may always be one. A few things have none, such as a backup of
+// node:sqlite: they are waited for while an invocation runs, and what is left of them goes on with the next one.
 
 const { AsyncResource, createHook } = require('node:async_hooks');
-const { apply } = require('./originals.js');
+const { apply, has } = require('./originals.js');
 
 const asyncId = Function.prototype.call.bind(AsyncResource.prototype.asyncId);
-const take = () => asyncId(new AsyncResource('BERTH'));
+const runInAsyncScope = Function.prototype.call.bind(AsyncResource.prototype.runInAsyncScope);
+const make = () => new AsyncResource('BERTH');
+const take = () => asyncId(make());
+const root = make();
 
 let next; // the number that take() returns as long as nothing is made
 let found = true; // also while the agent starts
@@ -43,6 +47,13 @@ function allow(count) {
     next += count;
 }
 
+// Calls the agent's own code. What the function has put into an AsyncLocalStorage is not there, and what it puts there in this call is
+// gone in the next.
+function outside(callback, argument) {
+    next++;
+    return runInAsyncScope(runInAsyncScope(root, make), callback, undefined, argument);
+}
+
 // Calls a function of Node.js, whatever that makes.
 function own(call, object, args) {
     if (found || any()) return apply(call, object, args);
@@ -53,6 +64,8 @@ function own(call, object, args) {
     }
 }
 
+const NOT_WAITED_FOR = ['PROMISE', 'FILEHANDLE', 'BERTH'];
+
 // Imports an ES module, for which Node.js makes things itself. So until any() is asked the next time, each thing is watched. That
 // makes promises slower, and is not done for longer.
 async function watch(load) {
@@ -60,7 +73,7 @@ async function watch(load) {
     found = true;
     const left = new Set();
     const hook = createHook({
-        init: (id, type) => type === 'PROMISE' || type === 'FILEHANDLE' || left.add(id), // neither is waited for itself
+        init: (id, type) => has(NOT_WAITED_FOR, type) || left.add(id),
         destroy: (id) => left.delete(id),
     }).enable();
     try {
@@ -86,4 +99,4 @@ for (const [object, name] of UNNUMBERED) {
     Object.defineProperty(object, name, { value: noticed[name] });
 }
 
-module.exports = { allow, any, own, start, watch };
+module.exports = { allow, any, outside, own, start, watch };

@@ -124,7 +124,7 @@ def test_a_function_that_comes_in_pieces_around_the_rehearsal_is_served(boot, cu
     assert agent.expect(RESULT) == 1
 
 
-def test_a_promise_that_nothing_can_settle_needs_no_event_loop(ready):
+def test_after_a_promise_that_nothing_can_settle_the_agent_reads_again(ready):
     agent = ready("javascript", "exports.handler = (event) => (event ? new Promise(() => {}) : undefined);")
     for _ in range(2):
         assert agent.invoke_error({"input": 1})["type"] == "NeverSettled"
@@ -255,6 +255,46 @@ def test_a_frame_may_have_any_size(ready, code, size):
     text = "x" * (size - len(empty))
     for _ in range(3):
         assert agent.invoke({"input": text}) == text
+
+
+@pytest.mark.parametrize("size", [1 << 16, 2 << 16, 3 << 16])
+def test_a_handler_that_waits_gets_a_frame_that_fills_the_buffer(ready, size):
+    """While the handler waits, nobody reads from the socket in a way that blocks."""
+    wait = "exports.handler = async (event) => { await new Promise((done) => setTimeout(done, 5)); return event.length; };"
+    empty = invoke_frame({"input": ""})
+    for _ in range(5):
+        agent = ready("javascript", wait)
+        assert agent.invoke({"input": "x" * (size - len(empty))}) == size - len(empty)
+
+
+STORE = """
+const { AsyncLocalStorage } = require('node:async_hooks');
+const store = new AsyncLocalStorage();
+%s
+exports.handler = async (event) => {
+    const before = store.getStore() ?? null;
+    store.enterWith(event);
+    return before;
+};
+"""
+
+
+@pytest.mark.parametrize("loading", ["", "store.enterWith('loading');"], ids=["by an invocation", "while loading"])
+def test_what_is_left_in_an_async_local_storage_is_not_there_in_the_next_invocation(ready, loading):
+    agent = ready("javascript", STORE % loading)
+    assert [agent.invoke({"input": n}) for n in range(5)] == [None] * 5
+
+
+UNNUMBERED = "require('node:vm').runInNewContext('WebAssembly').compile(Buffer.from([0, 97, 115, 109, 1, 0, 0, 0]))"
+
+
+@pytest.mark.parametrize("way", [
+    "exports.handler = async () => { await %s; return 1; };",
+    "exports.handler = (event, context, callback) => { %s.then(() => callback(null, 1)); };",
+], ids=["async", "callback"])  # fmt: skip
+def test_work_that_has_no_number_is_waited_for(ready, way):
+    agent = ready("javascript", way % UNNUMBERED)
+    assert [agent.invoke() for _ in range(3)] == [1] * 3
 
 
 def test_a_large_answer_passes_whole_while_the_host_does_not_read(ready):

@@ -230,7 +230,10 @@ void bill_tick(int64_t now_us, bool at_once)
 		drop_all(&gathered, &gathered_late);
 		late_bytes = 0;
 	} else if (*scoreboard_spool_bytes(board) >= (uint64_t)conf->spool_quota_mb << 20) {
-		count_drops(HASH_COUNT(gathered), "the spool has reached its quota (spool.quota_mb)");
+		const struct leaving *l;
+		int leavings;
+		LL_COUNT(gathered_late, l, leavings);
+		count_drops(HASH_COUNT(gathered) + (unsigned)leavings, "the spool has reached its quota (spool.quota_mb)");
 		drop_all(&gathered, &gathered_late);
 		late_bytes = 0;
 	} else {

@@ -3,6 +3,7 @@
 #include <stdbool.h>
 #include <utlist.h>
 
+#include "poolmgr/catalog/version.h"
 #include "poolmgr/sandbox/sandbox.h"
 
 #define BREATH_PERIOD_US 20000000
@@ -26,7 +27,9 @@ static void freeze(struct sandbox *s)
 	bool was_frozen = s->cgroup.frozen;
 
 	cgroup_freeze(&s->cgroup);
-	if (s->cgroup.frozen && !was_frozen)
+	/* A secret is found only in what is read at once. So the late output of a function that has secrets is left to its end.
+	 */
+	if (s->cgroup.frozen && !was_frozen && s->version != NULL && s->version->secrets.len == 0)
 		sandbox_read_late(s);
 }
 

@@ -1,7 +1,8 @@
 /*
- * What a sandbox prints after its latest invocation, while no worker has it: read when the sandbox is frozen and when it ends,
- * and recorded as an addition to the log of that invocation (poolmgr/sandbox/bill.h). Otherwise the worker of the next
- * invocation reads it. What has no room in the log is left where it is, so a function that prints for ever waits for itself.
+ * What a sandbox prints after its latest invocation, while no worker has it: read when the sandbox is frozen (if it has no
+ * secrets) and when it ends, and recorded as an addition to the log of that invocation (poolmgr/sandbox/bill.h). Otherwise the
+ * worker of the next invocation reads it. What has no room in the log is left where it is, so a function that prints for ever
+ * waits for itself.
  */
 #ifndef POOLMGR_SANDBOX_LATE_H
 #define POOLMGR_SANDBOX_LATE_H
