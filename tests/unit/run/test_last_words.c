@@ -30,7 +30,7 @@ static void other_words_are_not_about_memory(void **state)
 		"",
 		"\n",
 		"FATAL ERROR: ",
-		"FATAL ERROR: v8::ToLocalChecked Empty MaybeLocal" STACK,
+		("FATAL ERROR: v8::ToLocalChecked Empty MaybeLocal" STACK),
 		"JavaScript heap out of memory",
 		"the log says: FATAL ERROR: JavaScript heap out of memory",
 		"FATAL ERROR: out of memory, or not",
