@@ -150,7 +150,7 @@ LEFT = {
     "require('node:child_process').exec(`echo >${file}; rm ${file}`).unref();",
     "compression": "require('node:zlib').gzip('x', late);",
     "a key": "require('node:crypto').pbkdf2('x', 'y', 1000, 8, 'sha1', late);",
-    "a key of the web": "crypto.subtle.generateKey({ name: 'AES-GCM', length: 128 }, true, ['encrypt']).then(late);",
+    "a key of the web": "require('node:crypto').webcrypto.subtle.generateKey({ name: 'AES-GCM', length: 128 }, true, ['encrypt']).then(late);",
     "a name to look up": "require('node:dns').lookup('localhost', late);",
     "a child": "require('node:child_process').spawn('true').on('close', late);",
     "a child without reference": "const child = require('node:child_process').spawn('true', { stdio: 'ignore' }); child.on('exit', late).unref();",
